@@ -1,0 +1,86 @@
+"""Data sets and augmentation, as configuration."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from hmlc_ray.config.base import Section
+
+
+class SplitSection(Section):
+    """How samples are divided where the data set does not say; stratified by leaf."""
+
+    validation_fraction: float = Field(0.2, gt=0, lt=0.9)
+    """Share of the training samples held out for validation, where no validation split is given."""
+    test_fraction: float = Field(0.2, gt=0, lt=0.9)
+    """Share of all samples held out for the test, where no test split is given."""
+    split_seed: int = Field(0, ge=0)
+    train_on: Literal["train", "train+val"] = "train"
+    """`train+val` is for the final refit: nothing is left to choose on, so only the test split is judged."""
+
+
+class DigitsConfig(SplitSection):
+    """scikit-learn's 1,797 real 8x8 digits; parity: odd/even -> digit; magnitude: <5, >=5 -> digit."""
+
+    kind: Literal["digits"] = "digits"
+    taxonomy: Literal["parity", "magnitude"] = "parity"
+
+
+class MnistConfig(SplitSection):
+    """MNIST as torchvision reads it; its 10,000 test images are the test split."""
+
+    kind: Literal["mnist"] = "mnist"
+    root: str = Field("data", min_length=1)
+    """The folder that holds `MNIST/raw`."""
+    download: bool = False
+    taxonomy: Literal["parity", "magnitude"] = "parity"
+    limit: int | None = Field(None, ge=100)
+    """Use this many training images (a stratified subset) instead of all 60,000."""
+
+
+class ImageFolderConfig(SplitSection):
+    """A folder of labelled images: nested class folders of any depth, or flat leaves plus `taxonomy.csv`."""
+
+    kind: Literal["image-folder"] = "image-folder"
+    root: str = Field(min_length=1)
+    image_size: int = Field(32, ge=8, le=1024)
+    """Pixels; images are resized on the short side and cropped at the centre."""
+    channels: Literal[1, 3] = 3
+    level_names: tuple[str, ...] | None = None
+    """Names of the levels, coarsest first; `level0`, `level1`, ... where not given."""
+    on_bad_file: Literal["error", "skip"] = "error"
+
+
+DataConfig = Annotated[DigitsConfig | MnistConfig | ImageFolderConfig, Field(discriminator="kind")]
+
+
+class ViewsConfig(Section):
+    """The random views of a sample, drawn per sample and in one batch on the training device."""
+
+    crop_scale: tuple[float, float] = (0.5, 1.0)
+    """Share of the area kept by the random resized crop."""
+    crop_ratio: tuple[float, float] = (0.75, 4 / 3)
+    flip: float = Field(0.0, ge=0, le=1)
+    """Probability of a horizontal flip; 0 where mirror images change the class, as with digits."""
+    rotation: float = Field(0.0, ge=0, le=180)
+    """Largest rotation in degrees."""
+    color_jitter: float = Field(0.0, ge=0, le=2)
+    """Strength s of brightness, contrast and saturation jitter (0.8 s each) and hue (0.2 s)."""
+    color_jitter_probability: float = Field(0.8, ge=0, le=1)
+    grayscale: float = Field(0.0, ge=0, le=1)
+    blur: float = Field(0.0, ge=0, le=1)
+    """Probability of a Gaussian blur with sigma drawn from [0.1, 2]."""
+    noise: float = Field(0.0, ge=0, le=1)
+    """Standard deviation of additive Gaussian noise, for intensities in [0, 1]."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ViewsConfig:
+        low, high = self.crop_scale
+        if not 0 < low <= high <= 1:
+            raise ValueError(f"crop_scale must satisfy 0 < low <= high <= 1, got [{low}, {high}]")
+        low, high = self.crop_ratio
+        if not 0 < low <= high:
+            raise ValueError(f"crop_ratio must satisfy 0 < low <= high, got [{low}, {high}]")
+        return self

@@ -1,0 +1,170 @@
+"""Objectives, as configuration. The formulas are in `hmlc_ray/objectives` and `docs/objectives.md`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from hmlc_ray.config.base import Section
+
+Temperature = Annotated[float, Field(gt=0, le=10)]
+Weight = Annotated[float, Field(ge=0)]
+WeightForm = Literal["uniform", "coarse_to_fine", "fine_to_coarse", "pow2", "exp", "log_classes"]
+
+
+class TemperatureSection(Section):
+    """Anything with a softmax over similarities."""
+
+    temperature: Temperature | tuple[Temperature, ...] = 0.1
+    """tau: one for all levels, or one per level (coarsest first)."""
+
+
+class LevelsSection(TemperatureSection):
+    """What every objective that sums over levels shares."""
+
+    level_weights: WeightForm | tuple[Weight, ...] = "uniform"
+    """w_h: a named form, or one weight per level (coarsest first)."""
+    level_ratio: float = Field(2.0, gt=0)
+    """rho of the two geometric forms: each level weighs rho times its neighbour."""
+    imbalance: Literal["none", "anchor", "denominator"] = "none"
+    imbalance_gamma: float = Field(0.5, ge=0, le=1)
+    """gamma of `imbalance: anchor`: an anchor weighs (class count)^-gamma."""
+    prototype_momentum: float = Field(0.99, ge=0, lt=1)
+    """EMA momentum of the class prototypes of `imbalance: denominator`."""
+    chunk: int | None = Field(None, ge=1)
+    """Anchors per block; bounds memory to chunk x n similarities. None: all at once."""
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> LevelsSection:
+        if not isinstance(self.level_weights, str) and not sum(self.level_weights) > 0:
+            raise ValueError("level_weights must hold at least one positive weight")
+        return self
+
+
+class SimclrConfig(TemperatureSection):
+    """NT-Xent: two views, no labels (arXiv 2002.05709)."""
+
+    kind: Literal["simclr"] = "simclr"
+    temperature: Temperature = 0.1
+    chunk: int | None = Field(None, ge=1)
+
+
+class SupconConfig(TemperatureSection):
+    """Supervised contrastive loss at one level (arXiv 2004.11362, eq. 2)."""
+
+    kind: Literal["supcon"] = "supcon"
+    temperature: Temperature = 0.1
+    level: Literal["leaf"] | Annotated[int, Field(ge=0)] = "leaf"
+    """`leaf`, or the level's index (0 = coarsest)."""
+    chunk: int | None = Field(None, ge=1)
+
+
+class SumSupconConfig(LevelsSection):
+    """SupCon at every level on the same embedding, as a weighted sum."""
+
+    kind: Literal["sum-supcon"] = "sum-supcon"
+
+
+class HmcConfig(LevelsSection):
+    """HiMulCon (arXiv 2204.13207): level losses weighed by phi(1/l)."""
+
+    kind: Literal["hmc"] = "hmc"
+    variant: Literal["paper", "code"] = "paper"
+    level_weights: WeightForm | tuple[Weight, ...] = "pow2"
+
+
+class HceConfig(LevelsSection):
+    """HiConE (arXiv 2204.13207): a coarser pair's loss is at least the largest finer one."""
+
+    kind: Literal["hce"] = "hce"
+    variant: Literal["paper", "code"] = "paper"
+
+
+class HmceConfig(LevelsSection):
+    """HiMulConE (arXiv 2204.13207): HiConE with HiMulCon's level weights."""
+
+    kind: Literal["hmce"] = "hmce"
+    variant: Literal["paper", "code"] = "paper"
+    level_weights: WeightForm | tuple[Weight, ...] = "pow2"
+
+
+class GHmlcConfig(LevelsSection):
+    """G-HMLC (arXiv 2510.00837): a Gaussian mixture over feature dimensions gives one hard mask per level."""
+
+    kind: Literal["g-hmlc"] = "g-hmlc"
+    mask: Literal["mixture", "dirichlet", "argmax", "random", "none"] = "mixture"
+    """How dimensions are assigned; `random`, `argmax` and `none` are the controls."""
+    mixture_components: int | None = Field(None, ge=1, le=64)
+    """K, the mixture count (for `dirichlet` its upper bound); None: number of levels + 1."""
+    share_margin: float = Field(0.0, ge=0)
+    """A component whose two best levels lie within this margin belongs to both."""
+    quota: Literal["free", "equal", "log_classes"] = "equal"
+    nesting: Literal["partition", "nested"] = "partition"
+    hardness: Literal["hard", "soft"] = "hard"
+    soft_floor: float = Field(0.05, ge=0, le=1)
+    """Smallest entry of a soft mask."""
+    warmup_epochs: int = Field(2, ge=0)
+    """Epochs with all-ones masks before the first fit."""
+    refit_every: int = Field(2, ge=1)
+    """Epochs between two fits."""
+    freeze_fraction: float = Field(0.4, ge=0, le=1)
+    """Share of training, at its end, in which masks no longer change."""
+    mask_seed: int = Field(0, ge=0)
+
+
+class AHmlcConfig(LevelsSection):
+    """A-HMLC (arXiv 2510.00837): one attention head per level gives a soft mask per sample."""
+
+    kind: Literal["a-hmlc"] = "a-hmlc"
+    attention_temperature: float = Field(1.0, gt=0, le=100)
+    bottleneck: int = Field(4, ge=1, le=64)
+    """r: the gate is D -> D/r -> D."""
+    initial_bias: float = Field(2.0, ge=-10, le=10)
+    """Of the last layer: +2 starts the gates near-unmasked (sigmoid(2) = 0.88)."""
+    overlap_penalty: float = Field(0.0, ge=0)
+    """lambda of the squared cosine between two levels' batch-mean gates."""
+
+
+class MlclConfig(LevelsSection):
+    """MLCL (arXiv 2502.02202): a projection head and a temperature per level, SupCon at each."""
+
+    kind: Literal["mlcl"] = "mlcl"
+
+
+class BhclConfig(TemperatureSection):
+    """Balanced hierarchical contrast (arXiv 2512.24074)."""
+
+    kind: Literal["bhcl"] = "bhcl"
+    unbalanced_epochs: int = Field(5, ge=0)
+    prototype_momentum: float = Field(0.99, ge=0, lt=1)
+    chunk: int | None = Field(None, ge=1)
+
+
+class CrossEntropyConfig(Section):
+    """One linear classifier per level on the features, as a weighted sum; `level: leaf` is the leaf classifier."""
+
+    kind: Literal["cross-entropy"] = "cross-entropy"
+    level: Literal["all", "leaf"] = "all"
+    level_weights: WeightForm | tuple[Weight, ...] = "uniform"
+    level_ratio: float = Field(2.0, gt=0)
+    consistency_penalty: float = Field(0.0, ge=0)
+    """Weight of the Jensen-Shannon divergence between neighbouring levels' predictions (as in CHBC)."""
+    max_constraint: bool = False
+    """Train with C-HMCNN's max-constraint loss instead of one softmax per level."""
+
+
+ObjectiveConfig = Annotated[
+    SimclrConfig
+    | SupconConfig
+    | SumSupconConfig
+    | HmcConfig
+    | HceConfig
+    | HmceConfig
+    | GHmlcConfig
+    | AHmlcConfig
+    | MlclConfig
+    | BhclConfig
+    | CrossEntropyConfig,
+    Field(discriminator="kind"),
+]

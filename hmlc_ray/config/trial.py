@@ -1,0 +1,53 @@
+"""TrialConfig: everything that decides one training run, and the one source of truth for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from hmlc_ray.config.base import Section
+from hmlc_ray.config.data import DataConfig, DigitsConfig, ViewsConfig
+from hmlc_ray.config.encoder import ConvNetConfig, EncoderConfig, HeadConfig
+from hmlc_ray.config.objective import GHmlcConfig, ObjectiveConfig
+from hmlc_ray.config.training import AdamWConfig, EvaluationConfig, OptimiserConfig, TrainingConfig
+
+
+class TrialConfig(Section):
+    """One training run. `model_dump(mode="json")` is the train-loop config, the checkpoint's
+    `config.json` and, through `flatten`, the MLflow params."""
+
+    seed: int = Field(0, ge=0, lt=2**32)
+    data: DataConfig = DigitsConfig()
+    views: ViewsConfig = ViewsConfig()
+    encoder: EncoderConfig = ConvNetConfig()
+    head: HeadConfig = HeadConfig()
+    objective: ObjectiveConfig = GHmlcConfig()
+    optimiser: OptimiserConfig = AdamWConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_kinds(cls, values: Any) -> Any:
+        """A section without `kind` is of the default kind, so that `objective: {temperature: 0.2}` works."""
+        if not isinstance(values, dict):
+            return values
+        values = dict(values)
+        for name, kind in DEFAULT_KINDS.items():
+            section = values.get(name)
+            if isinstance(section, dict) and "kind" not in section:
+                values[name] = {"kind": kind, **section}
+        return values
+
+    @model_validator(mode="after")
+    def _schedules_fit(self) -> TrialConfig:
+        if self.optimiser.warmup_epochs > self.training.epochs:
+            raise ValueError(
+                f"optimiser.warmup_epochs ({self.optimiser.warmup_epochs:g}) must not exceed "
+                f"training.epochs ({self.training.epochs})"
+            )
+        return self
+
+
+DEFAULT_KINDS = {"data": "digits", "encoder": "convnet", "objective": "g-hmlc", "optimiser": "adamw"}

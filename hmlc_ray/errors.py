@@ -1,0 +1,60 @@
+"""Every error this package raises on purpose.
+
+    HmlcError
+    ├── UserError (also ValueError)      the input is wrong; the CLI prints one sentence and exits with 2
+    │   ├── ConfigError                  a YAML file, an override or a search space
+    │   ├── TaxonomyError                a tree that is uneven, cyclic, empty or does not match the labels
+    │   ├── DataError                    a data set that is missing, empty or unreadable
+    │   ├── CheckpointError              a checkpoint or export that is missing, truncated or of another model
+    │   ├── StudyError                   a study name that is taken, unknown or not finished
+    │   ├── ClusterError                 a Ray address that cannot be reached or cannot hold the trial
+    │   └── TrackingError                an MLflow store that cannot be reached or written
+    └── TrainingError (also RuntimeError) training itself went wrong; the trial fails, the sweep goes on
+        └── NonFiniteLoss                a NaN or infinite loss, raised before the update that it would poison
+"""
+
+from __future__ import annotations
+
+
+class HmlcError(Exception):
+    """Root of the tree: `except HmlcError` catches what this package raises on purpose and nothing else."""
+
+
+class UserError(HmlcError, ValueError):
+    """The user's input is wrong. The message is one sentence: what is wrong, where, what is allowed."""
+
+
+class ConfigError(UserError):
+    """A configuration file, an override or a search space is wrong."""
+
+
+class TaxonomyError(UserError):
+    """The label tree is uneven, empty, ambiguous or does not match the labels."""
+
+
+class DataError(UserError):
+    """The data set is missing, empty or unreadable."""
+
+
+class CheckpointError(UserError):
+    """A checkpoint or exported encoder is missing, truncated or belongs to another model."""
+
+
+class StudyError(UserError):
+    """The study's name is taken or unknown, or the study is not in the state the command needs."""
+
+
+class ClusterError(UserError):
+    """The Ray cluster cannot be reached or cannot hold a single trial."""
+
+
+class TrackingError(UserError):
+    """The MLflow store cannot be reached or written."""
+
+
+class TrainingError(HmlcError, RuntimeError):
+    """Training went wrong in a way that is no fault of the input's form."""
+
+
+class NonFiniteLoss(TrainingError):
+    """The loss became NaN or infinite; raised before the optimiser step."""

@@ -1,0 +1,171 @@
+"""The label tree: levels, classes, parents and the path of every leaf.
+
+Level 0 is the coarsest and level H-1 the leaf, everywhere in this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hmlc_ray.errors import TaxonomyError
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Taxonomy:
+    """A tree in which every leaf has one path of the same length.
+
+    Args:
+        level_names: H names, coarsest first, no two alike; the last one names the leaf level.
+        class_names: per level the names of its C_h classes; a class's index is its position.
+        leaf_paths: int64 [C_leaf, H]; row l holds the class of leaf l at each level, so the last column is l.
+
+    Raises:
+        TaxonomyError: if shapes disagree, an index is out of range, a class has no leaf, a class has two parents,
+            or there are fewer than two leaves.
+    """
+
+    level_names: tuple[str, ...]
+    class_names: tuple[tuple[str, ...], ...]
+    leaf_paths: IntArray
+
+    def __post_init__(self) -> None:
+        _check(self.level_names, self.class_names, self.leaf_paths)
+        self.leaf_paths.setflags(write=False)
+
+    @property
+    def num_levels(self) -> int:
+        """H."""
+        return len(self.level_names)
+
+    @property
+    def num_leaves(self) -> int:
+        return len(self.leaf_paths)
+
+    @cached_property
+    def num_classes(self) -> tuple[int, ...]:
+        """C_h per level."""
+        return tuple(len(names) for names in self.class_names)
+
+    @cached_property
+    def parents(self) -> tuple[IntArray, ...]:
+        """Per level h the parent (an index at level h-1) of each of its classes; at level 0 all are 0, the root."""
+        columns = self.leaf_paths.T
+        result = [np.zeros(self.num_classes[0], dtype=np.int64)]
+        for coarse, fine in zip(columns, columns[1:], strict=False):
+            parent = np.empty(int(fine.max()) + 1, dtype=np.int64)
+            parent[fine] = coarse
+            result.append(parent)
+        return tuple(result)
+
+    def paths(self, leaf: npt.ArrayLike) -> IntArray:
+        """Classes at every level: int64 [n] leaves to int64 [n, H].
+
+        Raises:
+            TaxonomyError: if a leaf is outside [0, num_leaves).
+        """
+        leaf = np.asarray(leaf, dtype=np.int64)
+        if leaf.size and not (0 <= leaf.min() and leaf.max() < self.num_leaves):
+            bad = int(leaf.min() if leaf.min() < 0 else leaf.max())
+            raise TaxonomyError(f"leaf label {bad} is outside the taxonomy, which has leaves 0 to {self.num_leaves - 1}")
+        return self.leaf_paths[leaf]
+
+    def class_counts(self, leaf: npt.ArrayLike) -> tuple[IntArray, ...]:
+        """N_c^h: per level the number of samples of each class, from the samples' leaves [n]."""
+        paths = self.paths(leaf)
+        return tuple(np.bincount(paths[:, h], minlength=count) for h, count in enumerate(self.num_classes))
+
+    def level_index(self, level: str | int) -> int:
+        """The index of a level given by index or name; `leaf` is the last.
+
+        Raises:
+            TaxonomyError: if there is no such level.
+        """
+        if level == "leaf":
+            return self.num_levels - 1
+        if isinstance(level, str) and level in self.level_names:
+            return self.level_names.index(level)
+        if isinstance(level, int) and 0 <= level < self.num_levels:
+            return level
+        allowed = ", ".join(f"{i} ({name})" for i, name in enumerate(self.level_names))
+        raise TaxonomyError(f"there is no level {level!r}; the levels are {allowed}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, for JSON."""
+        return {
+            "level_names": list(self.level_names),
+            "class_names": [list(names) for names in self.class_names],
+            "leaf_paths": self.leaf_paths.tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Taxonomy:
+        """The inverse of `to_dict`."""
+        try:
+            return cls(
+                tuple(values["level_names"]),
+                tuple(tuple(names) for names in values["class_names"]),
+                np.asarray(values["leaf_paths"], dtype=np.int64),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise TaxonomyError(f"not a taxonomy: {error}") from error
+
+    @classmethod
+    def from_paths(cls, level_names: Sequence[str], paths: Sequence[Sequence[str]]) -> Taxonomy:
+        """Build from the leaves' paths of class names, coarsest first; leaves keep the order given.
+
+        Classes are identified by their whole path, so that two parents may have children of the same name.
+
+        Raises:
+            TaxonomyError: if paths are of different length, a leaf is listed twice, or the tree is no tree.
+        """
+        length = len(level_names)
+        for path in paths:
+            if len(path) != length:
+                raise TaxonomyError(
+                    f"leaf {'/'.join(path)!r} lies {len(path)} levels deep where {length} are expected: "
+                    "every leaf needs a path of the same depth"
+                )
+        index: list[dict[tuple[str, ...], int]] = [{} for _ in range(length)]
+        rows = []
+        for path in paths:
+            prefixes = [tuple(path[: h + 1]) for h in range(length)]
+            if prefixes and prefixes[-1] in index[-1]:
+                raise TaxonomyError(f"leaf {'/'.join(path)!r} is listed twice; a leaf has exactly one path")
+            rows.append([index[h].setdefault(prefix, len(index[h])) for h, prefix in enumerate(prefixes)])
+        names = tuple(_short_names(tuple(level)) for level in index)
+        return cls(tuple(level_names), names, np.asarray(rows, dtype=np.int64).reshape(len(rows), length))
+
+
+def _short_names(prefixes: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    """The last part of each path, or the whole path where last parts collide."""
+    last = [prefix[-1] for prefix in prefixes]
+    return tuple("/".join(p) if last.count(p[-1]) > 1 else p[-1] for p in prefixes)
+
+
+def _check(level_names: Sequence[str], class_names: Sequence[Sequence[str]], leaf_paths: IntArray) -> None:
+    if not level_names or len(level_names) != len(class_names) or leaf_paths.shape[1:] != (len(level_names),):
+        raise TaxonomyError(
+            f"{len(level_names)} level names, {len(class_names)} lists of classes and leaf paths of shape "
+            f"{leaf_paths.shape} do not agree on the number of levels"
+        )
+    if len(set(level_names)) != len(level_names):
+        raise TaxonomyError(f"level names must differ, got {', '.join(level_names)}")
+    if len(leaf_paths) < 2:
+        raise TaxonomyError(f"a taxonomy needs at least two leaves, got {len(leaf_paths)}")
+    if not np.array_equal(leaf_paths[:, -1], np.arange(len(class_names[-1]))):
+        raise TaxonomyError("the last column of leaf_paths must list the leaves in order, each once")
+    for h, names in enumerate(class_names):
+        if not np.array_equal(np.unique(leaf_paths[:, h]), np.arange(len(names))):
+            raise TaxonomyError(f"level {level_names[h]!r} must use each of its {len(names)} classes at least once")
+        if h:
+            pairs = {(int(child), int(parent)) for parent, child in leaf_paths[:, h - 1 : h + 1]}
+            if len(pairs) != len(names):
+                raise TaxonomyError(f"a class of level {level_names[h]!r} has two parents; a tree gives it one")
