@@ -1,16 +1,16 @@
 """Every error this package raises on purpose.
 
-    HmlcError
-    ├── UserError (also ValueError)      the input is wrong; the CLI prints one sentence and exits with 2
-    │   ├── ConfigError                  a YAML file, an override or a search space
-    │   ├── TaxonomyError                a tree that is uneven, cyclic, empty or does not match the labels
-    │   ├── DataError                    a data set that is missing, empty or unreadable
-    │   ├── CheckpointError              a checkpoint or export that is missing, truncated or of another model
-    │   ├── StudyError                   a study name that is taken, unknown or not finished
-    │   ├── ClusterError                 a Ray address that cannot be reached or cannot hold the trial
-    │   └── TrackingError                an MLflow store that cannot be reached or written
-    └── TrainingError (also RuntimeError) training itself went wrong; the trial fails, the sweep goes on
-        └── NonFiniteLoss                a NaN or infinite loss, raised before the update that it would poison
+HmlcError
+├── UserError (also ValueError)      the input is wrong; the CLI prints one sentence and exits with 2
+│   ├── ConfigError                  a YAML file, an override or a search space
+│   ├── TaxonomyError                a tree that is uneven, cyclic, empty or does not match the labels
+│   ├── DataError                    a data set that is missing, empty or unreadable
+│   ├── CheckpointError              a checkpoint or export that is missing, truncated or of another model
+│   ├── StudyError                   a study name that is taken, unknown or not finished
+│   ├── ClusterError                 a Ray address that cannot be reached or cannot hold the trial
+│   └── TrackingError                an MLflow store that cannot be reached or written
+└── TrainingError (also RuntimeError) training itself went wrong; the trial fails, the sweep goes on
+    └── NonFiniteLoss                a NaN or infinite loss, raised before the update that it would poison
 """
 
 from __future__ import annotations

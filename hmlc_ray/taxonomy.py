@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ class Taxonomy:
         """Per level h the parent (an index at level h-1) of each of its classes; at level 0 all are 0, the root."""
         columns = self.leaf_paths.T
         result = [np.zeros(self.num_classes[0], dtype=np.int64)]
-        for coarse, fine in zip(columns, columns[1:], strict=False):
+        for coarse, fine in pairwise(columns):
             parent = np.empty(int(fine.max()) + 1, dtype=np.int64)
             parent[fine] = coarse
             result.append(parent)
@@ -72,10 +73,11 @@ class Taxonomy:
             TaxonomyError: if a leaf is outside [0, num_leaves).
         """
         leaf = np.asarray(leaf, dtype=np.int64)
-        if leaf.size and not (0 <= leaf.min() and leaf.max() < self.num_leaves):
+        if leaf.size and (leaf.min() < 0 or leaf.max() >= self.num_leaves):
             bad = int(leaf.min() if leaf.min() < 0 else leaf.max())
-            raise TaxonomyError(f"leaf label {bad} is outside the taxonomy, which has leaves 0 to {self.num_leaves - 1}")
-        return self.leaf_paths[leaf]
+            raise TaxonomyError(f"leaf label {bad} is not in the taxonomy, which has leaves 0 to {self.num_leaves - 1}")
+        rows: IntArray = self.leaf_paths[leaf]
+        return rows
 
     def class_counts(self, leaf: npt.ArrayLike) -> tuple[IntArray, ...]:
         """N_c^h: per level the number of samples of each class, from the samples' leaves [n]."""

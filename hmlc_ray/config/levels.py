@@ -20,7 +20,7 @@ def check_levels(config: TrialConfig, num_levels: int) -> None:
     }
     for path, values in lists.items():
         if isinstance(values, tuple) and len(values) != num_levels:
-            raise ConfigError(f"{path} holds {len(values)} values, but the taxonomy has {num_levels} levels: give one per level")
+            raise ConfigError(f"{path} holds {len(values)} values, one is needed for each of the {num_levels} levels")
     indices = {
         "objective.level": getattr(config.objective, "level", None),
         "training.sampler_level": config.training.sampler_level,
