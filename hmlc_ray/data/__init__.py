@@ -1,0 +1,32 @@
+"""Data sets, splits, views and batches."""
+
+from __future__ import annotations
+
+from hmlc_ray.config.data import DataConfig, DigitsConfig, ImageFolderConfig, MnistConfig
+from hmlc_ray.data.base import DataSet, Split
+
+__all__ = ["DataSet", "Split", "load_data"]
+
+
+def load_data(config: DataConfig) -> DataSet:
+    """Read, decode and divide the data set that `config` names.
+
+    Each reader is imported when it is used: some take longer to import than a small data set takes to load.
+
+    Raises:
+        DataError: if it is missing, empty, unreadable or has too few samples of a leaf.
+        TaxonomyError: if its labels make no tree.
+    """
+    match config:
+        case DigitsConfig():
+            from hmlc_ray.data import digits
+
+            return digits.load(config)
+        case MnistConfig():
+            from hmlc_ray.data import mnist
+
+            return mnist.load(config)
+        case ImageFolderConfig():
+            from hmlc_ray.data import image_folder
+
+            return image_folder.load(config)

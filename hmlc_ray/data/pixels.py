@@ -1,0 +1,22 @@
+"""From stored samples to what an encoder takes: the one place where pixels are scaled."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+_CENTRE = 0.5
+
+
+def to_unit(inputs: Tensor) -> Tensor:
+    """uint8 intensities 0..255 to float32 in [0, 1]; floats pass through."""
+    return inputs if inputs.is_floating_point() else inputs.float().div_(255)
+
+
+def centre(images: Tensor) -> Tensor:
+    """Intensities in [0, 1] to [-1, 1]: (x - 0.5) / 0.5 for every data set, so that none's statistics are needed."""
+    return (images - _CENTRE) / _CENTRE
+
+
+def to_encoder_input(inputs: Tensor) -> Tensor:
+    """Stored images, uint8 [n, C, height, width], to the float32 in [-1, 1] that encoders take; no augmentation."""
+    return centre(to_unit(inputs))

@@ -1,0 +1,117 @@
+"""Seeded splits, stratified by leaf; the fingerprint; putting a data set together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from hmlc_ray.config.data import SplitSection
+from hmlc_ray.data.base import DataSet, Split
+from hmlc_ray.errors import DataError
+from hmlc_ray.taxonomy import Taxonomy
+
+IntArray = npt.NDArray[np.int64]
+_TEST, _VALIDATION = 0, 1
+
+
+def hold_out(leaf: IntArray, fraction: float, seed: tuple[int, ...]) -> tuple[IntArray, IntArray]:
+    """Divide samples by leaf: of every leaf the rounded share, at least one, is held out and at least one is kept.
+
+    Args:
+        leaf: int64 [N].
+        fraction: share to hold out, in (0, 1).
+        seed: one or more non-negative integers; the same ones give the same split.
+
+    Returns:
+        Indices kept and indices held out, each sorted; together they are 0..N-1, each once.
+
+    Raises:
+        DataError: if a leaf that occurs has a single sample.
+    """
+    counts = np.bincount(leaf)
+    if (counts == 1).any():
+        lonely = int(np.argmax(counts == 1))
+        raise DataError(f"leaf {lonely} has 1 sample, too few to divide: every split needs at least one of each leaf")
+    take = np.clip(np.rint(counts * fraction).astype(np.int64), 1, np.maximum(counts - 1, 0))
+    held = _pick(leaf, np.minimum(take, counts), seed)
+    return np.setdiff1d(np.arange(len(leaf)), held, assume_unique=True), held
+
+
+def stratified_subset(leaf: IntArray, size: int, seed: tuple[int, ...]) -> IntArray:
+    """`size` of the samples (all, where there are no more), each leaf in proportion by largest remainder.
+
+    Args:
+        leaf: int64 [N].
+
+    Returns:
+        Sorted indices, int64 [min(size, N)].
+    """
+    if size >= len(leaf):
+        return np.arange(len(leaf))
+    quota = np.bincount(leaf) * (size / len(leaf))
+    take = np.floor(quota).astype(np.int64)
+    largest = np.argsort(take - quota, kind="stable")[: size - int(take.sum())]
+    take[largest] += 1
+    return _pick(leaf, take, seed)
+
+
+def _pick(leaf: IntArray, take: IntArray, seed: tuple[int, ...]) -> IntArray:
+    """`take[c]` random samples of each leaf c, as sorted indices."""
+    order = np.random.default_rng(seed).permutation(len(leaf))
+    order = order[np.argsort(leaf[order], kind="stable")]
+    ends = np.cumsum(np.bincount(leaf, minlength=len(take)))
+    rank = np.arange(len(leaf)) - np.concatenate([[0], ends[:-1]])[leaf[order]]
+    return np.sort(order[rank < take[leaf[order]]])
+
+
+def select(split: Split, indices: IntArray) -> Split:
+    """The samples at `indices`."""
+    index = torch.from_numpy(indices)
+    return Split(split.inputs[index], split.leaf[index])
+
+
+def divide(
+    config: SplitSection, taxonomy: Taxonomy, train: Split, val: Split | None = None, test: Split | None = None
+) -> DataSet:
+    """A data set from the splits it came with; a missing test, then a missing validation split is taken from train.
+
+    Raises:
+        DataError: if a leaf has too few samples to be in every split.
+    """
+    _check_enough(taxonomy, train, needed=1 + (val is None) + (test is None))
+    if test is None:
+        kept, held = hold_out(train.leaf.numpy(), config.test_fraction, (config.split_seed, _TEST))
+        train, test = select(train, kept), select(train, held)
+    if val is None:
+        kept, held = hold_out(train.leaf.numpy(), config.validation_fraction, (config.split_seed, _VALIDATION))
+        train, val = select(train, kept), select(train, held)
+    digest = fingerprint(taxonomy, train, val, test)
+    if config.train_on == "train+val":
+        both = Split(torch.cat([train.inputs, val.inputs]), torch.cat([train.leaf, val.leaf]))
+        return DataSet(taxonomy, both, None, test, digest)
+    return DataSet(taxonomy, train, val, test, digest)
+
+
+def fingerprint(taxonomy: Taxonomy, *splits: Split) -> str:
+    """SHA-256, as hexadecimal digits, over the taxonomy and every split's shape, type, inputs and leaves, in order."""
+    digest = hashlib.sha256(json.dumps(taxonomy.to_dict(), sort_keys=True).encode())
+    for split in splits:
+        digest.update(f"{split.inputs.dtype} {tuple(split.inputs.shape)}".encode())
+        for values in (split.inputs, split.leaf):
+            digest.update(values.contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def _check_enough(taxonomy: Taxonomy, train: Split, needed: int) -> None:
+    counts = np.bincount(train.leaf.numpy(), minlength=taxonomy.num_leaves)
+    if counts.min() < needed:
+        worst = int(counts.argmin())
+        name = taxonomy.class_names[-1][worst]
+        raise DataError(
+            f"leaf {name!r} has {counts[worst]} training samples, but at least {needed} are needed: "
+            "every split that is not given takes one of each leaf"
+        )

@@ -1,0 +1,33 @@
+"""Encoders E and the projection head P."""
+
+from __future__ import annotations
+
+from hmlc_ray.config.encoder import ConvNetConfig, EncoderConfig, MlpConfig, ResNet18Config
+from hmlc_ray.encoders.base import Encoder
+from hmlc_ray.encoders.head import build_head
+
+__all__ = ["Encoder", "build_encoder", "build_head"]
+
+
+def build_encoder(config: EncoderConfig, input_shape: tuple[int, ...]) -> Encoder:
+    """An encoder with fresh weights from torch's global random generator.
+
+    Args:
+        input_shape: of one sample, e.g. (channels, height, width).
+
+    Raises:
+        ConfigError: if this kind of encoder cannot take samples of that shape.
+    """
+    match config:
+        case ConvNetConfig():
+            from hmlc_ray.encoders.convnet import ConvNet
+
+            return ConvNet(config, input_shape)
+        case ResNet18Config():
+            from hmlc_ray.encoders.resnet import ResNet  # imports torchvision, which takes a second
+
+            return ResNet(config, input_shape)
+        case MlpConfig():
+            from hmlc_ray.encoders.mlp import Mlp
+
+            return Mlp(config, input_shape)

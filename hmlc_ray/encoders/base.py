@@ -1,0 +1,31 @@
+"""What every encoder is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from hmlc_ray.errors import ConfigError
+
+
+class Encoder(nn.Module, ABC):
+    """Inputs, float [n, C, height, width] in [-1, 1] (see `hmlc_ray.data.pixels`), to features, float [n, F]."""
+
+    feature_dim: int
+    """F."""
+
+    @abstractmethod
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Features f, float [n, F]."""
+
+
+def image_channels(kind: str, input_shape: tuple[int, ...]) -> int:
+    """C of images of shape (C, height, width).
+
+    Raises:
+        ConfigError: if samples of this shape are no images.
+    """
+    if len(input_shape) != 3:
+        raise ConfigError(f"encoder `{kind}` takes images (channels, height, width), the data has shape {input_shape}")
+    return input_shape[0]

@@ -1,0 +1,77 @@
+"""Encoders and head: shapes, sizes, gradients, bad input."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from pydantic import TypeAdapter
+
+from hmlc_ray.config.encoder import ConvNetConfig, EncoderConfig, HeadConfig, MlpConfig, ResNet18Config
+from hmlc_ray.encoders import build_encoder, build_head
+from hmlc_ray.errors import ConfigError
+
+CONFIGS: list[EncoderConfig] = [
+    ConvNetConfig(width=8, feature_dim=16),
+    ConvNetConfig(width=4, depth=5, feature_dim=16),
+    ConvNetConfig(width=4, depth=1, feature_dim=16),
+    MlpConfig(hidden_dim=12, feature_dim=16),
+]
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 28, 28), (3, 33, 21)])
+def test_every_encoder_gives_its_feature_dim_and_trains_all_parameters(
+    config: EncoderConfig, shape: tuple[int, ...]
+) -> None:
+    torch.manual_seed(0)
+    encoder = build_encoder(config, shape)
+    features = encoder(torch.rand(6, *shape) * 2 - 1)
+    assert features.shape == (6, encoder.feature_dim) == (6, 16)
+    features.square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in encoder.parameters())
+    assert all(p.grad.abs().sum() > 0 for p in encoder.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize(("stem", "map_size"), [("cifar", 4), ("imagenet", 1)])
+def test_resnet18_stems_and_channels(stem: str, map_size: int) -> None:
+    encoder = build_encoder(ResNet18Config.model_validate({"stem": stem}), (1, 32, 32))
+    maps: list[torch.Size] = []
+    encoder.trunk.layer4.register_forward_hook(lambda _m, _i, out: maps.append(out.shape))  # type: ignore[union-attr]
+    encoder.eval()
+    with torch.no_grad():
+        features = encoder(torch.zeros(1, 1, 32, 32))
+    assert features.shape == (1, encoder.feature_dim) == (1, 512)
+    assert maps == [torch.Size([1, 512, map_size, map_size])]
+    convolutions = [m for m in encoder.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert len(convolutions) == 20  # 17 of the blocks and stem, 3 shortcuts: with the classifier, 18 layers
+
+
+def test_the_same_seed_gives_the_same_weights() -> None:
+    def weights() -> list[torch.Tensor]:
+        torch.manual_seed(3)
+        return list(build_encoder(ConvNetConfig(), (1, 8, 8)).state_dict().values())
+
+    assert all(torch.equal(a, b) for a, b in zip(weights(), weights(), strict=True))
+
+
+@pytest.mark.parametrize("layers", [1, 2, 4])
+def test_the_head_has_so_many_linear_layers(layers: int) -> None:
+    head = build_head(HeadConfig(layers=layers, hidden_dim=24, embedding_dim=10), feature_dim=16)
+    assert head(torch.randn(5, 16)).shape == (5, 10)
+    assert sum(isinstance(m, torch.nn.Linear) for m in head.modules()) == layers
+
+
+@pytest.mark.parametrize("kind", ["convnet", "resnet18"])
+def test_image_encoders_refuse_what_is_no_image(kind: str) -> None:
+    config = TypeAdapter(EncoderConfig).validate_python({"kind": kind})
+    with pytest.raises(ConfigError, match=rf"encoder `{kind}` takes images .* shape \(1024, 3\)"):
+        build_encoder(config, (1024, 3))
+
+
+def test_torchvision_imports_in_a_fresh_process_without_warnings() -> None:
+    code = "from hmlc_ray.torchvision_shim import torchvision as t; print(len(t.models.list_models()) > 50)"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "True"), done.stderr
