@@ -1,0 +1,54 @@
+"""Frozen features: the encoder's output for every sample of a split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from hmlc_ray.data.pixels import to_encoder_input
+from hmlc_ray.errors import TrainingError
+
+Features = npt.NDArray[np.float32]
+
+
+def embed(encoder: nn.Module, inputs: Tensor, device: torch.device | str, batch_size: int = 1024) -> Features:
+    """Features f of every input, without augmentation and without gradient.
+
+    Args:
+        encoder: lies on `device`; put in evaluation mode here and back in its own mode afterwards.
+        inputs: uint8 [N, ...], on any device.
+        device: where the encoder runs.
+        batch_size: samples per forward pass.
+
+    Returns:
+        float32 [N, F].
+
+    Raises:
+        TrainingError: if a feature is not finite, which no probe could be fitted on.
+    """
+    with _evaluation_mode(encoder), torch.inference_mode():
+        blocks = [
+            encoder(to_encoder_input(block.to(device))).float().cpu()
+            for block in torch.tensor_split(inputs, list(range(batch_size, len(inputs), batch_size)))
+        ]
+    features: Features = torch.cat(blocks).numpy()
+    if not np.isfinite(features).all():
+        raise TrainingError("the encoder gives features that are not finite; a lower learning rate may help")
+    return features
+
+
+@contextmanager
+def _evaluation_mode(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside, each submodule's own mode restored afterwards."""
+    training = {child: child.training for child in module.modules()}
+    module.eval()
+    try:
+        yield
+    finally:
+        for child, mode in training.items():
+            child.training = mode

@@ -1,0 +1,126 @@
+"""The protocol: what is encoded, what the probes learn from, what they are chosen and judged on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.preprocessing import StandardScaler
+from torch import nn
+
+from hmlc_ray.config.training import EvaluationConfig
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.data.base import DataSet, Split
+from hmlc_ray.data.splits import select, stratified_subset
+from hmlc_ray.errors import ConfigError
+from hmlc_ray.evaluation import figures
+from hmlc_ray.evaluation.embed import embed
+from hmlc_ray.evaluation.figures import Frozen
+from hmlc_ray.evaluation.probe import Probe, choose_probe, fit_probes
+from hmlc_ray.taxonomy import Taxonomy
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an encoder is worth on one split."""
+
+    metrics: dict[str, float]
+    """`<split>/<figure>/<level name>`, with `leaf` for the finest level and `mean` over levels; shares in [0, 1].
+    Figures that are undefined on these data are left out, so no value is NaN."""
+    chosen_regularisation: tuple[float, ...]
+    """C per level, coarsest first."""
+    confusion: dict[str, npt.NDArray[np.int64]]
+    """Per level name, int64 [C_h, C_h]: rows are true classes, columns the probe's; empty unless `full`."""
+
+
+def evaluate(
+    encoder: nn.Module,
+    data: DataSet,
+    config: TrialConfig,
+    *,
+    split: Literal["val", "test"],
+    device: torch.device,
+    full: bool = False,
+) -> Evaluation:
+    """Judge an encoder on one split; the same inputs and threads give the same figures.
+
+    Probes and kNN learn from the training split, or from a stratified subset of it if it has more than
+    `evaluation.probe_max_samples` samples. C is `evaluation.chosen_regularisation` where that is set, else the best
+    on validation per level.
+
+    Args:
+        encoder: images [n, ...] to features [n, F], on `device`.
+        full: every figure; otherwise the top-1 of probes and kNN.
+
+    Raises:
+        ConfigError: if there is no validation split, and C would have to be chosen on it or it is to be judged.
+        TrainingError: if a feature is not finite.
+    """
+
+    def frozen(part: Split) -> Frozen:
+        return Frozen(embed(encoder, part.inputs, device), data.taxonomy.paths(part.leaf.cpu().numpy()))
+
+    settings = config.evaluation
+    choose = settings.chosen_regularisation is None
+    val = frozen(_validation(data)) if choose or split == "val" else None
+    judged = val if val is not None and split == "val" else frozen(data.test)
+    train = frozen(_reference(data.train, settings.probe_max_samples, config.seed))
+
+    scaler = StandardScaler().fit(_wide(train))
+    probes = _probes(settings, data.taxonomy, scaler, train, val)
+    inputs = scaler.transform(_wide(judged))
+    probabilities = [probe.probabilities(inputs) for probe in probes]
+    metrics = figures.probe_top1(data.taxonomy, probabilities, judged.paths)
+    metrics |= figures.knn_top1(data.taxonomy, train, judged, settings.neighbours, device)
+    if full:
+        converged = [float(probe.converged) for probe in probes]
+        metrics |= figures.per_level("probe_converged", data.taxonomy, converged)
+        metrics |= figures.probe_balance(data.taxonomy, probabilities, judged.paths)
+        metrics |= figures.geometry(data.taxonomy, judged, config.seed, device)
+        metrics |= figures.tree_metrics(data.taxonomy, probabilities, judged)
+    return Evaluation(
+        {f"{split}/{name}": value for name, value in metrics.items()},
+        tuple(probe.regularisation for probe in probes),
+        figures.confusion(data.taxonomy, probabilities, judged.paths) if full else {},
+    )
+
+
+def _validation(data: DataSet) -> Split:
+    if data.val is None:
+        raise ConfigError(
+            "there is no validation split (data.train_on is train+val): give the probe's regularisation as "
+            "evaluation.chosen_regularisation, and judge the test split"
+        )
+    return data.val
+
+
+def _reference(train: Split, limit: int, seed: int) -> Split:
+    return select(train, stratified_subset(train.leaf.cpu().numpy(), limit, (seed,))) if len(train) > limit else train
+
+
+def _wide(split: Frozen) -> FloatArray:
+    """In float64: in float32 the solver's line search can stall short of the optimum."""
+    return split.features.astype(np.float64)
+
+
+def _probes(
+    settings: EvaluationConfig, taxonomy: Taxonomy, scaler: StandardScaler, train: Frozen, val: Frozen | None
+) -> list[Probe]:
+    """One probe per level; its C is the one given, or else the best on `val`."""
+    inputs = scaler.transform(_wide(train))
+    given = settings.chosen_regularisation
+    held_out = None if given is not None or val is None else scaler.transform(_wide(val))
+    probes: list[Probe] = []
+    for h, count in enumerate(taxonomy.num_classes):
+        candidates = settings.probe_regularisation if given is None else (given[h],)
+        path = fit_probes(inputs, train.paths[:, h], count, candidates, settings.probe_max_iter)
+        if held_out is None or val is None:
+            probes.extend(path)
+        else:
+            probes.append(choose_probe(path, held_out, val.paths[:, h]))
+    return probes

@@ -1,0 +1,84 @@
+"""What cosine neighbours say: kNN classification and MAP@R."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+BLOCK = 1024
+"""Queries compared at once; bounds memory to BLOCK x references similarities."""
+
+
+def nearest(queries: Tensor, references: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k nearest references of every query by cosine similarity, nearest first.
+
+    Args:
+        queries: float [n, F].
+        references: float [N, F], on the same device.
+        k: capped at N.
+
+    Returns:
+        Similarities float [n, k] and indices int64 [n, k].
+    """
+    references = normalize(references, dim=1)
+    k = min(k, len(references))
+    blocks = torch.tensor_split(normalize(queries, dim=1), _cuts(len(queries)))
+    found = [(block @ references.T).topk(k, dim=1) for block in blocks]
+    return torch.cat([top.values for top in found]), torch.cat([top.indices for top in found])
+
+
+def vote(similarities: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """Majority class of the neighbours; a tie goes to the class with the larger summed similarity.
+
+    Args:
+        similarities: float [n, k] in [-1, 1].
+        labels: int64 [n, k], the neighbours' classes in [0, num_classes).
+
+    Returns:
+        int64 [n].
+    """
+    # Similarities over 4k sum to at most 1/4 in size: enough to break a tie, never enough to turn a vote.
+    weights = 1 + similarities.double() / (4 * labels.shape[1])
+    scores = torch.zeros(len(labels), num_classes, dtype=torch.float64, device=labels.device)
+    return scores.scatter_add_(1, labels, weights).argmax(dim=1)
+
+
+def map_at_r(features: Tensor, paths: Tensor) -> Tensor:
+    """Mean average precision at R, per level (Musgrave et al. 2020, arXiv 2003.08505, section 3.2).
+
+    Every sample is a query against all others; R is the number of others of its class. Samples alone in their
+    class are left out.
+
+    Args:
+        features: float [n, F].
+        paths: int64 [n, H].
+
+    Returns:
+        float64 [H]; NaN where every sample is alone in its class.
+    """
+    features = normalize(features, dim=1)
+    rows = torch.arange(len(features), device=features.device)
+    blocks = [_average_precision(features, paths, block) for block in torch.tensor_split(rows, _cuts(len(rows)))]
+    return torch.cat(blocks).nanmean(dim=0)
+
+
+def _cuts(rows: int) -> list[int]:
+    """Where blocks begin, but for the first."""
+    return list(range(BLOCK, rows, BLOCK))
+
+
+def _average_precision(features: Tensor, paths: Tensor, rows: Tensor) -> Tensor:
+    """float64 [b, H]: average precision at R of the queries `rows`; NaN where R is 0."""
+    similarities = features[rows] @ features.T
+    similarities[torch.arange(len(rows)), rows] = -torch.inf
+    order = similarities.argsort(dim=1, descending=True, stable=True)[:, :-1]
+    rank = torch.arange(1, order.shape[1] + 1, device=order.device)
+    result = []
+    for labels in paths.T:
+        relevant = labels[order] == labels[rows, None]
+        total = relevant.sum(dim=1)
+        precision = relevant.cumsum(dim=1).double() / rank
+        counted = relevant & (rank <= total[:, None])
+        result.append((precision * counted).sum(dim=1) / total)
+    return torch.stack(result, dim=1)

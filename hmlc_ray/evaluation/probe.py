@@ -1,0 +1,77 @@
+"""The linear probe: multinomial logistic regression on standardised frozen features, one per level."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A fitted probe of one level."""
+
+    classifier: LogisticRegression | DummyClassifier
+    num_classes: int
+    """C_h, classes that training never saw included."""
+    regularisation: float
+    """C, the inverse of the L2 penalty's strength."""
+    converged: bool
+
+    def probabilities(self, features: FloatArray) -> FloatArray:
+        """float64 [n, C_h] from standardised features [n, F]; 0 for classes that training never saw."""
+        result = np.zeros((len(features), self.num_classes))
+        result[:, self.classifier.classes_] = self.classifier.predict_proba(features)
+        return result
+
+
+def fit_probes(
+    features: FloatArray, labels: IntArray, num_classes: int, candidates: Sequence[float], max_iter: int
+) -> Iterator[Probe]:
+    """One probe per candidate C, ascending, each started from the one before it.
+
+    Args:
+        features: float64 [N, F], standardised.
+        labels: int64 [N], classes of one level in [0, num_classes).
+    """
+    if len(np.unique(labels)) == 1:
+        # Nothing to separate, and logistic regression refuses: the one class is certain whatever C is.
+        constant = DummyClassifier(strategy="prior").fit(features, labels)
+        yield Probe(constant, num_classes, min(candidates), converged=True)
+        return
+    classifier = LogisticRegression(max_iter=max_iter, warm_start=True)
+    for candidate in sorted(candidates):
+        classifier.set_params(C=candidate)
+        converged = _fit(classifier, features, labels)
+        yield Probe(copy.deepcopy(classifier), num_classes, candidate, converged)
+
+
+def choose_probe(probes: Iterator[Probe], features: FloatArray, labels: IntArray) -> Probe:
+    """The probe with the best top-1 on validation (features [n, F], labels [n]); of equals the smallest C."""
+    return max(probes, key=lambda probe: _accuracy(probe, features, labels))
+
+
+def _accuracy(probe: Probe, features: FloatArray, labels: IntArray) -> float:
+    return float((probe.probabilities(features).argmax(axis=1) == labels).mean())
+
+
+def _fit(classifier: LogisticRegression, features: FloatArray, labels: IntArray) -> bool:
+    """Fit; whether the solver converged. Its warning is a fact to record here, not a message for the user."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        classifier.fit(features, labels)
+    unconverged = [record for record in caught if issubclass(record.category, ConvergenceWarning)]
+    for record in caught:
+        if record not in unconverged:
+            warnings.warn_explicit(record.message, record.category, record.filename, record.lineno)
+    return not unconverged
