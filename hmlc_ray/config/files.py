@@ -1,0 +1,43 @@
+"""Trial files: YAML on disk to a validated TrialConfig, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from hmlc_ray.config.load import dump_yaml, load_yaml
+from hmlc_ray.config.overrides import apply_overrides
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.config.validate import validate
+
+SWEEP_KEYS = ("study", "trials", "base", "space", "profiles")
+
+
+def load_trial(path: str | Path, overrides: Iterable[str] = ()) -> TrialConfig:
+    """The configuration of one run, from a trial file or from the `base` of a search space.
+
+    Args:
+        path: a YAML file.
+        overrides: `path=value` texts, relative to the trial, e.g. `objective.temperature=0.2`.
+
+    Raises:
+        ConfigError: if the file cannot be read, or a key or value is not allowed.
+    """
+    values = load_yaml(path)
+    source = str(path)
+    if is_search_space(values):
+        values, source = values.get("base") or {}, f"{path} (base)"
+    if isinstance(values, dict):
+        values = apply_overrides(TrialConfig, values, overrides)
+    return validate(TrialConfig, values, source)
+
+
+def is_search_space(values: dict[str, Any]) -> bool:
+    """Whether a file's values are those of a search space rather than of one trial."""
+    return not values.keys() & TrialConfig.model_fields.keys() and bool(values.keys() & set(SWEEP_KEYS))
+
+
+def dump_trial(config: TrialConfig) -> str:
+    """A trial file: YAML that `load_trial` reads back to an equal configuration, defaults written out."""
+    return dump_yaml(config.model_dump(mode="json"))

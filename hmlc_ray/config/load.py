@@ -1,0 +1,129 @@
+"""YAML as this package reads it: the core schema of YAML 1.2, with duplicate keys, aliases and tags refused.
+
+PyYAML follows YAML 1.1, in which `1e-5` is text, `off` is false, `1:4` is 64 and `010` is 8. All four occur in
+configurations and mean something else there, so scalars are resolved by the rules of YAML 1.2 instead. Aliases could
+make a small file a huge or endless value and tags could ask for other types; no configuration needs either.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.resolver import BaseResolver
+
+from hmlc_ray.errors import ConfigError
+
+MAX_BYTES = 1 << 20
+_FLOAT = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+_SCALARS = (
+    ("null", r"~|null|Null|NULL|", "~nN\0"),
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?[0-9]+", "-+0123456789"),
+    ("float", rf"{_FLOAT}|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+.0123456789"),
+)
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader with other scalars: it builds plain values and nothing else."""
+
+    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 - the parent's type
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None) is not None:
+            found = "an alias (*)" if isinstance(event, yaml.AliasEvent) else "a tag (!)"
+            raise yaml.MarkedYAMLError(problem=f"{found} is not allowed here", problem_mark=event.start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.tag != BaseResolver.DEFAULT_SCALAR_TAG:
+                raise yaml.MarkedYAMLError(problem="a key must be text", problem_mark=key_node.start_mark)
+            if key_node.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key_node.value!r} is given twice", problem_mark=key_node.start_mark
+                )
+            seen.add(key_node.value)
+        return super().construct_mapping(node, deep=deep)
+
+    def construct_number(self, node: yaml.ScalarNode) -> float:
+        kind = int if node.tag.endswith("int") else float
+        try:
+            return kind(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
+        except ValueError:
+            raise yaml.MarkedYAMLError(problem="the number is too large", problem_mark=node.start_mark) from None
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes every text that this loader or one for YAML 1.1 would take for something else."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+for _name, _pattern, _first in _SCALARS:
+    _starts = ["" if c == "\0" else c for c in _first]
+    for _class in (_Loader, _Dumper):
+        _class.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(rf"(?:{_pattern})\Z"), _starts)
+for _name in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_name}", _Loader.construct_number)
+
+
+def load_yaml(path: str | Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        ConfigError: if the file cannot be read, is larger than 1 MiB, is no valid YAML (with line and column), gives
+            a key twice, or holds something other than a mapping.
+    """
+    values = parse_yaml(_read(Path(path)), str(path))
+    if not isinstance(values, dict):
+        found = "nothing" if values is None else f"a {type(values).__name__}"
+        raise ConfigError(f"{path}: the file must hold a mapping of keys to values, found {found}")
+    return values
+
+
+def parse_yaml(text: str, source: str) -> Any:
+    """The value of one YAML document; `source` is what an error names.
+
+    Raises:
+        ConfigError: if the text is no valid YAML.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - _Loader is a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"{source}{where}: {error.problem or error.context}") from None
+    except yaml.reader.ReaderError as error:
+        raise ConfigError(f"{source}: character {error.character!r} is not allowed in YAML") from None
+    except RecursionError:
+        raise ConfigError(f"{source}: values are nested too deeply") from None
+
+
+def dump_yaml(values: dict[str, Any]) -> str:
+    """YAML text that `parse_yaml` reads back to equal values; keys keep their order."""
+    text: str = yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return text
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ConfigError(f"{path}: the file is larger than {MAX_BYTES >> 20} MiB, which no configuration needs")
+        return content.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path}: a file is needed, this is a folder") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: the file is not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: the file cannot be read ({error.strerror})") from None

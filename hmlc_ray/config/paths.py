@@ -1,0 +1,75 @@
+"""Dotted paths: a configuration as flat values, and single values set by path."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from hmlc_ray.config.load import parse_yaml
+from hmlc_ray.errors import ConfigError
+
+Scalar = str | int | float | bool | None
+_PATH = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*")
+
+
+def flatten(config: BaseModel) -> dict[str, Scalar]:
+    """Every value by its dotted path, e.g. `objective.temperature`; a list becomes JSON text. These are the MLflow
+    params of a run."""
+    flat: dict[str, Scalar] = {}
+
+    def visit(prefix: str, value: Any) -> None:
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                visit(f"{prefix}.{name}" if prefix else name, inner)
+        else:
+            flat[prefix] = json.dumps(value) if isinstance(value, list) else value
+
+    visit("", config.model_dump(mode="json"))
+    return flat
+
+
+def set_path(values: dict[str, Any], path: str, value: Any) -> None:
+    """Set one value in nested mappings, in place; sections on the way are made where they are missing.
+
+    Raises:
+        ConfigError: if something on the way is a value and no section.
+    """
+    *sections, last = path.split(".")
+    for depth, name in enumerate(sections):
+        inner = values.setdefault(name, {})
+        if not isinstance(inner, dict):
+            parent = ".".join(sections[: depth + 1])
+            raise ConfigError(f"{path} cannot be set: {parent} is {shorten(inner)} and not a section of keys")
+        values = inner
+    values[last] = value
+
+
+def get_path(values: Any, path: str, default: Any = None) -> Any:
+    """The value at a dotted path of nested mappings, or the default where there is none."""
+    for name in path.split("."):
+        if not isinstance(values, Mapping) or name not in values:
+            return default
+        values = values[name]
+    return values
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """`path=value` as (path, value); the value is YAML, so that `1e-3`, `[1, 2]`, `null` and `{kind: sgd}` work.
+
+    Raises:
+        ConfigError: if there is no `=`, the path is no dotted path, or the value is no YAML.
+    """
+    path, equals, value = text.partition("=")
+    if not equals or not _PATH.fullmatch(path.strip()):
+        raise ConfigError(f"override {text!r}: write it as path=value, for example objective.temperature=0.2")
+    return path.strip(), parse_yaml(value, f"override {text!r}")
+
+
+def shorten(value: Any, limit: int = 80) -> str:
+    """A value as it is shown in an error: JSON, cut at `limit` characters."""
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

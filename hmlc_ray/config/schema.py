@@ -1,0 +1,118 @@
+"""What the models allow, read from the models themselves: sections, kinds, fields and their ranges in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Interval, Le, Lt, MaxLen, MinLen
+from pydantic.fields import FieldInfo
+
+from hmlc_ray.config.base import Section
+
+SectionType = type[Section]
+
+
+def sections(field: FieldInfo) -> list[SectionType]:
+    """The section classes that a field may hold; empty for a plain value, several where it has kinds."""
+    return [part for part in _members(field.annotation) if isinstance(part, type) and issubclass(part, Section)]
+
+
+def kinds(field: FieldInfo) -> dict[str, SectionType]:
+    """The classes of a field that is told apart by `kind`; empty for any other field."""
+    classes = {kind_of(section): section for section in sections(field)}
+    return {kind: section for kind, section in classes.items() if kind is not None}
+
+
+def kind_of(section: SectionType) -> str | None:
+    """The value of a section's `kind`, or None where it has no such key."""
+    field = section.model_fields.get("kind")
+    return str(get_args(field.annotation)[0]) if field else None
+
+
+def default_kind(field: FieldInfo) -> str | None:
+    """The kind of a section that does not give one."""
+    return getattr(field.get_default(call_default_factory=True), "kind", None)
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """` (did you mean 'x'?)`, or nothing where no allowed name is close."""
+    match = get_close_matches(name.lower(), list(allowed), n=1, cutoff=0.6)
+    return f" (did you mean {match[0]!r}?)" if match else ""
+
+
+def describe(field: FieldInfo) -> str:
+    """The allowed values of a field in words, to follow `must be`."""
+    return _either(field.annotation, field.metadata)
+
+
+def leaves(section: SectionType, prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every plain field below a section with its dotted path; fields of a kind as `objective[g-hmlc].chunk`."""
+    for name, field in section.model_fields.items():
+        inner = sections(field)
+        if not inner:
+            yield f"{prefix}{name}", field
+        for part in inner:
+            kind = kind_of(part)
+            yield from leaves(part, f"{prefix}{name}[{kind}]." if kind else f"{prefix}{name}.")
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    """The alternatives of a (possibly annotated) type, flattened."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _members(get_args(annotation)[0])
+    if origin in (Union, UnionType):
+        return tuple(member for part in get_args(annotation) for member in _members(part))
+    return (annotation,)
+
+
+def _either(annotation: Any, metadata: Iterable[Any]) -> str:
+    metadata = list(metadata)
+    while get_origin(annotation) is Annotated:
+        annotation, *extra = get_args(annotation)
+        metadata += [m for e in extra for m in (e.metadata if isinstance(e, FieldInfo) else [e])]
+    if get_origin(annotation) in (Union, UnionType):
+        return ", or ".join(dict.fromkeys(_either(part, metadata) for part in get_args(annotation)))
+    return _one(annotation, metadata)
+
+
+def _one(annotation: Any, metadata: list[Any]) -> str:
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        names = [str(arg) for arg in args]
+        return names[0] if len(names) == 1 else f"one of {', '.join(names)}"
+    if origin in (tuple, list):
+        return _list(origin, args, metadata)
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return "a section of keys"
+    names_of = {bool: "true or false", int: "an integer", float: "a number", NoneType: "null", dict: "a mapping"}
+    if annotation is str:
+        return "text" if not any(isinstance(m, MinLen) and m.min_length for m in metadata) else "text, not empty"
+    name = names_of.get(origin or annotation, "a value")
+    return f"{name} {limits}" if annotation in (int, float) and (limits := _limits(metadata)) else name
+
+
+def _list(origin: type, args: tuple[Any, ...], metadata: list[Any]) -> str:
+    if origin is tuple and Ellipsis not in args:
+        return f"a list of {len(args)} values, each {_either(args[0], [])}"
+    longest = [m.max_length for m in metadata if isinstance(m, MaxLen)]
+    empty = "" if not any(isinstance(m, MinLen) and m.min_length for m in metadata) else "non-empty "
+    size = f"at most {longest[0]} " if longest else ""
+    return f"a {empty}list of {size}values, each {_either(args[0], [])}"
+
+
+def _limits(metadata: Iterable[Any]) -> str:
+    bounds: dict[str, Any] = {}
+    for m in metadata:
+        for bound in m if isinstance(m, Interval) else (m,):
+            bounds |= {n: getattr(bound, n) for n, t in _BOUNDS.items() if isinstance(bound, t)}
+    if "ge" in bounds and "le" in bounds:
+        return f"from {bounds['ge']} to {bounds['le']}"
+    words = {"gt": "above", "ge": "of at least", "lt": "below", "le": "of at most"}
+    return " and ".join(f"{words[name]} {bounds[name]}" for name in words if name in bounds)
+
+
+_BOUNDS = {"gt": Gt, "ge": Ge, "lt": Lt, "le": Le}
