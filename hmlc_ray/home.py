@@ -1,0 +1,54 @@
+"""The home folder: where the embedded default keeps everything."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT = "hmlc-home"
+VARIABLE = "HMLC_HOME"
+
+
+@dataclass(frozen=True)
+class Home:
+    """Paths below one folder; nothing is created until something is written.
+
+    home/
+      mlflow.db   artifacts/     MLflow's store
+      optuna.db                  Optuna's studies
+      ray/<study>/               Tune's experiments, with trial checkpoints
+      studies/<study>/           the sweep as it was started, and the exported best encoder
+      runs/<name>/               checkpoints and exports of single runs
+    """
+
+    root: Path
+
+    @classmethod
+    def of(cls, folder: str | Path | None) -> Home:
+        """The folder given, else `HMLC_HOME`, else `./hmlc-home`."""
+        return cls(Path(folder or os.environ.get(VARIABLE) or DEFAULT).absolute())
+
+    @property
+    def tracking_uri(self) -> str:
+        """Of the embedded MLflow store."""
+        return f"sqlite:///{self.root / 'mlflow.db'}"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.root / "artifacts"
+
+    @property
+    def optuna_url(self) -> str:
+        """Of the embedded Optuna storage."""
+        return f"sqlite:///{self.root / 'optuna.db'}"
+
+    @property
+    def ray(self) -> Path:
+        return self.root / "ray"
+
+    def study(self, name: str) -> Path:
+        return self.root / "studies" / name
+
+    def run(self, name: str) -> Path:
+        return self.root / "runs" / name

@@ -1,0 +1,39 @@
+"""The optimiser and its schedule."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from hmlc_ray.config.training import OptimiserConfig, SgdConfig
+
+
+def build_optimiser(config: OptimiserConfig, module: nn.Module) -> torch.optim.Optimizer:
+    """SGD or AdamW; vectors (biases, normalisation) are not decayed, as is usual in contrastive training."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if isinstance(config, SgdConfig):
+        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0)
+    return torch.optim.AdamW(groups, lr=config.learning_rate)
+
+
+def build_schedule(
+    config: OptimiserConfig, optimiser: torch.optim.Optimizer, *, epochs: int, steps_per_epoch: int
+) -> LambdaLR:
+    """Linear warm-up over `warmup_epochs`, then a cosine to zero; one step per optimiser step."""
+    warmup = round(config.warmup_epochs * steps_per_epoch)
+    total = epochs * steps_per_epoch
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        progress = (step - warmup) / max(1, total - warmup)
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+    return LambdaLR(optimiser, factor)

@@ -1,0 +1,47 @@
+"""Seeds and kernels: what makes a run repeatable."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+
+from hmlc_ray.config.training import TrainingConfig
+
+
+def stream_seed(seed: int, *stream: int) -> int:
+    """A seed for an independent stream (e.g. epoch and rank) of a run: the same arguments give the same value."""
+    return int(np.random.SeedSequence([seed, *stream]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's, NumPy's and torch's global generators."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - libraries below still draw from the global state
+    torch.manual_seed(seed)
+
+
+@contextmanager
+def kernels(config: TrainingConfig) -> Iterator[None]:
+    """Set CPU threads and deterministic kernels, and put back what was there: trials share a warm process.
+
+    Sums depend on how they are split over threads, so `cpu_threads` decides the last digits of a CPU run.
+    """
+    threads = config.cpu_threads or os.cpu_count() or 1
+    before_threads = torch.get_num_threads()
+    before_mode = torch.get_deterministic_debug_mode()
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(config.deterministic, warn_only=True)
+    if config.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    try:
+        with threadpool_limits(limits=threads):
+            yield
+    finally:
+        torch.set_num_threads(before_threads)
+        torch.set_deterministic_debug_mode(before_mode)

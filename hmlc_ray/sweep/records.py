@@ -1,0 +1,26 @@
+"""What a trial reports to Tune."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from hmlc_ray.fit import EpochRecord
+
+
+class EpochEntry(TypedDict):
+    """One epoch, as it travels to the driver and into MLflow."""
+
+    epoch: int
+    metrics: dict[str, float]
+
+
+def result_of(records: list[EpochRecord], total_epochs: int) -> dict[str, Any]:
+    """The result of an evaluation: its metrics for searcher and scheduler, and every epoch since the last one."""
+    last = records[-1]
+    history = [EpochEntry(epoch=record.epoch, metrics=record.metrics) for record in records]
+    return {**last.metrics, "epoch": last.epoch, "total_epochs": total_epochs, "history": history}
+
+
+def is_pruned(result: dict[str, Any]) -> bool:
+    """Whether a trial that ended without an error ended before its last epoch: the scheduler stopped it."""
+    return int(result["epoch"]) < int(result["total_epochs"])

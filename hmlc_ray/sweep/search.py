@@ -1,0 +1,95 @@
+"""Optuna under Tune: one Optuna trial number is one trial, whatever happens to the driver."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import Trial, TrialState
+from ray.tune.search.optuna import OptunaSearch
+
+from hmlc_ray.config.space import SearchSpace
+from hmlc_ray.config.sweep import StudyConfig
+from hmlc_ray.sweep.records import is_pruned
+
+
+class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
+    """OptunaSearch that survives the death of its driver.
+
+    Tune's snapshot of an experiment lags behind Optuna's storage by up to a second, so a restored Tune may not
+    know trials that Optuna has already handed out. Such orphans are handed out again under their old number and
+    with their old values before anything new is drawn: the number of trials stays exact, and the MLflow run of that
+    number is found again. A trial that a scheduler stopped is told to Optuna as pruned, not as complete.
+    """
+
+    def __init__(self, space: SearchSpace, study: StudyConfig, storage: optuna.storages.BaseStorage) -> None:
+        self._search_space = space
+        super().__init__(
+            space=self._draw,
+            metric=study.objective_metric,
+            mode=study.mode,
+            sampler=build_sampler(study),
+            study_name=study.name,
+            storage=storage,
+        )
+
+    def _draw(self, trial: Any) -> dict[str, Any]:
+        config = self._search_space.suggest(trial)
+        return {"trial": config.model_dump(mode="json"), "number": trial.number}
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | None:
+        if trial_id not in self._ot_trials and (number := self._next_orphan()) is not None:
+            self._ot_trials[trial_id] = self._trial(number)
+        suggestion: dict[str, Any] | None = super().suggest(trial_id)
+        return suggestion
+
+    def _next_orphan(self) -> int | None:
+        known = {trial.number for trial in self._ot_trials.values()}
+        numbers = (trial.number for trial in self._ot_study.get_trials(deepcopy=False))
+        return next((number for number in numbers if number not in known), None)
+
+    def _trial(self, number: int) -> Trial:
+        frozen = self._ot_study.get_trials(deepcopy=False)[number]
+        return Trial(self._ot_study, frozen._trial_id)
+
+    def _is_finished(self, trial_id: str) -> bool:
+        number = self._ot_trials[trial_id].number
+        state: TrialState = self._ot_study.get_trials(deepcopy=False)[number].state
+        return state.is_finished()
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        if not self._is_finished(trial_id):
+            self._ot_trials[trial_id].report(result[self.metric], result["epoch"])
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        self._completed_trials.add(trial_id)
+        if self._is_finished(trial_id):
+            return
+        trial = self._ot_trials[trial_id]
+        if error or not result or self.metric not in result:
+            self._ot_study.tell(trial, state=TrialState.FAIL)
+        elif is_pruned(result):
+            self._ot_study.tell(trial, state=TrialState.PRUNED)
+        else:
+            self._ot_study.tell(trial, result[self.metric])
+
+    def save(self, checkpoint_path: str) -> None:
+        """Only the map from Tune's ids to Optuna's numbers: all else is in Optuna's storage."""
+        numbers = {trial_id: trial.number for trial_id, trial in self._ot_trials.items()}
+        Path(checkpoint_path).write_text(json.dumps({"numbers": numbers, "done": sorted(self._completed_trials)}))
+
+    def restore(self, checkpoint_path: str) -> None:
+        saved = json.loads(Path(checkpoint_path).read_text())
+        self._ot_trials = {trial_id: self._trial(number) for trial_id, number in saved["numbers"].items()}
+        self._completed_trials = set(saved["done"])
+
+
+def build_sampler(study: StudyConfig) -> optuna.samplers.BaseSampler:
+    """The sampler of a study, seeded."""
+    if study.sampler.kind == "random":
+        return optuna.samplers.RandomSampler(seed=study.seed)
+    return optuna.samplers.TPESampler(
+        seed=study.seed, n_startup_trials=study.sampler.startup_trials, multivariate=False
+    )

@@ -1,0 +1,83 @@
+"""What Tune runs for one trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ray.train
+import ray.tune
+from ray.train.torch import TorchTrainer
+from ray.tune.integration.ray_train import TuneReportCallback
+
+from hmlc_ray.config.sweep import Resources, TrialsConfig
+from hmlc_ray.sweep.resources import DRIVER_CPUS, min_workers
+from hmlc_ray.sweep.worker import train_in_process, train_in_worker
+
+
+def build_trainable(trials: TrialsConfig, storage: str) -> Any:
+    """The function of a trial with the resources that Tune reserves for it.
+
+    Args:
+        trials: workers and resources.
+        storage: folder or URI for the checkpoints of Ray Train's runs.
+    """
+    if min_workers(trials) == 0:
+        need = {"cpu": trials.resources.cpus, "gpu": trials.resources.gpus}
+        return ray.tune.with_resources(train_in_process, need)
+    return ray.tune.with_resources(_train_in_group(trials, storage), {"cpu": DRIVER_CPUS})
+
+
+def _train_in_group(trials: TrialsConfig, storage: str) -> Callable[[dict[str, Any]], None]:
+    def train_in_group(params: dict[str, Any]) -> None:
+        # Named after the trial, so that a restored trial's Train run finds its checkpoints by itself.
+        trainer = torch_trainer(
+            {"trial": params["trial"]},
+            trials,
+            name=ray.tune.get_context().get_trial_id(),
+            storage=storage,
+            callbacks=[TuneReportCallback()],
+        )
+        trainer.fit()
+
+    return train_in_group
+
+
+def torch_trainer(
+    loop_config: dict[str, Any],
+    trials: TrialsConfig,
+    *,
+    name: str,
+    storage: str,
+    callbacks: list[Any],
+) -> TorchTrainer:
+    """A Ray Train run of `train_in_worker` on a worker group."""
+    low, high = trials.worker_range
+    return TorchTrainer(
+        train_in_worker,
+        train_loop_config=loop_config,
+        scaling_config=ray.train.ScalingConfig(
+            num_workers=low if low == high else (low, high),
+            use_gpu=trials.resources.gpus > 0,
+            resources_per_worker=_per_worker(trials.resources),
+        ),
+        run_config=ray.train.RunConfig(
+            name=name,
+            storage_path=storage,
+            failure_config=ray.train.FailureConfig(max_failures=trials.retries),
+            checkpoint_config=ray.train.CheckpointConfig(num_to_keep=2),
+            callbacks=callbacks,
+            logging_config=ray.train.LoggingConfig(log_level="ERROR"),
+        ),
+    )
+
+
+def _per_worker(resources: Resources) -> dict[str, float]:
+    need = {"CPU": resources.cpus, "GPU": resources.gpus}
+    return {name: amount for name, amount in need.items() if amount > 0}
+
+
+def storage_uri(folder: Path) -> str:
+    """Ray wants an absolute path or a URI."""
+    return str(folder.absolute())

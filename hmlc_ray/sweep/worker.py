@@ -1,0 +1,75 @@
+"""The adapters between `fit` and Ray: what runs in a warm Tune process, and what runs in a Ray Train worker."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ray.train
+import ray.tune
+
+from hmlc_ray import distributed
+from hmlc_ray.checkpoint import Checkpoint, load_checkpoint, write_checkpoint_files
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.fit import EpochRecord, fit
+from hmlc_ray.sweep.records import result_of
+
+Send = Callable[[dict[str, Any], Path | None], None]
+"""Sends a result and, where there is one, the folder of a checkpoint."""
+
+
+def train_in_process(params: dict[str, Any]) -> None:
+    """A trial without a worker group: `fit` in Tune's own, reused process (`trials.workers: 0`)."""
+    config = TrialConfig.model_validate(params["trial"])
+    fit(config, _Reporter(config, _send_to_tune), resume=_read(ray.tune.get_checkpoint()))
+
+
+def train_in_worker(params: dict[str, Any]) -> None:
+    """The loop of one Ray Train worker; every worker of the group runs it.
+
+    Args:
+        params: `trial` (a dumped TrialConfig), `test` (judge on the test split at the end) and `every_epoch`
+            (report each epoch, for a live view, and not only the evaluated ones).
+    """
+    config = TrialConfig.model_validate(params["trial"])
+    reporter = _Reporter(config, _send_to_train, every_epoch=params.get("every_epoch", False))
+    fit(config, reporter, resume=_read(ray.train.get_checkpoint()), test=params.get("test", False))
+
+
+class _Reporter:
+    """Holds epochs back until one is evaluated: every result must carry the searched metric."""
+
+    def __init__(self, config: TrialConfig, send: Send, *, every_epoch: bool = False) -> None:
+        self._config, self._send, self._every_epoch = config, send, every_epoch
+        self._records: list[EpochRecord] = []
+
+    def __call__(self, record: EpochRecord, snapshot: Callable[[], Checkpoint]) -> None:
+        self._records.append(record)
+        if not (record.evaluated or self._every_epoch):
+            return
+        result = result_of(self._records, self._config.training.epochs)
+        self._records = []
+        if not record.evaluated or distributed.rank() != 0:
+            self._send(result, None)
+            return
+        with tempfile.TemporaryDirectory(prefix="hmlc-checkpoint-") as folder:
+            write_checkpoint_files(Path(folder), snapshot())
+            self._send(result, Path(folder))
+
+
+def _send_to_tune(result: dict[str, Any], folder: Path | None) -> None:
+    # Inside a Tune trial `ray.train.report` refuses (ray#49454).
+    ray.tune.report(result, checkpoint=ray.tune.Checkpoint.from_directory(folder) if folder else None)
+
+
+def _send_to_train(result: dict[str, Any], folder: Path | None) -> None:
+    ray.train.report(result, checkpoint=ray.train.Checkpoint.from_directory(folder) if folder else None)
+
+
+def _read(checkpoint: Any) -> Checkpoint | None:
+    if checkpoint is None:
+        return None
+    with checkpoint.as_directory() as folder:
+        return load_checkpoint(Path(folder))
