@@ -19,7 +19,8 @@ CASES = {
     f"objective of kind a-hmlc takes {LEVELS}, attention_temperature, bottleneck, initial_bias, overlap_penalty",
     "objective: {kind: sum-supcon, mixture_components: 3}": "unknown key objective.mixture_components "
     f"(it belongs to kind g-hmlc); objective of kind sum-supcon takes {LEVELS}",
-    "head: {hiden: 3}": "unknown key head.hiden (did you mean 'hidden_dim'?); head takes hidden_dim, layers, embedding_dim",
+    "head: {hiden: 3}": "unknown key head.hiden (did you mean 'hidden_dim'?); "
+    "head takes hidden_dim, layers, embedding_dim",
     "objective: {temperature: -1}": f"objective.temperature must be {TEMPERATURE}, got -1",
     "objective: {temperature: [0.1, -1]}": f"objective.temperature must be {TEMPERATURE}, got [0.1, -1]",
     "objective: {temperature: '0.1'}": f'objective.temperature must be {TEMPERATURE}, got "0.1"',
