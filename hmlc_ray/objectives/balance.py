@@ -35,6 +35,8 @@ class Balance(nn.Module):
     def __init__(self, config: LevelsSection, class_counts: Sequence[npt.NDArray[np.int64]], width: int) -> None:
         super().__init__()
         self.mode = config.imbalance
+        self.in_use = True
+        """False: weigh nothing for now, but let the prototypes follow their classes."""
         self.momentum = config.prototype_momentum
         self.sizes = [len(counts) for counts in class_counts]
         offsets = np.cumsum([0, *self.sizes[:-1]])
@@ -58,7 +60,7 @@ class Balance(nn.Module):
 
     def columns(self, paths: Tensor, in_level: InLevel) -> tuple[Tensor | None, tuple[Prototypes, ...] | None]:
         """omega of the batch's rows, float [n, H], and the levels' prototypes; None, None: ones and no prototypes."""
-        if self.mode != "denominator":
+        if self.mode != "denominator" or not self.in_use:
             return None, None
         flat = paths + self.offsets
         omega = 1 / (self._counts(flat) + self.seen).clamp_min(1)

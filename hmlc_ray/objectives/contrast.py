@@ -92,3 +92,50 @@ def _one_level(
     anchor = log_sum - (similarity * positive).sum(dim=1) / count.clamp_min(1)
     alpha = valid.to(v) if alpha is None else alpha.to(v) * valid
     return (alpha * anchor).sum() / alpha.sum().clamp_min(torch.finfo(v.dtype).tiny), valid.sum()
+
+
+def constrained_contrast(
+    vectors: Sequence[Tensor],
+    labels: Tensor,
+    *,
+    temperatures: Sequence[float],
+    weights: Tensor,
+    anchor_weights: Tensor | None = None,
+    column_weights: Tensor | None = None,
+    prototypes: Sequence[Prototypes] | None = None,
+    chunk: int | None = None,
+) -> LossReport:
+    """As `level_contrast`, but a positive pair loses at least as much as the worst pair of any finer level.
+
+    With l_ip^h = -[ v_i.v_p / tau_h - log sum_a ... ] the loss of a pair, level h (coarser levels come first) has
+    l_i^h = 1/|P_h(i)| sum_p max(l_ip^h, M_{h+1}),  M_h = max(M_{h+1}, max_ip l_ip^h),  M_H = -inf.
+    """
+    with torch.autocast(vectors[0].device.type, enabled=False):
+        per_level, valid = [], []
+        largest = vectors[0].new_full((), float("-inf"))
+        for h in reversed(range(len(vectors))):
+            v, label, tau = vectors[h], labels[:, h], temperatures[h]
+            n = len(v)
+            similarity = v @ v.T / tau
+            self_pair = torch.eye(n, dtype=torch.bool, device=v.device)
+            positive = (label[:, None] == label[None]) & ~self_pair
+            columns = similarity
+            if column_weights is not None:
+                columns = similarity + column_weights[:, h].to(v).log()
+            columns = columns.masked_fill(self_pair, float("-inf"))
+            if prototypes is not None:
+                extra = v @ prototypes[h].vectors.T / tau + prototypes[h].weights.log()
+                columns = torch.cat([columns, extra], dim=1)
+            count = positive.sum(dim=1)
+            ok = count > 0
+            log_sum = torch.logsumexp(columns, dim=1)
+            pair = (log_sum[:, None] - similarity).masked_fill(~positive, float("-inf"))
+            floored = torch.where(positive, torch.maximum(pair, largest), 0).sum(dim=1) / count.clamp_min(1)
+            largest = torch.maximum(largest, pair.amax())
+            alpha = ok.to(v) if anchor_weights is None else anchor_weights[:, h].to(v) * ok
+            per_level.append((alpha * floored).sum() / alpha.sum().clamp_min(torch.finfo(v.dtype).tiny))
+            valid.append(ok.sum())
+        stacked = torch.stack(per_level[::-1])
+        weights = weights.to(stacked)
+        total = (weights * stacked).sum() / weights.sum()
+    return LossReport(total, stacked.detach(), torch.stack(valid[::-1]))

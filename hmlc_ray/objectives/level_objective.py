@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from hmlc_ray.config.objective import LevelsSection
 from hmlc_ray.objectives.balance import Balance, InLevel
 from hmlc_ray.objectives.base import Batch, LossReport, Objective
-from hmlc_ray.objectives.contrast import level_contrast
+from hmlc_ray.objectives.contrast import constrained_contrast, level_contrast
 from hmlc_ray.objectives.levels import level_temperatures, level_weights
 from hmlc_ray.objectives.vectors import FeatureMasks, full_precision, normalise
 
@@ -43,7 +44,9 @@ class LevelObjective(Objective):
         self.balance = Balance(config, class_counts, embedding_dim)
         self.chunk = config.chunk
 
-    def contrast_masked(self, batch: Batch, masks: FeatureMasks | None = None) -> LossReport:
+    def contrast_masked(
+        self, batch: Batch, masks: FeatureMasks | None = None, *, constrained: bool = False
+    ) -> LossReport:
         """Contrast the embeddings under constant masks; None: the whole embedding at every level.
 
         Prototypes average whole unit embeddings and are masked when used, so they outlive a change of the masks.
@@ -51,9 +54,9 @@ class LevelObjective(Objective):
         unit = normalise(full_precision(batch.embeddings))
         if masks is None:
             vectors: tuple[Tensor, ...] = (unit,) * batch.paths.shape[1]
-            report = self._contrast(vectors, batch.paths, lambda stored, level: normalise(stored))
+            report = self._contrast(vectors, batch.paths, lambda stored, level: normalise(stored), constrained)
         else:
-            report = self._contrast(masks.vectors(batch.embeddings), batch.paths, masks.apply)
+            report = self._contrast(masks.vectors(batch.embeddings), batch.paths, masks.apply, constrained)
         self.balance.update((unit,) * batch.paths.shape[1], batch.paths)
         return report
 
@@ -65,9 +68,28 @@ class LevelObjective(Objective):
         self.balance.update(vectors, paths)
         return report if extras is None else replace(report, extras=extras)
 
-    def _contrast(self, vectors: Sequence[Tensor], paths: Tensor, in_level: InLevel) -> LossReport:
+    def contrast_level(self, unit: Tensor, paths: Tensor, level: int) -> tuple[Tensor, Tensor]:
+        """One level's loss of unit rows [n, D] with paths [n, H], and its number of valid anchors; no update."""
+        alpha = self.balance.anchor_weights(paths)
+        omega, prototypes = self.balance.columns(paths, lambda stored, level: normalise(stored))
+        report = level_contrast(
+            (unit,),
+            paths[:, level, None],
+            temperatures=self.temperatures[level : level + 1],
+            weights=torch.ones_like(self.weights[:1]),
+            anchor_weights=None if alpha is None else alpha[:, level, None],
+            column_weights=None if omega is None else omega[:, level, None],
+            prototypes=None if prototypes is None else prototypes[level : level + 1],
+            chunk=self.chunk,
+        )
+        return report.total, report.num_valid_anchors[0]
+
+    def _contrast(
+        self, vectors: Sequence[Tensor], paths: Tensor, in_level: InLevel, constrained: bool = False
+    ) -> LossReport:
         omega, prototypes = self.balance.columns(paths, in_level)
-        return level_contrast(
+        contrast = constrained_contrast if constrained else level_contrast
+        return contrast(
             vectors,
             paths,
             temperatures=self.temperatures,

@@ -78,3 +78,8 @@ def gated_vectors(rows: Tensor, gates: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """v^h of rows [n, D] under one gate per row and level, each [n, D]."""
     rows = full_precision(rows)
     return tuple(normalise(rows * gate) for gate in gates)
+
+
+def bounded(rows: Tensor) -> Tensor:
+    """Rows clipped to +-1e6, so that a linear layer cannot overflow; no trained embedding comes near."""
+    return rows.clamp(-1e6, 1e6)

@@ -1,0 +1,76 @@
+"""A-HMLC: one attention head per level gives a soft feature mask per sample (arXiv 2510.00837)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hmlc_ray.config.objective import AHmlcConfig
+from hmlc_ray.objectives.base import Batch, LossReport
+from hmlc_ray.objectives.level_objective import LevelObjective
+from hmlc_ray.objectives.vectors import bounded, full_precision, gated_vectors
+
+
+class AHmlc(LevelObjective):
+    """m_{i,h} = sigmoid( W2_h ReLU(W1_h z_i) / T_a ), and level h contrasts m_{i,h} * z_i, normalised.
+
+    The paper's: one attention head per level that gives a soft mask. Ours, since its equations are not public: the
+    bottleneck D -> D/r -> D, biases in both layers, the last one starting at `initial_bias`, the temperature T_a inside
+    the sigmoid, and the penalty lambda sum_{h<k} cos^2(mean gate h, mean gate k) over the batch.
+    """
+
+    mean_gates: Tensor
+    """float [H, D], the mean gate of the last training batch."""
+
+    def __init__(
+        self, config: AHmlcConfig, *, class_counts: Sequence[npt.NDArray[np.int64]], embedding_dim: int
+    ) -> None:
+        super().__init__(config, class_counts=class_counts, embedding_dim=embedding_dim)
+        self.attention_temperature = config.attention_temperature
+        self.overlap_penalty = config.overlap_penalty
+        levels = len(class_counts)
+        self.heads = nn.ModuleList(
+            _attention_head(embedding_dim, config.bottleneck, config.initial_bias) for _ in range(levels)
+        )
+        self.register_buffer("mean_gates", torch.ones(levels, embedding_dim))
+
+    def gates(self, embeddings: Tensor) -> tuple[Tensor, ...]:
+        """m_h of embeddings [n, D], per level [n, D] in (0, 1)."""
+        rows = bounded(full_precision(embeddings))
+        return tuple(torch.sigmoid(head(rows) / self.attention_temperature) for head in self.heads)
+
+    def forward(self, batch: Batch) -> LossReport:
+        """The loss of embeddings [n, D] with paths [n, H]."""
+        with torch.autocast(batch.embeddings.device.type, enabled=False):
+            gates = self.gates(batch.embeddings)
+            report = self.contrast_vectors(gated_vectors(batch.embeddings, gates), batch.paths)
+            means = torch.stack([gate.mean(dim=0) for gate in gates])
+            overlap = _overlap(means)
+        if self.training:
+            self.mean_gates.copy_(means.detach())
+        extras = {f"gate_mean/{h}": mean for h, mean in enumerate(means.detach().mean(dim=1))}
+        extras["gate_overlap"] = overlap.detach()
+        total = report.total + self.overlap_penalty * overlap if self.overlap_penalty else report.total
+        return LossReport(total, report.per_level, report.num_valid_anchors, extras)
+
+    def masks(self) -> Tensor:
+        """float [H, D]: the mean gates of the last training batch."""
+        return self.mean_gates
+
+
+def _attention_head(width: int, reduction: int, initial_bias: float) -> nn.Sequential:
+    hidden = max(1, width // reduction)
+    last = nn.Linear(hidden, width)
+    nn.init.constant_(last.bias, initial_bias)
+    return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), last)
+
+
+def _overlap(means: Tensor) -> Tensor:
+    """Sum over pairs of levels of the squared cosine of their mean gates [H, D]."""
+    unit = functional.normalize(means, dim=1)
+    return (unit @ unit.T).square().triu(diagonal=1).sum()
