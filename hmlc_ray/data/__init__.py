@@ -19,14 +19,14 @@ def load_data(config: DataConfig) -> DataSet:
     """
     match config:
         case DigitsConfig():
-            from hmlc_ray.data import digits
+            from hmlc_ray.data.digits import load as load_digits
 
-            return digits.load(config)
+            return load_digits(config)
         case MnistConfig():
-            from hmlc_ray.data import mnist
+            from hmlc_ray.data.mnist import load as load_mnist
 
-            return mnist.load(config)
+            return load_mnist(config)
         case ImageFolderConfig():
-            from hmlc_ray.data import image_folder
+            from hmlc_ray.data.image_folder import load as load_image_folder
 
-            return image_folder.load(config)
+            return load_image_folder(config)

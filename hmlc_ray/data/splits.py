@@ -81,7 +81,11 @@ def divide(
 
     Raises:
         DataError: if a leaf has too few samples to be in every split.
+        TaxonomyError: if a label is not in the taxonomy.
     """
+    for split in (train, val, test):
+        if split is not None:
+            taxonomy.paths(split.leaf.numpy())
     _check_enough(taxonomy, train, needed=1 + (val is None) + (test is None))
     if test is None:
         kept, held = hold_out(train.leaf.numpy(), config.test_fraction, (config.split_seed, _TEST))

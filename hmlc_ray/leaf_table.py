@@ -1,0 +1,84 @@
+"""A table of leaves and their parents: CSV with a header, a row per leaf, columns from the leaf to the coarsest level.
+
+```
+leaf,parent,grandparent
+golden_retriever,dog,animal
+```
+Imports neither torch nor numpy.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from hmlc_ray.errors import TaxonomyError
+
+
+@dataclass(frozen=True)
+class LeafTable:
+    """The paths of leaves."""
+
+    level_names: tuple[str, ...]
+    """The header, turned round: coarsest first, the leaf column last."""
+    paths: Mapping[str, tuple[str, ...]]
+    """Per leaf its class at each level, coarsest first, the leaf itself last; in the order of the rows."""
+
+
+def read_leaf_table(file: Path) -> LeafTable:
+    """Read and check a table; empty lines are ignored.
+
+    Raises:
+        TaxonomyError: with the line, if the file cannot be read, its first column is not `leaf`, a cell is empty or
+            missing, a leaf is listed twice, or a class has two parents.
+    """
+    rows = _rows(file)
+    if not rows:
+        raise TaxonomyError(f"{str(file)!r} is empty; its first line must be a header such as leaf,parent,grandparent")
+    (_, header), body = rows[0], rows[1:]
+    if header[0].lower() != "leaf" or len(set(header)) != len(header) or not all(header):
+        raise TaxonomyError(
+            f"{str(file)!r} must start with a header of different names whose first is `leaf`, got {','.join(header)!r}"
+        )
+    paths: dict[str, tuple[str, ...]] = {}
+    for line, row in body:
+        _check_row(f"line {line} of {str(file)!r}", header, row, paths)
+        paths[row[0]] = tuple(reversed(row))
+    _check_parents(file, header, body)
+    return LeafTable(tuple(reversed(header)), paths)
+
+
+def _rows(file: Path) -> list[tuple[int, list[str]]]:
+    """Stripped cells with their line numbers."""
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.reader(stream)
+            return [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise TaxonomyError(f"cannot read the table {str(file)!r}: {error}") from error
+
+
+def _check_row(where: str, header: Sequence[str], row: Sequence[str], seen: Mapping[str, object]) -> None:
+    if len(row) != len(header) or not all(row):
+        filled = sum(map(bool, row))
+        raise TaxonomyError(
+            f"{where} fills {filled} of {len(header)} columns; an even tree gives every leaf all its parents"
+        )
+    if row[0] in seen:
+        raise TaxonomyError(f"{where} lists the leaf {row[0]!r} a second time; a leaf has exactly one path")
+
+
+def _check_parents(file: Path, header: Sequence[str], body: Sequence[tuple[int, Sequence[str]]]) -> None:
+    """A class is known by its name alone here, so one name below two parents is a mistake."""
+    for child, parent in pairwise(range(len(header))):
+        parents: dict[str, str] = {}
+        for line, row in body:
+            known = parents.setdefault(row[child], row[parent])
+            if known != row[parent]:
+                raise TaxonomyError(
+                    f"line {line} of {str(file)!r} puts {header[child]} {row[child]!r} below {row[parent]!r}, "
+                    f"but an earlier line below {known!r}; a class has one parent"
+                )
