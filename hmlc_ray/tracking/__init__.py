@@ -1,0 +1,8 @@
+"""What ran: MLflow, written by the driver alone."""
+
+from __future__ import annotations
+
+from hmlc_ray.tracking.tracker import RunStatus, Tracker, TrialRun
+from hmlc_ray.tracking.uri import public_uri
+
+__all__ = ["RunStatus", "Tracker", "TrialRun", "public_uri"]

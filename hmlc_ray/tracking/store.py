@@ -1,0 +1,149 @@
+"""Opening an MLflow store, or saying within seconds why it cannot be opened."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hmlc_ray.errors import TrackingError
+from hmlc_ray.tracking.uri import is_server, public_uri, scrub, sqlite_path
+from hmlc_ray.tracking.values import shorten
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+CONNECT_SECONDS = 5
+"""How long a server or database may take to answer at first."""
+_PROBE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(CONNECT_SECONDS)}
+_QUIET = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+def open_store(uri: str, experiment: str, artifact_root: Path | str | None) -> tuple[MlflowClient, str]:
+    """A client and the experiment's id; a fresh database gets its tables, a missing experiment is created.
+
+    Raises:
+        TrackingError: if the store cannot be reached or written.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    file = sqlite_path(uri)
+    with _impatient(), translated(uri), quiet_import():
+        from mlflow.tracking import MlflowClient
+
+        _silence()
+        if file is not None:
+            file.absolute().parent.mkdir(parents=True, exist_ok=True)
+        elif not is_server(uri):
+            _probe_database(uri)
+        client = MlflowClient(tracking_uri=uri)
+        return client, _experiment_id(client, experiment, _artifact_location(uri, experiment, artifact_root))
+
+
+def _artifact_location(uri: str, experiment: str, root: Path | str | None) -> str | None:
+    """Where a new experiment keeps its artifacts; None: as the store decides."""
+    file = sqlite_path(uri)
+    if root is None and file is not None:
+        root = file.absolute().parent / "artifacts"
+    if root is None or is_server(uri):
+        return None
+    return f"{root if '://' in str(root) else Path(root).absolute().as_uri()}/{experiment}"
+
+
+@contextmanager
+def translated(uri: str) -> Iterator[None]:
+    """Turns what MLflow, the database and the file system raise into a TrackingError of one line."""
+    try:
+        yield
+    except TrackingError:
+        raise
+    except Exception as error:
+        if not _is_of_the_store(error):
+            raise
+        lines = [line for line in str(error).strip().splitlines() if line.strip()] or [type(error).__name__]
+        reason = shorten(scrub(lines[0], uri), 300)
+        raise TrackingError(f"the MLflow store {public_uri(uri)} cannot be used: {reason}") from error
+
+
+@contextmanager
+def quiet_import() -> Iterator[None]:
+    """MLflow's use of what its dependencies deprecate is no news to the user."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _is_of_the_store(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return True
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return isinstance(error, MlflowException | SQLAlchemyError)
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """MLflow's defaults retry for minutes, which would leave the user waiting for a mistyped host."""
+    before = {name: os.environ.get(name) for name in _PROBE}
+    os.environ.update(_PROBE)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _silence() -> None:
+    """Migration steps are noise, and errors come to the user as TrackingError."""
+    for name in ("alembic", "mlflow"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+
+
+def _probe_database(uri: str) -> None:
+    """Connect once: MLflow itself tries a database ten times, for a minute and a half, before it gives up."""
+    import sqlalchemy
+
+    if "://" not in uri or uri.startswith("file:"):
+        raise TrackingError(
+            f"{public_uri(uri)!r} is no MLflow store this package can use: give http(s)://HOST:PORT of a server, "
+            "postgresql://USER@HOST/DATABASE or sqlite:///PATH"
+        )
+    url = sqlalchemy.engine.make_url(uri)
+    has_timeout = url.get_backend_name() in ("postgresql", "mysql")
+    try:
+        engine = sqlalchemy.create_engine(url, connect_args={"connect_timeout": CONNECT_SECONDS} if has_timeout else {})
+    except ModuleNotFoundError as error:
+        raise TrackingError(
+            f"the MLflow store {public_uri(uri)} needs the Python module {error.name!r}; for PostgreSQL: "
+            "pip install 'hmlc-ray[postgres]'"
+        ) from error
+    try:
+        engine.connect().close()
+    finally:
+        engine.dispose()
+
+
+def _experiment_id(client: MlflowClient, name: str, location: str | None) -> str:
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(client.create_experiment(name, artifact_location=location))
+        except MlflowException:
+            # Another driver may have been faster.
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise
+    if found.lifecycle_stage != "active":
+        raise TrackingError(f"the MLflow experiment {name!r} is deleted; restore it (`mlflow experiments restore`)")
+    return str(found.experiment_id)

@@ -1,0 +1,42 @@
+"""The tags that every run carries."""
+
+from __future__ import annotations
+
+import subprocess
+from functools import cache
+
+from hmlc_ray import __version__
+
+KIND = "hmlc.kind"
+"""`study`, `trial` or `single`."""
+STUDY = "hmlc.study"
+"""The study's name, on its own run and on its trials."""
+TRIAL_ID = "hmlc.trial_id"
+STATUS = "hmlc.status"
+"""`running`, `completed`, `pruned`, `failed` or `killed`: finer than MLflow's own status."""
+ERROR = "hmlc.error"
+SEED = "hmlc.seed"
+FINGERPRINT = "hmlc.data_fingerprint"
+VERSION = "hmlc.version"
+GIT_COMMIT = "hmlc.git_commit"
+"""The working directory's commit, followed by `-dirty` where tracked files differ from it."""
+PARENT = "mlflow.parentRunId"
+"""MLflow's own: nests a trial's run below its study's."""
+
+
+def provenance() -> dict[str, str]:
+    """Which code is running: the package's version and, in a git repository, the commit."""
+    commit = _git_commit()
+    if commit is None:
+        return {VERSION: __version__}
+    return {VERSION: __version__, GIT_COMMIT: commit, "mlflow.source.git.commit": commit.removesuffix("-dirty")}
+
+
+@cache
+def _git_commit() -> str | None:
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
