@@ -8,6 +8,7 @@ from typing import Any
 
 from hmlc_ray.config.load import dump_yaml, load_yaml
 from hmlc_ray.config.overrides import apply_overrides
+from hmlc_ray.config.paths import parse_override
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 
@@ -29,7 +30,7 @@ def load_trial(path: str | Path, overrides: Iterable[str] = ()) -> TrialConfig:
     if is_search_space(values):
         values, source = values.get("base") or {}, f"{path} (base)"
     if isinstance(values, dict):
-        values = apply_overrides(TrialConfig, values, overrides)
+        values = apply_overrides(TrialConfig, values, map(parse_override, overrides))
     return validate(TrialConfig, values, source)
 
 

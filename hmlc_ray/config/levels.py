@@ -1,9 +1,47 @@
-"""Checks of a configuration that need to know how many levels the taxonomy has."""
+"""How many levels the taxonomy has, as far as that is known without loading the data, and what depends on it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from hmlc_ray.config.data import DataConfig, ImageFolderConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ConfigError
+
+
+def level_names(data: DataConfig) -> tuple[str, ...]:
+    """Names of the levels, coarsest first. An image folder's are read off the folder, unless they are given.
+
+    Raises:
+        DataError: if the image folder is missing or empty.
+        TaxonomyError: if its leaves lie at different depths.
+    """
+    if isinstance(data, ImageFolderConfig):
+        if data.level_names is not None:
+            return data.level_names
+        from hmlc_ray.folders import scan_folder
+
+        return scan_folder(data.root).level_names
+    return (data.taxonomy, "digit")
+
+
+def num_levels(data: DataConfig) -> int:
+    """H of the taxonomy; the errors are those of `level_names`."""
+    return len(level_names(data))
+
+
+def check_trial(config: TrialConfig, count_levels: Callable[[DataConfig], int] = num_levels) -> None:
+    """Every check of a configuration that needs its data, but neither its samples nor torch.
+
+    The levels are counted only where a per-level value or a level's index is given.
+
+    Raises:
+        ConfigError: see `check_levels`.
+        DataError: if the levels have to be counted and the image folder is missing or empty.
+    """
+    if any(isinstance(value, tuple | int) for _, value in _per_level(config)):
+        check_levels(config, count_levels(config.data))
 
 
 def check_levels(config: TrialConfig, num_levels: int) -> None:
@@ -12,19 +50,18 @@ def check_levels(config: TrialConfig, num_levels: int) -> None:
     Raises:
         ConfigError: if a list does not hold one value per level, or a level index is not below H.
     """
-    lists = {
-        "objective.level_weights": getattr(config.objective, "level_weights", None),
-        "objective.temperature": getattr(config.objective, "temperature", None),
-        "evaluation.chosen_regularisation": config.evaluation.chosen_regularisation,
-        "data.level_names": getattr(config.data, "level_names", None),
-    }
-    for path, values in lists.items():
-        if isinstance(values, tuple) and len(values) != num_levels:
-            raise ConfigError(f"{path} holds {len(values)} values, one is needed for each of the {num_levels} levels")
-    indices = {
-        "objective.level": getattr(config.objective, "level", None),
-        "training.sampler_level": config.training.sampler_level,
-    }
-    for path, index in indices.items():
-        if isinstance(index, int) and index >= num_levels:
-            raise ConfigError(f"{path} is {index}, but the taxonomy has levels 0 to {num_levels - 1} (or `leaf`)")
+    for path, value in _per_level(config):
+        if isinstance(value, tuple) and len(value) != num_levels:
+            raise ConfigError(f"{path} holds {len(value)} values, one is needed for each of the {num_levels} levels")
+        if isinstance(value, int) and value >= num_levels:
+            raise ConfigError(f"{path} is {value}, but the taxonomy has levels 0 to {num_levels - 1} (or `leaf`)")
+
+
+def _per_level(config: TrialConfig) -> Iterator[tuple[str, Any]]:
+    """Values that are a list with one entry per level or a level's index, or may be one."""
+    yield "objective.level_weights", getattr(config.objective, "level_weights", None)
+    yield "objective.temperature", getattr(config.objective, "temperature", None)
+    yield "evaluation.chosen_regularisation", config.evaluation.chosen_regularisation
+    yield "data.level_names", getattr(config.data, "level_names", None)
+    yield "objective.level", getattr(config.objective, "level", None)
+    yield "training.sampler_level", config.training.sampler_level

@@ -7,26 +7,28 @@ from collections.abc import Iterable
 from typing import Any
 
 from hmlc_ray.config.base import Section
-from hmlc_ray.config.paths import get_path, parse_override, set_path
+from hmlc_ray.config.paths import get_path, set_path
 from hmlc_ray.config.schema import default_kind, kinds
 
+Pair = tuple[str, Any]
+"""A dotted path and the value for it."""
 
-def apply_overrides(model: type[Section], values: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
-    """A copy of a file's values with `path=value` texts laid over them, in order.
 
-    Where an override changes the kind of a section (`objective.kind=supcon`), the file's keys that only the old kind
-    has are dropped first; keys that no kind has, and keys given by overrides, stay and are judged by the model.
+def apply_overrides(model: type[Section], values: dict[str, Any], pairs: Iterable[Pair]) -> dict[str, Any]:
+    """A copy of a file's values with others laid over them, in order.
+
+    Where one changes the kind of a section (`objective.kind=supcon`), the file's keys that only the old kind has are
+    dropped first; keys that no kind has, and keys given here, stay and are judged by the model.
 
     Raises:
-        ConfigError: if an override is malformed or goes through a value.
+        ConfigError: if a path goes through a value.
     """
-    values = copy.deepcopy(values)
-    parsed = [parse_override(text) for text in overrides]
-    for path, value in parsed:
+    values, pairs = copy.deepcopy(values), list(pairs)
+    for path, value in pairs:
         section, _, last = path.rpartition(".")
         if last == "kind" and section in model.model_fields and isinstance(value, str):
             set_kind(model, values, section, value)
-    for path, value in parsed:
+    for path, value in pairs:
         set_path(values, path, value)
     return values
 

@@ -45,7 +45,7 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
 
 def describe(field: FieldInfo) -> str:
     """The allowed values of a field in words, to follow `must be`."""
-    return _either(field.annotation, field.metadata)
+    return field.description or _either(field.annotation, field.metadata)
 
 
 def leaves(section: SectionType, prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:

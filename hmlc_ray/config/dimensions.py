@@ -1,0 +1,209 @@
+"""The dimensions of a search space: how each is written, drawn and bounded."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from math import isfinite
+from typing import Any, Protocol
+
+from hmlc_ray.config.paths import shorten
+from hmlc_ray.config.schema import nearest
+from hmlc_ray.errors import ConfigError
+
+Choice = str | int | float | bool | None
+
+
+class Trial(Protocol):
+    """What a search space draws from; an `optuna.Trial` is one."""
+
+    def suggest_float(self, name: str, low: float, high: float, *, step: float | None, log: bool) -> float: ...
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int, log: bool) -> int: ...
+
+    def suggest_categorical(self, name: str, choices: Sequence[Choice]) -> Choice: ...
+
+
+class Dimension(ABC):
+    """One searched value."""
+
+    @abstractmethod
+    def suggest(self, trial: Trial, name: str) -> Any:
+        """Draw a value; `name` is the parameter's name in the study."""
+
+    @abstractmethod
+    def ends(self) -> dict[str, Any]:
+        """The values that must be valid for every value to be, by what they are called in an error."""
+
+
+@dataclass(frozen=True)
+class Constant(Dimension):
+    """A value that is written in the space, in a branch for example, and not searched."""
+
+    value: Any
+
+    def suggest(self, trial: Trial, name: str) -> Any:
+        return self.value
+
+    def ends(self) -> dict[str, Any]:
+        return {"value": self.value}
+
+
+@dataclass(frozen=True)
+class FloatRange(Dimension):
+    """`{float: [low, high], log: true}` or `{float: [low, high], step: 0.1}`; both ends belong to it."""
+
+    low: float
+    high: float
+    log: bool = False
+    step: float | None = None
+
+    def suggest(self, trial: Trial, name: str) -> float:
+        return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
+
+    def ends(self) -> dict[str, Any]:
+        return {"low end": self.low, "high end": self.high}
+
+
+@dataclass(frozen=True)
+class IntRange(Dimension):
+    """`{int: [low, high]}`, with `log: true` or `step: 2`; both ends belong to it."""
+
+    low: int
+    high: int
+    log: bool = False
+    step: int = 1
+
+    def suggest(self, trial: Trial, name: str) -> int:
+        return trial.suggest_int(name, self.low, self.high, step=self.step, log=self.log)
+
+    def ends(self) -> dict[str, Any]:
+        return {"low end": self.low, "high end": self.high}
+
+
+@dataclass(frozen=True)
+class Choices(Dimension):
+    """`{choice: [a, b]}`. The study stores lists and sections as their JSON text, as Optuna's storages hold scalars."""
+
+    values: tuple[Any, ...]
+
+    def suggest(self, trial: Trial, name: str) -> Any:
+        by_label = {_label(value): value for value in self.values}
+        return by_label[trial.suggest_categorical(name, list(by_label))]
+
+    def ends(self) -> dict[str, Any]:
+        return {f"choice {shorten(value, 40)}": value for value in self.values}
+
+
+@dataclass(frozen=True)
+class Simplex(Dimension):
+    """`{simplex: levels}` or `{simplex: 3}`: L weights of sum 1, uniform over the simplex when drawn at random.
+
+    Ordered stick-breaking turns L-1 parameters u_k, each uniform on (0, 1), into a draw of Dirichlet(1, ..., 1): the
+    k-th of L weights (k = 0, ..., L-2) takes the share v_k = 1 - (1 - u_k)^(1/(L-1-k)) of what the weights before it
+    have left, and the last one takes the rest. v_k is the inverse distribution function of Beta(1, L-1-k), the law of
+    that share under Dirichlet(1, ..., 1). Each weight grows with its own u_k.
+    """
+
+    size: int
+
+    def suggest(self, trial: Trial, name: str) -> list[float]:
+        sticks = [trial.suggest_float(f"{name}.stick{k}", 0.0, 1.0, step=None, log=False) for k in range(self.size - 1)]
+        return break_stick(sticks)
+
+    def ends(self) -> dict[str, Any]:
+        return {"centre": [1 / self.size] * self.size}
+
+
+def break_stick(sticks: Sequence[float]) -> list[float]:
+    """L-1 values in [0, 1] to L weights of sum 1; the formula is in `Simplex`."""
+    weights, rest, last = [], 1.0, len(sticks)
+    for k, u in enumerate(sticks):
+        share = 1 - (1 - u) ** (1 / (last - k))
+        weights.append(rest * share)
+        rest *= 1 - share
+    return [*weights, rest]
+
+
+def parse_dimension(spec: Any, where: str, num_levels: Callable[[], int]) -> Dimension:
+    """A dimension from its YAML form; whatever is no mapping is a constant.
+
+    Args:
+        spec: e.g. `{float: [1e-4, 1e-2], log: true}`.
+        where: what an error begins with.
+        num_levels: called for `{simplex: levels}` only, since it may have to look at the data.
+
+    Raises:
+        ConfigError: if the form is none of the known ones or its values contradict each other.
+    """
+    if not isinstance(spec, dict):
+        return Constant(spec)
+    form = next((name for name in spec if name in OPTIONS), None)
+    if form is None:
+        hint = nearest(next(iter(spec), ""), OPTIONS)
+        raise ConfigError(f"{where}: {shorten(spec)} is no dimension{hint}; the forms are {', '.join(OPTIONS)}")
+    for option in spec.keys() - {form, *OPTIONS[form]}:
+        allowed = ", ".join(OPTIONS[form]) or "no options"
+        raise ConfigError(f"{where}: unknown key {option}{nearest(option, OPTIONS[form])}; {form} takes {allowed}")
+    if form == "choice":
+        return _choices(spec["choice"], where)
+    if form == "simplex":
+        return _simplex(spec["simplex"], where, num_levels)
+    return _range(form, spec, where)
+
+
+OPTIONS: dict[str, tuple[str, ...]] = {"float": ("log", "step"), "int": ("log", "step"), "choice": (), "simplex": ()}
+
+
+def _range(form: str, spec: dict[str, Any], where: str) -> Dimension:
+    types = (int,) if form == "int" else (int, float)
+    ends, step, log = spec[form], spec.get("step"), spec.get("log", False)
+    noun = "integers" if form == "int" else "finite numbers"
+    if not isinstance(ends, list | tuple) or len(ends) != 2 or not all(_is_number(end, types) for end in ends):
+        raise ConfigError(f"{where}: {form} must be [low, high], two {noun}, got {shorten(ends)}")
+    low, high = ends
+    if low > high:
+        raise ConfigError(f"{where}: low end {low} must not exceed high end {high}")
+    if not isinstance(log, bool):
+        raise ConfigError(f"{where}: log must be true or false, got {shorten(log)}")
+    if log and low <= 0:
+        raise ConfigError(f"{where}: with log: true the low end must be above 0, got {low}")
+    if step is not None:
+        if log:
+            raise ConfigError(f"{where}: log: true and step exclude each other")
+        if not _is_number(step, types) or step <= 0 or Decimal(str(high - low)) % Decimal(str(step)):
+            raise ConfigError(f"{where}: step must be above 0 and divide {high} - {low}, got {shorten(step)}")
+    if form == "int":
+        return IntRange(low, high, log, step or 1)
+    return FloatRange(float(low), float(high), log, step)
+
+
+def _choices(values: Any, where: str) -> Choices:
+    if not isinstance(values, list | tuple) or not values:
+        raise ConfigError(f"{where}: choice must be a non-empty list, got {shorten(values)}")
+    seen: set[Choice] = set()
+    for label in map(_label, values):
+        if label in seen:
+            raise ConfigError(f"{where}: choice holds {shorten(label)} twice")
+        seen.add(label)
+    return Choices(tuple(values))
+
+
+def _simplex(size: Any, where: str, num_levels: Callable[[], int]) -> Simplex:
+    if size == "levels":
+        return Simplex(num_levels())
+    if not _is_number(size, (int,)) or size < 1:
+        raise ConfigError(f"{where}: simplex must be levels or the number of weights (at least 1), got {shorten(size)}")
+    return Simplex(size)
+
+
+def _label(value: Any) -> Choice:
+    return json.dumps(value) if isinstance(value, list | tuple | dict) else value
+
+
+def _is_number(value: Any, types: tuple[type[int] | type[float], ...]) -> bool:
+    """Whether a value is a finite number of these types; true is none."""
+    return isinstance(value, types) and not isinstance(value, bool) and isfinite(value)

@@ -1,0 +1,34 @@
+"""The names of the metrics that a sweep can optimise."""
+
+from __future__ import annotations
+
+from hmlc_ray.config.data import DataConfig
+from hmlc_ray.config.levels import level_names
+from hmlc_ray.config.schema import nearest
+from hmlc_ray.errors import ConfigError
+
+FIGURES = ("val/probe_top1", "val/knn_top1")
+"""What every evaluation reports on validation; other figures are computed after the last epoch only."""
+AVERAGES = ("mean", "leaf")
+
+
+def check_metric(name: str, data: DataConfig, where: str) -> None:
+    """Check that every evaluation on these data reports a metric.
+
+    The levels' names are looked up only where the name ends in something other than `mean` or `leaf`.
+
+    Raises:
+        ConfigError: naming the nearest metric and all of them.
+        DataError: if an image folder has to be looked at and is missing or empty.
+    """
+    figure, _, last = name.rpartition("/")
+    if figure in FIGURES and last in AVERAGES:
+        return
+    ends = [*AVERAGES, *level_names(data)] if figure in FIGURES else [*AVERAGES]
+    if figure in FIGURES and last in ends:
+        return
+    allowed = [f"{figure}/{end}" for figure in FIGURES for end in ends]
+    raise ConfigError(
+        f"{where} is {name!r}{nearest(name, allowed)}; every evaluation reports {', '.join(allowed)}"
+        + ("" if figure in FIGURES else " and the same for each level's name")
+    )

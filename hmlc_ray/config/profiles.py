@@ -1,0 +1,70 @@
+"""What is laid over the values of a search-space file: a profile of its own, then overrides."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+from hmlc_ray.config.overrides import Pair, apply_overrides
+from hmlc_ray.config.paths import parse_override, set_path, shorten
+from hmlc_ray.config.schema import nearest
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.errors import ConfigError
+
+
+def overlay(values: dict[str, Any], source: str, overrides: Iterable[str], profile: str | None) -> dict[str, Any]:
+    """The values of a search-space file with a profile and `path=value` texts laid over them, without `profiles`.
+
+    Raises:
+        ConfigError: if there is no such profile, an override is malformed, or it sets what the space searches.
+    """
+    values = copy.deepcopy(values)
+    profiles = values.pop("profiles", None) or {}
+    base: list[Pair] = []
+    for path, value in [*_profile(profiles, source, profile), *map(parse_override, overrides)]:
+        first, _, rest = path.partition(".")
+        if first in TrialConfig.model_fields or (first == "base" and rest):
+            base.append((rest if first == "base" else path, value))
+        elif first == "space" and rest and isinstance(values.get("space"), dict):
+            _set_dimension(values["space"], rest, value)
+        else:
+            set_path(values, path, value)
+    for path, _ in base:
+        if _is_searched(values.get("space"), path):
+            raise ConfigError(f"{source}: {path} is searched, so set space.{path} to fix it")
+    if base:
+        values["base"] = apply_overrides(TrialConfig, values.get("base") or {}, base)
+    return values
+
+
+def _profile(profiles: Any, source: str, name: str | None) -> Iterable[Pair]:
+    if not isinstance(profiles, dict) or not all(isinstance(pairs, dict) for pairs in profiles.values()):
+        raise ConfigError(f"{source}: profiles must map names to paths and values, got {shorten(profiles)}")
+    if name is None:
+        return []
+    if name not in profiles:
+        allowed = ", ".join(profiles) or "none"
+        raise ConfigError(f"{source}: there is no profile {name!r}{nearest(name, profiles)}; the file has {allowed}")
+    pairs: dict[str, Any] = profiles[name]
+    return pairs.items()
+
+
+def _set_dimension(space: dict[str, Any], path: str, value: Any) -> None:
+    """Replace a dimension where it stands, written as a path or inside its section; else add it."""
+    section, _, rest = path.partition(".")
+    nested = space.get(section)
+    if path not in space and isinstance(nested, dict) and rest and (rest in nested or rest.startswith("branch.")):
+        set_path(nested, rest, value)
+    else:
+        space[path] = value
+
+
+def _is_searched(space: Any, path: str) -> bool:
+    section, _, rest = path.partition(".")
+    nested = space.get(section) if isinstance(space, dict) else None
+    if not isinstance(nested, dict):
+        return isinstance(space, dict) and path in space
+    branch = nested.get("branch") or {}
+    in_branch = any(isinstance(inner, dict) and rest in inner for inner in branch.values())
+    return path in space or rest in nested or in_branch or (bool(branch) and rest == "kind")

@@ -1,0 +1,87 @@
+"""Whether every trial that a search space can draw will be valid, found out before any is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from itertools import combinations, product
+from typing import Any
+
+from hmlc_ray.config.levels import check_trial, num_levels
+from hmlc_ray.config.space import Kinds, SearchSpace
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.errors import ConfigError
+
+Values = dict[str, Any]
+Check = Callable[[TrialConfig], None]
+
+
+def check_space(space: SearchSpace, also: Check = lambda config: None) -> None:
+    """Build a trial from every end point and every choice in every branch, and from every pair of them.
+
+    Pairs matter because some keys bound each other (`optimiser.warmup_epochs` and `training.epochs`). What is not
+    tested is at its first value.
+
+    Args:
+        also: a further check of every trial, which raises a UserError of its own.
+
+    Raises:
+        ConfigError: naming the file, the dimension, the value and what is allowed.
+        DataError: if the number of levels is needed and the image folder is missing or empty.
+    """
+    levels = lru_cache(num_levels)
+
+    def check(config: TrialConfig) -> None:
+        check_trial(config, levels)
+        also(config)
+
+    for chosen in _assignments(space):
+        _Corner(space, chosen, check).check_all()
+
+
+def _assignments(space: SearchSpace) -> Iterator[Kinds]:
+    """Every kind of every section once, the other sections at their first kind."""
+    first = {section: next(iter(branch)) for section, branch in space.branches.items()}
+    yield first
+    for section, branch in space.branches.items():
+        yield from ({**first, section: kind} for kind in list(branch)[1:])
+
+
+class _Corner:
+    """The checks under one choice of branches."""
+
+    def __init__(self, space: SearchSpace, chosen: Kinds, check: Check) -> None:
+        self.space, self.chosen, self.check = space, chosen, check
+        self.ends = {name: dimension.ends() for name, _, dimension in space.dimensions(chosen)}
+        self.start: Values = {name: next(iter(ends.values())) for name, ends in self.ends.items()}
+
+    def check_all(self) -> None:
+        self._check_start()
+        for name, ends in self.ends.items():
+            for label, value in list(ends.items())[1:]:
+                self._build({**self.start, name: value}, f"space.{name}, {label}")
+        for one, two in combinations(self.ends, 2):
+            for (label1, value1), (label2, value2) in product(
+                list(self.ends[one].items())[1:], list(self.ends[two].items())[1:]
+            ):
+                where = f"space.{one}, {label1}, with {two}, {label2}"
+                self._build({**self.start, one: value1, two: value2}, where)
+
+    def _check_start(self) -> None:
+        """The base with every dimension at its first value; if that is wrong, find out whose fault it is."""
+        try:
+            self.check(self.space.assemble(self.chosen, self.start))
+        except ConfigError:
+            self._build({}, "base")
+            for name, ends in self.ends.items():
+                self._build({name: self.start[name]}, f"space.{name}, {next(iter(ends))}")
+            self._build(self.start, "space at its first values")
+
+    def _build(self, values: Values, where: str) -> None:
+        source = f"{self.space.source}: {where}"
+        try:
+            config = self.space.assemble(self.chosen, values, source)
+            self.check(config)
+        except ConfigError as error:
+            text = str(error)
+            raise ConfigError(text if text.startswith(source) else f"{source}: {text}") from None

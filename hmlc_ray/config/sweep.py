@@ -1,0 +1,164 @@
+"""SweepConfig: a study, the trials' resources, the base configuration and the search space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from hmlc_ray.config.base import Section
+from hmlc_ray.config.load import load_yaml
+from hmlc_ray.config.metrics import check_metric
+from hmlc_ray.config.profiles import overlay
+from hmlc_ray.config.space import SearchSpace
+from hmlc_ray.config.space_check import check_space
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.config.validate import validate
+from hmlc_ray.errors import ConfigError
+
+_NAME = "lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit, 100 at most"
+
+
+class TpeConfig(Section):
+    """Optuna's tree-structured Parzen estimator."""
+
+    kind: Literal["tpe"] = "tpe"
+    startup_trials: int = Field(10, ge=1)
+    """Trials drawn at random before the estimator takes over."""
+
+
+class RandomConfig(Section):
+    """Independent draws."""
+
+    kind: Literal["random"] = "random"
+
+
+class SchedulerConfig(Section):
+    """ASHA (arXiv 1810.05934): stops the worse trials early. Its budget is counted in evaluations."""
+
+    kind: Literal["asha"] = "asha"
+    grace_period: int = Field(1, ge=1)
+    """Evaluations before a trial can be stopped."""
+    reduction_factor: float = Field(3, gt=1, le=100)
+    """At each rung one trial in this many goes on."""
+
+
+class RefitConfig(Section):
+    """Train the best configuration again on train + validation, and judge it once on test."""
+
+    workers: int = Field(1, ge=1)
+    """Ray Train workers."""
+
+
+class StudyConfig(Section):
+    """What is searched for, and how."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100, description=_NAME)
+    """The study's name in every store; a sweep refuses one that is taken."""
+    num_trials: int = Field(20, ge=1)
+    objective_metric: str = "val/probe_top1/mean"
+    """`val/probe_top1/...` or `val/knn_top1/...`, then `mean` (over levels), `leaf` or the name of a level."""
+    mode: Literal["max", "min"] = "max"
+    seed: int = Field(0, ge=0, lt=2**32)
+    """Of the sampler; a trial's own seed is `seed` of its configuration."""
+    sampler: Annotated[TpeConfig | RandomConfig, Field(discriminator="kind")] = TpeConfig()
+    scheduler: SchedulerConfig | None = None
+    """None: every trial runs to its end."""
+    refit: RefitConfig | None = None
+    """None: the best trial's own encoder is the result."""
+
+
+class Resources(Section):
+    """Of one worker, or of a trial without workers."""
+
+    cpus: float = Field(1, gt=0)
+    gpus: float = Field(0, ge=0)
+    """Shares of a GPU are allowed."""
+
+
+class TrialsConfig(Section):
+    """Where and how trials run."""
+
+    workers: Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=r"^[1-9]\d*:[1-9]\d*$")] = Field(
+        0, description="an integer of at least 0, or a range like 1:4"
+    )
+    """0: in the warm trial process; N: a Ray Train group of N; `min:max`: an elastic group."""
+    resources: Resources = Resources()
+    retries: int = Field(1, ge=0)
+    """Failures of a trial before it is given up; it goes on from its last checkpoint."""
+    max_concurrent: int | None = Field(None, ge=1)
+    """Trials at once; None: as many as the cluster holds."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> TrialsConfig:
+        low, high = self.worker_range
+        if low > high:
+            raise ValueError(f"trials.workers must not have a minimum above its maximum, got {self.workers}")
+        return self
+
+    @property
+    def worker_range(self) -> tuple[int, int]:
+        """(min, max); (0, 0) where trials train in their own process."""
+        low, _, high = str(self.workers).partition(":")
+        return int(low), int(high or low)
+
+
+class SweepConfig(Section):
+    """A search-space file. `load_sweep` makes one that is checked as a whole."""
+
+    study: StudyConfig
+    trials: TrialsConfig = TrialsConfig()
+    base: dict[str, Any] = Field(default_factory=dict)
+    """A partial TrialConfig: what all trials share."""
+    space: dict[str, Any] = Field(min_length=1, description="a non-empty mapping of paths to dimensions")
+    """Path to dimension, or section to branches; see `docs/configuration.md`."""
+
+    def search_space(self, source: str = "search space") -> SearchSpace:
+        """The parsed space; `source` is what its errors begin with."""
+        return SearchSpace.parse(self.space, self.base, source)
+
+    def base_trial(self) -> TrialConfig:
+        """The base, with every dimension at its first value and every section at its first kind."""
+        return self.search_space().first()
+
+
+def load_sweep(path: str | Path, overrides: Iterable[str] = (), profile: str | None = None) -> SweepConfig:
+    """Read and check a search space.
+
+    Args:
+        path: a YAML file.
+        overrides: `path=value` texts: any key of the file (`study.num_trials=3`), or a key of the trial
+            (`data.root=x`, the same as `base.data.root=x`).
+        profile: the name of an entry under the file's `profiles`, whose values are laid over the others first.
+
+    Raises:
+        ConfigError: naming file, path, value and what is allowed.
+        DataError: if the number of levels is needed and the image folder is missing or empty.
+    """
+    source = str(path)
+    values = overlay(load_yaml(path), source, overrides, profile)
+    sweep = validate(SweepConfig, values, source)
+    check_sweep(sweep, source)
+    return sweep
+
+
+def check_sweep(sweep: SweepConfig, source: str = "search space") -> None:
+    """Check all that a sweep can be made of; see `check_space`.
+
+    Raises:
+        ConfigError: see `load_sweep`.
+        DataError: see `load_sweep`.
+    """
+    workers = sweep.trials.worker_range[1]
+
+    def check(config: TrialConfig) -> None:
+        check_metric(sweep.study.objective_metric, config.data, f"{source}: study.objective_metric")
+        if config.training.global_batch_size < 2 * workers:
+            raise ConfigError(
+                f"training.global_batch_size ({config.training.global_batch_size}) must be at least 2 for each of "
+                f"{workers} workers (trials.workers)"
+            )
+
+    check_space(sweep.search_space(source), check)

@@ -1,0 +1,109 @@
+"""What a sweep or a run shows of itself, while it goes and at its end. Plain data: the command line prints it without
+loading torch, ray or mlflow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from hmlc_ray.config.trial import TrialConfig
+
+Status = Literal["completed", "pruned", "failed", "running", "interrupted"]
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """One trial of a sweep."""
+
+    number: int
+    trial_id: str
+    status: Status
+    value: float | None
+    """The last value of the objective metric; None where none was reported."""
+    epochs: int
+    params: dict[str, object]
+    """What was searched: the study's parameter names and values."""
+    run_id: str
+    """Of the MLflow run."""
+    error: str | None = None
+    seconds: float | None = None
+    """Wall time."""
+
+
+@dataclass(frozen=True)
+class SweepSummary:
+    """A sweep at its end."""
+
+    study: str
+    objective_metric: str
+    mode: Literal["max", "min"]
+    rows: list[TrialRow]
+    best: TrialRow | None
+    """None where no trial completed."""
+    level_names: tuple[str, ...]
+    tracking_uri: str
+    wall_seconds: float
+    test_metrics: dict[str, float] | None = None
+    """Of the refit, or of the best trial judged on test: `test/...`."""
+    export_dir: Path | None = None
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A single run at its end."""
+
+    run_id: str
+    metrics: dict[str, float]
+    """The last evaluation: `val/...`, and `test/...` where the test split was judged."""
+    level_names: tuple[str, ...]
+    checkpoint_dir: Path | None
+    export_dir: Path | None
+    epochs: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class BestTrial:
+    """The winner of a study."""
+
+    row: TrialRow
+    config: TrialConfig
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class SweepCounts:
+    """A sweep as it goes; trials that have not started are in `total` alone."""
+
+    total: int
+    running: int = 0
+    completed: int = 0
+    pruned: int = 0
+    failed: int = 0
+    best: float | None = None
+
+    @property
+    def done(self) -> int:
+        return self.completed + self.pruned + self.failed
+
+
+class SweepProgress(Protocol):
+    """A live view of a sweep."""
+
+    def update(self, counts: SweepCounts) -> None:
+        """Called whenever a trial starts, reports or ends."""
+
+    def note(self, text: str) -> None:
+        """One line about what happens now, e.g. `connecting to Ray` or `refit on train + validation`."""
+
+
+class RunProgress(Protocol):
+    """A live view of one run."""
+
+    def epoch(self, epoch: int, total: int, metrics: dict[str, float]) -> None:
+        """Called after every epoch: `epoch` of `total` are done; `metrics` has `train/loss`, `train/loss/<level>`,
+        `train/images_per_second` and, where it was evaluated, `val/...`."""
+
+    def note(self, text: str) -> None:
+        """One line about what happens now."""
