@@ -49,12 +49,14 @@ def encoder_of(checkpoint: Checkpoint) -> Encoder:
     try:
         encoder.load_state_dict(weights)
     except RuntimeError as error:
-        raise CheckpointError(f"the checkpoint's weights are of another encoder: {str(error).splitlines()[0]}") from error
+        raise CheckpointError(
+            f"the checkpoint's weights are of another encoder: {str(error).splitlines()[0]}"
+        ) from error
     return encoder.eval()
 
 
 def write_mask_table(checkpoint: Checkpoint, path: Path) -> bool:
-    """Write the feature masks as CSV, a row per embedding dimension and a column per level; False where there are none."""
+    """Write the feature masks as CSV: a row per embedding dimension, a column per level. False: there are none."""
     masks = checkpoint.state.get("masks")
     if masks is None:
         return False

@@ -64,9 +64,7 @@ def cached_data(config: DataConfig) -> DataSet:
     return load_data(config)
 
 
-def fit(
-    config: TrialConfig, report: Report, *, resume: Checkpoint | None = None, test: bool = False
-) -> FitResult:
+def fit(config: TrialConfig, report: Report, *, resume: Checkpoint | None = None, test: bool = False) -> FitResult:
     """Train one encoder.
 
     Inside an initialised process group every worker calls this with the same arguments; gradients are those of
@@ -126,9 +124,7 @@ class _Run:
         if distributed.world_size() == 1:
             return self.learner
         # Objectives that read features leave the projection head without a gradient.
-        return DistributedDataParallel(
-            self.learner, find_unused_parameters=self.learner.objective.needs_features
-        )
+        return DistributedDataParallel(self.learner, find_unused_parameters=self.learner.objective.needs_features)
 
     def epochs(self) -> Iterator[EpochRecord]:
         total = self.config.training.epochs
@@ -155,7 +151,7 @@ class _Run:
             report = self.parallel(self.views(inputs, generator), leaf, index, amp=self.amp)
             norm = self._update(report, epoch, step)
             meter.add(report, samples=len(leaf) * distributed.world_size(), gradient_norm=norm)
-        metrics = meter.means() | {"train/learning_rate": self.schedule.get_last_lr()[0]}
+        metrics = meter.means() | {"train/learning_rate": float(self.schedule.get_last_lr()[0])}
         return metrics | self.learner.objective.end_epoch(epoch, total)
 
     def _update(self, report: LossReport, epoch: int, step: int) -> Tensor:

@@ -22,7 +22,7 @@ def stream_seed(seed: int, *stream: int) -> int:
 def seed_everything(seed: int) -> None:
     """Seed Python's, NumPy's and torch's global generators."""
     random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 - libraries below still draw from the global state
+    np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
 
 

@@ -88,4 +88,3 @@ def unreachable(address: str, reason: str) -> ClusterError:
     """The error for an address at which no Ray answers."""
     hint = "start one with `ray start --head`" if address == "auto" else "check that the head runs and its port is open"
     return ClusterError(f"no Ray cluster can be reached at --address {address} ({reason}); {hint}")
-

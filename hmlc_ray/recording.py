@@ -1,0 +1,74 @@
+"""How a run gets into MLflow: which store, which tags, which files, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hmlc_ray.checkpoint import Checkpoint, load_checkpoint
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.export import MASKS_FILE, export_encoder, write_mask_table
+from hmlc_ray.home import Home
+from hmlc_ray.tracking import Tracker, tags
+
+URI_VARIABLE = "MLFLOW_TRACKING_URI"
+CHECKPOINT = "checkpoint"
+ENCODER = "encoder"
+"""Artifact folders of a run, and the names of their copies in the home folder."""
+
+
+def open_tracker(uri: str | None, home: Home) -> Tracker:
+    """The store given, else `MLFLOW_TRACKING_URI`, else the home folder's own sqlite store.
+
+    Raises:
+        TrackingError: within seconds, if it cannot be reached or written.
+    """
+    chosen = uri or os.environ.get(URI_VARIABLE)
+    if chosen:
+        return Tracker.connect(chosen)
+    return Tracker.connect(home.tracking_uri, artifact_root=home.artifacts)
+
+
+def run_tags(config: TrialConfig, fingerprint: str) -> dict[str, str]:
+    """What a run is known by besides its params."""
+    return {tags.SEED: str(config.seed), tags.FINGERPRINT: fingerprint}
+
+
+def error_sentence(error: BaseException) -> str:
+    """An error in one line, for a tag."""
+    first = (str(error).strip().splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first}"
+
+
+@contextmanager
+def recorded(tracker: Tracker, run_id: str) -> Iterator[None]:
+    """End the run as the block ends: FINISHED, FAILED with the error, or KILLED by Ctrl-C; never left RUNNING."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        tracker.finish(run_id, "KILLED")
+        raise
+    except BaseException as error:
+        tracker.finish(run_id, "FAILED", {tags.ERROR: error_sentence(error)})
+        raise
+    tracker.finish(run_id, "FINISHED")
+
+
+def log_checkpoint(tracker: Tracker, run_id: str, folder: Path) -> Checkpoint:
+    """Log a checkpoint folder and its mask table; gives the checkpoint."""
+    checkpoint = load_checkpoint(folder)
+    tracker.log_artifacts(run_id, folder, CHECKPOINT)
+    with tempfile.TemporaryDirectory() as scratch:
+        if write_mask_table(checkpoint, Path(scratch) / MASKS_FILE):
+            tracker.log_artifacts(run_id, Path(scratch))
+    return checkpoint
+
+
+def log_export(tracker: Tracker, run_id: str, checkpoint: Checkpoint, folder: Path) -> Path:
+    """Export the plain encoder into `folder`, and log it."""
+    export_encoder(checkpoint, folder)
+    tracker.log_artifacts(run_id, folder, ENCODER)
+    return folder

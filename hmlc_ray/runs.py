@@ -1,0 +1,99 @@
+"""Single runs in this process: train one configuration, judge one encoder."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from hmlc_ray.checkpoint import META_FILE, Checkpoint, load_checkpoint, save_checkpoint
+from hmlc_ray.config.paths import flatten
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.errors import CheckpointError, TrackingError
+from hmlc_ray.evaluation import evaluate
+from hmlc_ray.export import encoder_of
+from hmlc_ray.fit import EpochRecord, cached_data, fit, resolve_device
+from hmlc_ray.home import Home
+from hmlc_ray.recording import CHECKPOINT, ENCODER, log_checkpoint, log_export, open_tracker, recorded, run_tags
+from hmlc_ray.seeding import kernels
+from hmlc_ray.summary import RunProgress, RunSummary
+
+
+def train_run(
+    config: TrialConfig, *, home: Path, tracking_uri: str | None, name: str, progress: RunProgress, test: bool = False
+) -> RunSummary:
+    """Train one configuration here, as one MLflow run, with its checkpoint and the plain encoder as artifacts.
+
+    Raises:
+        UserError: if configuration, data or store are wrong; before anything is trained where that shows.
+        TrainingError: if the loss is not finite; the run is then marked FAILED.
+    """
+    places = Home.of(home)
+    data = cached_data(config.data)
+    tracker = open_tracker(tracking_uri, places)
+    run_id = tracker.single_run(name, params=flatten(config), tags=run_tags(config, data.fingerprint))
+    folder = places.run(run_id)
+    start = time.monotonic()
+
+    def report(record: EpochRecord, snapshot: Callable[[], Checkpoint]) -> None:
+        tracker.log(run_id, [(record.epoch, record.metrics)])
+        progress.epoch(record.epoch, config.training.epochs, record.metrics)
+        if record.evaluated:
+            save_checkpoint(folder / CHECKPOINT, snapshot())
+
+    with recorded(tracker, run_id):
+        result = fit(config, report, test=test)
+        checkpoint = log_checkpoint(tracker, run_id, folder / CHECKPOINT)
+        log_export(tracker, run_id, checkpoint, folder / ENCODER)
+    return RunSummary(
+        run_id=run_id,
+        metrics=result.metrics,
+        level_names=data.taxonomy.level_names,
+        checkpoint_dir=folder / CHECKPOINT,
+        export_dir=folder / ENCODER,
+        epochs=config.training.epochs,
+        seconds=time.monotonic() - start,
+    )
+
+
+def probe_run(
+    target: str, *, home: Path, tracking_uri: str | None, split: Literal["val", "test"] = "val"
+) -> dict[str, float]:
+    """Judge the encoder of a checkpoint folder or of an MLflow run, on the data it was trained on.
+
+    Raises:
+        CheckpointError: if the target is neither, or its data changed.
+    """
+    checkpoint = _checkpoint_of(target, home, tracking_uri)
+    config = checkpoint.config
+    data = cached_data(config.data)
+    if data.fingerprint != checkpoint.fingerprint:
+        raise CheckpointError(
+            f"the data of {target} changed since it was trained (fingerprint {checkpoint.fingerprint[:12]}, "
+            f"now {data.fingerprint[:12]})"
+        )
+    chosen = checkpoint.chosen_regularisation if split == "test" else config.evaluation.chosen_regularisation
+    settings = config.evaluation.model_copy(update={"chosen_regularisation": chosen})
+    config = config.model_copy(update={"evaluation": settings})
+    device = resolve_device(config.training.device)
+    with kernels(config.training):
+        return evaluate(encoder_of(checkpoint).to(device), data, config, split=split, device=device, full=True).metrics
+
+
+def _checkpoint_of(target: str, home: Path, tracking_uri: str | None) -> Checkpoint:
+    folder = Path(target)
+    for candidate in (folder, folder / CHECKPOINT):
+        if (candidate / META_FILE).is_file():
+            return load_checkpoint(candidate)
+    if folder.exists():
+        raise CheckpointError(f"{target} is not a checkpoint: it has no {META_FILE}")
+    tracker = open_tracker(tracking_uri, Home.of(home))
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            return load_checkpoint(tracker.download(target, CHECKPOINT, Path(scratch)))
+        except TrackingError as error:
+            raise CheckpointError(
+                f"{target!r} is neither a checkpoint folder nor a run with a checkpoint in {tracker.uri}"
+            ) from error

@@ -1,0 +1,123 @@
+"""The driver of a study: Tune, then the refit, then the summary."""
+
+from __future__ import annotations
+
+import time
+
+import ray
+import ray.tune
+
+from hmlc_ray.config.sweep import RefitConfig, SweepConfig
+from hmlc_ray.data.base import DataSet
+from hmlc_ray.home import Home
+from hmlc_ray.summary import SweepProgress, SweepSummary, TrialRow
+from hmlc_ray.sweep.refit import Conclusion, judge_best, refit_best
+from hmlc_ray.sweep.resources import concurrency
+from hmlc_ray.sweep.results import best_row, rows_of
+from hmlc_ray.sweep.session import SweepSession, activate
+from hmlc_ray.sweep.tuning import build_tuner, restore_tuner
+from hmlc_ray.tracking import Tracker, tags
+
+
+class SweepInterrupted(KeyboardInterrupt):
+    """Ctrl-C during a sweep; its state is saved and its runs are marked KILLED."""
+
+
+class Driver:
+    """Runs one study; Ray is connected.
+
+    Raises:
+        ClusterError: if the cluster cannot hold a single trial.
+    """
+
+    def __init__(
+        self, sweep: SweepConfig, data: DataSet, home: Home, tracker: Tracker, progress: SweepProgress
+    ) -> None:
+        self._sweep, self._data, self._home, self._tracker, self._progress = sweep, data, home, tracker, progress
+        self._concurrency = concurrency(sweep.trials, ray.cluster_resources())
+        self._start = time.monotonic()
+
+    def start(self) -> SweepSummary:
+        """Run a new study."""
+        return self._run(build_tuner(self._sweep, self._home, self._concurrency))
+
+    def resume(self) -> SweepSummary:
+        """Go on with a study. If its driver died before Tune's first snapshot, all there is are Optuna's trials."""
+        tuner = restore_tuner(self._sweep, self._home)
+        return self._run(tuner or build_tuner(self._sweep, self._home, self._concurrency))
+
+    def _run(self, tuner: ray.tune.Tuner) -> SweepSummary:
+        parent = self._open_parent()
+        try:
+            self._tune(tuner, parent)
+            summary = self._conclude(parent)
+        except KeyboardInterrupt as interrupt:
+            self._close(parent, interrupt)
+            raise SweepInterrupted(self._sweep.study.name) from None
+        except BaseException as error:
+            self._close(parent, error)
+            raise
+        self._close(parent, None)
+        return summary
+
+    def _open_parent(self) -> str:
+        study = self._sweep.study
+        parent = self._tracker.study_run(
+            study.name,
+            tags={tags.FINGERPRINT: self._data.fingerprint, tags.SEED: study.seed},
+            params={f"study.{name}": value for name, value in study.model_dump(mode="json").items()},
+        )
+        self._tracker.reopen(parent)
+        self._tracker.log_dict(parent, self._sweep.model_dump(mode="json"), "sweep.yaml")
+        return parent
+
+    def _close(self, parent: str, error: BaseException | None) -> None:
+        """End the parent run and whatever else is still RUNNING: nobody trains it any more."""
+        for run in self._tracker.unfinished(parent):
+            self._tracker.finish(run.run_id, "KILLED")
+        if error is None:
+            self._tracker.finish(parent, "FINISHED")
+        elif isinstance(error, KeyboardInterrupt):
+            self._tracker.finish(parent, "KILLED")
+        else:
+            self._tracker.finish(parent, "FAILED", {tags.ERROR: f"{type(error).__name__}: {error}"})
+
+    def _tune(self, tuner: ray.tune.Tuner, parent: str) -> None:
+        session = SweepSession(self._sweep.study, self._tracker, parent, self._data.fingerprint, self._progress)
+        activate(session)
+        try:
+            tuner.fit()
+        finally:
+            activate(None)
+        # Tune handles the first Ctrl-C itself: it saves its state, stops the trials and returns.
+        if session.unfinished():
+            raise KeyboardInterrupt
+
+    def _refit(self, refit: RefitConfig, best: TrialRow, parent: str) -> Conclusion:
+        self._progress.note(f"refit: trial {best.number} on train + validation")
+        return refit_best(self._sweep, refit, best, self._data, self._home, self._tracker, parent, self._progress)
+
+    def _conclude(self, parent: str) -> SweepSummary:
+        study = self._sweep.study
+        rows = rows_of(self._tracker, parent, study)
+        best = best_row(rows, study)
+        conclusion: Conclusion | None = None
+        if best is not None and study.refit is not None:
+            conclusion = self._refit(study.refit, best, parent)
+        elif best is not None:
+            conclusion = judge_best(self._sweep, best, self._data, self._home, self._tracker)
+        if best is not None and conclusion is not None:
+            self._tracker.set_tags(parent, {"hmlc.best_trial": best.number, "hmlc.best_run": best.run_id})
+            self._tracker.log(parent, [(0, {study.objective_metric: best.value or 0.0, **conclusion.test_metrics})])
+        return SweepSummary(
+            study=study.name,
+            objective_metric=study.objective_metric,
+            mode=study.mode,
+            rows=rows,
+            best=best,
+            test_metrics=conclusion.test_metrics if conclusion else None,
+            level_names=self._data.taxonomy.level_names,
+            tracking_uri=self._tracker.uri,
+            export_dir=conclusion.export if conclusion else None,
+            wall_seconds=time.monotonic() - self._start,
+        )

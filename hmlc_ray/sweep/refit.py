@@ -1,0 +1,101 @@
+"""What a study ends with: the best configuration judged once on test, and its encoder exported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hmlc_ray.checkpoint import Checkpoint
+from hmlc_ray.config.paths import flatten
+from hmlc_ray.config.sweep import RefitConfig, SweepConfig
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.data.base import DataSet
+from hmlc_ray.evaluation import evaluate
+from hmlc_ray.export import encoder_of
+from hmlc_ray.fit import resolve_device
+from hmlc_ray.home import Home
+from hmlc_ray.recording import ENCODER, log_checkpoint, log_export, recorded, run_tags
+from hmlc_ray.seeding import kernels
+from hmlc_ray.summary import SweepProgress, TrialRow
+from hmlc_ray.sweep.group import train_group
+from hmlc_ray.sweep.results import REFIT, checkpoint_of
+from hmlc_ray.sweep.trial import storage_uri
+from hmlc_ray.tracking import Tracker
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """The study's encoder."""
+
+    test_metrics: dict[str, float]
+    export: Path
+
+
+def judge_best(sweep: SweepConfig, best: TrialRow, data: DataSet, home: Home, tracker: Tracker) -> Conclusion:
+    """Judge the best trial's own encoder on test, and export it."""
+    checkpoint = checkpoint_of(tracker, best.run_id)
+    config = _with_choice(checkpoint.config, checkpoint)
+    device = resolve_device(config.training.device)
+    with kernels(config.training):
+        encoder = encoder_of(checkpoint).to(device)
+        metrics = evaluate(encoder, data, config, split="test", device=device, full=True).metrics
+    tracker.log(best.run_id, [(checkpoint.epochs_done, metrics)])
+    return Conclusion(metrics, log_export(tracker, best.run_id, checkpoint, _folder(sweep, home)))
+
+
+def refit_best(
+    sweep: SweepConfig,
+    refit: RefitConfig,
+    best: TrialRow,
+    data: DataSet,
+    home: Home,
+    tracker: Tracker,
+    parent: str,
+    progress: SweepProgress,
+) -> Conclusion:
+    """Train the best configuration again through Ray Train on train + validation, judge it once on test, export it.
+
+    The probe's regularisation is the one that the best trial chose on validation: nothing is left to choose on.
+    """
+    config = refit_config(checkpoint_of(tracker, best.run_id))
+    fingerprint = data.fingerprint
+    run_id = tracker.trial_run(
+        parent,
+        REFIT,
+        name=f"{sweep.study.name}-{REFIT}",
+        params=flatten(config),
+        tags={**run_tags(config, fingerprint), "hmlc.refit_of": best.run_id},
+    )
+
+    def on_result(result: dict[str, Any]) -> None:
+        tracker.log(run_id, [(entry["epoch"], entry["metrics"]) for entry in result["history"]])
+        progress.note(f"refit: epoch {result['epoch']} of {result['total_epochs']}")
+
+    with recorded(tracker, run_id):
+        group = train_group(
+            config,
+            sweep.trials.model_copy(update={"workers": refit.workers}),
+            name=f"{sweep.study.name}.refit",
+            storage=storage_uri(home.ray),
+            test=True,
+            on_result=on_result,
+        )
+        checkpoint = log_checkpoint(tracker, run_id, group.checkpoint)
+        export = log_export(tracker, run_id, checkpoint, _folder(sweep, home))
+    return Conclusion(checkpoint.metrics, export)
+
+
+def refit_config(best: Checkpoint) -> TrialConfig:
+    """The best trial's configuration, trained on all that is not test."""
+    config = _with_choice(best.config, best)
+    return config.model_copy(update={"data": config.data.model_copy(update={"train_on": "train+val"})})
+
+
+def _with_choice(config: TrialConfig, checkpoint: Checkpoint) -> TrialConfig:
+    evaluation = config.evaluation.model_copy(update={"chosen_regularisation": checkpoint.chosen_regularisation})
+    return config.model_copy(update={"evaluation": evaluation})
+
+
+def _folder(sweep: SweepConfig, home: Home) -> Path:
+    return home.study(sweep.study.name) / ENCODER

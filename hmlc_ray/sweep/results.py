@@ -1,0 +1,85 @@
+"""Which trial won, read from MLflow alone."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+from hmlc_ray.checkpoint import Checkpoint, load_checkpoint
+from hmlc_ray.config.sweep import StudyConfig
+from hmlc_ray.errors import StudyError
+from hmlc_ray.home import Home
+from hmlc_ray.recording import CHECKPOINT, open_tracker
+from hmlc_ray.summary import BestTrial, Status, TrialRow
+from hmlc_ray.sweep.study import load_study
+from hmlc_ray.tracking import Tracker, TrialRun, tags
+
+REFIT = "refit"
+"""In place of a trial's number: the run of the refit."""
+VALUE = "hmlc.value"
+"""Tag: the searched metric at the trial's end."""
+SEARCHED = "hmlc.searched"
+"""Tag: the study's parameters and their values, as JSON."""
+EPOCHS = "hmlc.epochs"
+SECONDS = "hmlc.seconds"
+"""Tags: what the trial took."""
+
+
+_STATUS: dict[str, Status] = {
+    "completed": "completed",
+    "pruned": "pruned",
+    "failed": "failed",
+    "killed": "interrupted",
+}
+
+
+def best_trial(name: str, *, home: Path, tracking_uri: str | None) -> BestTrial:
+    """The best completed trial of a study, with its configuration.
+
+    Raises:
+        StudyError: if there is no such study, or no trial of it is complete.
+    """
+    places = Home.of(home)
+    study = load_study(name, places).study
+    tracker = open_tracker(tracking_uri, places)
+    parent = tracker.find_study(name)
+    row = best_row(rows_of(tracker, parent, study), study) if parent else None
+    if row is None:
+        raise StudyError(f"no trial of study {name!r} is complete yet")
+    checkpoint = checkpoint_of(tracker, row.run_id)
+    return BestTrial(row=row, config=checkpoint.config, metrics=checkpoint.metrics)
+
+
+def rows_of(tracker: Tracker, parent: str, study: StudyConfig) -> list[TrialRow]:
+    """Every trial of a study by number; the refit is none."""
+    runs = [run for run in tracker.children(parent) if run.trial_id != REFIT]
+    return sorted((_row(run, study) for run in runs), key=lambda row: row.number)
+
+
+def best_row(rows: list[TrialRow], study: StudyConfig) -> TrialRow | None:
+    """The best of the completed trials; the earlier one of equals."""
+    done = [row for row in rows if row.status == "completed" and row.value is not None]
+    sign = 1 if study.mode == "max" else -1
+    return max(done, key=lambda row: (sign * (row.value or 0.0), -row.number), default=None)
+
+
+def checkpoint_of(tracker: Tracker, run_id: str) -> Checkpoint:
+    """The checkpoint that a run logged."""
+    with tempfile.TemporaryDirectory() as scratch:
+        return load_checkpoint(tracker.download(run_id, CHECKPOINT, Path(scratch)))
+
+
+def _row(run: TrialRun, study: StudyConfig) -> TrialRow:
+    value = run.tags.get(VALUE)
+    return TrialRow(
+        number=int(run.trial_id),
+        trial_id=run.trial_id,
+        status=_STATUS.get(run.tags.get(tags.STATUS, ""), "running"),
+        value=float(value) if value is not None else run.metrics.get(study.objective_metric),
+        epochs=int(run.tags.get(EPOCHS, 0)),
+        params=json.loads(run.tags.get(SEARCHED, "{}")),
+        run_id=run.run_id,
+        error=run.tags.get(tags.ERROR),
+        seconds=float(run.tags[SECONDS]) if SECONDS in run.tags else None,
+    )

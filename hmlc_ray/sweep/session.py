@@ -1,0 +1,154 @@
+"""A running sweep as seen by its driver: Tune's events on one side, MLflow and the progress view on the other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import ray.tune
+from ray.tune.experiment import Trial as TuneTrial
+
+from hmlc_ray.config.paths import flatten
+from hmlc_ray.config.sweep import StudyConfig
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.recording import error_sentence, log_checkpoint, run_tags
+from hmlc_ray.summary import SweepCounts, SweepProgress
+from hmlc_ray.sweep.records import is_pruned
+from hmlc_ray.sweep.results import EPOCHS, SEARCHED, SECONDS, VALUE, best_row, rows_of
+from hmlc_ray.tracking import Tracker, tags
+
+_ENDED = ("completed", "pruned", "failed")
+
+
+class SweepSession:
+    """The one writer of a sweep's MLflow runs. Every call is idempotent: after a restore Tune repeats events."""
+
+    def __init__(
+        self, study: StudyConfig, tracker: Tracker, parent: str, fingerprint: str, progress: SweepProgress
+    ) -> None:
+        self._study, self._tracker, self._parent, self._fingerprint = study, tracker, parent, fingerprint
+        self._progress = progress
+        self._runs: dict[int, str] = {}
+        rows = rows_of(tracker, parent, study)
+        self._known = {row.number for row in rows}
+        self._states: dict[int, str] = {row.number: row.status for row in rows if row.status in _ENDED}
+        best = best_row(rows, study)
+        self._best = best.value if best else None
+
+    def started(self, number: int, config: TrialConfig, searched: dict[str, Any]) -> None:
+        run_id = self._tracker.trial_run(
+            self._parent,
+            str(number),
+            name=f"{self._study.name}-{number:04d}",
+            params=flatten(config),
+            tags={**run_tags(config, self._fingerprint), SEARCHED: json.dumps(searched)},
+        )
+        if number in self._known:
+            self._tracker.reopen(run_id)
+        self._known.add(number)
+        self._runs[number] = run_id
+        self._states[number] = "running"
+        self._show()
+
+    def reported(self, number: int, result: dict[str, Any]) -> None:
+        self._tracker.log(self._runs[number], [(entry["epoch"], entry["metrics"]) for entry in result["history"]])
+        self._show()
+
+    def ended(self, number: int, result: dict[str, Any], checkpoint: Path | None) -> None:
+        """A trial ended without an error: it was completed, or the scheduler pruned it."""
+        status = "pruned" if is_pruned(result) else "completed"
+        value = float(result[self._study.objective_metric])
+        if status == "completed":
+            self._best = value if self._best is None else self._better(self._best, value)
+        if checkpoint is not None:
+            log_checkpoint(self._tracker, self._runs[number], checkpoint)
+        outcome = {
+            tags.STATUS: status,
+            VALUE: repr(value),
+            EPOCHS: result["epoch"],
+            SECONDS: f"{result['time_total_s']:.3f}",
+        }
+        self._tracker.finish(self._runs[number], "FINISHED", outcome)
+        self._states[number] = status
+        self._show()
+
+    def failed(self, number: int, error: str) -> None:
+        self._tracker.finish(self._runs[number], "FAILED", {tags.ERROR: error})
+        self._states[number] = "failed"
+        self._show()
+
+    def unfinished(self) -> bool:
+        """Whether fewer trials ended than the study has."""
+        return sum(state != "running" for state in self._states.values()) < self._study.num_trials
+
+    def _better(self, a: float, b: float) -> float:
+        return max(a, b) if self._study.mode == "max" else min(a, b)
+
+    def _show(self) -> None:
+        states = list(self._states.values())
+        self._progress.update(
+            SweepCounts(
+                total=self._study.num_trials,
+                running=states.count("running"),
+                completed=states.count("completed"),
+                pruned=states.count("pruned"),
+                failed=states.count("failed"),
+                best=self._best,
+            )
+        )
+
+
+_active: SweepSession | None = None
+
+
+def activate(session: SweepSession | None) -> None:
+    """Set the session that the callback of this process speaks to."""
+    global _active
+    _active = session
+
+
+class SessionCallback(ray.tune.Callback):  # type: ignore[misc]
+    """Tune's events, handed to the active session. Tune pickles callbacks into its snapshot, so this holds nothing."""
+
+    def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        searched = {name: value for name, value in trial.config.items() if name not in ("trial", "number")}
+        _session().started(_number(trial), TrialConfig.model_validate(trial.config["trial"]), searched)
+
+    def on_trial_result(
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: dict[str, Any], **info: Any
+    ) -> None:
+        if "history" in result:  # the mark of a trial's end that Tune adds has none
+            _session().reported(_number(trial), result)
+
+    def on_trial_complete(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        _session().ended(_number(trial), trial.last_result, checkpoint_folder(trial))
+
+    def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        _session().failed(_number(trial), error_sentence(cause_of(trial.get_error())))
+
+
+def checkpoint_folder(trial: TuneTrial) -> Path | None:
+    """Where a trial's last checkpoint lies: Tune's own, or the one that nested Ray Train wrote."""
+    if trial.checkpoint is not None:
+        return Path(trial.checkpoint.path)
+    path = trial.last_result.get("checkpoint_path")
+    return Path(path) if path else None
+
+
+def cause_of(error: BaseException | None) -> BaseException:
+    """The trial's own error; Ray wraps it in several of its own."""
+    if error is None:
+        return RuntimeError("unknown error")
+    failures = getattr(error, "worker_failures", None)
+    inner = next(iter(failures.values())) if failures else getattr(error, "cause", None)
+    return error if inner is None or inner is error else cause_of(inner)
+
+
+def _number(trial: TuneTrial) -> int:
+    return int(trial.config["number"])
+
+
+def _session() -> SweepSession:
+    assert _active is not None, "a sweep's callback runs only inside run_sweep"
+    return _active

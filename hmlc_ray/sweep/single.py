@@ -1,0 +1,76 @@
+"""`hmlc train --address`: one configuration as one Ray Train run on a cluster."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from hmlc_ray.config.paths import flatten
+from hmlc_ray.config.sweep import Resources, TrialsConfig
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.fit import cached_data
+from hmlc_ray.home import Home
+from hmlc_ray.recording import ENCODER, log_checkpoint, log_export, open_tracker, recorded, run_tags
+from hmlc_ray.summary import RunProgress, RunSummary
+from hmlc_ray.sweep.cluster import connected
+from hmlc_ray.sweep.group import train_group
+from hmlc_ray.sweep.resources import concurrency
+from hmlc_ray.sweep.trial import storage_uri
+
+
+def train_on_ray(
+    config: TrialConfig,
+    *,
+    address: str,
+    home: Path,
+    tracking_uri: str | None,
+    name: str,
+    workers: int | str,
+    progress: RunProgress,
+    test: bool = False,
+) -> RunSummary:
+    """Train one configuration on a Ray cluster's worker group, as one MLflow run.
+
+    Args:
+        workers: N, or `min:max` for an elastic group.
+
+    Raises:
+        UserError: if configuration, data, store or cluster are wrong; before anything is trained where that shows.
+        ray.train.TrainingFailedError: if training itself fails.
+    """
+    places = Home.of(home)
+    data = cached_data(config.data)
+    tracker = open_tracker(tracking_uri, places)
+    start = time.monotonic()
+    with connected(address):
+        trials = _trials(config, workers)
+        concurrency(trials, ray.cluster_resources())
+        run_id = tracker.single_run(name, params=flatten(config), tags=run_tags(config, data.fingerprint))
+
+        def on_result(result: dict[str, Any]) -> None:
+            tracker.log(run_id, [(entry["epoch"], entry["metrics"]) for entry in result["history"]])
+            progress.epoch(result["epoch"], result["total_epochs"], result["history"][-1]["metrics"])
+
+        with recorded(tracker, run_id):
+            group = train_group(
+                config, trials, name=run_id, storage=storage_uri(places.ray), test=test, on_result=on_result
+            )
+            checkpoint = log_checkpoint(tracker, run_id, group.checkpoint)
+            export = log_export(tracker, run_id, checkpoint, places.run(run_id) / ENCODER)
+    return RunSummary(
+        run_id=run_id,
+        metrics=checkpoint.metrics,
+        level_names=data.taxonomy.level_names,
+        checkpoint_dir=group.checkpoint,
+        export_dir=export,
+        epochs=config.training.epochs,
+        seconds=time.monotonic() - start,
+    )
+
+
+def _trials(config: TrialConfig, workers: int | str) -> TrialsConfig:
+    gpus = 1.0 if config.training.device != "cpu" and ray.cluster_resources().get("GPU", 0) > 0 else 0.0
+    return TrialsConfig(workers=workers, resources=Resources(cpus=config.training.cpu_threads or 1, gpus=gpus))

@@ -1,0 +1,115 @@
+"""Running a study from its first trial to the exported encoder, and going on where an earlier driver stopped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from hmlc_ray.config.data import DataConfig
+from hmlc_ray.config.sweep import SweepConfig
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.config.validate import validate
+from hmlc_ray.errors import StudyError
+from hmlc_ray.fit import cached_data
+from hmlc_ray.home import Home
+from hmlc_ray.recording import open_tracker
+from hmlc_ray.summary import SweepProgress, SweepSummary
+from hmlc_ray.sweep.cluster import connected
+from hmlc_ray.tracking import Tracker
+
+SWEEP_FILE = "sweep.json"
+
+
+def run_sweep(
+    sweep: SweepConfig, *, home: Path, address: str | None, tracking_uri: str | None, progress: SweepProgress
+) -> SweepSummary:
+    """Run a new study.
+
+    Raises:
+        StudyError: if the name is taken.
+        UserError: if data, store or cluster cannot be used; before any trial starts.
+        SweepInterrupted: on Ctrl-C, when everything is saved.
+    """
+    places = Home.of(home)
+    sweep = with_threads(sweep)
+    data = cached_data(base_data(sweep))
+    tracker = open_tracker(tracking_uri, places)
+    _refuse_taken(sweep.study.name, places, tracker)
+    with connected(address, dashboard=sweep.trials.worker_range[0] > 0):
+        from hmlc_ray.sweep.driver import Driver
+
+        driver = Driver(sweep, data, places, tracker, progress)
+        _save(sweep, places)
+        return driver.start()
+
+
+def resume_sweep(
+    name: str, *, home: Path, address: str | None, tracking_uri: str | None, progress: SweepProgress
+) -> SweepSummary:
+    """Go on with a study whose driver was interrupted or killed.
+
+    Raises:
+        StudyError: if there is no such study, or it is complete.
+    """
+    places = Home.of(home)
+    sweep = load_study(name, places)
+    data = cached_data(base_data(sweep))
+    tracker = open_tracker(tracking_uri, places)
+    with connected(address, dashboard=sweep.trials.worker_range[0] > 0):
+        from hmlc_ray.sweep.driver import Driver
+
+        driver = Driver(sweep, data, places, tracker, progress)
+        return driver.resume()
+
+
+def load_study(name: str, home: Home) -> SweepConfig:
+    """The sweep as it was started.
+
+    Raises:
+        StudyError: if the home folder has no study of that name.
+    """
+    file = home.study(name) / SWEEP_FILE
+    if not file.is_file():
+        folder = home.root / "studies"
+        known = sorted(path.parent.name for path in folder.glob(f"*/{SWEEP_FILE}"))
+        raise StudyError(
+            f"there is no study {name!r} in {home.root}; "
+            + (f"it has {', '.join(known)}" if known else "it has none yet")
+        )
+    return SweepConfig.model_validate(json.loads(file.read_text(encoding="utf-8")))
+
+
+def base_data(sweep: SweepConfig) -> DataConfig:
+    """The data of the study's trials."""
+    values = {"data": sweep.base["data"]} if "data" in sweep.base else {}
+    return validate(TrialConfig, values, sweep.study.name).data
+
+
+def with_threads(sweep: SweepConfig) -> SweepConfig:
+    """The sweep with CPU threads set to a worker's CPUs, unless it says otherwise.
+
+    They are written into the configuration because the last digits of a CPU run depend on them.
+    """
+    training = {"cpu_threads": max(1, int(sweep.trials.resources.cpus)), **sweep.base.get("training", {})}
+    return sweep.model_copy(update={"base": {**sweep.base, "training": training}})
+
+
+def _refuse_taken(name: str, home: Home, tracker: Tracker) -> None:
+    """Tune overwrites the state of a study of the same name (ray#35812), so nothing is started under a taken name."""
+    if (home.study(name) / SWEEP_FILE).exists():
+        where = str(home.root)
+    elif tracker.find_study(name) is not None:
+        where = tracker.uri
+    else:
+        return
+    raise StudyError(
+        f"the study name {name!r} is taken in {where}: go on with it by `hmlc resume {name}`, or choose another --name"
+    )
+
+
+def _save(sweep: SweepConfig, home: Home) -> None:
+    folder = home.study(sweep.study.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    staging = folder / f".{SWEEP_FILE}"
+    staging.write_text(sweep.model_dump_json(indent=2), encoding="utf-8")
+    staging.replace(folder / SWEEP_FILE)
