@@ -64,7 +64,7 @@ def scan_folder(root: str | Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> 
 
 def _split_folders(root: Path) -> dict[str, Path]:
     """The given splits; or the root itself, as `train`, when its sub-folders are classes."""
-    names = {entry.name for entry in _entries(root) if entry.is_dir()}
+    names = {name for name, is_folder in _entries(root) if is_folder}
     if not names or not names <= set(SPLIT_NAMES):
         return {"train": root}
     if "train" not in names:
@@ -81,8 +81,8 @@ def _leaf_files(top: Path, suffixes: frozenset[str]) -> Files:
 
 def _walk(folder: Path, path: ClassPath, suffixes: frozenset[str]) -> Iterator[tuple[ClassPath, tuple[Path, ...]]]:
     entries = _entries(folder)
-    children = [entry.name for entry in entries if entry.is_dir()]
-    files = tuple(folder / e.name for e in entries if Path(e.name).suffix.lower() in suffixes and not e.is_dir())
+    children = [name for name, is_folder in entries if is_folder]
+    files = tuple(folder / name for name, is_folder in entries if not is_folder and _suffix(name) in suffixes)
     if children and files:
         raise TaxonomyError(
             f"the tree is uneven: {files[0].name!r} lies in {str(folder)!r} beside class folders; "
@@ -96,11 +96,15 @@ def _walk(folder: Path, path: ClassPath, suffixes: frozenset[str]) -> Iterator[t
         yield from _walk(folder / name, (*path, name), suffixes)
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What the folder holds, hidden entries left out, sorted by name."""
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
+
+
+def _entries(folder: Path) -> list[tuple[str, bool]]:
+    """Names in the folder and whether each is a folder itself; hidden ones are left out, sorted."""
     try:
         with os.scandir(folder) as entries:
-            return sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
+            return sorted((entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith("."))
     except OSError as error:
         raise DataError(f"cannot read the folder {str(folder)!r}: {error.strerror or error}") from error
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -24,6 +24,7 @@ from hmlc_ray.taxonomy import Taxonomy
 
 ByteArray = npt.NDArray[np.uint8]
 _LOG = logging.getLogger(__name__)
+_BLOCK = 32  # images a thread decodes in one go: with one at a time, small images wait for the GIL
 _BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
@@ -66,17 +67,23 @@ def decode_all(
         DataError: naming the first file that cannot be read; with `on_bad_file: skip` a warning counts them instead.
     """
     images = np.empty((len(files), channels, size, size), dtype=np.uint8)
+    problems: dict[int, str] = {}
+
+    def decode_block(start: int) -> dict[int, str]:
+        rows = range(start, min(start + _BLOCK, len(files)))
+        found = {row: _decode_into(files[row], images[row], size) for row in rows}
+        return {row: problem for row, problem in found.items() if problem}
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for found in pool.map(decode_block, range(0, len(files), _BLOCK)):
+            problems |= found
+            if problems and on_bad_file == "error":
+                raise DataError(next(iter(problems.values())) + "; repair it, remove it, or set data.on_bad_file: skip")
     readable = np.ones(len(files), dtype=np.bool_)
-    problems: list[str] = []
-    with ThreadPoolExecutor() as pool:
-        for row, problem in enumerate(pool.map(partial(_decode_into, size=size), files, images)):
-            if problem and on_bad_file == "error":
-                raise DataError(problem + "; repair it, remove it, or set data.on_bad_file: skip")
-            if problem:
-                readable[row] = False
-                problems.append(problem)
     if problems:
-        _LOG.warning("%d of %d images were skipped; the first: %s", len(problems), len(files), problems[0])
+        readable[list(problems)] = False
+        first = next(iter(problems.values()))
+        _LOG.warning("%d of %d images were skipped; the first: %s", len(problems), len(files), first)
         images = images[readable]
     return images, readable
 
