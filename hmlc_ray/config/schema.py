@@ -21,9 +21,9 @@ def sections(field: FieldInfo) -> list[SectionType]:
 
 
 def kinds(field: FieldInfo) -> dict[str, SectionType]:
-    """The classes of a field that is told apart by `kind`; empty for any other field."""
+    """The classes of a field that are told apart by `kind`; empty for any other field."""
     classes = {kind_of(section): section for section in sections(field)}
-    return {kind: section for kind, section in classes.items() if kind is not None}
+    return {kind: section for kind, section in classes.items() if kind is not None} if len(classes) > 1 else {}
 
 
 def kind_of(section: SectionType) -> str | None:
@@ -39,7 +39,9 @@ def default_kind(field: FieldInfo) -> str | None:
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """` (did you mean 'x'?)`, or nothing where no allowed name is close."""
-    match = get_close_matches(name.lower(), list(allowed), n=1, cutoff=0.6)
+    allowed = list(allowed)
+    match = get_close_matches(name.lower(), allowed, n=1, cutoff=0.6)
+    match = match or [other for other in allowed if len(name) > 2 and name.lower() in other]
     return f" (did you mean {match[0]!r}?)" if match else ""
 
 

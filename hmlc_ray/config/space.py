@@ -143,7 +143,7 @@ class _Parser:
 
     def _known_kind(self, section: str, kind: Any) -> str:
         known = _KINDED[section]
-        if kind not in known:
+        if str(kind) not in known:
             raise ConfigError(
                 f"{self.source}: space.{section} names the kind {shorten(kind)}{nearest(str(kind), known)}; "
                 f"the kinds are {', '.join(known)}"

@@ -154,11 +154,12 @@ def check_sweep(sweep: SweepConfig, source: str = "search space") -> None:
     workers = sweep.trials.worker_range[1]
 
     def check(config: TrialConfig) -> None:
-        check_metric(sweep.study.objective_metric, config.data, f"{source}: study.objective_metric")
         if config.training.global_batch_size < 2 * workers:
             raise ConfigError(
                 f"training.global_batch_size ({config.training.global_batch_size}) must be at least 2 for each of "
                 f"{workers} workers (trials.workers)"
             )
 
-    check_space(sweep.search_space(source), check)
+    space = sweep.search_space(source)
+    check_space(space, check)
+    check_metric(sweep.study.objective_metric, space.first().data, f"{source}: study.objective_metric")
