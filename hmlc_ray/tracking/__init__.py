@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from hmlc_ray.tracking.tracker import RunStatus, Tracker, TrialRun
-from hmlc_ray.tracking.uri import public_uri
+from hmlc_ray.tracking.uri import public_uri, with_driver
 
-__all__ = ["RunStatus", "Tracker", "TrialRun", "public_uri"]
+__all__ = ["RunStatus", "Tracker", "TrialRun", "public_uri", "with_driver"]

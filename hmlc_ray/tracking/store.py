@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 5
 """How long a server or database may take to answer at first."""
-_PROBE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(CONNECT_SECONDS)}
 _QUIET = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
@@ -89,8 +88,9 @@ def _is_of_the_store(error: Exception) -> bool:
 @contextmanager
 def _impatient() -> Iterator[None]:
     """MLflow's defaults retry for minutes, which would leave the user waiting for a mistyped host."""
-    before = {name: os.environ.get(name) for name in _PROBE}
-    os.environ.update(_PROBE)
+    bounds = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(CONNECT_SECONDS)}
+    before = {name: os.environ.get(name) for name in bounds}
+    os.environ.update(bounds)
     try:
         yield
     finally:

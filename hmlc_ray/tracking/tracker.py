@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hmlc_ray.tracking import tags as tag
 from hmlc_ray.tracking import values
 from hmlc_ray.tracking.store import open_store, quiet_import, translated
-from hmlc_ray.tracking.uri import public_uri
+from hmlc_ray.tracking.uri import public_uri, with_driver
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -66,6 +66,7 @@ class Tracker:
         Raises:
             TrackingError: within seconds, if the store cannot be reached or written.
         """
+        uri = with_driver(uri)
         client, experiment_id = open_store(uri, experiment, artifact_root)
         return cls(client, experiment_id, uri)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -26,6 +27,16 @@ def scrub(text: str, uri: str) -> str:
     for secret in filter(None, (password, unquote(password), query if separator else "")):
         text = text.replace(secret, "***")
     return text
+
+
+def with_driver(uri: str) -> str:
+    """`postgresql://` with the driver that is installed spelled out: SQLAlchemy 2.1 changed its default from psycopg2.
+
+    Other URIs, and all where neither psycopg2 nor psycopg is there, stay as they are.
+    """
+    scheme, _, rest = uri.partition("://")
+    drivers = [name for name in ("psycopg2", "psycopg") if find_spec(name) is not None]
+    return f"postgresql+{drivers[0]}://{rest}" if scheme in ("postgres", "postgresql") and drivers else uri
 
 
 def is_server(uri: str) -> bool:
