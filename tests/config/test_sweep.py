@@ -144,8 +144,8 @@ def test_bad_spaces(write: Any, text: str) -> None:
 
 
 BAD_STUDIES = {
-    "name: ../x": "study.name must be lower-case letters, digits, dots, dashes and underscores, beginning with a letter "
-    'or digit, 100 at most, got "../x"',
+    "name: ../x": "study.name must be lower-case letters, digits, dots, dashes and underscores, beginning with a "
+    'letter or digit, 100 at most, got "../x"',
     "num_trials: 0": "study.num_trials must be an integer of at least 1, got 0",
     "mode: best": 'study.mode must be one of max, min, got "best"',
     "sampler: {kind: grid}": 'study.sampler.kind is "grid"; the kinds are tpe, random',
