@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -82,12 +83,19 @@ def server_uri(tmp_path_factory: pytest.TempPathFactory, sqlite_uri: str) -> Ite
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", sqlite_uri, "--artifacts-destination", str(folder / "artifacts")]
     with (folder / "log").open("w") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
+        server = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            start_new_session=True,
+        )
         try:
             _wait_until_healthy(f"http://127.0.0.1:{port}/health", server, folder / "log")
             yield f"http://someone:s3cr3t-word@127.0.0.1:{port}"
         finally:
-            os.killpg(server.pid, 15)
+            os.killpg(server.pid, signal.SIGKILL)
             server.wait(timeout=DEADLINE)
 
 
