@@ -75,10 +75,13 @@ class Tracker:
         """Without credentials: fit to be printed."""
         return public_uri(self._uri)
 
+    def studies(self) -> list[TrialRun]:
+        """Every study of the experiment, oldest first; `tags[tags.STUDY]` is its name."""
+        return [_trial_run(run) for run in self._search(f"tags.`{tag.KIND}` = 'study'")]
+
     def find_study(self, study: str) -> str | None:
         """The run id of a study, or None if the store has none of that name."""
-        found = (run for run in self._search(f"tags.`{tag.KIND}` = 'study'") if run.data.tags.get(tag.STUDY) == study)
-        return next((str(run.info.run_id) for run in found), None)
+        return next((run.run_id for run in self.studies() if run.tags.get(tag.STUDY) == study), None)
 
     def study_run(self, study: str, *, tags: Mapping[str, object], params: Mapping[str, object]) -> str:
         """The study's run: the one that exists, else a new one."""

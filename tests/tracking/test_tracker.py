@@ -31,6 +31,7 @@ def test_a_study_and_its_trials(tracker: Tracker, store: str) -> None:
     ]
     assert [run.trial_id for run in tracker.unfinished(parent)] == ["b"]
     assert tracker.children(other) == []
+    assert [(run.run_id, run.tags[tags.STUDY]) for run in tracker.studies()] == [(parent, "first"), (other, "second")]
     assert tracker.find_study("first") == parent
     assert tracker.find_study("third") is None
     seen = MlflowClient(with_driver(store)).get_run(a)

@@ -1,0 +1,25 @@
+"""The demo's outcome, read back from its store: all trials recorded, none left running, an encoder that works."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from hmlc_ray.tracking import Tracker, tags
+
+home = Path(sys.argv[1])
+tracker = Tracker.connect(f"sqlite:///{home}/mlflow.db")
+studies = tracker.studies()
+assert len(studies) == 1, f"{len(studies)} studies in the store, 1 expected"
+children = tracker.children(studies[0].run_id)
+trials = [run for run in children if run.trial_id.isdecimal()]
+assert len(trials) >= 12, f"{len(trials)} trials in the store, at least 12 expected"
+assert len({run.trial_id for run in children}) == len(children), "a trial has two runs"
+assert studies[0].status == "FINISHED", f"the study is {studies[0].status}"
+unfinished = tracker.unfinished(studies[0].run_id)
+assert not unfinished, f"left open: {[run.run_id for run in unfinished]}"
+(refit,) = (run for run in children if not run.trial_id.isdecimal())
+leaf = refit.metrics["test/probe_top1/leaf"]
+assert leaf >= 0.95, f"leaf probe on test is {leaf:.3f}, at least 0.95 expected"
+pruned = sum(run.tags[tags.STATUS] == "pruned" for run in trials)
+print(f"demo: {len(trials)} trials, {pruned} of them pruned; leaf probe of the refit on test {leaf:.3f}")

@@ -1,0 +1,66 @@
+# Every target runs in $(VENV), which is made when it is missing and brought up to date when pyproject.toml changes.
+#   make demo PYTHON=/path/to/python3.12
+#   make test PIP_ARGS='--extra-index-url https://download.pytorch.org/whl/cpu'
+
+SHELL := /bin/bash
+VENV ?= .venv
+PYTHON ?=
+PIP_ARGS ?=
+ARGS ?=
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint bench ui clean
+
+help:
+	@echo "make demo    a sweep over scikit-learn's digits, end to end"
+	@echo "make test    the tests (ARGS='-k name' for some)"
+	@echo "make lint    ruff, strict types, import contracts"
+	@echo "make bench   the measurements of docs/benchmarks.md"
+	@echo "make ui      MLflow's web interface for the embedded store"
+	@echo "make clean   remove the environment, caches and build outputs; results are kept"
+
+install: $(STAMP)
+
+demo: $(STAMP)
+	@$(BIN)/hmlc sweep search_spaces/digits.yaml --name demo-$$(date -u +%Y%m%d-%H%M%S) $(ARGS)
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(STAMP)
+	@set -e; for program in benchmarks/[a-z]*.py; do echo "== $$program"; $(BIN)/python $$program $(ARGS); done
+
+ui: $(STAMP)
+	@$(BIN)/hmlc ui $(ARGS)
+
+clean:
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -type d -name __pycache__ -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml
+	@set -e; \
+	if ! $(BIN)/python -c 'import pip' 2>/dev/null; then \
+	  for candidate in $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python); do \
+	    if $$candidate -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
+	    then found=$$candidate; break; fi; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "Python 3.11, 3.12 or 3.13 with its venv module is needed, and none is on PATH; name one with PYTHON=PATH." >&2; \
+	    exit 2; \
+	  fi; \
+	  echo "Making $(VENV) with $$($$found --version)."; \
+	  $$found -m venv $(VENV); \
+	fi
+	@echo "Installing hmlc-ray into $(VENV); the first time this takes minutes."
+	@$(BIN)/python -m pip install --quiet $(PIP_ARGS) -e '.[dev,postgres]'
+	@touch $@

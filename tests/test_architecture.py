@@ -1,0 +1,65 @@
+"""What may be loaded by what, beyond what the import contracts of pyproject.toml can say."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hmlc_ray
+
+PACKAGE = Path(hmlc_ray.__file__).parent
+SWEEP = {"ray", "optuna", "mlflow"}
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("hmlc_ray.fit", SWEEP),
+        ("hmlc_ray.export", SWEEP),
+        ("hmlc_ray.evaluation", SWEEP),
+        ("hmlc_ray.config.sweep", SWEEP | {"torch", "numpy", "sklearn"}),
+        ("hmlc_ray.summary", SWEEP | {"torch", "numpy", "sklearn"}),
+        ("hmlc_ray.tracking", SWEEP | {"torch", "sqlalchemy"}),
+    ],
+)
+def test_a_fresh_process_loads_no_more_than_it_must(module: str, absent: set[str]) -> None:
+    code = f"import sys, {module}; print(*sorted({absent!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.split() == []
+
+
+def _imports(file: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_only_one_module_speaks_torch_distributed() -> None:
+    users = {
+        file.relative_to(PACKAGE).as_posix()
+        for file in PACKAGE.rglob("*.py")
+        if any(name == "torch.distributed" or name.startswith("torch.distributed.") for name in _imports(file))
+    }
+    assert users == {"distributed.py"}
+
+
+def test_every_module_postpones_annotations() -> None:
+    without = [
+        str(file.relative_to(PACKAGE))
+        for file in PACKAGE.rglob("*.py")
+        if (text := file.read_text(encoding="utf-8")).strip() and "from __future__ import annotations" not in text
+    ]
+    assert [name for name in without if not name.endswith("__init__.py")] == []
+
+
+def test_no_module_is_longer_than_300_lines() -> None:
+    lengths = {str(file.relative_to(PACKAGE)): file.read_text().count("\n") for file in PACKAGE.rglob("*.py")}
+    assert {name: lines for name, lines in lengths.items() if lines > 300} == {}
