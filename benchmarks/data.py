@@ -1,0 +1,124 @@
+"""Two-view batches: images per second against torchvision's v2 transforms in a DataLoader, and their share of a step.
+
+    python benchmarks/data.py [--size 32] [--batch 512] [--rounds 5]
+
+Both sides make two views of every image with the same transforms (crop, flip, jitter, grayscale, blur) from uint8
+tensors in memory, on two cores: ours with two threads in the training process, theirs with two worker processes. Rounds
+alternate between the two, so that load on the machine hits both; medians are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from statistics import median
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+import hmlc_ray.torchvision_shim  # noqa: F401
+from hmlc_ray.config.data import ViewsConfig
+from hmlc_ray.config.encoder import ConvNetConfig, ResNet18Config
+from hmlc_ray.data.base import Split
+from hmlc_ray.data.loader import epoch_batches
+from hmlc_ray.data.views import TwoViews
+from hmlc_ray.encoders import build_encoder
+
+v2 = import_module("torchvision.transforms.v2")
+VIEWS = ViewsConfig(crop_scale=(0.2, 1), flip=0.5, color_jitter=0.5, grayscale=0.2, blur=0.5)
+CORES = 2
+BATCHES = 8
+
+
+class TwoViewsOfEach(Dataset[tuple[Tensor, Tensor]]):
+    """What one would write with torchvision."""
+
+    def __init__(self, images: Tensor) -> None:
+        self.images = images
+        self.transform = v2.Compose(
+            [
+                v2.RandomResizedCrop(images.shape[-1], scale=VIEWS.crop_scale, antialias=True),
+                v2.RandomHorizontalFlip(VIEWS.flip),
+                v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.1)], VIEWS.color_jitter_probability),
+                v2.RandomGrayscale(VIEWS.grayscale),
+                v2.RandomApply([v2.GaussianBlur(max(3, images.shape[-1] // 20 * 2 + 1), (0.1, 2.0))], VIEWS.blur),
+                v2.ToDtype(torch.float32, scale=True),
+                v2.Normalize([0.5] * 3, [0.5] * 3),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        return self.transform(self.images[index]), self.transform(self.images[index])
+
+
+def seconds(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def consume(batches: Iterator[object]) -> None:
+    for _ in batches:
+        pass
+
+
+def compare_views(size: int, batch: int, rounds: int) -> None:
+    count = batch * BATCHES
+    images = torch.randint(256, (count, 3, size, size), dtype=torch.uint8)
+    split = Split(images, torch.zeros(count, dtype=torch.int64))
+    views, generator = TwoViews(VIEWS), torch.Generator().manual_seed(0)
+    order = np.arange(count).reshape(BATCHES, batch)
+    loader = DataLoader(TwoViewsOfEach(images), batch, num_workers=CORES, persistent_workers=True)
+
+    def ours() -> None:
+        for inputs, _, _ in epoch_batches(split, order, torch.device("cpu")):
+            views(inputs, generator)
+
+    times: list[tuple[float, float]] = []
+    for round_ in range(rounds + 1):
+        pair = seconds(ours), seconds(lambda: consume(iter(loader)))
+        times += [pair] * (round_ > 0)  # the first starts the workers
+    mine, theirs = (count / median(side) for side in zip(*times, strict=True))
+    ratio = median(slow / fast for fast, slow in times)
+    print(f"two views {size}x{size}, batch {batch}: {mine:,.0f} images/s, torchvision {theirs:,.0f}: {ratio:.1f} x")
+
+
+def share_of_step(config: ConvNetConfig | ResNet18Config, batch: int, rounds: int) -> None:
+    """A training step (encoder forward and backward) with fresh views against one on a batch made before."""
+    images = torch.randint(256, (batch, 3, 32, 32), dtype=torch.uint8)
+    views, generator = TwoViews(VIEWS), torch.Generator().manual_seed(0)
+    encoder = build_encoder(config, (3, 32, 32))
+    made = views(images, generator)
+
+    def step(batch_views: Tensor) -> None:
+        encoder(batch_views.flatten(0, 1)).square().mean().backward()
+
+    step(made)
+    times = [(seconds(lambda: step(made)), seconds(lambda: step(views(images, generator)))) for _ in range(rounds)]
+    fixed, fresh = (median(side) for side in zip(*times, strict=True))
+    print(
+        f"{config.kind} step, batch {batch}: {fresh * 1e3:.0f} ms with views, {fixed / fresh:.0%} of the speed without"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, default=32, help="pixels")
+    parser.add_argument("--batch", type=int, default=512, help="images per batch")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    torch.set_num_threads(CORES)
+    compare_views(arguments.size, arguments.batch, arguments.rounds)
+    share_of_step(ConvNetConfig(), 256, arguments.rounds)
+    share_of_step(ResNet18Config(), 32, arguments.rounds)
+
+
+if __name__ == "__main__":
+    main()
