@@ -14,4 +14,6 @@ class Section(BaseModel):
         validate_default=True,
         allow_inf_nan=False,
         use_attribute_docstrings=False,
+        # Built at first use: most commands validate one class, which builds its parts along with itself.
+        defer_build=True,
     )

@@ -34,7 +34,8 @@ def kind_of(section: SectionType) -> str | None:
 
 def default_kind(field: FieldInfo) -> str | None:
     """The kind of a section that does not give one."""
-    return getattr(field.get_default(call_default_factory=True), "kind", None)
+    section = field.default_factory
+    return kind_of(section) if isinstance(section, type) and issubclass(section, Section) else None
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

@@ -63,7 +63,7 @@ class StudyConfig(Section):
     mode: Literal["max", "min"] = "max"
     seed: int = Field(0, ge=0, lt=2**32)
     """Of the sampler; a trial's own seed is `seed` of its configuration."""
-    sampler: Annotated[TpeConfig | RandomConfig, Field(discriminator="kind")] = TpeConfig()
+    sampler: TpeConfig | RandomConfig = Field(default_factory=TpeConfig, discriminator="kind")
     scheduler: SchedulerConfig | None = None
     """None: every trial runs to its end."""
     refit: RefitConfig | None = None
@@ -85,7 +85,7 @@ class TrialsConfig(Section):
         0, description="an integer of at least 0, or a range like 1:4"
     )
     """0: in the warm trial process; N: a Ray Train group of N; `min:max`: an elastic group."""
-    resources: Resources = Resources()
+    resources: Resources = Field(default_factory=Resources)
     retries: int = Field(1, ge=0)
     """Failures of a trial before it is given up; it goes on from its last checkpoint."""
     max_concurrent: int | None = Field(None, ge=1)
@@ -109,7 +109,7 @@ class SweepConfig(Section):
     """A search-space file. `load_sweep` makes one that is checked as a whole."""
 
     study: StudyConfig
-    trials: TrialsConfig = TrialsConfig()
+    trials: TrialsConfig = Field(default_factory=TrialsConfig)
     base: dict[str, Any] = Field(default_factory=dict)
     """A partial TrialConfig: what all trials share."""
     space: dict[str, Any] = Field(min_length=1, description="a non-empty mapping of paths to dimensions")

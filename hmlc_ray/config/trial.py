@@ -18,24 +18,27 @@ class TrialConfig(Section):
     `config.json` and, through `flatten`, the MLflow params."""
 
     seed: int = Field(0, ge=0, lt=2**32)
-    data: DataConfig = DigitsConfig()
-    views: ViewsConfig = ViewsConfig()
-    encoder: EncoderConfig = ConvNetConfig()
-    head: HeadConfig = HeadConfig()
-    objective: ObjectiveConfig = GHmlcConfig()
-    optimiser: OptimiserConfig = AdamWConfig()
-    training: TrainingConfig = TrainingConfig()
-    evaluation: EvaluationConfig = EvaluationConfig()
+    data: DataConfig = Field(default_factory=DigitsConfig)
+    views: ViewsConfig = Field(default_factory=ViewsConfig)
+    encoder: EncoderConfig = Field(default_factory=ConvNetConfig)
+    head: HeadConfig = Field(default_factory=HeadConfig)
+    objective: ObjectiveConfig = Field(default_factory=GHmlcConfig)
+    optimiser: OptimiserConfig = Field(default_factory=AdamWConfig)
+    training: TrainingConfig = Field(default_factory=TrainingConfig)
+    evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
 
     @model_validator(mode="before")
     @classmethod
     def _default_kinds(cls, values: Any) -> Any:
-        """A section without `kind` is of the default kind, so that `objective: {temperature: 0.2}` works."""
+        """A section without `kind` is of the default kind, so that `objective: {temperature: 0.2}` works.
+
+        Missing sections are filled in here too: validated as part of this class, they need no validators of their own.
+        """
         if not isinstance(values, dict):
             return values
-        values = dict(values)
+        values = {name: {} for name, field in cls.model_fields.items() if field.default_factory} | values
         for name, kind in DEFAULT_KINDS.items():
-            section = values.get(name)
+            section = values[name]
             if isinstance(section, dict) and "kind" not in section:
                 values[name] = {"kind": kind, **section}
         return values
