@@ -1,0 +1,37 @@
+"""What the documents claim is still so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from hmlc_ray.config.sweep import load_sweep
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+
+
+def test_the_search_space_in_the_readme_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (example,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "space.yaml").write_text(example, encoding="utf-8")
+    for leaf in ("fruit/apple", "fruit/pear", "vegetable/leek", "vegetable/onion"):
+        (tmp_path / "data" / "fruit" / leaf).mkdir(parents=True)
+        for name in "abcdef":
+            (tmp_path / "data" / "fruit" / leaf / f"{name}.png").touch()
+    monkeypatch.chdir(tmp_path)
+    assert load_sweep("space.yaml").study.name == "fruit"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_files_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    local = [target for target in targets if "://" not in target]
+    assert [target for target in local if not (page.parent / target).exists()] == []
+
+
+def test_every_module_on_the_architecture_page_exists() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_]+(?:/|\.py))`", text))
+    assert [name for name in sorted(named) if not (ROOT / "hmlc_ray" / name).exists()] == []
