@@ -65,7 +65,9 @@ def _weights(operation: Tensor, factors: Tensor) -> Tensor:
 def _blend(images: Tensor, weights: Tensor) -> Tensor:
     own, gray, mean = weights.view(3, -1, 1, 1, 1)
     grays = luma(images)
-    return torch.addcmul(gray * grays + mean * grays.mean(dim=(2, 3), keepdim=True), own, images).clamp_(0, 1)
+    shift = gray * grays + mean * grays.mean(dim=(2, 3), keepdim=True)
+    blended: Tensor = (own * images).add_(shift).clamp_(0, 1)
+    return blended
 
 
 def luma(images: Tensor) -> Tensor:

@@ -54,7 +54,7 @@ def _convolve(images: Tensor, kernels: Tensor, dim: int) -> Tensor:
     weights = kernels.view(*kernels.shape, 1, 1, 1).unbind(1)
     result = padded.narrow(dim, 0, length) * weights[0]
     for offset, weight in enumerate(weights[1:], start=1):
-        result.addcmul_(padded.narrow(dim, offset, length), weight)
+        result.add_(padded.narrow(dim, offset, length) * weight)
     return result
 
 

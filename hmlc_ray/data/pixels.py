@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor
 
-_CENTRE = 0.5
-
 
 def to_unit(inputs: Tensor) -> Tensor:
     """uint8 intensities 0..255 to float32 in [0, 1]; floats pass through."""
@@ -14,7 +12,7 @@ def to_unit(inputs: Tensor) -> Tensor:
 
 def centre(images: Tensor) -> Tensor:
     """Intensities in [0, 1] to [-1, 1]: (x - 0.5) / 0.5 for every data set, so that none's statistics are needed."""
-    return (images - _CENTRE) / _CENTRE
+    return (images * 2).sub_(1)
 
 
 def to_encoder_input(inputs: Tensor) -> Tensor:

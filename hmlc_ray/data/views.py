@@ -42,16 +42,15 @@ class TwoViews:
         Args:
             generator: on the CPU; the same state gives the same views (bit for bit on the CPU).
         """
-        return torch.stack([self._view(inputs, generator) for _ in range(2)])
+        views = torch.empty((2, *inputs.shape), device=inputs.device)
+        size = _images_at_a_time(inputs)
+        for start in range(0, len(inputs), size):
+            images = to_unit(inputs[start : start + size])
+            for view in views:
+                view[start : start + size] = centre(augment(images, self._config, generator))
+        return views
 
-    def _view(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
-        size = self._chunk(inputs)
-        chunks = (to_unit(inputs[start : start + size]) for start in range(0, len(inputs), size))
-        return torch.cat([centre(augment(chunk, self._config, generator)) for chunk in chunks])
 
-    @staticmethod
-    def _chunk(inputs: Tensor) -> int:
-        """Images at a time: on a CPU as many as stay in its cache between two operations, elsewhere all."""
-        if inputs.device.type != "cpu":
-            return max(len(inputs), 1)
-        return max(1, _CHUNK_BYTES // (4 * inputs[0].numel()))
+def _images_at_a_time(inputs: Tensor) -> int:
+    """On a CPU as many as bound the memory of the intermediate images, elsewhere all."""
+    return max(1, _CHUNK_BYTES // (4 * inputs[0].numel())) if inputs.device.type == "cpu" else len(inputs)
