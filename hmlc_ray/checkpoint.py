@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -104,7 +105,9 @@ def load_checkpoint(folder: Path, *, device: torch.device | str = "cpu") -> Chec
             fingerprint=str(meta["data_fingerprint"]),
             state=torch.load(folder / STATE_FILE, map_location=device, weights_only=True),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(f"checkpoint {folder} is refused: {STATE_FILE} holds more than tensors") from error
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"checkpoint {folder} is damaged: {str(error).splitlines()[0]}") from error
 
 

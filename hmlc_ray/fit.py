@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -202,18 +203,16 @@ class _Run:
             chosen_regularisation=self.chosen_regularisation,
             input_shape=self.data.input_shape,
             fingerprint=self.data.fingerprint,
-            state={
-                "learner": _to_cpu(self.learner.state_dict()),
-                "optimiser": self.optimiser.state_dict(),
-                "schedule": self.schedule.state_dict(),
-                "rng": torch.get_rng_state(),
-                "masks": self._masks(),
-            },
+            state=_copied(
+                {
+                    "learner": self.learner.state_dict(),
+                    "optimiser": self.optimiser.state_dict(),
+                    "schedule": self.schedule.state_dict(),
+                    "rng": torch.get_rng_state(),
+                    "masks": self.learner.objective.masks(),
+                }
+            ),
         )
-
-    def _masks(self) -> Tensor | None:
-        masks = self.learner.objective.masks()
-        return None if masks is None else masks.detach().cpu().clone()
 
     def restore(self, checkpoint: Checkpoint) -> None:
         if checkpoint.fingerprint != self.data.fingerprint:
@@ -253,5 +252,10 @@ def use_amp(mode: str, device: torch.device) -> bool:
     return mode == "bf16"
 
 
-def _to_cpu(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.detach().cpu().clone() for name, value in state.items()}
+def _copied(state: Any) -> Any:
+    """A state dict with every tensor copied to the CPU, so that training on does not change it."""
+    if isinstance(state, Tensor):
+        return state.detach().to("cpu", copy=True)
+    if isinstance(state, dict):
+        return {name: _copied(value) for name, value in state.items()}
+    return [_copied(value) for value in state] if isinstance(state, list) else state

@@ -24,7 +24,12 @@ def make(epochs_done: int = 3) -> Checkpoint:
         chosen_regularisation=(0.1, 1.0),
         input_shape=(1, 8, 8),
         fingerprint="f" * 64,
-        state={"learner": {"w": torch.arange(3.0)}, "optimiser": {"state": {}}, "schedule": {}, "rng": torch.get_rng_state()},
+        state={
+            "learner": {"w": torch.arange(3.0)},
+            "optimiser": {"state": {}},
+            "schedule": {},
+            "rng": torch.get_rng_state(),
+        },
     )
 
 
@@ -84,8 +89,10 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
     torch.save({"learner": Evil()}, tmp_path / "c" / "state.pt")
     meta = tmp_path / "c" / "meta.json"
     digest = module._sha256(tmp_path / "c" / "state.pt")
-    lines = [f'  "state_sha256": "{digest}"' if "state_sha256" in line else line for line in meta.read_text().splitlines()]
+    lines = [
+        f'  "state_sha256": "{digest}"' if "state_sha256" in line else line for line in meta.read_text().splitlines()
+    ]
     meta.write_text("\n".join(lines))
-    with pytest.raises(CheckpointError, match="is damaged"):
+    with pytest.raises(CheckpointError, match=r"is refused: state\.pt holds more than tensors"):
         load_checkpoint(tmp_path / "c")
     assert not ran.exists()

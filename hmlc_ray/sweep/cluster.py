@@ -19,6 +19,8 @@ _DEFAULTS = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     # MLflow has the metrics; Tune's CSV, JSON and TensorBoard copies are not wanted.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # The progress view is ours; Tune's newer output prints tables even when told to be silent.
+    "RAY_AIR_NEW_OUTPUT": "0",
     # Seconds between two snapshots of the experiment: what a killed driver may have to repeat.
     "TUNE_GLOBAL_CHECKPOINT_S": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
@@ -46,6 +48,7 @@ def connected(address: str | None, *, dashboard: bool = False) -> Iterator[None]
         os.environ.setdefault(name, value)
     import ray
 
+    _silence()
     already = ray.is_initialized()
     if not already:
         _init(address, dashboard=dashboard)
@@ -55,6 +58,13 @@ def connected(address: str | None, *, dashboard: bool = False) -> Iterator[None]
         if not already:
             with suppress(Exception):
                 ray.shutdown()
+
+
+def _silence() -> None:
+    """Tune logs every failure of a trial with a traceback; the user gets it as a sentence, in the table and in MLflow."""
+    if not os.environ.get("HMLC_DEBUG"):
+        for name in ("ray.tune", "ray.train"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _init(address: str | None, *, dashboard: bool) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ import ray.tune
 from hmlc_ray import distributed
 from hmlc_ray.checkpoint import Checkpoint, load_checkpoint, write_checkpoint_files
 from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.errors import CheckpointError
 from hmlc_ray.fit import EpochRecord, fit
 from hmlc_ray.sweep.records import result_of
 
+logger = logging.getLogger(__name__)
 Send = Callable[[dict[str, Any], Path | None], None]
 """Sends a result and, where there is one, the folder of a checkpoint."""
 
@@ -69,7 +73,19 @@ def _send_to_train(result: dict[str, Any], folder: Path | None) -> None:
 
 
 def _read(checkpoint: Any) -> Checkpoint | None:
+    """The checkpoint to go on from: the one Ray names, or the newest intact one beside it, or none.
+
+    Ray's record can be older than what is on disk after a driver was killed, and name a checkpoint that was pruned.
+    """
     if checkpoint is None:
         return None
-    with checkpoint.as_directory() as folder:
-        return load_checkpoint(Path(folder))
+    try:
+        with checkpoint.as_directory() as folder:
+            return load_checkpoint(Path(folder))
+    except (CheckpointError, OSError) as error:
+        logger.warning("%s; an earlier checkpoint is used", error)
+    for folder in sorted(Path(checkpoint.path).parent.glob("checkpoint_*"), reverse=True):
+        with suppress(CheckpointError):
+            return load_checkpoint(folder)
+    logger.warning("no intact checkpoint beside %s; the trial starts again", checkpoint.path)
+    return None
