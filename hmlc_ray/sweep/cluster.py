@@ -61,7 +61,7 @@ def connected(address: str | None, *, dashboard: bool = False) -> Iterator[None]
 
 
 def _silence() -> None:
-    """Tune logs every failure of a trial with a traceback; the user gets it as a sentence, in the table and in MLflow."""
+    """Tune logs a trial's failure with its traceback; the user gets it as a sentence, in the table and in MLflow."""
     if not os.environ.get("HMLC_DEBUG"):
         for name in ("ray.tune", "ray.train"):
             logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -53,7 +53,8 @@ class Driver:
             summary = self._conclude(parent)
         except KeyboardInterrupt as interrupt:
             self._close(parent, interrupt)
-            raise SweepInterrupted(self._sweep.study.name) from None
+            name = self._sweep.study.name
+            raise SweepInterrupted(f"interrupted; everything is saved: go on with `hmlc resume {name}`") from None
         except BaseException as error:
             self._close(parent, error)
             raise

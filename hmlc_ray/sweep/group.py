@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ray.train import Checkpoint as RayCheckpoint
-from ray.train import UserCallback
+from ray.train import TrainingFailedError, UserCallback
 from ray.util.queue import Queue
 
 from hmlc_ray.config.sweep import TrialsConfig
 from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.errors import HmlcError, TrainingError
+from hmlc_ray.recording import error_sentence
+from hmlc_ray.sweep.records import cause_of
 from hmlc_ray.sweep.trial import torch_trainer
 
 OnResult = Callable[[dict[str, Any]], None]
@@ -45,7 +48,8 @@ def train_group(
     """Train `config` on a Ray Train worker group and wait; every epoch's result is handed to `on_result`.
 
     Raises:
-        ray.train.TrainingFailedError: if workers failed more often than `trials.retries`.
+        HmlcError: what the workers raised, if they failed more often than `trials.retries`; other errors become a
+            TrainingError.
     """
     queue = Queue(actor_options={"num_cpus": 0})
     listener = _Listener(queue, on_result)
@@ -59,6 +63,9 @@ def train_group(
     try:
         with listener:
             trainer.fit()
+    except TrainingFailedError as error:
+        cause = cause_of(error)
+        raise cause if isinstance(cause, HmlcError) else TrainingError(error_sentence(cause)) from error
     finally:
         queue.shutdown()
     assert listener.checkpoint is not None, "a run ends with an evaluation"

@@ -24,3 +24,12 @@ def result_of(records: list[EpochRecord], total_epochs: int) -> dict[str, Any]:
 def is_pruned(result: dict[str, Any]) -> bool:
     """Whether a trial that ended without an error ended before its last epoch: the scheduler stopped it."""
     return int(result["epoch"]) < int(result["total_epochs"])
+
+
+def cause_of(error: BaseException | None) -> BaseException:
+    """The trial's own error; Ray wraps it in several of its own."""
+    if error is None:
+        return RuntimeError("unknown error")
+    failures = getattr(error, "worker_failures", None)
+    inner = next(iter(failures.values())) if failures else getattr(error, "cause", None)
+    return error if inner is None or inner is error else cause_of(inner)

@@ -14,7 +14,7 @@ from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.recording import error_sentence, log_checkpoint, run_tags
 from hmlc_ray.summary import SweepCounts, SweepProgress
-from hmlc_ray.sweep.records import is_pruned
+from hmlc_ray.sweep.records import cause_of, is_pruned
 from hmlc_ray.sweep.results import EPOCHS, SEARCHED, SECONDS, VALUE, best_row, rows_of
 from hmlc_ray.tracking import Tracker, tags
 
@@ -134,15 +134,6 @@ def checkpoint_folder(trial: TuneTrial) -> Path | None:
         return Path(trial.checkpoint.path)
     path = trial.last_result.get("checkpoint_path")
     return Path(path) if path else None
-
-
-def cause_of(error: BaseException | None) -> BaseException:
-    """The trial's own error; Ray wraps it in several of its own."""
-    if error is None:
-        return RuntimeError("unknown error")
-    failures = getattr(error, "worker_failures", None)
-    inner = next(iter(failures.values())) if failures else getattr(error, "cause", None)
-    return error if inner is None or inner is error else cause_of(inner)
 
 
 def _number(trial: TuneTrial) -> int:

@@ -39,7 +39,7 @@ def train_on_ray(
 
     Raises:
         UserError: if configuration, data, store or cluster are wrong; before anything is trained where that shows.
-        ray.train.TrainingFailedError: if training itself fails.
+        TrainingError: if training itself fails.
     """
     places = Home.of(home)
     data = cached_data(config.data)
