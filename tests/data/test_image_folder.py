@@ -16,7 +16,7 @@ from PIL import Image
 import hmlc_ray.torchvision_shim  # noqa: F401
 from hmlc_ray.config.data import ImageFolderConfig
 from hmlc_ray.data import load_data
-from hmlc_ray.data.image_folder import decode
+from hmlc_ray.data.images import decode
 from hmlc_ray.errors import ConfigError, DataError
 
 v2 = import_module("torchvision.transforms.v2")
