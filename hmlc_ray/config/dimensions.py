@@ -28,7 +28,7 @@ class Trial(Protocol):
 
 
 class Dimension(ABC):
-    """One searched value."""
+    """One searched value; `str` gives it in words."""
 
     @abstractmethod
     def suggest(self, trial: Trial, name: str) -> Any:
@@ -44,6 +44,9 @@ class Constant(Dimension):
     """A value that is written in the space, in a branch for example, and not searched."""
 
     value: Any
+
+    def __str__(self) -> str:
+        return f"fixed at {shorten(self.value)}"
 
     def suggest(self, trial: Trial, name: str) -> Any:
         return self.value
@@ -61,6 +64,9 @@ class FloatRange(Dimension):
     log: bool = False
     step: float | None = None
 
+    def __str__(self) -> str:
+        return _words(self.low, self.high, self.log, self.step)
+
     def suggest(self, trial: Trial, name: str) -> float:
         return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
 
@@ -77,6 +83,9 @@ class IntRange(Dimension):
     log: bool = False
     step: int = 1
 
+    def __str__(self) -> str:
+        return _words(self.low, self.high, self.log, self.step)
+
     def suggest(self, trial: Trial, name: str) -> int:
         return trial.suggest_int(name, self.low, self.high, step=self.step, log=self.log)
 
@@ -89,6 +98,9 @@ class Choices(Dimension):
     """`{choice: [a, b]}`. The study stores lists and sections as their JSON text, as Optuna's storages hold scalars."""
 
     values: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        return f"one of {', '.join(map(shorten, self.values))}"
 
     def suggest(self, trial: Trial, name: str) -> Any:
         by_label = {_label(value): value for value in self.values}
@@ -109,6 +121,9 @@ class Simplex(Dimension):
     """
 
     size: int
+
+    def __str__(self) -> str:
+        return f"{self.size} weights of sum 1"
 
     def suggest(self, trial: Trial, name: str) -> list[float]:
         sticks = [trial.suggest_float(f"{name}.stick{k}", 0.0, 1.0, step=None, log=False) for k in range(self.size - 1)]
@@ -198,6 +213,11 @@ def _simplex(size: Any, where: str, num_levels: Callable[[], int]) -> Simplex:
     if not _is_number(size, (int,)) or size < 1:
         raise ConfigError(f"{where}: simplex must be levels or the number of weights (at least 1), got {shorten(size)}")
     return Simplex(size)
+
+
+def _words(low: float, high: float, log: bool, step: float | None) -> str:
+    steps = f", step {step:g}" if step not in (None, 1) else ""
+    return f"{low:g} to {high:g}{', log' if log else ''}{steps}"
 
 
 def _label(value: Any) -> Choice:

@@ -11,6 +11,7 @@ from hmlc_ray.config.overrides import apply_overrides
 from hmlc_ray.config.paths import parse_override
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
+from hmlc_ray.errors import ConfigError
 
 SWEEP_KEYS = ("study", "trials", "base", "space", "profiles")
 
@@ -42,3 +43,18 @@ def is_search_space(values: dict[str, Any]) -> bool:
 def dump_trial(config: TrialConfig) -> str:
     """A trial file: YAML that `load_trial` reads back to an equal configuration, defaults written out."""
     return dump_yaml(config.model_dump(mode="json"))
+
+
+def write_trial(path: str | Path, config: TrialConfig) -> None:
+    """Write a trial file whole or not at all.
+
+    Raises:
+        ConfigError: if the folder is missing or cannot be written.
+    """
+    path = Path(path)
+    staging = path.with_name(f".{path.name}.tmp")
+    try:
+        staging.write_text(dump_trial(config), encoding="utf-8")
+        staging.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from None

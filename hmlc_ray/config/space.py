@@ -86,9 +86,16 @@ class SearchSpace:
                 set_path(values, path, drawn[name])
         return validate(TrialConfig, values, source or self.source)
 
+    def assignments(self) -> Iterator[Kinds]:
+        """Every kind of every branched section once, the other sections at their first kind; all first kinds first."""
+        first = {section: next(iter(branch)) for section, branch in self.branches.items()}
+        yield first
+        for section, branch in self.branches.items():
+            yield from ({**first, section: kind} for kind in list(branch)[1:])
+
     def first(self) -> TrialConfig:
         """Every section at its first kind, every dimension at its first value."""
-        chosen = {section: next(iter(branch)) for section, branch in self.branches.items()}
+        chosen = next(self.assignments())
         return self.assemble(chosen, {n: next(iter(d.ends().values())) for n, _, d in self.dimensions(chosen)})
 
     def _choose(self, values: dict[str, Any], section: str, kind: str) -> None:

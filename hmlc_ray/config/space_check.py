@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import combinations, product
 from typing import Any
@@ -35,16 +35,8 @@ def check_space(space: SearchSpace, also: Check = lambda config: None) -> None:
         check_trial(config, levels)
         also(config)
 
-    for chosen in _assignments(space):
+    for chosen in space.assignments():
         _Corner(space, chosen, check).check_all()
-
-
-def _assignments(space: SearchSpace) -> Iterator[Kinds]:
-    """Every kind of every section once, the other sections at their first kind."""
-    first = {section: next(iter(branch)) for section, branch in space.branches.items()}
-    yield first
-    for section, branch in space.branches.items():
-        yield from ({**first, section: kind} for kind in list(branch)[1:])
 
 
 class _Corner:

@@ -1,0 +1,42 @@
+"""`hmlc best`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, TrackingUri
+
+
+def best(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the study.", show_default=False)],
+    emit_config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write its configuration; `hmlc train FILE` gives the same metrics."),
+    ] = None,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Show the best trial of a study."""
+    from hmlc_ray.sweep.results import best_trial
+
+    found = best_trial(name, home=home, tracking_uri=tracking_uri)
+    if emit_config is not None:
+        from hmlc_ray.config.files import write_trial
+
+        write_trial(emit_config, found.config)
+    if as_json:
+        from dataclasses import asdict
+
+        values = {"study": name, **asdict(found.row), "metrics": found.metrics}
+        typer.echo(json.dumps({**values, "config": found.config.model_dump(mode="json")}, indent=2))
+        return
+    from hmlc_ray.cli.tables import print_best
+
+    print_best(name, found)
+    if emit_config is not None:
+        typer.echo(f"configuration: {emit_config} (reproduce it with: hmlc train {emit_config})")

@@ -1,0 +1,69 @@
+"""`hmlc check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from hmlc_ray.cli.options import File, Overrides, Profile
+
+if TYPE_CHECKING:
+    from hmlc_ray.config.sweep import SweepConfig
+    from hmlc_ray.config.trial import TrialConfig
+
+
+def check(file: File, override: Overrides = None, profile: Profile = None) -> None:
+    """Check a trial file or a search space, without starting anything."""
+    from hmlc_ray.config.files import is_search_space, load_trial
+    from hmlc_ray.config.load import load_yaml
+
+    if is_search_space(load_yaml(file)):
+        from hmlc_ray.config.sweep import load_sweep
+
+        lines = sweep_lines(load_sweep(file, override or (), profile))
+        what = "search space"
+    else:
+        from hmlc_ray.config.levels import check_trial
+
+        config = load_trial(file, override or ())
+        check_trial(config)
+        lines, what = trial_lines(config), "trial"
+    typer.echo(f"{file}: a valid {what}")
+    for line in lines:
+        typer.echo(f"  {line}")
+
+
+def trial_lines(config: TrialConfig) -> list[str]:
+    """What a trial trains, in a few lines."""
+    training, optimiser = config.training, config.optimiser
+    return [
+        f"data: {config.data.kind}{data_note(config)}",
+        f"encoder: {config.encoder.kind}, embedding of {config.head.embedding_dim} dimensions",
+        f"objective: {config.objective.kind}",
+        f"training: {training.epochs} epochs of batches of {training.global_batch_size}, {optimiser.kind} at "
+        f"{optimiser.learning_rate:g}, seed {config.seed}",
+    ]
+
+
+def sweep_lines(sweep: SweepConfig) -> list[str]:
+    """What a sweep searches, in a few lines and one for each dimension."""
+    study, space = sweep.study, sweep.search_space()
+    stops = "no early stopping" if study.scheduler is None else study.scheduler.kind
+    lines = [
+        f"study: {study.name}, {study.num_trials} trials, {study.mode} of {study.objective_metric}, "
+        f"{study.sampler.kind}, {stops}",
+        f"data: {sweep.base_trial().data.kind}{data_note(sweep.base_trial())}",
+    ]
+    lines += [f"{section}.kind: {', '.join(branch)}" for section, branch in space.branches.items()]
+    shown = {name: str(d) for chosen in space.assignments() for name, _, d in space.dimensions(chosen)}
+    return lines + [f"{name}: {words}" for name, words in shown.items()]
+
+
+def data_note(config: TrialConfig) -> str:
+    """Whether this machine has the data; where trials run elsewhere, it need not."""
+    root = getattr(config.data, "root", None)
+    if root is None or Path(root).expanduser().is_dir():
+        return "" if root is None else f" in {root}"
+    return f" in {root}, which is no folder on this machine"

@@ -1,0 +1,76 @@
+"""What a command does with an error: one sentence, an exit code, and no traceback for what is no bug."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import textwrap
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+import typer
+
+from hmlc_ray.errors import HmlcError, UserError
+
+P = ParamSpec("P")
+DEBUG = "HMLC_DEBUG"
+"""Set to 1, it shows the traceback of every error."""
+USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
+"""Exit codes: the input is wrong; training failed, or a bug; Ctrl-C."""
+
+
+def guarded(command: Callable[P, None]) -> Callable[P, None]:
+    """The command with its errors told in one sentence on stderr.
+
+    A UserError exits with 2, Ctrl-C with 130 and everything else with 1. The traceback of an unexpected error is
+    kept in a file whose name is printed.
+    """
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except (typer.Exit, typer.Abort, BrokenPipeError):
+            raise
+        except KeyboardInterrupt as error:
+            _leave(str(error) or "interrupted", INTERRUPTED, error)
+        except UserError as error:
+            _leave(str(error), USER_ERROR, error)
+        except HmlcError as error:
+            _leave(str(error), FAILURE, error)
+        except Exception as error:
+            if type(error).__module__.startswith(("click", "typer")):
+                raise  # a mistake on the command line, which Typer reports
+            _leave(f"unexpected {type(error).__name__}: {error} (a bug; {_keep(error)})", FAILURE, error)
+
+    return run
+
+
+def _leave(sentence: str, code: int, error: BaseException) -> None:
+    if os.environ.get(DEBUG) == "1":
+        raise error
+    say(f"hmlc: {sentence}")
+    raise typer.Exit(code)
+
+
+def say(sentence: str) -> None:
+    """One sentence on stderr, wrapped between words where a terminal shows it."""
+    sentence = " ".join(sentence.split())
+    if sys.stderr.isatty():
+        width = max(40, shutil.get_terminal_size().columns)
+        sentence = textwrap.fill(
+            sentence, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+    typer.echo(sentence, err=True)
+
+
+def _keep(error: Exception) -> str:
+    """Write the traceback where it can be found again."""
+    import traceback
+
+    with tempfile.NamedTemporaryFile("w", prefix="hmlc-error-", suffix=".txt", delete=False, encoding="utf-8") as file:
+        traceback.print_exception(error, file=file)
+    return f"the traceback is in {file.name}, or shown with {DEBUG}=1"

@@ -1,0 +1,31 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hmlc_ray.home import DEFAULT, VARIABLE
+
+DEFAULT_HOME = Path(DEFAULT)
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A YAML file.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--override", "-o", metavar="PATH=VALUE", help="Set a key, e.g. -o objective.temperature=0.2."),
+]
+Home = Annotated[
+    Path, typer.Option(envvar=VARIABLE, metavar="FOLDER", help="Folder for the embedded stores, checkpoints, exports.")
+]
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(envvar="MLFLOW_TRACKING_URI", metavar="URI", help="MLflow store; by default the home folder's."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Ray cluster: local (started here), auto (runs here), or host:port."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Profile = Annotated[str | None, typer.Option(help="An entry of the file's `profiles`, laid over it.")]

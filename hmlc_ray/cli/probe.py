@@ -1,0 +1,38 @@
+"""`hmlc probe`."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Annotated, Literal
+
+import typer
+
+from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, TrackingUri
+
+
+class Split(StrEnum):
+    VAL = "val"
+    TEST = "test"
+
+
+def probe(
+    target: Annotated[
+        str, typer.Argument(metavar="RUN|CHECKPOINT", help="An MLflow run's id, or a folder.", show_default=False)
+    ],
+    split: Annotated[Split, typer.Option(help="What is judged.")] = Split.VAL,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Judge a trained encoder: linear probes, kNN and tree metrics on its frozen features."""
+    from hmlc_ray.runs import probe_run
+
+    judged: Literal["val", "test"] = "test" if split is Split.TEST else "val"
+    metrics = probe_run(target, home=home, tracking_uri=tracking_uri, split=judged)
+    if as_json:
+        typer.echo(json.dumps(metrics, indent=2, sort_keys=True))
+        return
+    from hmlc_ray.cli.tables import print_metrics
+
+    print_metrics(metrics, judged)

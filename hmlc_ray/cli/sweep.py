@@ -1,0 +1,64 @@
+"""`hmlc sweep` and `hmlc resume`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hmlc_ray.cli.options import DEFAULT_HOME, Address, File, Home, Overrides, Profile, TrackingUri
+
+if TYPE_CHECKING:
+    from hmlc_ray.summary import SweepSummary
+
+
+def sweep(
+    space: File,
+    name: Annotated[str | None, typer.Option(help="Of the study, instead of study.name.")] = None,
+    trials: Annotated[int | None, typer.Option(help="Number of trials, instead of study.num_trials.")] = None,
+    override: Overrides = None,
+    profile: Profile = None,
+    address: Address = None,
+    home: Home = DEFAULT_HOME,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Search: draw trials from a search space, train each, rank them."""
+    from hmlc_ray.config.sweep import load_sweep
+
+    overrides = [*(override or ())]
+    overrides += [] if name is None else [f"study.name={json.dumps(name)}"]
+    overrides += [] if trials is None else [f"study.num_trials={trials}"]
+    config = load_sweep(space, overrides, profile)
+
+    from hmlc_ray.cli.progress import sweep_progress
+    from hmlc_ray.sweep.study import run_sweep
+
+    with sweep_progress(config.study.name, config.study.objective_metric) as progress:
+        summary = run_sweep(config, home=home, address=address, tracking_uri=tracking_uri, progress=progress)
+    _conclude(summary, home, tracking_uri)
+
+
+def resume(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the study.", show_default=False)],
+    address: Address = None,
+    home: Home = DEFAULT_HOME,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Go on with a sweep that was interrupted."""
+    from hmlc_ray.cli.progress import sweep_progress
+    from hmlc_ray.sweep.study import resume_sweep
+
+    with sweep_progress(name) as progress:
+        summary = resume_sweep(name, home=home, address=address, tracking_uri=tracking_uri, progress=progress)
+    _conclude(summary, home, tracking_uri)
+
+
+def _conclude(summary: SweepSummary, home: Path, tracking_uri: str | None) -> None:
+    from hmlc_ray.cli.guard import FAILURE
+    from hmlc_ray.cli.tables import print_sweep
+
+    print_sweep(summary, home=home, tracking_uri=tracking_uri)
+    if summary.best is None:
+        raise typer.Exit(FAILURE)

@@ -1,0 +1,182 @@
+"""What a command prints at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from hmlc_ray.summary import BestTrial, RunSummary, SweepSummary, TrialRow
+
+MOST_ROWS = 20
+"""Completed trials in a sweep's table; pruned and failed ones are shown up to half as many."""
+FIGURES = {"probe_top1": "probe top-1", "probe_balanced_accuracy": "balanced", "probe_macro_f1": "macro-F1"} | {
+    "knn_top1": "kNN top-1",
+    "map_at_r": "MAP@R",
+    "nmi": "NMI",
+    "silhouette": "silhouette",
+}
+"""Per-level figures and their headings."""
+
+
+def print_sweep(
+    summary: SweepSummary, *, home: Path, tracking_uri: str | None = None, console: Console | None = None
+) -> None:
+    """The ranked trials, the winner on the test split, and where to look further."""
+    console = console or Console()
+    console.print(ranked_table(summary))
+    if summary.best is None:
+        _print(console, f"no trial of {summary.study} was completed")
+    else:
+        _print(console, f"best: trial {summary.best.number}, {summary.objective_metric} {_value(summary.best.value)}")
+    if summary.test_metrics:
+        console.print(level_table(summary.test_metrics, "test", summary.level_names))
+    if summary.export_dir is not None:
+        _print(console, f"encoder: {summary.export_dir}")
+    if summary.best is not None:
+        _print(console, f"configuration: hmlc best {summary.study} --emit-config best.yaml{_places(home)}")
+    _print(console, f"took {_time(summary.wall_seconds)}; look at the runs with: {ui_command(home, tracking_uri)}")
+
+
+def print_run(
+    summary: RunSummary, *, home: Path, tracking_uri: str | None = None, console: Console | None = None
+) -> None:
+    """The judgement per level, and where everything lies."""
+    console = console or Console()
+    for split in ("val", "test"):
+        if any(name.startswith(f"{split}/") for name in summary.metrics):
+            console.print(level_table(summary.metrics, split, summary.level_names))
+    _print(console, f"run: {summary.run_id} ({summary.epochs} epochs, {_time(summary.seconds)})")
+    for name, folder in (("checkpoint", summary.checkpoint_dir), ("encoder", summary.export_dir)):
+        if folder is not None:
+            _print(console, f"{name}: {folder}")
+    _print(console, f"look at it with: {ui_command(home, tracking_uri)}")
+
+
+def print_best(study: str, found: BestTrial, console: Console | None = None) -> None:
+    """The best trial: its value, what was searched, its judgement."""
+    console = console or Console()
+    row = found.row
+    _print(console, f"best trial of {study}: {row.number}, {_value(row.value)} after {row.epochs} epochs")
+    for name, value in row.params.items():
+        _print(console, f"  {name}: {_param(value)}")
+    console.print(level_table(found.metrics, "val"))
+
+
+def print_metrics(metrics: dict[str, float], split: str, console: Console | None = None) -> None:
+    """Everything a judgement says: a table of the levels, then the rest by name."""
+    console = console or Console()
+    console.print(level_table(metrics, split))
+    for name, value in sorted(metrics.items()):
+        if name.removeprefix(f"{split}/").partition("/")[0] not in FIGURES:
+            _print(console, f"{name}: {value:.4f}")
+
+
+def ranked_table(summary: SweepSummary) -> Table:
+    """Completed trials from the best down, then the pruned ones, then the failed ones with their errors."""
+    title = f"{summary.study}: {summary.objective_metric} ({summary.mode})"
+    table = Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left")
+    for name in ("rank", "trial", "value", "epochs", "time"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("what was searched", overflow="fold")
+    groups = {status: [row for row in summary.rows if row.status == status] for status in STATUSES}
+    best_first = sorted(groups["completed"], key=lambda row: _order(row, summary.mode))
+    for rank, row in enumerate(best_first[:MOST_ROWS], start=1):
+        table.add_row(str(rank), *_cells(row, _params(row)), style="bold" if rank == 1 else None)
+    _rest(table, "completed", len(best_first) - MOST_ROWS)
+    for status in STATUSES[1:]:
+        rows = sorted(groups[status], key=lambda row: _order(row, summary.mode))
+        if rows:
+            table.add_section()
+        for row in rows[: MOST_ROWS // 2]:
+            table.add_row(status, *_cells(row, escape(row.error) if row.error else _params(row)), style="dim")
+        _rest(table, status, len(rows) - MOST_ROWS // 2)
+    return table
+
+
+STATUSES = ("completed", "pruned", "failed", "interrupted")
+
+
+def level_table(metrics: dict[str, float], split: str, level_names: Iterable[str] = ()) -> Table:
+    """Per-level figures of one split: a row per level, coarsest first, and one for their mean; shares in percent."""
+    table = Table(title=f"{split} split, frozen features", box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column("level")
+    figures = [name for name in FIGURES if f"{split}/{name}/mean" in metrics]
+    for name in figures:
+        table.add_column(FIGURES[name], justify="right")
+    levels = list(level_names) or _levels(metrics, split, figures)
+    for level in [*levels, "mean"]:
+        cells = [_percent(metrics.get(f"{split}/{name}/{level}")) for name in figures]
+        table.add_row(escape(level), *cells, end_section=level == levels[-1] if levels else False)
+    return table
+
+
+def ui_command(home: Path, tracking_uri: str | None) -> str:
+    """The command that opens these runs, or the address of the server that has them."""
+    if tracking_uri is None:
+        return f"hmlc ui{_places(home)}"
+    from hmlc_ray.tracking.uri import is_server, public_uri
+
+    shown = public_uri(tracking_uri)
+    return shown if is_server(tracking_uri) else f"hmlc ui --tracking-uri {shown}"
+
+
+def _places(home: Path) -> str:
+    from hmlc_ray.home import Home
+
+    return "" if Home.of(home) == Home.of(None) else f" --home {home}"
+
+
+def _levels(metrics: dict[str, float], split: str, figures: list[str]) -> list[str]:
+    """Names of the levels as they come; `leaf` repeats the finest one."""
+    prefix = f"{split}/{figures[0]}/" if figures else ""
+    names = [name.removeprefix(prefix) for name in metrics if prefix and name.startswith(prefix)]
+    return [name for name in names if name not in ("leaf", "mean")]
+
+
+def _order(row: TrialRow, mode: str) -> tuple[float, int]:
+    if row.value is None:
+        return float("inf"), row.number
+    return (-row.value if mode == "max" else row.value), row.number
+
+
+def _cells(row: TrialRow, last: str) -> list[str]:
+    time = "" if row.seconds is None else _time(row.seconds)
+    return [str(row.number), _value(row.value), str(row.epochs), time, last]
+
+
+def _rest(table: Table, status: str, count: int) -> None:
+    if count > 0:
+        table.add_row("", "", "", "", "", f"and {count} more {status}", style="dim")
+
+
+def _params(row: TrialRow) -> str:
+    """What was searched, with the last part of each name where that is clear."""
+    short = {name: name.rpartition(".")[2] if "stick" not in name else name.partition(".")[2] for name in row.params}
+    clear = len({*short.values()}) == len(short)
+    return escape(", ".join(f"{short[name] if clear else name} {_param(v)}" for name, v in row.params.items()))
+
+
+def _param(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _value(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.2f}"
+
+
+def _time(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
+
+
+def _print(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,85 @@
+"""`hmlc ui`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hmlc_ray.cli.options import DEFAULT_HOME, Home, TrackingUri
+
+
+def ui(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 5000,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Allow a host that other machines can reach; there is no password.")
+    ] = False,
+    home: Home = DEFAULT_HOME,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Open the runs in MLflow's web interface; ends with Ctrl-C."""
+    from hmlc_ray.errors import TrackingError
+    from hmlc_ray.home import Home as Places
+
+    if tracking_uri and tracking_uri.startswith(("http://", "https://")):
+        from hmlc_ray.tracking.uri import public_uri
+
+        typer.echo(f"the runs are on an MLflow server already: {public_uri(tracking_uri)}")
+        return
+    if not (allow_remote or is_loopback(host)):
+        raise TrackingError(
+            f"--host {host} can be reached by other machines, and the interface has no password: "
+            "add --allow-remote if that is wanted"
+        )
+    places = Places.of(home)
+    if tracking_uri is None and not (places.root / "mlflow.db").exists():
+        raise TrackingError(f"there is nothing to show: {places.root} holds no runs yet")
+    refuse_taken(host, port)
+    typer.echo(f"MLflow: http://{host}:{port} (Ctrl-C ends it)")
+    sys.stdout.flush()
+    command, environment = server_command(tracking_uri or places.tracking_uri, places.artifacts, host, port)
+    os.execve(command[0], command, {**os.environ, **environment})  # noqa: S606 - no shell: the program is this Python
+
+
+def server_command(store: str, artifacts: Path, host: str, port: int) -> tuple[list[str], dict[str, str]]:
+    """MLflow's server for one viewer: one worker, artifacts read where they lie.
+
+    Returns:
+        The command, and what it needs in its environment: a store's URI may hold a password, which must not show in
+        the list of processes.
+    """
+    command = [sys.executable, "-m", "mlflow", "server", "--no-serve-artifacts"]
+    command += ["--default-artifact-root", str(artifacts), "--host", host, "--port", str(port), "--workers", "1"]
+    return command, {"MLFLOW_BACKEND_STORE_URI": store}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a host of this name."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def refuse_taken(host: str, port: int) -> None:
+    """Fail in one sentence rather than in MLflow's traceback.
+
+    Raises:
+        TrackingError: if nothing can listen there.
+    """
+    import socket
+
+    from hmlc_ray.errors import TrackingError
+
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        raise TrackingError(f"{host}:{port} cannot be listened on ({error.strerror}); choose another --port") from None
