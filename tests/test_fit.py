@@ -98,7 +98,7 @@ def test_a_nan_loss_stops_the_run_before_the_update(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(SumSupcon, "forward", poisoned)
     monkeypatch.setattr(torch.optim.AdamW, "step", lambda self, *a: weights.append(torch.zeros(1)))
-    with pytest.raises(NonFiniteLoss, match="the loss became nan in epoch 1, step 1 .* the weights were not updated"):
+    with pytest.raises(NonFiniteLoss, match=r"became nan in epoch 1, step 1 .* the weights were not updated"):
         fit(config(objective={"kind": "sum-supcon"}), Log())
     assert weights == []
 
