@@ -62,5 +62,5 @@ $(STAMP): pyproject.toml
 	  $$found -m venv $(VENV); \
 	fi
 	@echo "Installing hmlc-ray into $(VENV); the first time this takes minutes."
-	@$(BIN)/python -m pip install --quiet $(PIP_ARGS) -e '.[dev,postgres]'
+	@$(BIN)/python -m pip install -qq $(PIP_ARGS) -e '.[dev,postgres]'
 	@touch $@
