@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-BLOCK = 1024
+BLOCK = 256
 """Queries compared at once; bounds memory to BLOCK x references similarities."""
 
 

@@ -34,7 +34,7 @@ def _naive_average_precision(features: np.ndarray, labels: np.ndarray, query: in
     return score / total
 
 
-@pytest.mark.parametrize("block", [4, 1024])
+@pytest.mark.parametrize("block", [4, 256])
 def test_nearest_agrees_with_scikit_learn(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
     monkeypatch.setattr(neighbours, "BLOCK", block)
     queries, references, labels = _points(11, 1), _points(40, 2), _labels(40, 3, 3)
@@ -63,7 +63,7 @@ def test_vote_is_the_majority_and_ties_go_to_the_more_similar(seed: int, k: int,
         assert winner == max(ballots, key=lambda c: ballots[c])
 
 
-@pytest.mark.parametrize("block", [5, 1024])
+@pytest.mark.parametrize("block", [5, 256])
 def test_map_at_r_agrees_with_a_loop_over_queries(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
     monkeypatch.setattr(neighbours, "BLOCK", block)
     features = _points(23, 4)
