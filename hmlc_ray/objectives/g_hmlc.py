@@ -1,0 +1,140 @@
+"""G-HMLC: a Gaussian mixture over feature dimensions gives each level a feature mask (arXiv 2510.00837)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from hmlc_ray import distributed
+from hmlc_ray.config.objective import GHmlcConfig
+from hmlc_ray.objectives.base import Batch, LossReport
+from hmlc_ray.objectives.descriptor import ClassSums
+from hmlc_ray.objectives.level_objective import LevelObjective
+from hmlc_ray.objectives.refit import MaskFit, check_sizes, fit_masks, fixed_masks, refit_due
+from hmlc_ray.objectives.vectors import FeatureMasks
+from hmlc_ray.taxonomy import Taxonomy
+
+
+class GHmlc(LevelObjective):
+    """v_i^h = M_h * z_i, normalised, with one constant mask M_h in [0, 1]^D per level between two fits.
+
+    The paper's: a Gaussian mixture whose components give hard masks over embedding features, one per level; the
+    Dirichlet process that infers their number is its future work. Ours, since its equations are not public: all of
+    `descriptor`, `mixture`, `masks` and `refit`, in this order. Until the first fit every mask is all ones and the loss
+    is sum-SupCon, as it stays with `mask: none`.
+
+    Class sums are taken from the global batches of the epoch at whose end a fit is due. The fit runs on rank 0 and is
+    broadcast. Masks and assignment are buffers and so part of every checkpoint.
+
+    Args:
+        config: which masks, and when.
+        taxonomy: H levels.
+        class_counts: N_c^h, per level an int64 array [C_h]: training samples per class.
+        embedding_dim: D.
+
+    Raises:
+        ConfigError: if D is below the number of levels or of components, or a per-level setting does not hold one
+            value per level.
+    """
+
+    mask: Tensor
+    """M, float [H, D]."""
+    assignment: Tensor
+    """The level that each dimension belongs to most, int64 [D]; -1 before the first fit."""
+
+    def __init__(
+        self,
+        config: GHmlcConfig,
+        *,
+        taxonomy: Taxonomy,
+        class_counts: Sequence[npt.NDArray[np.int64]],
+        embedding_dim: int,
+    ) -> None:
+        super().__init__(config, class_counts=class_counts, embedding_dim=embedding_dim)
+        check_sizes(config, embedding_dim, taxonomy.num_levels)
+        self.config = config
+        self.taxonomy = taxonomy
+        self.register_buffer("mask", torch.ones(taxonomy.num_levels, embedding_dim))
+        self.register_buffer("assignment", torch.full((embedding_dim,), -1))
+        self._collecting = False
+        self._sums: ClassSums | None = None
+        self._prepared: FeatureMasks | None = None
+        self._stale = False
+        self.register_load_state_dict_post_hook(_forget_prepared)  # type: ignore[no-untyped-call]
+
+    def forward(self, batch: Batch) -> LossReport:
+        """The loss of embeddings [n, D] with paths [n, H]; in training it also counts them in for the next fit."""
+        if self._collecting and self.training:
+            self._count_in(batch)
+        return self.contrast_masked(batch, self._feature_masks())
+
+    def begin_epoch(self, epoch: int, num_epochs: int) -> None:
+        """Start the sums afresh if a fit is due at the epoch's end."""
+        self._sums = None
+        self._collecting = self.config.mask not in ("none", "random") and refit_due(self.config, epoch, num_epochs)
+
+    def end_epoch(self, epoch: int, num_epochs: int) -> dict[str, float]:
+        """Make new masks if they are due.
+
+        Returns:
+            After a change of masks `mask/dims/<h>`, `mask/overlap`, `mask/stability` (from the second fit on) and, of a
+            mixture, `mask/bic`, `mask/components` and `mask/converged`; else nothing.
+        """
+        sums, self._sums = self._sums, None
+        if sums is not None:
+            return self._adopt(lambda: fit_masks(self.config, sums, self.taxonomy, self._levels()))
+        if self.config.mask == "random" and not self.is_fitted and refit_due(self.config, epoch, num_epochs):
+            return self._adopt(lambda: fixed_masks(self.config, self.mask.shape[1], self.taxonomy))
+        return {}
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether masks other than all ones are in use."""
+        return bool(self.assignment[0] >= 0)
+
+    def masks(self) -> Tensor | None:
+        """M, float [H, D]: ones until the first fit; None with `mask: none`."""
+        return None if self.config.mask == "none" else self.mask
+
+    def _count_in(self, batch: Batch) -> None:
+        if self._sums is None:
+            self._sums = ClassSums(self.taxonomy.num_leaves, self.mask.shape[1], batch.embeddings.device)
+        self._sums.add(batch.embeddings, batch.paths[:, -1])
+
+    def _levels(self) -> npt.NDArray[np.int64] | None:
+        return self.assignment.cpu().numpy() if self.is_fitted else None
+
+    def _adopt(self, fit: Callable[[], MaskFit]) -> dict[str, float]:
+        """Take over rank 0's fit on every worker; the log is the same on all."""
+        log: dict[str, float] = {}
+        if distributed.rank() == 0:
+            result = fit()
+            self.mask.copy_(torch.from_numpy(result.masks))
+            self.assignment.copy_(torch.from_numpy(result.level))
+            log = result.log
+        distributed.broadcast_from_rank0(self.mask)
+        distributed.broadcast_from_rank0(self.assignment)
+        self._stale = True
+        return distributed.broadcast_object(log)
+
+    def _feature_masks(self) -> FeatureMasks | None:
+        """The masks prepared for use, once per change: preparing looks at their values, which waits for the device."""
+        if self._stale:
+            self._prepared = FeatureMasks.of(self.mask) if self.is_fitted else None
+            self._stale = False
+        return self._prepared
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> GHmlc:
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self._stale = True
+        return self
+
+
+def _forget_prepared(module: Any, _incompatible_keys: Any) -> None:
+    """Masks were loaded, so what was prepared from the old ones is out of date."""
+    module._stale = True
