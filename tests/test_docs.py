@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from hmlc_ray.cli.main import app
 from hmlc_ray.config.sweep import load_sweep
 
 ROOT = Path(__file__).parents[1]
@@ -22,6 +24,17 @@ def test_the_search_space_in_the_readme_is_valid(tmp_path: Path, monkeypatch: py
             (tmp_path / "data" / "fruit" / leaf / f"{name}.png").touch()
     monkeypatch.chdir(tmp_path)
     assert load_sweep("space.yaml").study.name == "fruit"
+
+
+def test_the_commands_in_the_readme_exist_with_their_options() -> None:
+    blocks = re.findall(r"```\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    lines = [part.split() for block in blocks for line in block.splitlines() for part in line.split("&&")]
+    used = [words[1:] for words in lines if words[:1] == ["hmlc"]]
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    assert {words[0] for words in used} == set(commands)
+    for name, *words in used:
+        known = {option for parameter in commands[name].params for option in parameter.opts}
+        assert {word for word in words if word.startswith("-")} <= known, f"hmlc {name} {' '.join(words)}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
