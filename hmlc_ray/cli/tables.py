@@ -15,20 +15,26 @@ from hmlc_ray.summary import BestTrial, RunSummary, SweepSummary, TrialRow
 
 MOST_ROWS = 20
 """Completed trials in a sweep's table; pruned and failed ones are shown up to half as many."""
-FIGURES = {"probe_top1": "probe top-1", "probe_balanced_accuracy": "balanced", "probe_macro_f1": "macro-F1"} | {
-    "knn_top1": "kNN top-1",
+FIGURES = {"probe_top1": "top-1", "probe_balanced_accuracy": "balanced", "probe_macro_f1": "F1"} | {
+    "knn_top1": "kNN",
     "map_at_r": "MAP@R",
     "nmi": "NMI",
     "silhouette": "silhouette",
 }
-"""Per-level figures and their headings."""
+"""Per-level figures and their headings: three of the linear probe, then kNN top-1 and what needs no classifier."""
+
+
+def output_console() -> Console:
+    """Stdout; as wide as the terminal, or 120 columns where it goes to a file or a pipe."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
 
 
 def print_sweep(
     summary: SweepSummary, *, home: Path, tracking_uri: str | None = None, console: Console | None = None
 ) -> None:
     """The ranked trials, the winner on the test split, and where to look further."""
-    console = console or Console()
+    console = console or output_console()
     console.print(ranked_table(summary))
     if summary.best is None:
         _print(console, f"no trial of {summary.study} was completed")
@@ -47,7 +53,7 @@ def print_run(
     summary: RunSummary, *, home: Path, tracking_uri: str | None = None, console: Console | None = None
 ) -> None:
     """The judgement per level, and where everything lies."""
-    console = console or Console()
+    console = console or output_console()
     for split in ("val", "test"):
         if any(name.startswith(f"{split}/") for name in summary.metrics):
             console.print(level_table(summary.metrics, split, summary.level_names))
@@ -60,7 +66,7 @@ def print_run(
 
 def print_best(study: str, found: BestTrial, console: Console | None = None) -> None:
     """The best trial: its value, what was searched, its judgement."""
-    console = console or Console()
+    console = console or output_console()
     row = found.row
     _print(console, f"best trial of {study}: {row.number}, {_value(row.value)} after {row.epochs} epochs")
     for name, value in row.params.items():
@@ -70,7 +76,7 @@ def print_best(study: str, found: BestTrial, console: Console | None = None) -> 
 
 def print_metrics(metrics: dict[str, float], split: str, console: Console | None = None) -> None:
     """Everything a judgement says: a table of the levels, then the rest by name."""
-    console = console or Console()
+    console = console or output_console()
     console.print(level_table(metrics, split))
     for name, value in sorted(metrics.items()):
         if name.removeprefix(f"{split}/").partition("/")[0] not in FIGURES:
@@ -104,7 +110,7 @@ STATUSES = ("completed", "pruned", "failed", "interrupted")
 
 def level_table(metrics: dict[str, float], split: str, level_names: Iterable[str] = ()) -> Table:
     """Per-level figures of one split: a row per level, coarsest first, and one for their mean; shares in percent."""
-    table = Table(title=f"{split} split, frozen features", box=box.SIMPLE_HEAD, title_justify="left")
+    table = Table(title=f"{split} split", box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("level")
     figures = [name for name in FIGURES if f"{split}/{name}/mean" in metrics]
     for name in figures:

@@ -80,7 +80,8 @@ def _sentence(details: ErrorDetails, place: _Place, values: Any) -> str:
     if place.field is None:
         return f"the file must hold a mapping, got {given}"
     if error == "missing" and details["loc"][-1] == place.names[-1]:
-        return f"{place.path} is missing; it must be {describe(place.field)}"
+        hint = f"give it in the file or by -o {place.path}=..."
+        return f"{place.path} is missing: {hint}; it must be {describe(place.field)}"
     return f"{place.path} must be {describe(place.field)}, got {given}"
 
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 import pytest
 
 from hmlc_ray.config.load import parse_yaml
+from hmlc_ray.config.schema import kinds
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError
 
-KINDS = "simclr, supcon, sum-supcon, hmc, hce, hmce, g-hmlc, a-hmlc, mlcl, bhcl, cross-entropy"
-LEVELS = "temperature, level_weights, level_ratio, imbalance, imbalance_gamma, prototype_momentum, chunk, kind"
+OBJECTIVES = kinds(TrialConfig.model_fields["objective"])
+KINDS = ", ".join(OBJECTIVES)
+A_HMLC, SUM_SUPCON = (", ".join(OBJECTIVES[kind].model_fields) for kind in ("a-hmlc", "sum-supcon"))
+IMAGE_FOLDER = ", ".join(kinds(TrialConfig.model_fields["data"])["image-folder"].model_fields)
+ENCODERS, DATA = (", ".join(kinds(TrialConfig.model_fields[name])) for name in ("encoder", "data"))
+TOP = ", ".join(TrialConfig.model_fields)
 TEMPERATURE = "a number above 0 and of at most 10, or a list of values, each a number above 0 and of at most 10"
 CASES = {
-    "trainng: {}": "unknown key trainng (did you mean 'training'?); the top level takes "
-    "seed, data, views, encoder, head, objective, optimiser, training, evaluation",
+    "trainng: {}": f"unknown key trainng (did you mean 'training'?); the top level takes {TOP}",
     "objective: {kind: a-hmlc, temprature: 1}": "unknown key objective.temprature (did you mean 'temperature'?); "
-    f"objective of kind a-hmlc takes {LEVELS}, attention_temperature, bottleneck, initial_bias, overlap_penalty",
+    f"objective of kind a-hmlc takes {A_HMLC}",
     "objective: {kind: sum-supcon, mixture_components: 3}": "unknown key objective.mixture_components "
-    f"(it belongs to kind g-hmlc); objective of kind sum-supcon takes {LEVELS}",
+    f"(it belongs to kind g-hmlc); objective of kind sum-supcon takes {SUM_SUPCON}",
     "head: {hiden: 3}": "unknown key head.hiden (did you mean 'hidden_dim'?); "
     "head takes hidden_dim, layers, embedding_dim",
     "objective: {temperature: -1}": f"objective.temperature must be {TEMPERATURE}, got -1",
@@ -28,8 +32,8 @@ CASES = {
     "mixture_components must be an integer from 1 to 64, or null, got 0",
     "objective: {level_weights: [0, 0]}": "objective: level_weights must hold at least one positive weight",
     "objective: {kind: ghmlc}": f"objective.kind is \"ghmlc\" (did you mean 'g-hmlc'?); the kinds are {KINDS}",
-    "encoder: {kind: 3}": "encoder.kind is 3; the kinds are convnet, resnet18, mlp",
-    "data: {kind: cifar}": 'data.kind is "cifar"; the kinds are digits, mnist, image-folder',
+    "encoder: {kind: 3}": f"encoder.kind is 3; the kinds are {ENCODERS}",
+    "data: {kind: digit}": f"data.kind is \"digit\" (did you mean 'digits'?); the kinds are {DATA}",
     "objective: g-hmlc": 'objective must be a section of keys, got "g-hmlc"',
     "training: {epochs: true}": "training.epochs must be an integer of at least 1, got true",
     "training: {epochs: 2.5}": "training.epochs must be an integer of at least 1, got 2.5",
@@ -40,10 +44,10 @@ CASES = {
     "optimiser: {warmup_epochs: 30}": "optimiser.warmup_epochs (30) must not exceed training.epochs (20)",
     "optimiser: {learning_rate: .inf}": "optimiser.learning_rate must be a number above 0 and of at most 100, "
     "got Infinity",
-    "data: {kind: image-folder}": "data.root is missing; it must be text, not empty",
+    "data: {kind: image-folder}": "data.root is missing: give it in the file or by -o data.root=...; "
+    "it must be text, not empty",
     "data: {kind: image-folder, rot: x}": "unknown key data.rot (did you mean 'root'?); "
-    "data of kind image-folder takes validation_fraction, test_fraction, split_seed, train_on, kind, root, image_size, "
-    "channels, level_names, on_bad_file (and 1 more)",
+    f"data of kind image-folder takes {IMAGE_FOLDER} (and 1 more)",
     "views: {crop_scale: [1]}": "views.crop_scale must be a list of 2 values, each a number, got [1]",
     "evaluation: {probe_regularisation: []}": "evaluation.probe_regularisation must be a non-empty list of values, "
     "each a number above 0, got []",

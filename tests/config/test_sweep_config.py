@@ -121,8 +121,8 @@ BAD_SPACES = {
     "kinds are simclr, ",
     "{objective: {branch: [a-hmlc]}}": "space.objective.branch must map kinds to what is searched under them",
     "{objective: {branch: {a-hmlc: 3}}}": "space.objective[a-hmlc] must map keys to dimensions, got 3",
-    "{encoder.kind: {choice: [mlp, resnet]}}": "space.encoder names the kind \"resnet\" (did you mean 'resnet18'?); "
-    "the kinds are convnet, resnet18, mlp",
+    "{optimiser.kind: {choice: [sgd, adam]}}": "space.optimiser names the kind \"adam\" (did you mean 'adamw'?); the "
+    "kinds are sgd, adamw",
     "{encoder.kind: {float: [0, 1]}}": 'space.encoder names the kind {"float": [0, 1]}; the kinds are',
     "{objective.temperature: {float: [0.1, 1]}, objective: {temperature: 0.2}}": "space.objective.temperature is "
     "given twice",
@@ -173,9 +173,9 @@ def test_bad_studies(write: Any, text: str) -> None:
 
 
 BAD_FILES = {
-    "study: {name: s}\n": "space is missing; it must be a non-empty mapping of paths to dimensions",
-    "space: {seed: 1}\n": "study is missing; it must be a section of keys",
-    "study: {}\nspace: {seed: 1}\n": "study.name is missing; it must be lower-case letters, digits, dots, ",
+    "study: {name: s}\n": "space is missing: give it in the file or by -o space=...; it must be a non-empty mapping",
+    "space: {seed: 1}\n": "study is missing: give it in the file or by -o study=...; it must be a section of keys",
+    "study: {}\nspace: {seed: 1}\n": "study.name is missing: give it in the file or by -o study.name=...; it ",
     "study: {name: s}\nspace: {seed: 1}\nbase: {sed: 1}\n": "base: unknown key sed (did you mean 'seed'?); the top ",
     "study: {name: s}\nspace: {seed: 1}\nbase: 3\n": "base must be a mapping, got 3",
     "study: {name: s}\nspace: {seed: 1}\ntrials: {workers: -1}\n": "trials.workers must be an integer of at least 0, "

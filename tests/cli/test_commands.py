@@ -1,0 +1,194 @@
+"""Each command hands what was typed to one function of a layer below, and prints what comes back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_examples import METRICS, RUN, Run, row, sweep_summary
+
+from hmlc_ray.config.files import load_trial
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.errors import StudyError
+from hmlc_ray.summary import BestTrial, SweepCounts
+
+Layer = Callable[..., None]
+SPACE = "study: {name: s, num_trials: 4}\nspace: {objective.temperature: {float: [0.1, 0.5]}}\n"
+
+
+class Recorder:
+    """Stands in for a function: keeps what it was called with."""
+
+    def __init__(self, result: object) -> None:
+        self.result, self.args, self.kwargs = result, (), {}  # type: ignore[var-annotated]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.args, self.kwargs = args, kwargs
+        return self.result
+
+
+def test_train_runs_in_this_process(hmlc: Run, layer: Layer) -> None:
+    train_run = Recorder(RUN)
+    layer("hmlc_ray.runs", train_run=train_run)
+    Path("t.yaml").write_text("seed: 3\n")
+    result = hmlc("train", "t.yaml", "-o", "objective.temperature=0.2", "--home", "h", "--tracking-uri", "sqlite:///x")
+    assert result.exit_code == 0
+    (config,) = train_run.args
+    assert (config.seed, config.objective.temperature) == (3, 0.2)
+    assert train_run.kwargs.pop("progress")
+    assert train_run.kwargs == {"home": Path("h"), "tracking_uri": "sqlite:///x", "name": "t", "test": False}
+    assert "parity   96.17   97.00" in result.output
+    assert "run: abc (20 epochs, 0:01:01)" in result.output
+    assert "look at it with: hmlc ui --tracking-uri sqlite:///x\n" in result.output
+
+
+def test_a_configuration_without_validation_is_judged_on_test(hmlc: Run, layer: Layer) -> None:
+    train_run = Recorder(RUN)
+    layer("hmlc_ray.runs", train_run=train_run)
+    Path("t.yaml").write_text("data: {train_on: train+val}\n")
+    assert hmlc("train", "t.yaml").exit_code == 0
+    assert train_run.kwargs["test"] is True
+
+
+@pytest.mark.parametrize(("text", "workers"), [(None, 1), ("2", 2), ("1:4", "1:4")])
+def test_train_on_a_cluster(hmlc: Run, layer: Layer, text: str | None, workers: int | str) -> None:
+    train_on_ray = Recorder(RUN)
+    layer("hmlc_ray.sweep.single", train_on_ray=train_on_ray)
+    Path("t.yaml").write_text("seed: 3\n")
+    options = [] if text is None else ["--workers", text]
+    assert hmlc("train", "t.yaml", "--address", "auto", *options).exit_code == 0
+    assert train_on_ray.kwargs["address"] == "auto"
+    assert train_on_ray.kwargs["workers"] == workers
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--workers", "2"], "hmlc: --workers needs --address: without one a run trains in this process\n"),
+        (["--address", "auto", "--workers", "0"], "hmlc: --workers must be at least 1, got 0\n"),
+        (
+            ["--address", "auto", "--workers", "x"],
+            'hmlc: --workers: workers must be an integer of at least 0, or a range like 1:4, got "x"\n',
+        ),
+        (["-o", "training.epochs=0"], "hmlc: t.yaml: training.epochs must be an integer of at least 1, got 0\n"),
+        (
+            ["-o", "objective.level_weights=[1, 2, 3]"],
+            "hmlc: objective.level_weights holds 3 values, one is needed for each of the 2 levels\n",
+        ),
+    ],
+)
+def test_train_refuses_bad_input(hmlc: Run, options: list[str], sentence: str) -> None:
+    Path("t.yaml").write_text("seed: 3\n")
+    result = hmlc("train", "t.yaml", *options)
+    assert (result.exit_code, result.stderr) == (2, sentence)
+
+
+def test_sweep(hmlc: Run, layer: Layer) -> None:
+    summary = sweep_summary(row(0, "completed", 0.9), row(1, "pruned", 0.5))
+
+    def run_sweep(sweep: Any, *, progress: Any, **places: Any) -> Any:
+        assert (sweep.study.name, sweep.study.num_trials, sweep.study.seed) == ("1e5", 2, 9)
+        assert places == {"home": Path("hmlc-home"), "address": None, "tracking_uri": None}
+        progress.update(SweepCounts(total=2, completed=1, pruned=1, best=0.9))
+        return summary
+
+    layer("hmlc_ray.sweep.study", run_sweep=run_sweep)
+    Path("s.yaml").write_text(SPACE)
+    result = hmlc("sweep", "s.yaml", "--name", "1e5", "--trials", "2", "-o", "study.seed=9")
+    assert result.exit_code == 0, result.output
+    assert "1e5: 2/2 trials done, 1 completed, 1 pruned, 0 failed, 0 running, best val/probe_top1/mean 0.9000" in (
+        result.output
+    )
+    assert "look at the runs with: hmlc ui\n" in result.output
+
+
+def test_a_sweep_without_a_completed_trial_fails(hmlc: Run, layer: Layer) -> None:
+    layer("hmlc_ray.sweep.study", resume_sweep=Recorder(sweep_summary(row(0, "failed", None, error="NonFiniteLoss"))))
+    result = hmlc("resume", "s")
+    assert result.exit_code == 1
+    assert "no trial of s was completed" in result.output
+
+
+def test_a_taken_name_is_one_sentence(hmlc: Run, layer: Layer) -> None:
+    def run_sweep(*args: Any, **kwargs: Any) -> None:
+        raise StudyError("the study name 's' is taken: go on with it by `hmlc resume s`, or choose another --name")
+
+    layer("hmlc_ray.sweep.study", run_sweep=run_sweep)
+    Path("s.yaml").write_text(SPACE)
+    result = hmlc("sweep", "s.yaml")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("hmlc: the study name 's' is taken")
+
+
+@pytest.mark.parametrize("trials", ["0", "-1"])
+def test_sweep_refuses_too_few_trials(hmlc: Run, trials: str) -> None:
+    Path("s.yaml").write_text(SPACE)
+    result = hmlc("sweep", "s.yaml", f"--trials={trials}")
+    assert result.exit_code == 2
+    assert result.stderr == f"hmlc: s.yaml: study.num_trials must be an integer of at least 1, got {trials}\n"
+
+
+def test_best_emits_a_configuration_that_train_reads(hmlc: Run, layer: Layer) -> None:
+    config = TrialConfig.model_validate({"objective": {"temperature": 0.123456789012345678}, "seed": 5})
+    layer("hmlc_ray.sweep.results", best_trial=Recorder(BestTrial(row(3, "completed", 0.9), config, METRICS)))
+    result = hmlc("best", "s", "--emit-config", "best.yaml")
+    assert result.exit_code == 0
+    assert load_trial("best.yaml") == config
+    assert "best trial of s: 3, 0.9000 after 4 epochs" in result.output
+    assert "  objective.temperature: 0.1235" in result.output
+
+    values = json.loads(hmlc("best", "s", "--json").stdout)
+    assert TrialConfig.model_validate(values["config"]) == config
+    assert (values["study"], values["number"], values["metrics"]) == ("s", 3, METRICS)
+
+
+def test_best_cannot_write(hmlc: Run, layer: Layer) -> None:
+    layer("hmlc_ray.sweep.results", best_trial=Recorder(BestTrial(row(3, "completed", 0.9), TrialConfig(), METRICS)))
+    result = hmlc("best", "s", "--emit-config", "none/best.yaml")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "hmlc: none/best.yaml cannot be written: No such file or directory\n",
+    )
+
+
+def test_probe(hmlc: Run, layer: Layer) -> None:
+    probe_run = Recorder({name.replace("val/", "test/"): value for name, value in METRICS.items()})
+    layer("hmlc_ray.runs", probe_run=probe_run)
+    result = hmlc("probe", "abc", "--split", "test")
+    assert result.exit_code == 0
+    assert probe_run.args == ("abc",)
+    assert probe_run.kwargs == {"home": Path("hmlc-home"), "tracking_uri": None, "split": "test"}
+    assert "test/tree/cpcc: 0.1234" in result.output
+    assert json.loads(hmlc("probe", "abc", "--json").stdout) == probe_run.result
+
+
+def test_check_says_what_was_checked(hmlc: Run) -> None:
+    Path("t.yaml").write_text("data: {kind: mnist, root: none}\n")
+    Path("s.yaml").write_text(SPACE)
+    result = hmlc("check", "t.yaml", "-o", "seed=4")
+    assert result.output.splitlines() == [
+        "t.yaml: a valid trial",
+        "  data: mnist in none, which is no folder on this machine",
+        "  encoder: convnet, embedding of 128 dimensions",
+        "  objective: g-hmlc",
+        "  training: 20 epochs of batches of 256, adamw at 0.001, seed 4",
+    ]
+    assert hmlc("check", "s.yaml").output.splitlines() == [
+        "s.yaml: a valid search space",
+        "  study: s, 4 trials, max of val/probe_top1/mean, tpe, no early stopping",
+        "  data: digits",
+        "  objective.temperature: 0.1 to 0.5",
+    ]
+
+
+def test_check_of_a_bad_space(hmlc: Run) -> None:
+    Path("s.yaml").write_text(SPACE)
+    result = hmlc("check", "s.yaml", "-o", "space.objective.temperature={float: [0, 1]}")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "hmlc: s.yaml: space.objective.temperature, low end: objective.temperature must be a number above 0 and of at "
+        "most 10, or a list of values, each a number above 0 and of at most 10, got 0.0\n"
+    )

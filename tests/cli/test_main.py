@@ -1,0 +1,62 @@
+"""The commands as a whole: help, version, and what must not be loaded for them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cli_examples import Run
+
+HEAVY = {"torch", "ray", "mlflow", "optuna", "numpy", "sklearn", "scipy", "torchvision", "pandas"}
+PROGRAM = f"""
+import atexit, sys
+from hmlc_ray.cli.main import run
+atexit.register(lambda: print("loaded:", *sorted({HEAVY} & sys.modules.keys())))
+run()
+"""
+TRIAL = "objective: {kind: a-hmlc, level_weights: [1, 2]}\n"
+SPACE = "study: {name: s}\nspace: {objective.level_weights: {simplex: levels}}\n"
+IMAGES = "data: {kind: image-folder, root: images}\nobjective: {level_weights: [1, 2]}\n"
+
+
+def test_help_names_every_command(hmlc: Run) -> None:
+    result = hmlc("--help")
+    assert result.exit_code == 0
+    for name in ("train", "sweep", "resume", "best", "probe", "check", "ui", "--version"):
+        assert f"  {name} " in result.output
+
+
+def test_version(hmlc: Run) -> None:
+    from hmlc_ray import __version__
+
+    assert hmlc("--version").output == f"hmlc-ray {__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["train", "sweep", "resume", "best", "probe", "check", "ui"])
+def test_every_command_has_help(hmlc: Run, command: str) -> None:
+    result = hmlc(command, "-h")
+    assert result.exit_code == 0
+    assert f"hmlc {command} " in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["train", "--help"], ["check", "t.yaml"], ["check", "s.yaml"], ["check", "i.yaml"]]
+)
+def test_nothing_heavy_is_loaded(tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "t.yaml").write_text(TRIAL)
+    (tmp_path / "s.yaml").write_text(SPACE)
+    (tmp_path / "i.yaml").write_text(IMAGES)
+    for leaf in ("a/x", "b/y"):
+        (tmp_path / "images" / leaf).mkdir(parents=True)
+        (tmp_path / "images" / leaf / "1.png").touch()
+    done = subprocess.run([sys.executable, "-c", PROGRAM, *arguments], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "loaded:"
+
+
+def test_an_unknown_command_is_a_usage_error(hmlc: Run) -> None:
+    result = hmlc("trian")
+    assert result.exit_code == 2
+    assert "No such command 'trian'" in result.output

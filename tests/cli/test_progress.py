@@ -1,0 +1,97 @@
+"""Progress: a bar on a terminal, lines elsewhere."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from hmlc_ray.cli.progress import Remaining, epoch_state, run_progress, sweep_progress
+from hmlc_ray.summary import SweepCounts
+
+EPOCH = {
+    "train/loss": 1.5,
+    "train/loss/parity": 1.0,
+    "train/loss/digit": 2.0,
+    "train/images_per_second": 5120.4,
+    "train/learning_rate": 0.1,
+}
+JUDGED = EPOCH | {
+    "val/probe_top1/parity": 0.97,
+    "val/probe_top1/digit": 0.89,
+    "val/probe_top1/leaf": 0.89,
+    "val/probe_top1/mean": 0.93,
+}
+
+
+def plain() -> Console:
+    return Console(file=io.StringIO(), width=200)
+
+
+def terminal() -> Console:
+    return Console(file=io.StringIO(), width=200, force_terminal=True)
+
+
+def text(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_epoch_state() -> None:
+    assert epoch_state(JUDGED) == (
+        "loss 1.5000 (parity 1.0000, digit 2.0000), 5,120 images/s, val probe 0.9300 (parity 0.9700, digit 0.8900)"
+    )
+    assert epoch_state({}) == ""
+
+
+def test_a_run_without_a_terminal_is_a_line_per_epoch() -> None:
+    console = plain()
+    with run_progress(console) as progress:
+        progress.note("connecting [x]")
+        progress.epoch(1, 2, EPOCH)
+    assert text(console).splitlines() == [
+        "connecting [x]",
+        "epoch 1/2: loss 1.5000 (parity 1.0000, digit 2.0000), 5,120 images/s",
+    ]
+
+
+def test_a_sweep_without_a_terminal_is_a_line_per_ended_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 5.0, 10.0, 30.0])
+    monkeypatch.setattr("hmlc_ray.cli.progress.time.monotonic", lambda: next(clock))
+    console = plain()
+    with sweep_progress("s", "val/x", console) as progress:
+        for counts in (
+            SweepCounts(total=3, running=1),
+            SweepCounts(total=3, running=2),
+            SweepCounts(total=3, running=1, completed=1, best=0.5),
+            SweepCounts(total=3, completed=1, pruned=1, failed=1, best=0.5),
+        ):
+            progress.update(counts)
+    assert text(console).splitlines() == [
+        "s: 0/3 trials done, 0 completed, 0 pruned, 0 failed, 1 running",
+        "s: 1/3 trials done, 1 completed, 0 pruned, 0 failed, 1 running, best val/x 0.5000, 0:00:20 left",
+        "s: 3/3 trials done, 1 completed, 1 pruned, 1 failed, 0 running, best val/x 0.5000",
+    ]
+
+
+def test_time_left_counts_only_what_ended_since_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 10.0])
+    monkeypatch.setattr("hmlc_ray.cli.progress.time.monotonic", lambda: next(clock))
+    remaining = Remaining()
+    assert remaining(6, 10) == ""
+    assert remaining(8, 10) == "0:00:10"
+
+
+def test_bars_on_a_terminal() -> None:
+    console = terminal()
+    with sweep_progress("my-study", "val/x", console) as sweep:
+        sweep.update(SweepCounts(total=4, running=1, completed=2, best=0.75))
+        sweep.note("refit [1]")
+    with run_progress(console) as run:
+        run.epoch(1, 2, JUDGED)
+    shown = text(console)
+    assert "my-study" in shown
+    assert "2 completed, 0 pruned, 0 failed, 1 running, best val/x 0.7500" in shown
+    assert "refit [1]" in shown
+    assert "val probe 0.9300 (parity 0.9700, digit 0.8900)" in shown

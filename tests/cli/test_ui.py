@@ -1,0 +1,84 @@
+"""`hmlc ui`: loopback unless asked, nothing secret on the command line."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_examples import Run
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What would have replaced this process."""
+    calls: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(os, "execve", lambda *args: calls.append(args))
+    return calls
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_it_serves_the_home_folder_on_loopback(hmlc: Run, started: list[tuple[Any, ...]], tmp_path: Path) -> None:
+    (tmp_path / "h").mkdir()
+    (tmp_path / "h" / "mlflow.db").touch()
+    port = free_port()
+    result = hmlc("ui", "--home", "h", "--port", port)
+    assert result.output == f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)\n"
+    ((program, command, environment),) = started
+    assert program == sys.executable
+    assert command[1:4] == ["-m", "mlflow", "server"]
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert environment["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{tmp_path}/h/mlflow.db"
+
+
+def test_a_password_stays_off_the_command_line(hmlc: Run, started: list[tuple[Any, ...]]) -> None:
+    assert hmlc("ui", "--port", free_port(), "--tracking-uri", "postgresql://u:secret@db/x").exit_code == 0
+    ((_, command, _),) = started
+    assert "secret" not in " ".join(command)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.2", "example.org"])
+def test_other_machines_are_refused(hmlc: Run, started: list[tuple[Any, ...]], host: str) -> None:
+    result = hmlc("ui", "--host", host)
+    assert (result.exit_code, started) == (2, [])
+    assert result.stderr == (
+        f"hmlc: --host {host} can be reached by other machines, and the interface has no password: "
+        "add --allow-remote if that is wanted\n"
+    )
+
+
+def test_other_machines_on_request(hmlc: Run, started: list[tuple[Any, ...]]) -> None:
+    result = hmlc("ui", "--host", "0.0.0.0", "--allow-remote", "--port", free_port(), "--tracking-uri", "sqlite:///x")
+    assert (result.exit_code, len(started)) == (0, 1)
+
+
+def test_an_empty_home_has_nothing_to_show(hmlc: Run, tmp_path: Path) -> None:
+    result = hmlc("ui")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"hmlc: there is nothing to show: {tmp_path}/hmlc-home holds no runs yet\n",
+    )
+
+
+def test_a_taken_port(hmlc: Run, started: list[tuple[Any, ...]]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        result = hmlc("ui", "--port", port, "--tracking-uri", "sqlite:///x")
+    assert (result.exit_code, started) == (2, [])
+    assert f"127.0.0.1:{port} cannot be listened on" in result.stderr
+
+
+def test_a_server_is_only_named(hmlc: Run, started: list[tuple[Any, ...]]) -> None:
+    result = hmlc("ui", "--tracking-uri", "https://u:secret@example.org/mlflow")
+    assert result.output == "the runs are on an MLflow server already: https://example.org/mlflow\n"
+    assert started == []
