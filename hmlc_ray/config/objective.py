@@ -96,7 +96,7 @@ class GHmlcConfig(LevelsSection):
     mask: Literal["mixture", "dirichlet", "argmax", "random", "none"] = "mixture"
     """How dimensions are assigned; `random`, `argmax` and `none` are the controls."""
     mixture_components: int | None = Field(None, ge=1, le=64)
-    """K, the mixture count (for `dirichlet` its upper bound); None: number of levels + 1."""
+    """K, the mixture count (for `dirichlet` its upper bound); None: H + 1 for H levels, 2 H + 2 for `dirichlet`."""
     share_margin: float = Field(0.0, ge=0)
     """A component whose two best levels lie within this margin belongs to both."""
     quota: Literal["free", "equal", "log_classes"] = "equal"
