@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -53,7 +53,45 @@ class ImageFolderConfig(SplitSection):
     on_bad_file: Literal["error", "skip"] = "error"
 
 
-DataConfig = Annotated[DigitsConfig | MnistConfig | ImageFolderConfig, Field(discriminator="kind")]
+class Cifar100Config(SplitSection):
+    """CIFAR-100 as torchvision reads it, 20 superclasses -> 100 classes; its 10,000 test images are the test split."""
+
+    LEVELS: ClassVar[tuple[str, ...]] = ("superclass", "class")
+    kind: Literal["cifar100"] = "cifar100"
+    root: str = Field("data", min_length=1)
+    """The folder that holds `cifar-100-python`."""
+    download: bool = False
+    limit: int | None = Field(None, ge=500)
+    """Use this many training images (a stratified subset) instead of all 50,000."""
+
+
+class ImageFilesSection(SplitSection):
+    """A published set of image files."""
+
+    root: str = Field(min_length=1)
+    image_size: int = Field(64, ge=8, le=1024)
+    """Pixels; images are resized on the short side and cropped at the centre."""
+    on_bad_file: Literal["error", "skip"] = "error"
+
+
+class GroceryConfig(ImageFilesSection):
+    """Grocery Store (arXiv 1901.00711): 3 departments -> 43 groups -> 81 products, imbalanced; splits given."""
+
+    LEVELS: ClassVar[tuple[str, ...]] = ("department", "group", "product")
+    kind: Literal["grocery"] = "grocery"
+
+
+class TinyImagenetConfig(ImageFilesSection):
+    """Tiny ImageNet, WordNet tree: lexicographer file -> super -> mid -> synset; its `val` is the test split."""
+
+    LEVELS: ClassVar[tuple[str, ...]] = ("lexfile", "super", "mid", "synset")
+    kind: Literal["tiny-imagenet"] = "tiny-imagenet"
+
+
+DataConfig = Annotated[
+    DigitsConfig | MnistConfig | Cifar100Config | ImageFolderConfig | GroceryConfig | TinyImagenetConfig,
+    Field(discriminator="kind"),
+]
 
 
 class ViewsConfig(Section):

@@ -20,11 +20,28 @@ class ConvNetConfig(Section):
     feature_dim: int = Field(128, ge=8, le=8192)
 
 
-class ResNet18Config(Section):
-    """ResNet-18 from torchvision's blocks, with a 3x3 stem for small images or the 7x7 ImageNet stem."""
+class ResNetSection(Section):
+    """A ResNet from torchvision's blocks, with a 3x3 stem for small images or the 7x7 ImageNet stem."""
+
+    stem: Literal["cifar", "imagenet"] = "cifar"
+
+
+class ResNet18Config(ResNetSection):
+    """ResNet-18: 512 features."""
 
     kind: Literal["resnet18"] = "resnet18"
-    stem: Literal["cifar", "imagenet"] = "cifar"
+
+
+class ResNet34Config(ResNetSection):
+    """ResNet-34: 512 features."""
+
+    kind: Literal["resnet34"] = "resnet34"
+
+
+class ResNet50Config(ResNetSection):
+    """ResNet-50, of bottleneck blocks: 2,048 features."""
+
+    kind: Literal["resnet50"] = "resnet50"
 
 
 class MlpConfig(Section):
@@ -36,7 +53,8 @@ class MlpConfig(Section):
     feature_dim: int = Field(128, ge=4, le=8192)
 
 
-EncoderConfig = Annotated[ConvNetConfig | ResNet18Config | MlpConfig, Field(discriminator="kind")]
+ResNetConfig = ResNet18Config | ResNet34Config | ResNet50Config
+EncoderConfig = Annotated[ConvNetConfig | ResNetConfig | MlpConfig, Field(discriminator="kind")]
 
 
 class HeadConfig(Section):

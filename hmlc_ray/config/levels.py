@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hmlc_ray.config.data import DataConfig, ImageFolderConfig
+from hmlc_ray.config.data import DataConfig, DigitsConfig, ImageFolderConfig, MnistConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ConfigError
 
@@ -23,7 +23,9 @@ def level_names(data: DataConfig) -> tuple[str, ...]:
         from hmlc_ray.folders import scan_folder
 
         return scan_folder(data.root).level_names
-    return (data.taxonomy, "digit")
+    if isinstance(data, DigitsConfig | MnistConfig):
+        return (data.taxonomy, "digit")
+    return data.LEVELS
 
 
 def num_levels(data: DataConfig) -> int:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from hmlc_ray.config.data import DataConfig, DigitsConfig, ImageFolderConfig, MnistConfig
+from hmlc_ray.config.data import (
+    Cifar100Config,
+    DataConfig,
+    DigitsConfig,
+    GroceryConfig,
+    ImageFolderConfig,
+    MnistConfig,
+    TinyImagenetConfig,
+)
 from hmlc_ray.data.base import DataSet, Split
 
 __all__ = ["DataSet", "Split", "load_data"]
@@ -30,3 +38,15 @@ def load_data(config: DataConfig) -> DataSet:
             from hmlc_ray.data.image_folder import load as load_image_folder
 
             return load_image_folder(config)
+        case Cifar100Config():
+            from hmlc_ray.data.cifar100 import load as load_cifar100
+
+            return load_cifar100(config)
+        case GroceryConfig():
+            from hmlc_ray.data.grocery import load as load_grocery
+
+            return load_grocery(config)
+        case TinyImagenetConfig():
+            from hmlc_ray.data.tiny_imagenet import load as load_tiny_imagenet
+
+            return load_tiny_imagenet(config)

@@ -10,12 +10,11 @@ from torch import Tensor
 from hmlc_ray.config.data import MnistConfig
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.data.digits import digit_taxonomy
-from hmlc_ray.data.splits import divide, select, stratified_subset
+from hmlc_ray.data.splits import divide, limited
 from hmlc_ray.errors import DataError
 from hmlc_ray.torchvision_shim import torchvision
 
 _READ_ERRORS = (AssertionError, KeyError, OSError, RuntimeError, TypeError, ValueError)
-_LIMIT = 2  # the stream of random numbers for the subset, beside those of `divide`
 
 
 def load(config: MnistConfig) -> DataSet:
@@ -28,9 +27,7 @@ def load(config: MnistConfig) -> DataSet:
     if config.download:
         _download(root)
     train, test = (_read(root / "MNIST" / "raw", name) for name in ("train", "t10k"))
-    if config.limit is not None:
-        train = select(train, stratified_subset(train.leaf.numpy(), config.limit, (config.split_seed, _LIMIT)))
-    return divide(config, digit_taxonomy(config.taxonomy), train, test=test)
+    return divide(config, digit_taxonomy(config.taxonomy), limited(train, config.limit, config.split_seed), test=test)
 
 
 def _download(root: Path) -> None:

@@ -15,7 +15,7 @@ from hmlc_ray.errors import DataError
 from hmlc_ray.taxonomy import Taxonomy
 
 IntArray = npt.NDArray[np.int64]
-_TEST, _VALIDATION = 0, 1
+_TEST, _VALIDATION, _LIMIT = range(3)  # streams of random numbers
 
 
 def hold_out(leaf: IntArray, fraction: float, seed: tuple[int, ...]) -> tuple[IntArray, IntArray]:
@@ -72,6 +72,11 @@ def select(split: Split, indices: IntArray) -> Split:
     """The samples at `indices`."""
     index = torch.from_numpy(indices)
     return Split(split.inputs[index], split.leaf[index])
+
+
+def limited(split: Split, size: int | None, seed: int) -> Split:
+    """A stratified subset of `size` samples; None: all."""
+    return split if size is None else select(split, stratified_subset(split.leaf.numpy(), size, (seed, _LIMIT)))
 
 
 def divide(

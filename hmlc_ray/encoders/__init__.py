@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from hmlc_ray.config.encoder import ConvNetConfig, EncoderConfig, MlpConfig, ResNet18Config
+from hmlc_ray.config.encoder import (
+    ConvNetConfig,
+    EncoderConfig,
+    MlpConfig,
+    ResNet18Config,
+    ResNet34Config,
+    ResNet50Config,
+)
 from hmlc_ray.encoders.base import Encoder
 from hmlc_ray.encoders.head import build_head
 
@@ -23,7 +30,7 @@ def build_encoder(config: EncoderConfig, input_shape: tuple[int, ...]) -> Encode
             from hmlc_ray.encoders.convnet import ConvNet
 
             return ConvNet(config, input_shape)
-        case ResNet18Config():
+        case ResNet18Config() | ResNet34Config() | ResNet50Config():
             from hmlc_ray.encoders.resnet import ResNet  # imports torchvision, which takes a second
 
             return ResNet(config, input_shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from hmlc_ray.config.encoder import ResNet18Config
+from hmlc_ray.config.encoder import ResNetConfig
 from hmlc_ray.encoders.base import Encoder, image_channels
 from hmlc_ray.torchvision_shim import torchvision
 
@@ -12,7 +12,7 @@ from hmlc_ray.torchvision_shim import torchvision
 class ResNet(Encoder):
     """ResNet (arXiv 1512.03385) without its classifier; parameter names are torchvision's, below `trunk`."""
 
-    def __init__(self, config: ResNet18Config, input_shape: tuple[int, ...]) -> None:
+    def __init__(self, config: ResNetConfig, input_shape: tuple[int, ...]) -> None:
         """Raises ConfigError if `input_shape` is not (C, height, width)."""
         super().__init__()
         channels = image_channels(config.kind, input_shape)

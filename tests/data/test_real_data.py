@@ -1,4 +1,4 @@
-"""Real files, where they are at hand: HMLC_DATA_DIR holds `MNIST/raw` and `cifar100-partial`."""
+"""Real files, where they are at hand: HMLC_DATA_DIR holds `MNIST/raw`, `cifar100-partial`, ..."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from hmlc_ray.config.data import ImageFolderConfig, MnistConfig
+from hmlc_ray.config.data import GroceryConfig, ImageFolderConfig, MnistConfig, TinyImagenetConfig
 from hmlc_ray.data import load_data
+from hmlc_ray.data.cifar100 import cifar100_taxonomy
 
 
 @pytest.fixture
@@ -47,3 +49,29 @@ def test_cifar100_as_a_folder_has_its_twenty_superclasses(pack: Callable[[str], 
     assert len(data.test) == len(list((root / "test").rglob("*.png")))
     counts = data.taxonomy.class_counts(data.train.leaf)
     assert min(counts[-1]) >= 1
+
+
+def test_the_superclasses_of_cifar100_are_the_official_ones(pack: Callable[[str], Path]) -> None:
+    file = pack("cifar100-partial/cifar100_all_labels.npz") / "cifar100-partial" / "cifar100_all_labels.npz"
+    official = np.load(file, allow_pickle=False)
+    taxonomy = cifar100_taxonomy()
+    assert taxonomy.class_names[1] == tuple(official["fine_names"])
+    parents = [taxonomy.class_names[0][parent] for parent in taxonomy.leaf_paths[:, 0]]
+    assert parents == [str(official["coarse_names"][parent]) for parent in official["fine_to_coarse"]]
+
+
+def test_grocery_has_its_published_splits(pack: Callable[[str], Path]) -> None:
+    data = load_data(GroceryConfig(root=str(pack("grocery-128") / "grocery-128"), image_size=16))
+    assert data.val is not None
+    assert [len(part) for part in (data.train, data.val, data.test)] == [2640, 296, 2485]
+    assert data.taxonomy.num_classes == (3, 43, 81)
+    counts = data.taxonomy.class_counts(data.train.leaf)[-1]
+    assert (min(counts), max(counts)) == (16, 70)
+
+
+def test_tiny_imagenet_has_a_tree_of_four_levels(pack: Callable[[str], Path]) -> None:
+    root = pack("tiny-imagenet-200-subset") / "tiny-imagenet-200-subset"
+    data = load_data(TinyImagenetConfig(root=str(root), image_size=8))
+    assert data.taxonomy.num_classes == (6, 19, 72, 200)
+    assert data.val is not None
+    assert [len(part) for part in (data.train, data.val, data.test)] == [16_000, 4000, 10_000]

@@ -49,6 +49,18 @@ def test_resnet18_stems_and_channels(stem: str, map_size: int) -> None:
     assert len(convolutions) == 20  # 17 of the blocks and stem, 3 shortcuts: with the classifier, 18 layers
 
 
+@pytest.mark.parametrize(
+    ("kind", "features", "parameters"), [("resnet34", 512, 21_284_672), ("resnet50", 2048, 23_508_032)]
+)
+def test_deeper_resnets_have_their_known_sizes(kind: str, features: int, parameters: int) -> None:
+    config = TypeAdapter(EncoderConfig).validate_python({"kind": kind, "stem": "imagenet"})
+    encoder = build_encoder(config, (3, 64, 64))
+    assert encoder.feature_dim == features
+    assert sum(p.numel() for p in encoder.parameters()) == parameters
+    with torch.no_grad():
+        assert encoder.eval()(torch.zeros(1, 3, 64, 64)).shape == (1, features)
+
+
 def test_the_same_seed_gives_the_same_weights() -> None:
     def weights() -> list[torch.Tensor]:
         torch.manual_seed(3)

@@ -1,0 +1,80 @@
+"""Grocery Store: photographs of products in shops (Klasson, Zhang, Kjellstroem, arXiv 1901.00711)."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from hmlc_ray.config.data import GroceryConfig
+from hmlc_ray.data.base import DataSet, Split
+from hmlc_ray.data.images import read_images
+from hmlc_ray.data.splits import divide
+from hmlc_ray.errors import DataError
+from hmlc_ray.folders import SPLIT_NAMES
+from hmlc_ray.taxonomy import Taxonomy
+
+_PRODUCT, _PRODUCT_ID, _GROUP = "Class Name (str)", "Class ID (int)", "Coarse Class Name (str)"
+
+Listing = list[tuple[Path, int]]
+
+
+def load(config: GroceryConfig) -> DataSet:
+    """uint8 [N, 3, image_size, image_size]; the published train, val and test splits. Val lacks some products.
+
+    `root` holds `classes.csv` and per split a list of images with product and group ids (`train.txt`, ...), as
+    published. The department is the folder below the split's.
+
+    Raises:
+        DataError: if a list or an image is missing or unreadable, or a line is wrong.
+        TaxonomyError: if a product appears in two departments.
+    """
+    root = Path(config.root).expanduser().absolute()
+    products = _read_products(root / "classes.csv")
+    listings = {name: _read_listing(root, f"{name}.txt", products) for name in SPLIT_NAMES}
+    taxonomy = _taxonomy(root, products, listings["train"])
+    splits = {name: _read_split(listing, config) for name, listing in listings.items()}
+    return divide(config, taxonomy, splits["train"], splits["val"], splits["test"])
+
+
+def _read_products(file: Path) -> list[tuple[str, str]]:
+    """Group and name of each product, by product id."""
+    try:
+        with file.open(newline="", encoding="utf-8") as stream:
+            rows = {int(row[_PRODUCT_ID]): (row[_GROUP], row[_PRODUCT]) for row in csv.DictReader(stream)}
+        return [rows[product] for product in range(len(rows))]
+    except OSError as error:
+        raise DataError(f"cannot read {str(file)!r}: data.root must hold the Grocery Store set as published") from error
+    except (KeyError, ValueError, TypeError) as error:
+        raise DataError(f"{str(file)!r} is not the Grocery Store set's table of classes ({error!r})") from error
+
+
+def _read_listing(root: Path, name: str, products: list[tuple[str, str]]) -> Listing:
+    file = root / name
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {str(file)!r}: data.root must hold the Grocery Store set as published") from error
+    return [_read_line(root, line, f"line {n} of {str(file)!r}", products) for n, line in enumerate(lines, start=1)]
+
+
+def _read_line(root: Path, line: str, where: str, products: list[tuple[str, str]]) -> tuple[Path, int]:
+    path, *ids = (part.strip() for part in line.split(","))
+    if len(ids) != 2 or not ids[0].isdecimal() or int(ids[0]) >= len(products) or len(Path(path).parts) < 3:
+        raise DataError(f"{where} must be an image's path, its product id (below {len(products)}) and its group id")
+    if Path(path).is_absolute() or ".." in Path(path).parts:
+        raise DataError(f"{where} leads out of the data folder: {path!r}")
+    return root / path, int(ids[0])
+
+
+def _taxonomy(root: Path, products: list[tuple[str, str]], listing: Listing) -> Taxonomy:
+    departments = {product: file.relative_to(root).parts[1] for file, product in listing}
+    missing = [name for product, (_, name) in enumerate(products) if product not in departments]
+    if missing:
+        raise DataError(f"there is no training image of the product {missing[0]!r}")
+    paths = [(departments[product], *names) for product, names in enumerate(products)]
+    return Taxonomy.from_paths(GroceryConfig.LEVELS, paths)
+
+
+def _read_split(listing: Listing, config: GroceryConfig) -> Split:
+    files, leaf = zip(*listing, strict=True) if listing else ((), ())
+    return read_images(files, leaf, channels=3, size=config.image_size, on_bad_file=config.on_bad_file)

@@ -1,0 +1,84 @@
+"""Tiny ImageNet: 200 synsets of ImageNet at 64x64, with a tree from WordNet."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from hmlc_ray.config.data import TinyImagenetConfig
+from hmlc_ray.data.base import DataSet, Split
+from hmlc_ray.data.images import read_images
+from hmlc_ray.data.splits import divide
+from hmlc_ray.errors import DataError
+from hmlc_ray.folders import IMAGE_SUFFIXES
+from hmlc_ray.taxonomy import Taxonomy
+
+HIERARCHY_NAME = "wordnet_hierarchy.json"
+_KEYS = ("lexfile", "super_name", "mid_name")
+
+
+def load(config: TinyImagenetConfig) -> DataSet:
+    """uint8 [N, 3, image_size, image_size], leaves in the order of their WordNet ids.
+
+    `root` holds `train/<wnid>/` and `val/<wnid>/` with images (in a folder `images` below, as published, or directly),
+    or `val/images/` with `val_annotations.txt`, as published; and `wordnet_hierarchy.json`, which gives for each wnid
+    its `lexfile`, `super_name` and `mid_name`. The labels of the published test images are secret, so `val` is the
+    test split and a validation split is drawn from `train`.
+
+    Raises:
+        DataError: if the tree, a class folder or an image is missing or unreadable.
+        TaxonomyError: if the tree is none.
+    """
+    root = Path(config.root).expanduser().absolute()
+    hierarchy = _read_hierarchy(root / HIERARCHY_NAME)
+    wnids = sorted(folder.name for folder in (root / "train").glob("n*") if folder.is_dir())
+    unknown = [wnid for wnid in wnids if wnid not in hierarchy]
+    if not wnids or unknown:
+        problem = f"has no entry for {unknown[0]!r}" if unknown else "is there, but no folder train/<wnid>"
+        raise DataError(f"{str(root / HIERARCHY_NAME)!r} {problem}")
+    taxonomy = Taxonomy.from_paths(config.LEVELS, [(*hierarchy[wnid], wnid) for wnid in wnids])
+    train = {wnid: _images(root / "train" / wnid) for wnid in wnids}
+    test = _annotated(root / "val", wnids) or {wnid: _images(root / "val" / wnid) for wnid in wnids}
+    return divide(config, taxonomy, _read_split(train, config), test=_read_split(test, config))
+
+
+def _read_hierarchy(file: Path) -> dict[str, tuple[str, ...]]:
+    try:
+        entries = json.loads(file.read_text(encoding="utf-8"))
+        return {wnid: tuple(str(entry[key]) for key in _KEYS) for wnid, entry in entries.items()}
+    except OSError as error:
+        raise DataError(f"there is no file {str(file)!r}, which gives every wnid its {', '.join(_KEYS)}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{str(file)!r} must map each wnid to its {', '.join(_KEYS)} ({error!r})") from error
+
+
+def _images(folder: Path) -> list[Path]:
+    published = folder / "images"
+    source = published if published.is_dir() else folder
+    files = sorted(file for file in source.glob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
+    if not files:
+        raise DataError(f"there is no image in {str(source)!r}")
+    return files
+
+
+def _annotated(folder: Path, wnids: list[str]) -> dict[str, list[Path]] | None:
+    """The images that `val_annotations.txt` lists, by wnid; None where there is no such file."""
+    file = folder / "val_annotations.txt"
+    if not file.exists():
+        return None
+    found: dict[str, list[Path]] = {wnid: [] for wnid in wnids}
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        name, _, rest = line.partition("\t")
+        wnid = rest.partition("\t")[0]
+        if wnid not in found or Path(name).name != name:
+            raise DataError(
+                f"line {number} of {str(file)!r} must be a file name and a wnid of train, got {line[:60]!r}"
+            )
+        found[wnid].append(folder / "images" / name)
+    return found
+
+
+def _read_split(files: dict[str, list[Path]], config: TinyImagenetConfig) -> Split:
+    pairs = [(file, leaf) for leaf, images in enumerate(files.values()) for file in images]
+    paths, leaves = zip(*pairs, strict=True)
+    return read_images(paths, leaves, channels=3, size=config.image_size, on_bad_file=config.on_bad_file)

@@ -1,0 +1,73 @@
+"""CIFAR-100 from its published files, missing and broken."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hmlc_ray.config.data import Cifar100Config
+from hmlc_ray.data import load_data
+from hmlc_ray.data.cifar100 import cifar100_taxonomy
+from hmlc_ray.errors import DataError
+from hmlc_ray.torchvision_shim import torchvision
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Small files in CIFAR-100's format: ten training images and one test image of every class."""
+    folder = tmp_path / "cifar-100-python"
+    folder.mkdir()
+    for name, copies in (("train", 10), ("test", 1)):
+        labels = list(range(100)) * copies
+        pixels = np.repeat(np.array(labels, dtype=np.uint8)[:, None], 3072, axis=1)
+        pixels[:, 1024:] = 200  # red planes come first, so red alone holds the label
+        (folder / name).write_bytes(pickle.dumps({"data": pixels, "fine_labels": labels}))
+    (folder / "meta").write_bytes(pickle.dumps({"fine_label_names": list(cifar100_taxonomy().class_names[1])}))
+    monkeypatch.setattr(torchvision.datasets.cifar, "check_integrity", lambda path, _md5: Path(path).is_file())
+    return tmp_path
+
+
+def test_labels_and_channels_are_in_their_places(root: Path) -> None:
+    data = load_data(Cifar100Config(root=str(root)))
+    assert data.val is not None
+    assert [len(part) for part in (data.train, data.val, data.test)] == [800, 200, 100]
+    assert data.input_shape == (3, 32, 32)
+    assert torch.equal(data.train.inputs[:, 0, 5, 5].long(), data.train.leaf)
+    assert set(data.train.inputs[:, 1:].unique().tolist()) == {200}
+    assert len(load_data(Cifar100Config(root=str(root), limit=500, train_on="train+val")).train) == 500
+
+
+def test_every_superclass_has_five_classes() -> None:
+    taxonomy = cifar100_taxonomy()
+    assert taxonomy.num_classes == (20, 100)
+    assert np.bincount(taxonomy.leaf_paths[:, 0]).tolist() == [5] * 20
+    names = taxonomy.class_names[1]
+    assert list(names) == sorted(names)
+    assert [taxonomy.class_names[0][taxonomy.leaf_paths[leaf, 0]] for leaf in (0, 13, 99)] == [
+        "fruit_and_vegetables",
+        "vehicles_1",
+        "non-insect_invertebrates",
+    ]
+
+
+def test_missing_files_and_wrong_checksums_are_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"cifar-100-python' holds no CIFAR-100, or files with wrong checksums"):
+        load_data(Cifar100Config(root=str(tmp_path)))
+    (tmp_path / "cifar-100-python").mkdir()
+    for name in ("train", "test", "meta"):
+        (tmp_path / "cifar-100-python" / name).write_bytes(b"x")
+    with pytest.raises(DataError, match="wrong checksums"):
+        load_data(Cifar100Config(root=str(tmp_path)))
+
+
+def test_a_failed_download_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise OSError("no\nnetwork")
+
+    monkeypatch.setattr(torchvision.datasets.cifar, "download_and_extract_archive", refuse)
+    with pytest.raises(DataError, match=r"CIFAR-100 could not be downloaded to .*: no network"):
+        load_data(Cifar100Config(root=str(tmp_path), download=True))
