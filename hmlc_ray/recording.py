@@ -28,7 +28,7 @@ def open_tracker(uri: str | None, home: Home) -> Tracker:
     """
     chosen = uri or os.environ.get(URI_VARIABLE)
     if chosen:
-        return Tracker.connect(chosen)
+        return Tracker.connect(chosen, artifact_root=home.artifacts)
     return Tracker.connect(home.tracking_uri, artifact_root=home.artifacts)
 
 

@@ -35,6 +35,7 @@ def run_sweep(
     data = cached_data(base_data(sweep))
     tracker = open_tracker(tracking_uri, places)
     _refuse_taken(sweep.study.name, places, tracker)
+    progress.note("connecting to Ray")
     with connected(address, dashboard=sweep.trials.worker_range[0] > 0):
         from hmlc_ray.sweep.driver import Driver
 
@@ -55,11 +56,12 @@ def resume_sweep(
     sweep = load_study(name, places)
     data = cached_data(base_data(sweep))
     tracker = open_tracker(tracking_uri, places)
+    _refuse_complete(name, tracker)
+    progress.note("connecting to Ray")
     with connected(address, dashboard=sweep.trials.worker_range[0] > 0):
         from hmlc_ray.sweep.driver import Driver
 
-        driver = Driver(sweep, data, places, tracker, progress)
-        return driver.resume()
+        return Driver(sweep, data, places, tracker, progress).resume()
 
 
 def load_study(name: str, home: Home) -> SweepConfig:
@@ -105,6 +107,12 @@ def _refuse_taken(name: str, home: Home, tracker: Tracker) -> None:
     raise StudyError(
         f"the study name {name!r} is taken in {where}: go on with it by `hmlc resume {name}`, or choose another --name"
     )
+
+
+def _refuse_complete(name: str, tracker: Tracker) -> None:
+    parent = tracker.find_study(name)
+    if parent is not None and tracker.run(parent).status == "FINISHED":
+        raise StudyError(f"study {name!r} is complete, there is nothing to resume; see `hmlc best {name}`")
 
 
 def _save(sweep: SweepConfig, home: Home) -> None:

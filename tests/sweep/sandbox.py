@@ -1,0 +1,124 @@
+"""Real sweeps in real processes: the console script, Ray, sqlite, MLflow."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+from mlflow.tracking import MlflowClient
+
+from hmlc_ray.home import Home
+from hmlc_ray.tracking import Tracker, TrialRun, tags
+
+HMLC = str(Path(sys.executable).with_name("hmlc"))
+SPACE = """
+study:
+  name: small
+  num_trials: {trials}
+  sampler: {{kind: random}}
+  scheduler: {scheduler}
+  refit: {refit}
+trials: {{workers: {workers}}}
+base:
+  encoder: {{kind: mlp, hidden_dim: 64, feature_dim: 32}}
+  head: {{hidden_dim: 32, embedding_dim: 32}}
+  training: {{epochs: {epochs}}}
+  evaluation: {{every: 1, probe_regularisation: [0.1]}}
+space:
+  objective.temperature: {{float: [0.05, 0.5], log: true}}
+  objective.level_weights: {{simplex: levels}}
+  objective:
+    branch:
+      g-hmlc: {{warmup_epochs: 1, mixture_components: {{int: [2, 6]}}}}
+      a-hmlc: {{attention_temperature: {{float: [0.5, 2.0]}}}}
+"""
+ASHA = "{kind: asha, reduction_factor: 2}"
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A folder with a search space and a home."""
+
+    folder: Path
+
+    @property
+    def home(self) -> Home:
+        return Home.of(self.folder / "home")
+
+    def space(
+        self, *, trials: int = 4, epochs: int = 3, scheduler: str = ASHA, refit: str = "null", workers: str = "0"
+    ) -> str:
+        file = self.folder / "space.yaml"
+        file.write_text(SPACE.format(trials=trials, epochs=epochs, scheduler=scheduler, refit=refit, workers=workers))
+        return str(file)
+
+    def env(self) -> dict[str, str]:
+        clean = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+        # The test machine's user may have a token of a cluster of their own; these clusters are private anyway.
+        return clean | {"HMLC_HOME": str(self.home.root), "RAY_AUTH_MODE": "disabled", "COLUMNS": "200"}
+
+    def hmlc(self, *args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [HMLC, *args], cwd=self.folder, env=self.env(), capture_output=True, text=True, timeout=280
+        )
+
+    def start(self, *args: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [HMLC, *args], cwd=self.folder, env=self.env(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def tracker(self) -> Tracker:
+        return Tracker.connect(self.home.tracking_uri, artifact_root=self.home.artifacts)
+
+    def parent(self, study: str = "small") -> TrialRun:
+        tracker = self.tracker()
+        run_id = tracker.find_study(study)
+        assert run_id is not None
+        return tracker.run(run_id)
+
+    def trials(self, study: str = "small") -> list[TrialRun]:
+        """The study's trials by number."""
+        tracker = self.tracker()
+        runs = [run for run in tracker.children(self.parent(study).run_id) if run.trial_id.isdecimal()]
+        return sorted(runs, key=lambda run: int(run.trial_id))
+
+    def optuna_states(self, study: str = "small") -> list[str]:
+        storage = optuna.storages.RDBStorage(self.home.optuna_url)
+        names = {"COMPLETE": "completed", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running"}
+        return [names[trial.state.name] for trial in optuna.load_study(study_name=study, storage=storage).trials]
+
+    def steps(self, run: TrialRun, metric: str) -> list[int]:
+        """The steps at which a run has a metric, one per point."""
+        client = MlflowClient(tracking_uri=self.home.tracking_uri)
+        return sorted(point.step for point in client.get_metric_history(run.run_id, metric))
+
+    def statuses(self, study: str = "small") -> list[str]:
+        return [run.tags[tags.STATUS] for run in self.trials(study)]
+
+
+def read_until(process: subprocess.Popen[str], wanted: str) -> list[str]:
+    """The lines of a process up to the first one that contains `wanted`."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if wanted in line:
+            return lines
+    raise AssertionError(f"the process ended without {wanted!r}:\n" + "".join(lines))
+
+
+def kill(process: subprocess.Popen[str], number: signal.Signals) -> str:
+    """Send a signal to this process alone, wait for its end, and give what it still printed."""
+    process.send_signal(number)
+    return process.communicate(timeout=120)[0]
+
+
+def figures(run: TrialRun, names: Sequence[str] = ("val/", "train/loss")) -> dict[str, float]:
+    """A run's last metrics without those that the clock decides."""
+    return {name: value for name, value in run.metrics.items() if name.startswith(tuple(names))}
