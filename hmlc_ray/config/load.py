@@ -8,9 +8,9 @@ make a small file a huge or endless value and tags could ask for other types; no
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from yaml.resolver import BaseResolver
@@ -18,6 +18,7 @@ from yaml.resolver import BaseResolver
 from hmlc_ray.errors import ConfigError
 
 MAX_BYTES = 1 << 20
+MAX_DEPTH = 50
 _FLOAT = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 _SCALARS = (
     ("null", r"~|null|Null|NULL|", "~nN\0"),
@@ -27,17 +28,17 @@ _SCALARS = (
 )
 
 
-class _Loader(yaml.SafeLoader):
+# libyaml's parser is many times faster; PyYAML's own is there where PyYAML was built without it.
+if TYPE_CHECKING or not yaml.__with_libyaml__:
+    from yaml import SafeLoader
+else:
+    from yaml import CSafeLoader as SafeLoader
+
+
+class _Loader(SafeLoader):
     """PyYAML's safe loader with other scalars: it builds plain values and nothing else."""
 
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 - the parent's type
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None) is not None:
-            found = "an alias (*)" if isinstance(event, yaml.AliasEvent) else "a tag (!)"
-            raise yaml.MarkedYAMLError(problem=f"{found} is not allowed here", problem_mark=event.start_mark)
-        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
@@ -95,6 +96,8 @@ def parse_yaml(text: str, source: str) -> Any:
         ConfigError: if the text is no valid YAML.
     """
     try:
+        for event, depth in _nested(yaml.parse(text, Loader=_Loader)):
+            _check_event(event, depth)
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - _Loader is a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -102,14 +105,32 @@ def parse_yaml(text: str, source: str) -> Any:
         raise ConfigError(f"{source}{where}: {error.problem or error.context}") from None
     except yaml.reader.ReaderError as error:
         raise ConfigError(f"{source}: character {error.character!r} is not allowed in YAML") from None
-    except RecursionError:
-        raise ConfigError(f"{source}: values are nested too deeply") from None
 
 
 def dump_yaml(values: dict[str, Any]) -> str:
     """YAML text that `parse_yaml` reads back to equal values; keys keep their order."""
     text: str = yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     return text
+
+
+def _nested(events: Iterable[Any]) -> Iterator[tuple[Any, int]]:
+    depth = 0
+    for event in events:
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        yield event, depth
+
+
+def _check_event(event: Any, depth: int) -> None:
+    """Refuse what must not be composed at all: composing is recursive, and in libyaml without a limit."""
+    problem = None
+    if isinstance(event, yaml.AliasEvent):
+        problem = "an alias (*) is not allowed here"
+    elif getattr(event, "tag", None) is not None:
+        problem = "a tag (!) is not allowed here"
+    elif depth > MAX_DEPTH:
+        problem = f"values are nested more than {MAX_DEPTH} deep"
+    if problem:
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
 
 
 def _read(path: Path) -> str:
