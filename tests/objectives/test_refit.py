@@ -44,9 +44,9 @@ def test_the_mixture_count_follows_the_levels_and_the_dimensions() -> None:
 
 
 def test_too_few_dimensions_are_refused_in_one_sentence() -> None:
-    with pytest.raises(ConfigError, match="mixture_components is 17, but the mixture is fitted on .* = 16 dimensions"):
+    with pytest.raises(ConfigError, match=r"mixture_components is 17, but the mixture is fitted on .* = 16 dimensions"):
         check_sizes(GHmlcConfig(mixture_components=17), 16, 2)
-    with pytest.raises(ConfigError, match="embedding_dim is 2, but .* each of the 3 levels"):
+    with pytest.raises(ConfigError, match=r"embedding_dim is 2, but .* each of the 3 levels"):
         check_sizes(GHmlcConfig(), 2, 3)
     check_sizes(GHmlcConfig(mask="random", mixture_components=17), 16, 2)
     check_sizes(GHmlcConfig(mask="none"), 2, 3)
