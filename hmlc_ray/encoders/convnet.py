@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from hmlc_ray.config.encoder import ConvNetConfig
-from hmlc_ray.encoders.base import Encoder, image_channels
+from hmlc_ray.encoders.base import Encoder, channels_last, image_channels
 
 
 class ConvNet(Encoder):
@@ -25,9 +25,10 @@ class ConvNet(Encoder):
             channels = width
         self.stages = nn.Sequential(*stages)
         self.project = nn.Linear(channels, config.feature_dim)
+        channels_last(self)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        features: Tensor = self.project(self.stages(inputs).mean(dim=(2, 3)))
+        features: Tensor = self.project(self.stages(channels_last(inputs)).mean(dim=(2, 3)))
         return features
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from hmlc_ray.config.encoder import ResNetConfig
-from hmlc_ray.encoders.base import Encoder, image_channels
+from hmlc_ray.encoders.base import Encoder, channels_last, image_channels
 from hmlc_ray.torchvision_shim import torchvision
 
 
@@ -22,9 +22,10 @@ class ResNet(Encoder):
         self.trunk.conv1 = _stem(config.stem, channels)
         if config.stem == "cifar":
             self.trunk.maxpool = nn.Identity()
+        channels_last(self)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        features: Tensor = self.trunk(inputs)
+        features: Tensor = self.trunk(channels_last(inputs))
         return features
 
 
