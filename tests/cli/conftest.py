@@ -12,7 +12,7 @@ import pytest
 from cli_examples import Run
 from typer.testing import CliRunner, Result
 
-from hmlc_ray.cli.main import app
+from hmlc_ray.cli.app import app
 
 
 @pytest.fixture
