@@ -13,8 +13,6 @@ from hmlc_ray.errors import ClusterError
 # Read by Ray at import or at the start of its processes; whoever sets them otherwise is left alone.
 _DEFAULTS = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    # Ray's own default for a local cluster, chosen openly here so that it does not warn.
-    "RAY_AUTH_MODE": "token",
     # Relative data paths mean the folder where the command was typed.
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     # MLflow has the metrics; Tune's CSV, JSON and TensorBoard copies are not wanted.
@@ -29,6 +27,7 @@ _DEFAULTS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 _CONNECT_TIMEOUT_S = 5.0
+_EMBEDDED = (None, "local")
 
 
 @contextmanager
@@ -46,6 +45,9 @@ def connected(address: str | None, *, dashboard: bool = False) -> Iterator[None]
     """
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
+    if address in _EMBEDDED:
+        # Ray's own default for a cluster of its own, chosen openly so that it does not warn. Other clusters decide.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray
 
     _silence()
@@ -71,7 +73,7 @@ def _init(address: str | None, *, dashboard: bool) -> None:
     import ray
 
     options = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
-    if address in (None, "local"):
+    if address in _EMBEDDED:
         ray.init(address="local", include_dashboard=dashboard, _node_ip_address="127.0.0.1", **options)
         return
     assert address is not None

@@ -7,12 +7,12 @@ import time
 import ray
 import ray.tune
 
-from hmlc_ray.config.sweep import RefitConfig, SweepConfig
+from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.home import Home
 from hmlc_ray.summary import SweepProgress, SweepSummary, TrialRow
 from hmlc_ray.sweep.refit import Conclusion, judge_best, refit_best
-from hmlc_ray.sweep.resources import concurrency
+from hmlc_ray.sweep.resources import concurrency, refit_trials
 from hmlc_ray.sweep.results import best_row, rows_of
 from hmlc_ray.sweep.session import SweepSession, activate
 from hmlc_ray.sweep.tuning import build_tuner, restore_tuner
@@ -27,14 +27,14 @@ class Driver:
     """Runs one study; Ray is connected.
 
     Raises:
-        ClusterError: if the cluster cannot hold a single trial.
+        ClusterError: if the cluster cannot hold a single trial, or the refit.
     """
 
     def __init__(
         self, sweep: SweepConfig, data: DataSet, home: Home, tracker: Tracker, progress: SweepProgress
     ) -> None:
         self._sweep, self._data, self._home, self._tracker, self._progress = sweep, data, home, tracker, progress
-        self._concurrency = concurrency(sweep.trials, ray.cluster_resources())
+        self._concurrency = concurrency(sweep, ray.cluster_resources())
         self._start = time.monotonic()
 
     def start(self) -> SweepSummary:
@@ -94,17 +94,18 @@ class Driver:
         if session.unfinished():
             raise KeyboardInterrupt
 
-    def _refit(self, refit: RefitConfig, best: TrialRow, parent: str) -> Conclusion:
+    def _refit(self, trials: TrialsConfig, best: TrialRow, parent: str) -> Conclusion:
         self._progress.note(f"refit: trial {best.number} on train + validation")
-        return refit_best(self._sweep, refit, best, self._data, self._home, self._tracker, parent, self._progress)
+        return refit_best(self._sweep, trials, best, self._data, self._home, self._tracker, parent, self._progress)
 
     def _conclude(self, parent: str) -> SweepSummary:
         study = self._sweep.study
         rows = rows_of(self._tracker, parent, study)
         best = best_row(rows, study)
+        group = refit_trials(self._sweep)
         conclusion: Conclusion | None = None
-        if best is not None and study.refit is not None:
-            conclusion = self._refit(study.refit, best, parent)
+        if best is not None and group is not None:
+            conclusion = self._refit(group, best, parent)
         elif best is not None:
             conclusion = judge_best(self._sweep, best, self._data, self._home, self._tracker)
         if best is not None and conclusion is not None:

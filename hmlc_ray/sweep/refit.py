@@ -8,7 +8,7 @@ from typing import Any
 
 from hmlc_ray.checkpoint import Checkpoint
 from hmlc_ray.config.paths import flatten
-from hmlc_ray.config.sweep import RefitConfig, SweepConfig
+from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.evaluation import evaluate
@@ -46,7 +46,7 @@ def judge_best(sweep: SweepConfig, best: TrialRow, data: DataSet, home: Home, tr
 
 def refit_best(
     sweep: SweepConfig,
-    refit: RefitConfig,
+    trials: TrialsConfig,
     best: TrialRow,
     data: DataSet,
     home: Home,
@@ -75,7 +75,7 @@ def refit_best(
     with recorded(tracker, run_id):
         group = train_group(
             config,
-            sweep.trials.model_copy(update={"workers": refit.workers}),
+            trials,
             name=f"{sweep.study.name}.refit",
             storage=storage_uri(home.ray),
             test=True,

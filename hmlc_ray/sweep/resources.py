@@ -2,41 +2,58 @@
 
 from __future__ import annotations
 
-from hmlc_ray.config.sweep import TrialsConfig
+from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
 from hmlc_ray.errors import ClusterError
 
 # Tune's actor for a nested Ray Train run only waits; 0 CPUs are refused.
 DRIVER_CPUS = 0.01
+Amounts = dict[str, float]
 
 
-def demand(trials: TrialsConfig) -> dict[str, float]:
-    """Ray resources that one trial takes at least: its workers (an elastic group's minimum) and its driver."""
-    count = max(1, min_workers(trials))
+def group_demand(trials: TrialsConfig) -> Amounts:
+    """Ray resources of a worker group (an elastic group's minimum), or of a trial without workers."""
+    count = max(1, trials.worker_range[0])
     need = {"CPU": trials.resources.cpus * count, "GPU": trials.resources.gpus * count}
-    if min_workers(trials) > 0:
-        need["CPU"] += DRIVER_CPUS
     return {name: amount for name, amount in need.items() if amount > 0}
 
 
-def min_workers(trials: TrialsConfig) -> int:
-    """Workers that must be there before a trial starts; 0: it trains in Tune's own process."""
-    return trials.worker_range[0]
+def trial_demand(trials: TrialsConfig) -> Amounts:
+    """Ray resources of one trial: its group, and with workers the driver that waits for them."""
+    need = group_demand(trials)
+    return need | {"CPU": need["CPU"] + DRIVER_CPUS} if trials.worker_range[0] > 0 else need
 
 
-def concurrency(trials: TrialsConfig, supply: dict[str, float]) -> int:
+def refit_trials(sweep: SweepConfig) -> TrialsConfig | None:
+    """The worker group of the refit, or None where there is no refit."""
+    refit = sweep.study.refit
+    return None if refit is None else sweep.trials.model_copy(update={"workers": refit.workers})
+
+
+def require(need: Amounts, supply: Amounts, what: str) -> None:
+    """Check that a cluster can hold something at all: Ray would wait for the resources for ever.
+
+    Raises:
+        ClusterError: naming the first resource that is short.
+    """
+    for name, amount in need.items():
+        if supply.get(name, 0.0) < amount:
+            raise ClusterError(
+                f"{what} needs {amount:g} {name}, but the Ray cluster has {supply.get(name, 0.0):g}: "
+                "ask for less (workers, resources), or add nodes"
+            )
+
+
+def concurrency(sweep: SweepConfig, supply: Amounts) -> int:
     """Trials at once: as many as the scarcest resource holds.
 
     With nested Ray Train more would start than have room for their workers, and wait for each other (ray#47440).
 
     Raises:
-        ClusterError: if not even one fits.
+        ClusterError: if not even one fits, or the refit does not.
     """
-    need = demand(trials)
-    for name, amount in need.items():
-        if supply.get(name, 0.0) < amount:
-            raise ClusterError(
-                f"a trial needs {amount:g} {name}, but the Ray cluster has {supply.get(name, 0.0):g}: lower "
-                f"trials.resources or trials.workers, or add nodes"
-            )
+    need = trial_demand(sweep.trials)
+    require(need, supply, "a trial")
+    if (group := refit_trials(sweep)) is not None:
+        require(group_demand(group), supply, "the refit")
     fits = min(int(supply[name] // amount) for name, amount in need.items())
-    return min(fits, trials.max_concurrent or fits)
+    return min(fits, sweep.trials.max_concurrent or fits)

@@ -17,7 +17,7 @@ from hmlc_ray.recording import ENCODER, log_checkpoint, log_export, open_tracker
 from hmlc_ray.summary import RunProgress, RunSummary
 from hmlc_ray.sweep.cluster import connected
 from hmlc_ray.sweep.group import train_group
-from hmlc_ray.sweep.resources import concurrency
+from hmlc_ray.sweep.resources import group_demand, require
 from hmlc_ray.sweep.trial import storage_uri
 
 
@@ -47,7 +47,7 @@ def train_on_ray(
     start = time.monotonic()
     with connected(address):
         trials = _trials(config, workers)
-        concurrency(trials, ray.cluster_resources())
+        require(group_demand(trials), ray.cluster_resources(), "the run")
         run_id = tracker.single_run(name, params=flatten(config), tags=run_tags(config, data.fingerprint))
 
         def on_result(result: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from ray.train.torch import TorchTrainer
 from ray.tune.integration.ray_train import TuneReportCallback
 
 from hmlc_ray.config.sweep import Resources, TrialsConfig
-from hmlc_ray.sweep.resources import DRIVER_CPUS, min_workers
+from hmlc_ray.sweep.resources import DRIVER_CPUS
 from hmlc_ray.sweep.worker import train_in_process, train_in_worker
 
 
@@ -23,7 +23,7 @@ def build_trainable(trials: TrialsConfig, storage: str) -> Any:
         trials: workers and resources.
         storage: folder or URI for the checkpoints of Ray Train's runs.
     """
-    if min_workers(trials) == 0:
+    if trials.worker_range[0] == 0:
         need = {"cpu": trials.resources.cpus, "gpu": trials.resources.gpus}
         return ray.tune.with_resources(train_in_process, need)
     return ray.tune.with_resources(_train_in_group(trials, storage), {"cpu": DRIVER_CPUS})

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 5
 """How long a server or database may take to answer at first."""
-_QUIET = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
+_QUIET = {
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
 
 
 def open_store(uri: str, experiment: str, artifact_root: Path | str | None) -> tuple[MlflowClient, str]:

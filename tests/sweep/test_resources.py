@@ -6,20 +6,26 @@ from typing import Any
 
 import pytest
 
-from hmlc_ray.config.sweep import TrialsConfig
+from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
 from hmlc_ray.errors import ClusterError
-from hmlc_ray.sweep.resources import concurrency, demand
+from hmlc_ray.sweep.resources import concurrency, group_demand, trial_demand
 
 
 def trials(**values: Any) -> TrialsConfig:
     return TrialsConfig.model_validate(values)
 
 
+def sweep(refit: int | None = None, **values: Any) -> SweepConfig:
+    study = {"name": "s", "refit": None if refit is None else {"workers": refit}}
+    return SweepConfig.model_validate({"study": study, "trials": values, "space": {"seed": {"int": [0, 1]}}})
+
+
 def test_demand_counts_every_worker_and_the_waiting_driver() -> None:
-    assert demand(trials(resources={"cpus": 2})) == {"CPU": 2}
-    need = demand(trials(workers=3, resources={"cpus": 2, "gpus": 0.5}))
-    assert need == pytest.approx({"CPU": 6.01, "GPU": 1.5})
-    assert demand(trials(workers="2:8")) == pytest.approx({"CPU": 2.01})
+    assert trial_demand(trials(resources={"cpus": 2})) == {"CPU": 2}
+    group = trials(workers=3, resources={"cpus": 2, "gpus": 0.5})
+    assert group_demand(group) == {"CPU": 6, "GPU": 1.5}
+    assert trial_demand(group) == pytest.approx({"CPU": 6.01, "GPU": 1.5})
+    assert group_demand(trials(workers="2:8")) == {"CPU": 2}
 
 
 @pytest.mark.parametrize(
@@ -34,11 +40,13 @@ def test_demand_counts_every_worker_and_the_waiting_driver() -> None:
     ],
 )
 def test_the_scarcest_resource_decides(values: dict[str, Any], supply: dict[str, float], expected: int) -> None:
-    assert concurrency(trials(**values), supply) == expected
+    assert concurrency(sweep(**values), supply) == expected
 
 
-def test_a_trial_that_never_fits_is_refused() -> None:
-    with pytest.raises(ClusterError, match=r"a trial needs 1 GPU, but the Ray cluster has 0: lower trials\.resources"):
-        concurrency(trials(resources={"gpus": 1}), {"CPU": 8})
+def test_what_never_fits_is_refused() -> None:
+    with pytest.raises(ClusterError, match="a trial needs 1 GPU, but the Ray cluster has 0: ask for less"):
+        concurrency(sweep(resources={"gpus": 1}), {"CPU": 8})
     with pytest.raises(ClusterError, match=r"a trial needs 4\.01 CPU, but the Ray cluster has 2"):
-        concurrency(trials(workers=4), {"CPU": 2})
+        concurrency(sweep(workers=4), {"CPU": 2})
+    with pytest.raises(ClusterError, match="the refit needs 4 CPU, but the Ray cluster has 2"):
+        concurrency(sweep(refit=4), {"CPU": 2})
