@@ -5,6 +5,7 @@ Level 0 is the coarsest and level H-1 the leaf, everywhere in this package.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,8 +39,10 @@ class Taxonomy:
     leaf_paths: IntArray
 
     def __post_init__(self) -> None:
+        leaf_paths = np.array(self.leaf_paths, dtype=np.int64)
+        leaf_paths.setflags(write=False)
+        object.__setattr__(self, "leaf_paths", leaf_paths)
         _check(self.level_names, self.class_names, self.leaf_paths)
-        self.leaf_paths.setflags(write=False)
 
     @property
     def num_levels(self) -> int:
@@ -65,6 +68,53 @@ class Taxonomy:
             parent[fine] = coarse
             result.append(parent)
         return tuple(result)
+
+    @cached_property
+    def lca_heights(self) -> IntArray:
+        """Height of the lowest common ancestor of every two leaves, int64 [C_leaf, C_leaf].
+
+        0 for a leaf and itself, 1 for siblings, H where only the root is above both.
+        """
+        # Leaves that share a class share all coarser ones, so the height is the number of levels that differ.
+        heights = np.zeros((self.num_leaves, self.num_leaves), dtype=np.int64)
+        for column in self.leaf_paths.T:
+            heights += column[:, None] != column
+        heights.setflags(write=False)
+        return heights
+
+    @cached_property
+    def tree_distances(self) -> IntArray:
+        """Edges on the way from leaf to leaf, int64 [C_leaf, C_leaf]: up to the common ancestor and down again."""
+        distances = 2 * self.lca_heights
+        distances.setflags(write=False)
+        return distances
+
+    def contains(self, paths: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Which of the (predicted) paths [n, H] are paths of the tree, bool [n].
+
+        Raises:
+            TaxonomyError: if the shape is wrong or a leaf is outside [0, num_leaves).
+        """
+        paths = np.asarray(paths, dtype=np.int64)
+        if paths.ndim != 2 or paths.shape[1] != self.num_levels:
+            raise TaxonomyError(f"paths must have shape [n, {self.num_levels}], got {list(paths.shape)}")
+        inside: npt.NDArray[np.bool_] = (self.paths(paths[:, -1]) == paths).all(axis=1)
+        return inside
+
+    def keep_levels(self, levels: Sequence[str | int]) -> Taxonomy:
+        """The tree with these levels only, in the order of the tree; leaves and their numbers stay.
+
+        Raises:
+            TaxonomyError: if a level does not exist or the leaf level is not among them.
+        """
+        kept = sorted({self.level_index(level) for level in levels})
+        if self.num_levels - 1 not in kept:
+            raise TaxonomyError(f"the leaf level {self.level_names[-1]!r} must be kept; labels are leaves")
+        return Taxonomy(
+            tuple(self.level_names[h] for h in kept),
+            tuple(self.class_names[h] for h in kept),
+            self.leaf_paths[:, kept],
+        )
 
     def paths(self, leaf: npt.ArrayLike) -> IntArray:
         """Classes at every level: int64 [n] leaves to int64 [n, H].
@@ -148,8 +198,8 @@ class Taxonomy:
 
 def _short_names(prefixes: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
     """The last part of each path, or the whole path where last parts collide."""
-    last = [prefix[-1] for prefix in prefixes]
-    return tuple("/".join(p) if last.count(p[-1]) > 1 else p[-1] for p in prefixes)
+    uses = Counter(prefix[-1] for prefix in prefixes)
+    return tuple("/".join(prefix) if uses[prefix[-1]] > 1 else prefix[-1] for prefix in prefixes)
 
 
 def _check(level_names: Sequence[str], class_names: Sequence[Sequence[str]], leaf_paths: IntArray) -> None:

@@ -1,0 +1,37 @@
+"""Taxonomies from files, by name, from WordNet, and induced from data; as text and as a drawing.
+
+Nothing here imports torch. SciPy, scikit-learn and Matplotlib are loaded by `induced` and `drawing` alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hmlc_ray.errors import TaxonomyError
+from hmlc_ray.taxonomies.files import from_csv, from_folders, from_json
+from hmlc_ray.taxonomies.named import NAMED
+from hmlc_ray.taxonomies.text import render_text
+from hmlc_ray.taxonomy import Taxonomy
+
+__all__ = ["NAMED", "from_csv", "from_folders", "from_json", "load_taxonomy", "render_text"]
+
+
+def load_taxonomy(source: str | Path) -> Taxonomy:
+    """The taxonomy of a name in `NAMED`, a folder of class folders, a `.csv` table or a `.json` file.
+
+    Raises:
+        TaxonomyError: if it is none of these, or the tree is wrong.
+        DataError: if the folder has no images or an empty class folder.
+    """
+    if str(source) in NAMED:
+        return NAMED[str(source)]()
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return from_folders(path)
+    readers = {".csv": from_csv, ".json": from_json}
+    if not path.is_file() or path.suffix.lower() not in readers:
+        raise TaxonomyError(
+            f"{str(source)!r} is no taxonomy: it must be a folder of class folders, a .csv or .json file, "
+            f"or one of {', '.join(NAMED)}"
+        )
+    return readers[path.suffix.lower()](path)

@@ -1,0 +1,80 @@
+"""A taxonomy as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from hmlc_ray.errors import TaxonomyError
+from hmlc_ray.taxonomy import IntArray, Taxonomy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FloatArray = npt.NDArray[np.float64]
+
+SUFFIXES = (".png", ".svg", ".pdf")
+DATES = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+INCHES_PER_LEAF, INCHES_PER_LEVEL, LARGEST_HEIGHT = 0.2, 2.2, 120.0
+ELBOW = 0.92
+"""Where between two levels the lines branch; the class names are written before it."""
+
+
+def draw(taxonomy: Taxonomy, path: str | Path) -> Path:
+    """Draw the tree from the root on the left to the leaves on the right.
+
+    Args:
+        path: of the picture; its suffix, .png, .svg or .pdf, is the format.
+
+    Returns:
+        The path written.
+
+    Raises:
+        TaxonomyError: if the suffix is another or the file cannot be written.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    path = Path(path).expanduser()
+    if path.suffix.lower() not in SUFFIXES:
+        raise TaxonomyError(f"cannot draw to {str(path)!r}: its suffix must be one of {', '.join(SUFFIXES)}")
+    height = min(max(taxonomy.num_leaves * INCHES_PER_LEAF, 2), LARGEST_HEIGHT)
+    figure = Figure(figsize=(INCHES_PER_LEVEL * taxonomy.num_levels, height), layout="constrained")
+    axes = figure.add_subplot()
+    _draw_tree(axes, taxonomy)
+    try:
+        # Without a date and with names that are not drawn at random the same tree gives the same file.
+        with rc_context({"svg.hashsalt": "taxonomy"}):
+            figure.savefig(path, metadata=DATES.get(path.suffix.lower()))
+    except OSError as error:
+        raise TaxonomyError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
+    return path
+
+
+def _draw_tree(axes: Axes, taxonomy: Taxonomy) -> None:
+    order = np.lexsort(taxonomy.leaf_paths.T[::-1])
+    height = np.empty(taxonomy.num_leaves)
+    height[order] = np.arange(taxonomy.num_leaves)
+    inner_heights = [height.mean(keepdims=True)]
+    for h in range(taxonomy.num_levels):
+        heights = _mean_heights(height, taxonomy.leaf_paths[:, h])
+        parent_heights = inner_heights[-1][taxonomy.parents[h]]
+        for own, parent in zip(heights, parent_heights, strict=True):
+            axes.plot([h, h + ELBOW, h + ELBOW, h + 1], [parent, parent, own, own], color="0.6", linewidth=0.8)
+        inner_heights.append(heights)
+    for h, names in enumerate(taxonomy.class_names):
+        for name, own in zip(names, inner_heights[h + 1], strict=True):
+            axes.text(h + 1, own, f" {name}", va="center", fontsize=8, bbox={"fc": "white", "ec": "none", "pad": 0.5})
+    for h, (name, count) in enumerate(zip(taxonomy.level_names, taxonomy.num_classes, strict=True)):
+        axes.text(h + 1, -1.5, f" {name} ({count})", va="center", fontsize=9, weight="bold")
+    axes.set(xlim=(ELBOW - 0.05, taxonomy.num_levels + 1.2), ylim=(taxonomy.num_leaves - 0.3, -2.2))
+    axes.set_axis_off()
+
+
+def _mean_heights(height: FloatArray, classes: IntArray) -> FloatArray:
+    """Each class in the middle of its leaves."""
+    middle: FloatArray = np.bincount(classes, weights=height) / np.bincount(classes)
+    return middle

@@ -1,0 +1,86 @@
+"""Taxonomies from folders, tables and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hmlc_ray.errors import TaxonomyError
+from hmlc_ray.folders import IMAGE_SUFFIXES, scan_folder
+from hmlc_ray.leaf_table import read_leaf_table
+from hmlc_ray.taxonomy import Taxonomy
+
+
+def from_folders(root: str | Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> Taxonomy:
+    """The tree of nested class folders (leaves: the deepest ones), or of flat ones beside a `taxonomy.csv`.
+
+    Args:
+        root: with or without `train`, `val` and `test` on top.
+        suffixes: of the files that count, in lower case with the dot.
+
+    Raises:
+        DataError: if the folder is missing, holds no such file or has an empty class folder.
+        TaxonomyError: if leaves lie at different depths (the message names two and their depths) or there is only one.
+    """
+    tree = scan_folder(root, suffixes)
+    return Taxonomy.from_paths(tree.level_names, tree.leaf_paths)
+
+
+def from_csv(file: str | Path) -> Taxonomy:
+    """The tree of a table with a header whose first column is `leaf`, further columns from fine to coarse.
+
+    ```
+    leaf,parent,grandparent
+    golden_retriever,dog,animal
+    ```
+    Leaves keep the order of the rows; the header names the levels.
+
+    Raises:
+        TaxonomyError: with the line, if a cell is missing, a leaf is listed twice or a class has two parents.
+    """
+    table = read_leaf_table(Path(file).expanduser())
+    return Taxonomy.from_paths(table.level_names, list(table.paths.values()))
+
+
+def from_json(file: str | Path) -> Taxonomy:
+    """The tree of a JSON file in one of two forms.
+
+    ```
+    {"level_names": ["realm", "kind", "breed"], "tree": {"animal": {"dog": ["beagle", "collie"]}}}
+    {"level_names": [...], "class_names": [[...], ...], "leaf_paths": [[...], ...]}
+    ```
+    The first nests classes from coarse to fine and ends in lists of leaves; the second is that of `Taxonomy.to_dict`.
+
+    Raises:
+        TaxonomyError: if the file cannot be read, has neither form, or the tree is uneven or no tree.
+    """
+    file = Path(file).expanduser()
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise TaxonomyError(f"cannot read the taxonomy {str(file)!r}: {error}") from error
+    if not isinstance(values, dict) or not ({"tree", "leaf_paths"} & values.keys()):
+        raise TaxonomyError(f"{str(file)!r} must hold an object with `level_names` and `tree` (or `leaf_paths`)")
+    if "tree" not in values:
+        return Taxonomy.from_dict(values)
+    paths = list(_nested_paths(values["tree"], ()))
+    names = values.get("level_names")
+    if names is None:
+        names = [f"level{h}" for h in range(max((len(path) for path in paths), default=0))]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise TaxonomyError(f"level_names in {str(file)!r} must be a list of names, coarsest first")
+    return Taxonomy.from_paths(names, paths)
+
+
+def _nested_paths(node: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    if isinstance(node, dict) and node:
+        for name, child in node.items():
+            yield from _nested_paths(child, (*path, name))
+    elif isinstance(node, list) and node and all(isinstance(name, str) for name in node):
+        yield from ((*path, name) for name in node)
+    else:
+        raise TaxonomyError(
+            f"below {'/'.join(path) or 'the root'!r} there must be an object of classes or a list of leaf names"
+        )

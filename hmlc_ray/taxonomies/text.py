@@ -1,0 +1,53 @@
+"""A taxonomy as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from hmlc_ray.taxonomy import IntArray, Taxonomy
+
+
+def render_text(taxonomy: Taxonomy, *, counts: Sequence[IntArray] | None = None, depth: int | None = None) -> str:
+    """The tree, one class a line, below a line with the levels.
+
+    ```
+    parity (2) > digit (10)
+    ├── even
+    │   ├── 0
+    ...
+    ```
+    Args:
+        counts: samples per class and level, as `Taxonomy.class_counts` gives them, shown in brackets.
+        depth: show this many levels; below the last one shown, the number of leaves stands in for the rest.
+    """
+    depth = taxonomy.num_levels if depth is None else min(depth, taxonomy.num_levels)
+    header = zip(taxonomy.level_names, taxonomy.num_classes, strict=True)
+    lines = [" > ".join(f"{name} ({count})" for name, count in header)]
+    if depth > 0:
+        lines += _lines(taxonomy, 0, range(taxonomy.num_classes[0]), "", counts, depth)
+    return "\n".join(lines)
+
+
+def _lines(
+    taxonomy: Taxonomy,
+    level: int,
+    classes: Sequence[int],
+    indent: str,
+    counts: Sequence[IntArray] | None,
+    depth: int,
+) -> Iterator[str]:
+    for position, c in enumerate(classes):
+        last = position == len(classes) - 1
+        label = taxonomy.class_names[level][c]
+        if counts is not None:
+            label += f" [{int(counts[level][c])}]"
+        inner = level + 1 < taxonomy.num_levels
+        if inner and level + 1 == depth:
+            leaves = int((taxonomy.leaf_paths[:, level] == c).sum())
+            label += f" … {leaves} {'leaf' if leaves == 1 else 'leaves'}"
+        yield f"{indent}{'└── ' if last else '├── '}{label}"
+        if inner and level + 1 < depth:
+            children = np.flatnonzero(taxonomy.parents[level + 1] == c).tolist()
+            yield from _lines(taxonomy, level + 1, children, indent + ("    " if last else "│   "), counts, depth)
