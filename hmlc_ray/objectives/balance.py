@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hmlc_ray.config.objective import LevelsSection
-from hmlc_ray.objectives.contrast import Prototypes
+from hmlc_ray.objectives.contrast import ColumnWeights, Prototypes
 
 InLevel = Callable[[Tensor, int], Tensor]
 """Stored prototypes [C_h, D] of a level to unit vectors [C_h, D_h] in its space."""
@@ -58,17 +58,17 @@ class Balance(nn.Module):
         """alpha, float [n, H], of rows with paths [n, H]; None: ones."""
         return self.alpha[paths + self.offsets] if self.mode == "anchor" else None
 
-    def columns(self, paths: Tensor, in_level: InLevel) -> tuple[Tensor | None, tuple[Prototypes, ...] | None]:
-        """omega of the batch's rows, float [n, H], and the levels' prototypes; None, None: ones and no prototypes."""
+    def columns(self, paths: Tensor, in_level: InLevel) -> ColumnWeights | None:
+        """omega for rows with paths [n, H], with the levels' prototypes; None: ones, and no prototypes."""
         if self.mode != "denominator" or not self.in_use:
-            return None, None
+            return None
         flat = paths + self.offsets
         omega = 1 / (self._counts(flat) + self.seen).clamp_min(1)
         weights = torch.split(omega * self.seen, self.sizes)
         stored = torch.split(self.prototypes, self.sizes)
         with torch.no_grad():
-            columns = tuple(Prototypes(in_level(q, h), weights[h]) for h, q in enumerate(stored))
-        return omega[flat], columns
+            prototypes = tuple(Prototypes(in_level(q, h), weights[h]) for h, q in enumerate(stored))
+        return ColumnWeights(omega[flat], prototypes)
 
     @torch.no_grad()
     def update(self, vectors: Sequence[Tensor], paths: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""The contrast at every level: the only place with exponentials and logarithms of similarities.
+"""The contrast at every level.
 
     l_i^h = -1/|P_h(i)| sum_{p in P_h(i)} [ v_i.v_p / tau_h - log sum_{a != i} omega_a^h exp(v_i.v_a / tau_h) ]
     L_h   = sum_i alpha_i^h l_i^h / sum_i alpha_i^h        over anchors i with a positive
@@ -6,17 +6,26 @@
 
 with P_h(i) = {p != i : y_p^h = y_i^h}. This is SupCon (arXiv 2004.11362, eq. 2) with anchor weights alpha and
 denominator weights omega; both are 1 unless an imbalance mode says otherwise.
+
+How it is computed: levels with the same vectors and temperature share their similarities, and without omega even the
+logarithm. The positives need no matrix, since sum_p v_i.v_p = v_i.(s - v_i) with s the sum over the anchor's class. The
+weights of L are known beforehand, so the gradient is computed in the forward pass, level by level, and only scaled in
+the backward pass: one matrix of similarities is alive at a time, however many levels there are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from hmlc_ray.objectives.base import LossReport
+from hmlc_ray.objectives.denominator import Blocks, Columns, denominator
+from hmlc_ray.objectives.positives import Classes, others_of_class
 
 
 @dataclass(frozen=True)
@@ -29,113 +38,137 @@ class Prototypes:
     """omega, float [C]; 0 leaves a column out."""
 
 
-def level_contrast(
-    vectors: Sequence[Tensor],
-    labels: Tensor,
-    *,
-    temperatures: Sequence[float],
-    weights: Tensor,
-    anchor_weights: Tensor | None = None,
-    column_weights: Tensor | None = None,
-    prototypes: Sequence[Prototypes] | None = None,
-    chunk: int | None = None,
-) -> LossReport:
+@dataclass(frozen=True)
+class ColumnWeights:
+    """omega: what each column of the denominators weighs."""
+
+    batch: Tensor
+    """float [n, H], positive, for the batch's rows."""
+    prototypes: Sequence[Prototypes]
+    """Per level, the further columns."""
+
+
+@dataclass(frozen=True)
+class LevelTerms:
+    """What the levels' contrasts are made of, besides vectors and labels."""
+
+    temperatures: Sequence[float]
+    """tau per level."""
+    weights: Tensor
+    """w, float [H]."""
+    anchor_weights: Tensor | None = None
+    """alpha, float [n, H], positive, the same for all rows of a class; None: ones."""
+    columns: ColumnWeights | None = None
+    """omega, with further columns; None: ones, and none."""
+    chunk: int | None = None
+    """Rows per block; the memory for similarities is then linear in n. None: chosen for speed."""
+
+    def of_level(self, level: int) -> LevelTerms:
+        """One level alone, with weight 1."""
+        part = slice(level, level + 1)
+        columns = self.columns and ColumnWeights(self.columns.batch[:, part], self.columns.prototypes[part])
+        alpha = None if self.anchor_weights is None else self.anchor_weights[:, part]
+        return LevelTerms(self.temperatures[part], torch.ones_like(self.weights[part]), alpha, columns, self.chunk)
+
+
+def level_contrast(vectors: Sequence[Tensor], labels: Tensor, terms: LevelTerms) -> LossReport:
     """The weighted sum of the levels' contrasts.
 
     Args:
         vectors: per level v^h, float32 or float64 [n, D_h], rows of length at most 1. Levels that are given the same
             tensor object (and temperature) share their similarities.
         labels: int64 [n, H]; any integers, equal where rows are of one class.
-        temperatures: tau per level.
-        weights: w, float [H].
-        anchor_weights: alpha, float [n, H]; None: ones.
-        column_weights: omega, float [n, H]; None: ones.
-        prototypes: per level, further columns of the denominator.
-        chunk: rows per block; the memory for similarities is then linear in n. None: chosen for speed.
+        terms: temperatures and weights.
 
     Returns:
-        The report; a level without a valid anchor counts as 0 and gets no gradient.
+        The report; a level without a valid anchor counts as 0 and gets no gradient. `total` can be differentiated once.
     """
     with torch.autocast(vectors[0].device.type, enabled=False):
-        per_level, valid = [], []
-        for h, v in enumerate(vectors):
-            loss, count = _one_level(
-                v,
-                labels[:, h],
-                temperatures[h],
-                None if anchor_weights is None else anchor_weights[:, h],
-                None if column_weights is None else column_weights[:, h],
-                None if prototypes is None else prototypes[h],
-            )
-            per_level.append(loss)
-            valid.append(count)
-        stacked = torch.stack(per_level)
-        weights = weights.to(stacked)
-        total = (weights * stacked).sum() / weights.sum()
-    return LossReport(total, stacked.detach(), torch.stack(valid))
+        problem = Problem.of(vectors, labels, terms)
+        distinct = [vectors[group.levels[0]] for group in problem.groups]
+        blocks = Blocks(vectors[0], terms.chunk, keep=problem.differentiate)
+        total, losses = _Contrast.apply(problem, blocks, *distinct)  # type: ignore[no-untyped-call]
+    return LossReport(total, losses, problem.classes.valid.sum(dim=1))
 
 
-def _one_level(
-    v: Tensor, label: Tensor, tau: float, alpha: Tensor | None, omega: Tensor | None, prototypes: Prototypes | None
-) -> tuple[Tensor, Tensor]:
-    n = len(v)
-    similarity = v @ v.T / tau
-    self_pair = torch.eye(n, dtype=torch.bool, device=v.device)
-    positive = (label[:, None] == label[None]) & ~self_pair
-    columns = similarity if omega is None else similarity + omega.to(v).log()
-    columns = columns.masked_fill(self_pair, float("-inf"))
-    if prototypes is not None:
-        columns = torch.cat([columns, v @ prototypes.vectors.T / tau + prototypes.weights.log()], dim=1)
-    count = positive.sum(dim=1)
-    valid = count > 0
-    log_sum = torch.logsumexp(columns, dim=1).masked_fill(~valid, 0)
-    anchor = log_sum - (similarity * positive).sum(dim=1) / count.clamp_min(1)
-    alpha = valid.to(v) if alpha is None else alpha.to(v) * valid
-    return (alpha * anchor).sum() / alpha.sum().clamp_min(torch.finfo(v.dtype).tiny), valid.sum()
+@dataclass(frozen=True)
+class Group:
+    """Levels that share their similarities."""
+
+    levels: list[int]
+    tau: float
+    columns: Columns
 
 
-def constrained_contrast(
-    vectors: Sequence[Tensor],
-    labels: Tensor,
-    *,
-    temperatures: Sequence[float],
-    weights: Tensor,
-    anchor_weights: Tensor | None = None,
-    column_weights: Tensor | None = None,
-    prototypes: Sequence[Prototypes] | None = None,
-    chunk: int | None = None,
-) -> LossReport:
-    """As `level_contrast`, but a positive pair loses at least as much as the worst pair of any finer level.
+@dataclass(frozen=True)
+class Problem:
+    """One batch's contrast, ready to be computed."""
 
-    With l_ip^h = -[ v_i.v_p / tau_h - log sum_a ... ] the loss of a pair, level h (coarser levels come first) has
-    l_i^h = 1/|P_h(i)| sum_p max(l_ip^h, M_{h+1}),  M_h = max(M_{h+1}, max_ip l_ip^h),  M_H = -inf.
-    """
-    with torch.autocast(vectors[0].device.type, enabled=False):
-        per_level, valid = [], []
-        largest = vectors[0].new_full((), float("-inf"))
-        for h in reversed(range(len(vectors))):
-            v, label, tau = vectors[h], labels[:, h], temperatures[h]
-            n = len(v)
-            similarity = v @ v.T / tau
-            self_pair = torch.eye(n, dtype=torch.bool, device=v.device)
-            positive = (label[:, None] == label[None]) & ~self_pair
-            columns = similarity
-            if column_weights is not None:
-                columns = similarity + column_weights[:, h].to(v).log()
-            columns = columns.masked_fill(self_pair, float("-inf"))
-            if prototypes is not None:
-                extra = v @ prototypes[h].vectors.T / tau + prototypes[h].weights.log()
-                columns = torch.cat([columns, extra], dim=1)
-            count = positive.sum(dim=1)
-            ok = count > 0
-            log_sum = torch.logsumexp(columns, dim=1)
-            pair = (log_sum[:, None] - similarity).masked_fill(~positive, float("-inf"))
-            floored = torch.where(positive, torch.maximum(pair, largest), 0).sum(dim=1) / count.clamp_min(1)
-            largest = torch.maximum(largest, pair.amax())
-            alpha = ok.to(v) if anchor_weights is None else anchor_weights[:, h].to(v) * ok
-            per_level.append((alpha * floored).sum() / alpha.sum().clamp_min(torch.finfo(v.dtype).tiny))
-            valid.append(ok.sum())
-        stacked = torch.stack(per_level[::-1])
-        weights = weights.to(stacked)
-        total = (weights * stacked).sum() / weights.sum()
-    return LossReport(total, stacked.detach(), torch.stack(valid[::-1]))
+    classes: Classes
+    share: Tensor
+    """alpha_i / sum alpha over valid anchors, float [H, n]."""
+    weights: Tensor
+    """w_h / sum w, float [H]."""
+    groups: list[Group]
+    differentiate: bool
+
+    @classmethod
+    def of(cls, vectors: Sequence[Tensor], labels: Tensor, terms: LevelTerms) -> Problem:
+        """Prepare it."""
+        classes = Classes.of(labels)
+        share = classes.anchor_shares(terms.anchor_weights, vectors[0].dtype)
+        weights = terms.weights.to(share)
+        differentiate = torch.is_grad_enabled() and any(v.requires_grad for v in vectors)
+        return cls(classes, share, weights / weights.sum(), _groups(vectors, terms), differentiate)
+
+
+def _groups(vectors: Sequence[Tensor], terms: LevelTerms) -> list[Group]:
+    sharing: dict[tuple[int, float], list[int]] = {}
+    for h, (v, tau) in enumerate(zip(vectors, terms.temperatures, strict=True)):
+        sharing.setdefault((id(v), tau), []).append(h)
+    dtype = vectors[0].dtype
+    return [Group(levels, tau, _columns(levels, terms.columns, dtype)) for (_, tau), levels in sharing.items()]
+
+
+def _columns(levels: list[int], columns: ColumnWeights | None, dtype: torch.dtype) -> Columns:
+    """Of K levels that share vectors; a prototype counts at its own level only."""
+    if columns is None:
+        return Columns()
+    own = [columns.prototypes[h] for h in levels]
+    psi: Tensor = torch.block_diag(*(p.weights for p in own))  # type: ignore[no-untyped-call]
+    q = torch.cat([prototypes.vectors for prototypes in own]).to(dtype)
+    return Columns(columns.batch.T[levels].to(dtype), (q, psi.to(dtype)))
+
+
+class _Contrast(torch.autograd.Function):
+    """sum_h w_h L_h, and the L_h, which carry no gradient; the vectors are one tensor per group."""
+
+    @staticmethod
+    def forward(ctx: Any, problem: Problem, blocks: Blocks, *vectors: Tensor) -> tuple[Tensor, Tensor]:
+        share, weights, gradients = problem.share, problem.weights, []
+        losses = torch.zeros_like(weights)
+        b = share * weights[:, None]
+        kappa = share / problem.classes.positives.clamp_min(1)
+        # A row pulls as an anchor and, with the same kappa, as a positive of its class's other rows.
+        pull = kappa * (-2 * weights[:, None])
+        for group, v in zip(problem.groups, vectors, strict=True):
+            sums = denominator(v, group.tau, group.columns, blocks)
+            log_sums = sums.log_sums().expand(len(group.levels), -1)
+            if problem.differentiate:
+                own = b[group.levels]
+                gradient = sums.gradient(own.sum(dim=0, keepdim=True) if group.columns.batch is None else own)
+                gradients.append(gradient)
+            for k, h in enumerate(group.levels):
+                others = others_of_class(v, problem.classes.ids[h])
+                attraction = torch.dot(kappa[h], torch.linalg.vecdot(v, others))
+                losses[h] = torch.dot(share[h], log_sums[k]) - attraction / group.tau
+                if problem.differentiate:
+                    gradient.addcmul_(others, pull[h, :, None], value=1 / group.tau)
+        ctx.save_for_backward(*gradients)
+        ctx.mark_non_differentiable(losses)
+        return losses @ weights, losses
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, total: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        return (None, None, *(gradient * total for gradient in ctx.saved_tensors))

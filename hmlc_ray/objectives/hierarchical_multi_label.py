@@ -19,6 +19,8 @@ from torch import Tensor
 
 from hmlc_ray.config.objective import HceConfig, HmcConfig, HmceConfig
 from hmlc_ray.objectives.base import Batch, LossReport
+from hmlc_ray.objectives.constrained import constrained_contrast
+from hmlc_ray.objectives.contrast import level_contrast
 from hmlc_ray.objectives.level_objective import LevelObjective
 from hmlc_ray.objectives.vectors import full_precision, normalise
 
@@ -51,20 +53,25 @@ class HierarchicalMultiLabel(LevelObjective):
 
     def forward(self, batch: Batch) -> LossReport:
         """The loss of embeddings [n, D] with paths [n, H] (and sample ids [n] for `code`)."""
-        if self.variant == "code":
-            return self._released(batch)
-        return self.contrast_masked(batch, constrained=self.constrained)
-
-    def _released(self, batch: Batch) -> LossReport:
         unit = normalise(full_precision(batch.embeddings))
+        if self.variant == "code":
+            report = self._released(unit, batch)
+        elif self.constrained:
+            report = constrained_contrast(unit, batch.paths, self.terms(batch.paths))
+        else:
+            report = level_contrast((unit,) * batch.paths.shape[1], batch.paths, self.terms(batch.paths))
+        self.balance.update((unit,) * batch.paths.shape[1], batch.paths)
+        return report
+
+    def _released(self, unit: Tensor, batch: Batch) -> LossReport:
         rows = torch.arange(len(unit), device=unit.device)
         losses, valid = [], []
         for level in reversed(range(batch.paths.shape[1])):
-            loss, count = self.contrast_level(unit[rows], batch.paths[rows], level)
-            losses.append(loss)
-            valid.append(count)
-            rows = rows[_first_samples(batch.paths[rows, level], batch.instance[rows])]
-        self.balance.update((unit,) * len(losses), batch.paths)
+            paths = batch.paths[rows]
+            report = level_contrast((unit[rows],), paths[:, level, None], self.terms(paths).of_level(level))
+            losses.append(report.total)
+            valid.append(report.num_valid_anchors[0])
+            rows = rows[_first_samples(paths[:, level], batch.instance[rows])]
         total = self._sum(losses[::-1])
         return LossReport(total, torch.stack(losses[::-1]).detach(), torch.stack(valid[::-1]))
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
 from hmlc_ray.config.objective import LevelsSection
 from hmlc_ray.objectives.balance import Balance, InLevel
 from hmlc_ray.objectives.base import Batch, LossReport, Objective
-from hmlc_ray.objectives.contrast import constrained_contrast, level_contrast
+from hmlc_ray.objectives.contrast import LevelTerms, level_contrast
 from hmlc_ray.objectives.levels import level_temperatures, level_weights
 from hmlc_ray.objectives.vectors import FeatureMasks, full_precision, normalise
+
+
+def _as_stored(prototypes: Tensor, level: int) -> Tensor:
+    return normalise(prototypes)
 
 
 class LevelObjective(Objective):
@@ -44,58 +46,33 @@ class LevelObjective(Objective):
         self.balance = Balance(config, class_counts, embedding_dim)
         self.chunk = config.chunk
 
-    def contrast_masked(
-        self, batch: Batch, masks: FeatureMasks | None = None, *, constrained: bool = False
-    ) -> LossReport:
+    def contrast_masked(self, batch: Batch, masks: FeatureMasks | None = None) -> LossReport:
         """Contrast the embeddings under constant masks; None: the whole embedding at every level.
 
         Prototypes average whole unit embeddings and are masked when used, so they outlive a change of the masks.
         """
         unit = normalise(full_precision(batch.embeddings))
+        levels = batch.paths.shape[1]
         if masks is None:
-            vectors: tuple[Tensor, ...] = (unit,) * batch.paths.shape[1]
-            report = self._contrast(vectors, batch.paths, lambda stored, level: normalise(stored), constrained)
+            report = level_contrast((unit,) * levels, batch.paths, self.terms(batch.paths))
         else:
-            report = self._contrast(masks.vectors(batch.embeddings), batch.paths, masks.apply, constrained)
-        self.balance.update((unit,) * batch.paths.shape[1], batch.paths)
+            terms = self.terms(batch.paths, masks.apply)
+            report = level_contrast(masks.vectors(batch.embeddings), batch.paths, terms)
+        self.balance.update((unit,) * levels, batch.paths)
         return report
 
-    def contrast_vectors(
-        self, vectors: Sequence[Tensor], paths: Tensor, extras: dict[str, Tensor] | None = None
-    ) -> LossReport:
+    def contrast_vectors(self, vectors: Sequence[Tensor], paths: Tensor) -> LossReport:
         """Contrast unit vectors of the caller's making, per level [n, D]; prototypes average these."""
-        report = self._contrast(vectors, paths, lambda stored, level: normalise(stored))
+        report = level_contrast(vectors, paths, self.terms(paths))
         self.balance.update(vectors, paths)
-        return report if extras is None else replace(report, extras=extras)
+        return report
 
-    def contrast_level(self, unit: Tensor, paths: Tensor, level: int) -> tuple[Tensor, Tensor]:
-        """One level's loss of unit rows [n, D] with paths [n, H], and its number of valid anchors; no update."""
-        alpha = self.balance.anchor_weights(paths)
-        omega, prototypes = self.balance.columns(paths, lambda stored, level: normalise(stored))
-        report = level_contrast(
-            (unit,),
-            paths[:, level, None],
-            temperatures=self.temperatures[level : level + 1],
-            weights=torch.ones_like(self.weights[:1]),
-            anchor_weights=None if alpha is None else alpha[:, level, None],
-            column_weights=None if omega is None else omega[:, level, None],
-            prototypes=None if prototypes is None else prototypes[level : level + 1],
-            chunk=self.chunk,
-        )
-        return report.total, report.num_valid_anchors[0]
-
-    def _contrast(
-        self, vectors: Sequence[Tensor], paths: Tensor, in_level: InLevel, constrained: bool = False
-    ) -> LossReport:
-        omega, prototypes = self.balance.columns(paths, in_level)
-        contrast = constrained_contrast if constrained else level_contrast
-        return contrast(
-            vectors,
-            paths,
-            temperatures=self.temperatures,
-            weights=self.weights,
+    def terms(self, paths: Tensor, in_level: InLevel = _as_stored) -> LevelTerms:
+        """Temperatures and weights for rows with paths [n, H]."""
+        return LevelTerms(
+            self.temperatures,
+            self.weights,
             anchor_weights=self.balance.anchor_weights(paths),
-            column_weights=omega,
-            prototypes=prototypes,
+            columns=self.balance.columns(paths, in_level),
             chunk=self.chunk,
         )

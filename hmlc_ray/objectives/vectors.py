@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 EPSILON = 1e-6
 """Rows shorter than this are divided by it, not by their length: a zero row stays zero and its gradient finite."""
@@ -18,16 +20,32 @@ def full_precision(values: Tensor) -> Tensor:
 
 
 def normalise(rows: Tensor) -> Tensor:
-    """Rows of any finite length, float [n, D], to v = u / max(|u|, EPSILON).
+    """Rows of any finite length, float [n, D], to v = u / max(|u|, EPSILON)."""
+    unit: Tensor = _Normalise.apply(rows)  # type: ignore[no-untyped-call]
+    return unit
 
-    Each row is first divided by its largest entry, so that squares of 1e30 do not overflow, nor those of 1e-30 vanish.
+
+class _Normalise(torch.autograd.Function):
+    """With its gradient in closed form, (g - v (v.g)) / |u|, which keeps little but v.
+
+    Lengths are summed in float64, where squares of float32 numbers neither overflow nor vanish.
     """
-    if rows.shape[-1] == 0:
-        return rows
-    scale = rows.detach().abs().amax(dim=-1, keepdim=True).clamp_min(EPSILON)
-    scaled = rows / scale
-    length = torch.linalg.vector_norm(scaled, dim=-1, keepdim=True)
-    return scaled / torch.maximum(length, EPSILON / scale)
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        length = torch.linalg.vector_norm(rows, dim=-1, keepdim=True, dtype=torch.float64)
+        divisor = length.clamp_min(EPSILON).to(rows.dtype)
+        unit: Tensor = rows / divisor
+        ctx.save_for_backward(unit, divisor, length > EPSILON)
+        return unit
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        unit, divisor, turns = ctx.saved_tensors
+        along = torch.linalg.vecdot(unit, gradient)[..., None] * turns
+        result: Tensor = torch.addcmul(gradient, unit, along, value=-1).div_(divisor)
+        return result
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,232 @@
+"""Log-sum-exp over similarities, and its gradient, in blocks: all exponentials and logarithms of similarities are here.
+
+    lse_ki = log( sum_{a != i} Omega_ka exp(v_i.v_a / tau) + sum_c Psi_kc exp(v_i.q_c / tau) )
+
+for K sets of column weights that share the exponentials; q are further columns (prototypes) without gradient. With
+anchor weights b [K, n] the gradient of sum_ki b_ki lse_ki with respect to v is
+
+    1/tau [ W v + X q ],   W_ij = e_ij sum_k ( g_ki Omega_kj + Omega_ki g_kj ),   X_ic = e'_ic sum_k g_ki Psi_kc,
+
+with g_ki = b_ki exp(-lse_ki). W is symmetric like e, so only blocks of the upper triangle are computed.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+BOUND = 60.0
+"""Largest 1/tau at which exp(v_i.v_a / tau) of unit vectors, and sums over 1e5 of them, stay normal float32 numbers."""
+CPU_BLOCK = 256
+"""Rows per block on a CPU where the caller asks for none: blocks stay in the cache."""
+LOG2_E = 1 / math.log(2)
+"""exp(x) is computed as 2^(x log2 e), which is several times faster on a CPU, and as exact."""
+ALIGNMENT = 16
+"""Vectors are padded to a multiple of this many numbers, which matrix kernels multiply much faster."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Column weights of K denominators.
+
+    `batch` is Omega, float [K, n], or None: K = 1 and ones. `extra` are q [C, d] and Psi [K, C], or None.
+    """
+
+    batch: Tensor | None = None
+    extra: tuple[Tensor, Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some rows, and memory for their similarities to themselves and all later rows."""
+
+    rows: slice
+    """Start and stop are below n."""
+    similarities: Tensor
+    """float [rows, rows from the start on]."""
+    later: Tensor
+    """The part of it beyond the rows themselves, transposed: [rows after the stop, rows]."""
+    scratch: Tensor
+    """Of the same shape; for passing use."""
+
+
+class Blocks:
+    """How n rows are divided, with memory that one denominator after the other uses.
+
+    Args:
+        like: any tensor of the batch, [n, ...]; gives device and precision.
+        chunk: rows per block; memory is then linear in n. None: chosen for speed.
+        keep: give every block memory of its own, so that exponentials last from one pass to the next.
+    """
+
+    def __init__(self, like: Tensor, chunk: int | None, keep: bool) -> None:
+        self.count = len(like)
+        self.step = min(self.count, chunk or (CPU_BLOCK if like.device.type == "cpu" else self.count))
+        self.keep = keep and chunk is None
+        self._like = like
+
+    def __len__(self) -> int:
+        return len(range(0, self.count, self.step))
+
+    def rows(self) -> list[slice]:
+        """The rows of every block."""
+        return row_slices(self.count, self.step)
+
+    @cached_property
+    def triangle(self) -> list[Block]:
+        """The blocks, with memory that is allocated at the first call."""
+        scratch = self._like.new_empty(self.step * self.count)
+        common = None if self.keep else torch.empty_like(scratch)
+        blocks = []
+        for rows in self.rows():
+            shape = (rows.stop - rows.start, self.count - rows.start)
+            size = shape[0] * shape[1]
+            own = self._like.new_empty(shape) if common is None else common[:size].view(shape)
+            blocks.append(Block(rows, own, own[:, shape[0] :].T, scratch[:size].view(shape)))
+        return blocks
+
+
+def row_slices(count: int, step: int) -> list[slice]:
+    """n rows in slices of `step`, the last one perhaps shorter."""
+    return [slice(start, min(start + step, count)) for start in range(0, count, step)]
+
+
+class Denominator(ABC):
+    """Base of the two ways to compute it; call `log_sums` once, then `gradient` at most once.
+
+    Args:
+        v: rows of length at most 1, float [n, d].
+        tau: temperature.
+        columns: the column weights.
+        blocks: of n rows.
+    """
+
+    def __init__(self, v: Tensor, tau: float, columns: Columns, blocks: Blocks) -> None:
+        self.v, self.tau, self.columns, self.blocks = v, tau, columns, blocks
+
+    @abstractmethod
+    def log_sums(self) -> Tensor:
+        """lse, float [K, n]; a row without columns gets a finite number."""
+
+    @abstractmethod
+    def gradient(self, b: Tensor) -> Tensor:
+        """Of sum_ki b_ki lse_ki with respect to v, float [n, d], from b [K, n]; b is 0 where a row has no columns."""
+
+
+def denominator(v: Tensor, tau: float, columns: Columns, blocks: Blocks) -> Denominator:
+    """The fast way where exponentials cannot overflow, the safe one below that temperature."""
+    return (Triangle if 1 / tau <= BOUND else Rows)(v, tau, columns, blocks)
+
+
+class Triangle(Denominator):
+    """Blocks of the upper triangle of e."""
+
+    def __init__(self, v: Tensor, tau: float, columns: Columns, blocks: Blocks) -> None:
+        super().__init__(_aligned(v), tau, columns, blocks)
+        self.width = v.shape[1]
+        # For every block its rows, and all rows from its start on.
+        self.own = [self.v[rows] for rows in blocks.rows()]
+        self.rest = [self.v[rows.start :] for rows in blocks.rows()]
+
+    def _exponentials(self, index: int) -> Block:
+        """e of a block; 0 for a row with itself."""
+        block = self.blocks.triangle[index]
+        e = block.similarities
+        torch.addmm(e, self.own[index], self.rest[index].T, beta=0, alpha=LOG2_E / self.tau, out=e)
+        e.exp2_().diagonal().zero_()
+        return block
+
+    def log_sums(self) -> Tensor:
+        omega, extra = self.columns.batch, self.columns.extra
+        shape = (1, len(self.v)) if omega is None else omega.shape
+        sums = self.v.new_zeros(shape)
+        for index in range(len(self.blocks)):
+            block = self._exponentials(index)
+            start, stop = block.rows.start, block.rows.stop
+            if omega is None:
+                sums[:, start:stop].add_(block.similarities.sum(dim=1))
+                sums[:, stop:].add_(block.later.sum(dim=1))
+            else:
+                sums[:, start:stop].addmm_(omega[:, start:], block.similarities.T)
+                sums[:, stop:].addmm_(omega[:, start:stop], block.later.T)
+            if extra is not None:
+                sums[:, start:stop].addmm_(extra[1], self._extra(index).T)
+        self.sums = sums.clamp_min_(torch.finfo(sums.dtype).tiny)
+        return self.sums.log()
+
+    def gradient(self, b: Tensor) -> Tensor:
+        g, result = b / (self.sums * self.tau), torch.zeros_like(self.v)
+        for index in range(len(self.blocks)):
+            block = self.blocks.triangle[index] if self.blocks.keep else self._exponentials(index)
+            start, stop = block.rows.start, block.rows.stop
+            self._weigh(block, g)
+            result[start:stop].addmm_(block.similarities, self.rest[index])
+            result[stop:].addmm_(block.later, self.own[index])
+            if self.columns.extra is not None:
+                x = self._extra(index).mul_(g[:, start:stop].T @ self.columns.extra[1])
+                result[start:stop].addmm_(x, _aligned(self.columns.extra[0]))
+        return result[:, : self.width]
+
+    def _extra(self, index: int) -> Tensor:
+        """e' of a block, float [rows, C]."""
+        assert self.columns.extra is not None
+        return torch.mm(self.own[index], _aligned(self.columns.extra[0]).T).mul_(LOG2_E / self.tau).exp2_()
+
+    def _weigh(self, block: Block, g: Tensor) -> None:
+        """e to W, in place."""
+        omega, rows = self.columns.batch, block.rows
+        if omega is None:
+            pair = torch.add(g[0, rows, None], g[:, rows.start :], out=block.scratch)
+        else:
+            left, right = torch.cat([g, omega])[:, rows], torch.cat([omega, g])[:, rows.start :]
+            pair = torch.mm(left.T, right, out=block.scratch)
+        block.similarities.mul_(pair)
+
+
+def _aligned(rows: Tensor) -> Tensor:
+    missing = -rows.shape[1] % ALIGNMENT
+    return functional.pad(rows, (0, missing)) if missing else rows
+
+
+class Rows(Denominator):
+    """Whole rows in the logarithmic domain: safe at any temperature; e is recomputed for the gradient."""
+
+    def _logits(self, rows: slice) -> Tensor:
+        columns = self.v if self.columns.extra is None else torch.cat([self.v, self.columns.extra[0]])
+        logits = (self.v[rows] @ columns.T).div_(self.tau)
+        logits[:, rows].fill_diagonal_(-torch.inf)
+        return logits
+
+    def _log_weights(self) -> Tensor:
+        """log Omega and log Psi, float [K, n + C]; columns that do not count are -inf."""
+        omega, extra = self.columns.batch, self.columns.extra
+        if omega is None:
+            omega = self.v.new_ones(1, len(self.v))
+        return (omega if extra is None else torch.cat([omega, extra[1]], dim=1)).log()
+
+    def log_sums(self) -> Tensor:
+        weights, result = self._log_weights(), []
+        for rows in self.blocks.rows():
+            logits = self._logits(rows)
+            result.append(torch.stack([torch.logsumexp(logits + weight, dim=1) for weight in weights]))
+        self.lse = torch.cat(result, dim=1).clamp_min_(torch.finfo(self.v.dtype).min)
+        return self.lse
+
+    def gradient(self, b: Tensor) -> Tensor:
+        weights, result, n = self._log_weights(), torch.zeros_like(self.v), len(self.v)
+        for rows in self.blocks.rows():
+            logits = self._logits(rows)
+            p = torch.zeros_like(logits)
+            for k, weight in enumerate(weights):
+                p.addcmul_((logits + weight).sub_(self.lse[k, rows, None]).exp_(), b[k, rows, None])
+            result[rows].addmm_(p[:, :n], self.v)
+            result.addmm_(p[:, :n].T, self.v[rows])
+            if self.columns.extra is not None:
+                result[rows].addmm_(p[:, n:], self.columns.extra[0])
+        return result.div_(self.tau)

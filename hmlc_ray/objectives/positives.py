@@ -1,0 +1,46 @@
+"""Who is positive to whom, without a matrix: the positives of a row are its class's rows, less itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a batch's rows at every level."""
+
+    ids: Tensor
+    """int64 [H, n], from 0 and below n: equal where the labels are."""
+    positives: Tensor
+    """int64 [H, n], |P_h(i)|: other rows of the same class."""
+
+    @classmethod
+    def of(cls, labels: Tensor) -> Classes:
+        """From any labels, int64 [n, H]. All shapes follow from [n, H], so nothing waits for the device."""
+        labels = labels.T.contiguous()
+        ordered, order = labels.sort(dim=1)
+        starts = torch.zeros_like(labels)
+        torch.ne(ordered[:, 1:], ordered[:, :-1], out=starts[:, 1:])
+        ids = torch.empty_like(labels).scatter_(1, order, starts.cumsum(dim=1))
+        sizes = torch.zeros_like(labels).scatter_add_(1, ids, torch.ones_like(labels))
+        return cls(ids, sizes.gather(1, ids) - 1)
+
+    @property
+    def valid(self) -> Tensor:
+        """bool [H, n]: anchors with a positive."""
+        return self.positives > 0
+
+    def anchor_shares(self, anchor_weights: Tensor | None, dtype: torch.dtype) -> Tensor:
+        """alpha_i / sum alpha over valid anchors, float [H, n], from alpha [n, H]; 0 for the others."""
+        alpha = self.valid.to(dtype)
+        if anchor_weights is not None:
+            alpha = alpha * anchor_weights.T
+        return alpha / alpha.sum(dim=1, keepdim=True).clamp_min(torch.finfo(dtype).tiny)
+
+
+def others_of_class(v: Tensor, ids: Tensor) -> Tensor:
+    """For every row the sum of the other rows of its class, float [n, d] from v [n, d] and ids [n] below n."""
+    return torch.zeros_like(v).index_add_(0, ids, v).index_select(0, ids).sub_(v)
