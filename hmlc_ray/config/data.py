@@ -54,10 +54,15 @@ class ImageFolderConfig(SplitSection):
 
 
 class Cifar100Config(SplitSection):
-    """CIFAR-100 as torchvision reads it, 20 superclasses -> 100 classes; its 10,000 test images are the test split."""
+    """CIFAR-100 as torchvision reads it; its 10,000 test images are the test split."""
 
-    LEVELS: ClassVar[tuple[str, ...]] = ("superclass", "class")
+    LEVELS: ClassVar[dict[str, tuple[str, ...]]] = {
+        "official": ("superclass", "class"),
+        "five-levels": ("realm", "group", "subgroup", "superclass", "class"),
+    }
     kind: Literal["cifar100"] = "cifar100"
+    taxonomy: Literal["official", "five-levels"] = "official"
+    """`official`: 20 superclasses -> 100 classes; `five-levels`: 2 -> 4 -> 8 -> 20 -> 100 (arXiv 2303.05689)."""
     root: str = Field("data", min_length=1)
     """The folder that holds `cifar-100-python`."""
     download: bool = False

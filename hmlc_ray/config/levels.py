@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hmlc_ray.config.data import DataConfig, DigitsConfig, ImageFolderConfig, MnistConfig
+from hmlc_ray.config.data import Cifar100Config, DataConfig, DigitsConfig, ImageFolderConfig, MnistConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ConfigError
 
@@ -23,6 +23,8 @@ def level_names(data: DataConfig) -> tuple[str, ...]:
         from hmlc_ray.folders import scan_folder
 
         return scan_folder(data.root).level_names
+    if isinstance(data, Cifar100Config):
+        return data.LEVELS[data.taxonomy]
     if isinstance(data, DigitsConfig | MnistConfig):
         return (data.taxonomy, "digit")
     return data.LEVELS

@@ -1,4 +1,4 @@
-"""CIFAR-100, read by torchvision, with its official superclasses."""
+"""CIFAR-100, read by torchvision."""
 
 from __future__ import annotations
 
@@ -11,38 +11,8 @@ from hmlc_ray.config.data import Cifar100Config
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.data.splits import divide, limited
 from hmlc_ray.errors import DataError
-from hmlc_ray.taxonomy import Taxonomy
+from hmlc_ray.taxonomies.named import cifar100_taxonomy
 from hmlc_ray.torchvision_shim import torchvision
-
-SUPERCLASSES = {
-    "aquatic_mammals": "beaver dolphin otter seal whale",
-    "fish": "aquarium_fish flatfish ray shark trout",
-    "flowers": "orchid poppy rose sunflower tulip",
-    "food_containers": "bottle bowl can cup plate",
-    "fruit_and_vegetables": "apple mushroom orange pear sweet_pepper",
-    "household_electrical_devices": "clock keyboard lamp telephone television",
-    "household_furniture": "bed chair couch table wardrobe",
-    "insects": "bee beetle butterfly caterpillar cockroach",
-    "large_carnivores": "bear leopard lion tiger wolf",
-    "large_man-made_outdoor_things": "bridge castle house road skyscraper",
-    "large_natural_outdoor_scenes": "cloud forest mountain plain sea",
-    "large_omnivores_and_herbivores": "camel cattle chimpanzee elephant kangaroo",
-    "medium_mammals": "fox porcupine possum raccoon skunk",
-    "non-insect_invertebrates": "crab lobster snail spider worm",
-    "people": "baby boy girl man woman",
-    "reptiles": "crocodile dinosaur lizard snake turtle",
-    "small_mammals": "hamster mouse rabbit shrew squirrel",
-    "trees": "maple_tree oak_tree palm_tree pine_tree willow_tree",
-    "vehicles_1": "bicycle bus motorcycle pickup_truck train",
-    "vehicles_2": "lawn_mower rocket streetcar tank tractor",
-}
-"""The 20 superclasses of Krizhevsky (2009) and their classes."""
-
-
-def cifar100_taxonomy() -> Taxonomy:
-    """20 superclasses -> 100 classes; leaf l is CIFAR-100's fine label l (classes in alphabetical order)."""
-    parents = {name: parent for parent, names in SUPERCLASSES.items() for name in names.split()}
-    return Taxonomy.from_paths(Cifar100Config.LEVELS, [(parents[name], name) for name in sorted(parents)])
 
 
 def load(config: Cifar100Config) -> DataSet:
@@ -53,7 +23,9 @@ def load(config: Cifar100Config) -> DataSet:
     """
     root = Path(config.root).expanduser().absolute()
     train, test = (_read(root, train=train, download=config.download) for train in (True, False))
-    return divide(config, cifar100_taxonomy(), limited(train, config.limit, config.split_seed), test=test)
+    return divide(
+        config, cifar100_taxonomy(config.taxonomy), limited(train, config.limit, config.split_seed), test=test
+    )
 
 
 def _read(root: Path, *, train: bool, download: bool) -> Split:

@@ -1,4 +1,4 @@
-"""scikit-learn's digits, and the two taxonomies of ten digits that MNIST shares."""
+"""scikit-learn's digits."""
 
 from __future__ import annotations
 
@@ -9,16 +9,9 @@ from sklearn.datasets import load_digits
 from hmlc_ray.config.data import DigitsConfig
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.data.splits import divide
-from hmlc_ray.taxonomy import Taxonomy
+from hmlc_ray.taxonomies.named import digit_taxonomy
 
 _LARGEST_INTENSITY = 16
-
-
-def digit_taxonomy(name: str) -> Taxonomy:
-    """Two levels over the digits 0..9 (leaf l is digit l): `parity` (even, odd) or `magnitude` (below 5, 5 or more)."""
-    if name == "parity":
-        return Taxonomy.from_paths(("parity", "digit"), [(("even", "odd")[d % 2], str(d)) for d in range(10)])
-    return Taxonomy.from_paths(("magnitude", "digit"), [("low" if d < 5 else "high", str(d)) for d in range(10)])
 
 
 def load(config: DigitsConfig) -> DataSet:

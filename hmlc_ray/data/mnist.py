@@ -9,9 +9,9 @@ from torch import Tensor
 
 from hmlc_ray.config.data import MnistConfig
 from hmlc_ray.data.base import DataSet, Split
-from hmlc_ray.data.digits import digit_taxonomy
 from hmlc_ray.data.splits import divide, limited
 from hmlc_ray.errors import DataError
+from hmlc_ray.taxonomies.named import digit_taxonomy
 from hmlc_ray.torchvision_shim import torchvision
 
 _READ_ERRORS = (AssertionError, KeyError, OSError, RuntimeError, TypeError, ValueError)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Literal
 
 from hmlc_ray.taxonomy import Taxonomy
 
@@ -73,37 +74,35 @@ MODELNET40_GROUPS: Mapping[str, str] = MappingProxyType(
 """10 groups over the 40 classes of ModelNet40. There is no official grouping; this one is ours."""
 
 
-def digits_parity() -> Taxonomy:
-    """even, odd -> digit; leaf l is the digit l."""
-    return Taxonomy.from_paths(("parity", "digit"), [("odd" if d % 2 else "even", str(d)) for d in range(10)])
+def digit_taxonomy(name: Literal["parity", "magnitude"]) -> Taxonomy:
+    """Two levels over ten digits, leaf l is the digit l: `parity` (even, odd) or `magnitude` (below 5, 5 or more).
+
+    Two different parents of the same leaves: what a method makes of one tree it must make of the other.
+    """
+    parents = {"parity": ["even", "odd"] * 5, "magnitude": ["low"] * 5 + ["high"] * 5}[name]
+    return Taxonomy.from_paths((name, "digit"), [(parent, str(digit)) for digit, parent in enumerate(parents)])
 
 
-def digits_magnitude() -> Taxonomy:
-    """Below 5, 5 or more -> digit; leaf l is the digit l."""
-    return Taxonomy.from_paths(("magnitude", "digit"), [("low" if d < 5 else "high", str(d)) for d in range(10)])
+def cifar100_taxonomy(name: Literal["official", "five-levels"] = "official") -> Taxonomy:
+    """20 superclasses -> 100 classes (Krizhevsky 2009), or 2 -> 4 -> 8 -> 20 -> 100 with `CIFAR100_GROUPS` above.
 
-
-def cifar100() -> Taxonomy:
-    """20 superclasses -> 100 classes (Krizhevsky 2009); leaf l is CIFAR-100's fine label l, in alphabetical order."""
+    Leaf l is CIFAR-100's fine label l: classes are in alphabetical order.
+    """
     parents = _parents(CIFAR100_SUPERCLASSES)
-    return Taxonomy.from_paths(("superclass", "class"), [(parents[name], name) for name in sorted(parents)])
-
-
-def cifar100_five_levels() -> Taxonomy:
-    """2 -> 4 -> 8 -> 20 -> 100: the superclasses under the groups of `CIFAR100_GROUPS`."""
+    if name == "official":
+        return Taxonomy.from_paths(("superclass", "class"), [(parents[leaf], leaf) for leaf in sorted(parents)])
     above = {
-        superclass: (top, group, subgroup)
-        for top, groups in CIFAR100_GROUPS.items()
+        superclass: (realm, group, subgroup)
+        for realm, groups in CIFAR100_GROUPS.items()
         for group, subgroups in groups.items()
         for subgroup, superclasses in subgroups.items()
         for superclass in superclasses.split()
     }
-    parents = _parents(CIFAR100_SUPERCLASSES)
     levels = ("realm", "group", "subgroup", "superclass", "class")
-    return Taxonomy.from_paths(levels, [(*above[parents[name]], parents[name], name) for name in sorted(parents)])
+    return Taxonomy.from_paths(levels, [(*above[parents[leaf]], parents[leaf], leaf) for leaf in sorted(parents)])
 
 
-def modelnet40() -> Taxonomy:
+def modelnet40_taxonomy() -> Taxonomy:
     """10 groups (ours) -> 40 classes; leaves in alphabetical order."""
     parents = _parents(MODELNET40_GROUPS)
     return Taxonomy.from_paths(("group", "class"), [(parents[name], name) for name in sorted(parents)])
@@ -111,11 +110,11 @@ def modelnet40() -> Taxonomy:
 
 NAMED: Mapping[str, Callable[[], Taxonomy]] = MappingProxyType(
     {
-        "digits-parity": digits_parity,
-        "digits-magnitude": digits_magnitude,
-        "cifar100": cifar100,
-        "cifar100-five-levels": cifar100_five_levels,
-        "modelnet40": modelnet40,
+        "digits-parity": lambda: digit_taxonomy("parity"),
+        "digits-magnitude": lambda: digit_taxonomy("magnitude"),
+        "cifar100": cifar100_taxonomy,
+        "cifar100-five-levels": lambda: cifar100_taxonomy("five-levels"),
+        "modelnet40": modelnet40_taxonomy,
     }
 )
 """Taxonomies by name, each built when called."""

@@ -11,8 +11,8 @@ import torch
 
 from hmlc_ray.config.data import Cifar100Config
 from hmlc_ray.data import load_data
-from hmlc_ray.data.cifar100 import cifar100_taxonomy
 from hmlc_ray.errors import DataError
+from hmlc_ray.taxonomies.named import cifar100_taxonomy
 from hmlc_ray.torchvision_shim import torchvision
 
 
@@ -39,6 +39,11 @@ def test_labels_and_channels_are_in_their_places(root: Path) -> None:
     assert torch.equal(data.train.inputs[:, 0, 5, 5].long(), data.train.leaf)
     assert set(data.train.inputs[:, 1:].unique().tolist()) == {200}
     assert len(load_data(Cifar100Config(root=str(root), limit=500, train_on="train+val")).train) == 500
+
+
+def test_the_tree_of_five_levels_can_be_chosen(root: Path) -> None:
+    data = load_data(Cifar100Config(root=str(root), taxonomy="five-levels"))
+    assert data.taxonomy.num_classes == (2, 4, 8, 20, 100)
 
 
 def test_every_superclass_has_five_classes() -> None:

@@ -12,7 +12,7 @@ import torch
 
 from hmlc_ray.config.data import GroceryConfig, ImageFolderConfig, MnistConfig, TinyImagenetConfig
 from hmlc_ray.data import load_data
-from hmlc_ray.data.cifar100 import cifar100_taxonomy
+from hmlc_ray.taxonomies.named import cifar100_taxonomy
 
 
 @pytest.fixture

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
+from hmlc_ray.config.data import DataConfig
+from hmlc_ray.config.levels import level_names
 from hmlc_ray.errors import TaxonomyError
-from hmlc_ray.taxonomies.named import NAMED, cifar100, cifar100_five_levels, digits_magnitude, digits_parity, modelnet40
+from hmlc_ray.taxonomies.named import NAMED, cifar100_taxonomy, digit_taxonomy, modelnet40_taxonomy
 from hmlc_ray.taxonomies.wordnet import from_hypernyms, from_synset_table
 
 FIVE_LEVELS = {
@@ -36,7 +39,7 @@ def real(name: str) -> Path:
 
 
 def test_the_two_trees_of_digits_have_other_parents_above_the_same_leaves() -> None:
-    parity, magnitude = digits_parity(), digits_magnitude()
+    parity, magnitude = digit_taxonomy("parity"), digit_taxonomy("magnitude")
     assert parity.class_names == (("even", "odd"), tuple("0123456789"))
     assert parity.leaf_paths[:, 0].tolist() == [0, 1] * 5
     assert magnitude.class_names[1] == parity.class_names[1]
@@ -54,7 +57,7 @@ def test_numbers_of_classes(name: str, classes: tuple[int, ...]) -> None:
 
 
 def test_the_five_levels_group_superclasses_as_published() -> None:
-    tree = cifar100_five_levels()
+    tree = cifar100_taxonomy("five-levels")
     order = sorted(tree.class_names[3])
     found = {
         tuple(sorted(order.index(tree.class_names[3][c]) for c in np.unique(group[:, 3])))
@@ -62,22 +65,36 @@ def test_the_five_levels_group_superclasses_as_published() -> None:
     }
     assert found == {tuple(members) for members in FIVE_LEVELS.values()}
     for level, depth in ((0, 1), (1, 2)):
-        expected = {}
+        expected: dict[tuple[str, ...], set[int]] = {}
         for key, members in FIVE_LEVELS.items():
             expected.setdefault(tuple(key.split(",")[:depth]), set()).update(members)
         groups = [tree.leaf_paths[tree.leaf_paths[:, level] == g][:, 3] for g in range(tree.num_classes[level])]
         named = [{order.index(tree.class_names[3][c]) for c in group} for group in groups]
         assert sorted(map(sorted, named)) == sorted(map(sorted, expected.values()))
-    official = cifar100()
+    official = cifar100_taxonomy()
     two = tree.keep_levels(["superclass", "class"])
     assert [official.class_names[0][c] for c in official.leaf_paths[:, 0]] == [
         two.class_names[0][c] for c in two.leaf_paths[:, 0]
     ]
 
 
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ({"kind": "digits"}, "digits-parity"),
+        ({"kind": "mnist", "taxonomy": "magnitude"}, "digits-magnitude"),
+        ({"kind": "cifar100"}, "cifar100"),
+        ({"kind": "cifar100", "taxonomy": "five-levels"}, "cifar100-five-levels"),
+    ],
+)
+def test_the_configuration_knows_the_levels_of_the_tree(data: dict[str, str], name: str) -> None:
+    config = TypeAdapter(DataConfig).validate_python(data)
+    assert level_names(config) == NAMED[name]().level_names
+
+
 def test_superclasses_are_those_of_the_real_labels() -> None:
     labels = np.load(real("cifar100-partial/cifar100_all_labels.npz"), allow_pickle=False)
-    tree = cifar100()
+    tree = cifar100_taxonomy()
     assert tree.class_names[1] == tuple(labels["fine_names"].tolist())
     names = [labels["coarse_names"][c] for c in labels["fine_to_coarse"]]
     assert [tree.class_names[0][c] for c in tree.leaf_paths[:, 0]] == names
@@ -87,7 +104,7 @@ def test_superclasses_are_those_of_the_real_labels() -> None:
 
 
 def test_modelnet_has_a_large_and_some_tiny_groups() -> None:
-    sizes = np.bincount(modelnet40().leaf_paths[:, 0])
+    sizes = np.bincount(modelnet40_taxonomy().leaf_paths[:, 0])
     assert (sizes.max(), sizes.min()) == (12, 1)
 
 

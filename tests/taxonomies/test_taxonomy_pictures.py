@@ -7,7 +7,7 @@ import pytest
 
 from hmlc_ray.errors import TaxonomyError
 from hmlc_ray.taxonomies.drawing import draw
-from hmlc_ray.taxonomies.named import cifar100, digits_parity
+from hmlc_ray.taxonomies.named import cifar100_taxonomy, digit_taxonomy
 from hmlc_ray.taxonomies.text import render_text
 from hmlc_ray.taxonomy import Taxonomy
 
@@ -35,14 +35,14 @@ def test_counts_and_a_limit_on_depth() -> None:
     assert render_text(TREE, counts=counts).splitlines()[2] == "│   ├── dog [2]"
     assert render_text(TREE, depth=9) == render_text(TREE)
     assert render_text(TREE, depth=0) == "realm (2) > kind (3)"
-    assert len(render_text(cifar100()).splitlines()) == 121
+    assert len(render_text(cifar100_taxonomy()).splitlines()) == 121
 
 
 @pytest.mark.parametrize("name", ["tree.svg", "tree.png", "tree.pdf"])
 def test_a_drawing_is_written_and_repeats_exactly(tmp_path: Path, name: str) -> None:
-    first = draw(digits_parity(), tmp_path / name).read_bytes()
+    first = draw(digit_taxonomy("parity"), tmp_path / name).read_bytes()
     assert first.startswith({"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}[name[-3:]])
-    assert draw(digits_parity(), tmp_path / f"again-{name}").read_bytes() == first
+    assert draw(digit_taxonomy("parity"), tmp_path / f"again-{name}").read_bytes() == first
 
 
 def test_a_drawing_names_every_class(tmp_path: Path) -> None:
