@@ -1,10 +1,10 @@
 """Two-view batches: images per second against torchvision's v2 transforms in a DataLoader, and their share of a step.
 
-    python benchmarks/data.py [--size 32] [--batch 512] [--rounds 5]
+    python benchmarks/data.py [--size 32] [--batch 512] [--rounds 5] [--threads 1]
 
 Both sides make two views of every image with the same transforms (crop, flip, jitter, grayscale, blur) from uint8
-tensors in memory, on two cores: ours with two threads in the training process, theirs with two worker processes. Rounds
-alternate between the two, so that load on the machine hits both; medians are printed.
+tensors in memory: ours in the training process with `--threads` threads, theirs with two worker processes. Rounds
+alternate between the two, so that load on the machine hits both; medians are printed. CPU time is taken on one thread.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from hmlc_ray.encoders import build_encoder
 
 v2 = import_module("torchvision.transforms.v2")
 VIEWS = ViewsConfig(crop_scale=(0.2, 1), flip=0.5, color_jitter=0.5, grayscale=0.2, blur=0.5)
-CORES = 2
+WORKERS = 2
 BATCHES = 8
 
 
@@ -75,7 +75,7 @@ def compare_views(size: int, batch: int, rounds: int) -> None:
     split = Split(images, torch.zeros(count, dtype=torch.int64))
     views, generator = TwoViews(VIEWS), torch.Generator().manual_seed(0)
     order = np.arange(count).reshape(BATCHES, batch)
-    loader = DataLoader(TwoViewsOfEach(images), batch, num_workers=CORES, persistent_workers=True)
+    loader = DataLoader(TwoViewsOfEach(images), batch, num_workers=WORKERS, persistent_workers=True)
 
     def ours() -> None:
         for inputs, _, _ in epoch_batches(split, order, torch.device("cpu")):
@@ -88,6 +88,24 @@ def compare_views(size: int, batch: int, rounds: int) -> None:
     mine, theirs = (count / median(side) for side in zip(*times, strict=True))
     ratio = median(slow / fast for fast, slow in times)
     print(f"two views {size}x{size}, batch {batch}: {mine:,.0f} images/s, torchvision {theirs:,.0f}: {ratio:.1f} x")
+
+
+def compare_cpu_time(size: int, rounds: int) -> None:
+    """CPU time per image (two views) on one thread, both in this process: hardly changed by other load."""
+    images = torch.randint(256, (256, 3, size, size), dtype=torch.uint8)
+    views, generator, theirs = TwoViews(VIEWS), torch.Generator().manual_seed(0), TwoViewsOfEach(images)
+
+    def microseconds(run: Callable[[], object]) -> float:
+        start = time.process_time()
+        run()
+        return (time.process_time() - start) / len(images) * 1e6
+
+    pairs = [
+        (microseconds(lambda: views(images, generator)), microseconds(lambda: [theirs[i] for i in range(len(images))]))
+        for _ in range(rounds + 1)
+    ][1:]
+    mine, other = (median(side) for side in zip(*pairs, strict=True))
+    print(f"CPU time of two views {size}x{size}: {mine:.0f} us, torchvision {other:.0f} us: {other / mine:.1f} x")
 
 
 def share_of_step(config: ConvNetConfig | ResNet18Config, batch: int, rounds: int) -> None:
@@ -113,8 +131,11 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=32, help="pixels")
     parser.add_argument("--batch", type=int, default=512, help="images per batch")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1, help="of the training process")
     arguments = parser.parse_args()
-    torch.set_num_threads(CORES)
+    torch.set_num_threads(1)
+    compare_cpu_time(arguments.size, arguments.rounds)
+    torch.set_num_threads(arguments.threads)
     compare_views(arguments.size, arguments.batch, arguments.rounds)
     share_of_step(ConvNetConfig(), 256, arguments.rounds)
     share_of_step(ResNet18Config(), 32, arguments.rounds)
