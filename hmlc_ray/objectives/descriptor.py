@@ -48,7 +48,8 @@ class ClassSums:
         rows = embeddings.detach().double()
         self.count.index_add_(0, leaf, torch.ones_like(leaf, dtype=torch.float64))
         self.total.index_add_(0, leaf, rows)
-        self.square += rows.square().sum(dim=0)
+        # A product with ones sums columns several times faster than `sum(dim=0)` in float64.
+        self.square += rows.new_ones(len(rows)) @ rows.square()
 
 
 @dataclass(frozen=True)
