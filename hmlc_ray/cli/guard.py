@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
-import textwrap
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec
@@ -60,6 +57,9 @@ def say(sentence: str) -> None:
     """One sentence on stderr, wrapped between words where a terminal shows it."""
     sentence = " ".join(sentence.split())
     if sys.stderr.isatty():
+        import shutil
+        import textwrap
+
         width = max(40, shutil.get_terminal_size().columns)
         sentence = textwrap.fill(
             sentence, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
@@ -69,6 +69,7 @@ def say(sentence: str) -> None:
 
 def _keep(error: Exception) -> str:
     """Write the traceback where it can be found again."""
+    import tempfile
     import traceback
 
     with tempfile.NamedTemporaryFile("w", prefix="hmlc-error-", suffix=".txt", delete=False, encoding="utf-8") as file:

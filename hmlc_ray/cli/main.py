@@ -15,4 +15,8 @@ def run() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from hmlc_ray.cli.app import app
 
-    app()
+    try:
+        app()
+    finally:
+        # The process ends here: without this it would look through everything once more.
+        gc.freeze()

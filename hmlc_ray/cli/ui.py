@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
@@ -60,6 +59,8 @@ def server_command(store: str, artifacts: Path, host: str, port: int) -> tuple[l
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach a host of this name."""
+    from ipaddress import ip_address
+
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -1,14 +1,17 @@
-"""The dimensions of a search space: how each is written, drawn and bounded."""
+"""The dimensions of a search space: how each is written, drawn and bounded.
+
+A dimension has `suggest(trial, name)`, which draws a value where `name` is the parameter's name in the study; `ends()`,
+the values that must be valid for every value to be, by what they are called in an error; and its text, `str`, in words.
+Named tuples, because they are defined in a fraction of the time that dataclasses take.
+"""
 
 from __future__ import annotations
 
 import json
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from hmlc_ray.config.paths import shorten
 from hmlc_ray.config.schema import nearest
@@ -17,30 +20,19 @@ from hmlc_ray.errors import ConfigError
 Choice = str | int | float | bool | None
 
 
-class Trial(Protocol):
-    """What a search space draws from; an `optuna.Trial` is one."""
+if TYPE_CHECKING:
 
-    def suggest_float(self, name: str, low: float, high: float, *, step: float | None, log: bool) -> float: ...
+    class Trial(Protocol):
+        """What a search space draws from; an `optuna.Trial` is one."""
 
-    def suggest_int(self, name: str, low: int, high: int, *, step: int, log: bool) -> int: ...
+        def suggest_float(self, name: str, low: float, high: float, *, step: float | None, log: bool) -> float: ...
 
-    def suggest_categorical(self, name: str, choices: Sequence[Choice]) -> Choice: ...
+        def suggest_int(self, name: str, low: int, high: int, *, step: int, log: bool) -> int: ...
 
-
-class Dimension(ABC):
-    """One searched value; `str` gives it in words."""
-
-    @abstractmethod
-    def suggest(self, trial: Trial, name: str) -> Any:
-        """Draw a value; `name` is the parameter's name in the study."""
-
-    @abstractmethod
-    def ends(self) -> dict[str, Any]:
-        """The values that must be valid for every value to be, by what they are called in an error."""
+        def suggest_categorical(self, name: str, choices: Sequence[Choice]) -> Choice: ...
 
 
-@dataclass(frozen=True)
-class Constant(Dimension):
+class Constant(NamedTuple):
     """A value that is written in the space, in a branch for example, and not searched."""
 
     value: Any
@@ -55,8 +47,7 @@ class Constant(Dimension):
         return {"value": self.value}
 
 
-@dataclass(frozen=True)
-class FloatRange(Dimension):
+class FloatRange(NamedTuple):
     """`{float: [low, high], log: true}` or `{float: [low, high], step: 0.1}`; both ends belong to it."""
 
     low: float
@@ -74,8 +65,7 @@ class FloatRange(Dimension):
         return {"low end": self.low, "high end": self.high}
 
 
-@dataclass(frozen=True)
-class IntRange(Dimension):
+class IntRange(NamedTuple):
     """`{int: [low, high]}`, with `log: true` or `step: 2`; both ends belong to it."""
 
     low: int
@@ -93,8 +83,7 @@ class IntRange(Dimension):
         return {"low end": self.low, "high end": self.high}
 
 
-@dataclass(frozen=True)
-class Choices(Dimension):
+class Choices(NamedTuple):
     """`{choice: [a, b]}`. The study stores lists and sections as their JSON text, as Optuna's storages hold scalars."""
 
     values: tuple[Any, ...]
@@ -110,8 +99,7 @@ class Choices(Dimension):
         return {f"choice {shorten(value, 40)}": value for value in self.values}
 
 
-@dataclass(frozen=True)
-class Simplex(Dimension):
+class Simplex(NamedTuple):
     """`{simplex: levels}` or `{simplex: 3}`: L weights of sum 1, uniform over the simplex when drawn at random.
 
     Ordered stick-breaking turns L-1 parameters u_k, each uniform on (0, 1), into a draw of Dirichlet(1, ..., 1): the
@@ -131,6 +119,9 @@ class Simplex(Dimension):
 
     def ends(self) -> dict[str, Any]:
         return {"centre": [1 / self.size] * self.size}
+
+
+Dimension = Constant | FloatRange | IntRange | Choices | Simplex
 
 
 def break_stick(sticks: Sequence[float]) -> list[float]:

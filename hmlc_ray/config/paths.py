@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +12,6 @@ from hmlc_ray.config.load import parse_yaml
 from hmlc_ray.errors import ConfigError
 
 Scalar = str | int | float | bool | None
-_PATH = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*")
 
 
 def flatten(config: BaseModel) -> dict[str, Scalar]:
@@ -64,7 +62,7 @@ def parse_override(text: str) -> tuple[str, Any]:
         ConfigError: if there is no `=`, the path is no dotted path, or the value is no YAML.
     """
     path, equals, value = text.partition("=")
-    if not equals or not _PATH.fullmatch(path.strip()):
+    if not equals or not all(name.replace("-", "_").isidentifier() for name in path.strip().split(".")):
         raise ConfigError(f"override {text!r}: write it as path=value, for example objective.temperature=0.2")
     return path.strip(), parse_yaml(value, f"override {text!r}")
 

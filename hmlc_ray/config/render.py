@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -32,15 +30,15 @@ def render(error: ValidationError, model: SectionType, values: Any, source: str)
     return f"{source}: {first}" + (f" (and {len(others)} more)" if others else "")
 
 
-@dataclass
 class _Place:
     """Where an error lies: pydantic's location without the tags of unions and the indices in lists."""
 
-    section: SectionType
-    section_path: str = ""
-    names: list[str] = dataclasses.field(default_factory=list)
-    field: FieldInfo | None = None
-    siblings: dict[str, SectionType] = dataclasses.field(default_factory=dict)
+    def __init__(self, section: SectionType) -> None:
+        self.section = section
+        self.section_path = ""
+        self.names: list[str] = []
+        self.field: FieldInfo | None = None
+        self.siblings: dict[str, SectionType] = {}
 
     @property
     def path(self) -> str:

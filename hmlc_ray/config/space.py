@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hmlc_ray.config.dimensions import OPTIONS, Dimension, Trial, parse_dimension
+from hmlc_ray.config.dimensions import OPTIONS, Dimension, parse_dimension
 from hmlc_ray.config.levels import num_levels
 from hmlc_ray.config.paths import set_path, shorten
 from hmlc_ray.config.schema import SectionType, default_kind, kinds, nearest, sections
@@ -15,12 +14,14 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError
 
+if TYPE_CHECKING:
+    from hmlc_ray.config.dimensions import Trial
+
 Kinds = dict[str, str]
 """A section's path to its kind."""
 
 
-@dataclass(frozen=True)
-class SearchSpace:
+class SearchSpace(NamedTuple):
     """What a sweep searches.
 
     A parameter of the study is named by its path, `objective.temperature`; the choice of a branch by its section's
@@ -108,10 +109,9 @@ class SearchSpace:
             values[section] = {name: value for name, value in given.items() if name not in foreign} | {"kind": kind}
 
 
-@dataclass
 class _Parser:
-    base: dict[str, Any]
-    source: str
+    def __init__(self, base: dict[str, Any], source: str) -> None:
+        self.base, self.source = base, source
 
     def parse(self, space: dict[str, Any]) -> SearchSpace:
         shared: dict[str, Dimension] = {}
