@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from hmlc_ray.cli.main import app
+from hmlc_ray.cli.app import app
 from hmlc_ray.config.sweep import load_sweep
 
 ROOT = Path(__file__).parents[1]
