@@ -1,0 +1,133 @@
+"""Writes the tables of `docs/configuration.md` from the models: `python docs/reference.py`."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from hmlc_ray.config.schema import SectionType, describe, kind_of, sections
+from hmlc_ray.config.sweep import SweepConfig
+from hmlc_ray.config.trial import TrialConfig
+
+PAGE = Path(__file__).with_name("configuration.md")
+MARK = "<!-- tables: written by docs/reference.py -->\n"
+
+Row = tuple[str, str, str, str]
+"""Key, allowed values, default, meaning."""
+
+
+def tables() -> str:
+    """The generated part of the page."""
+    parts = ["## Keys of a trial", "", _table(_rows(TrialConfig, "")), ""]
+    parts += _sections(TrialConfig, "")
+    parts += ["## Keys of a search space", "", _table(_rows(SweepConfig, "")), ""]
+    parts += _sections(SweepConfig, "")
+    return "\n".join(parts)
+
+
+def _sections(model: SectionType, prefix: str) -> list[str]:
+    parts = []
+    for name, field in model.model_fields.items():
+        classes = sections(field)
+        if not classes:
+            continue
+        parts += [f"### `{prefix}{name}`", "", *_introduction(classes)]
+        parts += [_table(_merged(classes, f"{prefix}{name}."), len(classes) > 1), ""]
+        for section in classes:
+            parts += _sections(section, f"{prefix}{name}.")
+    return parts
+
+
+def _introduction(classes: list[SectionType]) -> list[str]:
+    if len(classes) == 1:
+        return [_first_line(classes[0]), ""]
+    return [*(f"- `kind: {kind_of(section)}`: {_first_line(section)}" for section in classes), ""]
+
+
+def _merged(classes: list[SectionType], prefix: str) -> list[tuple[str, ...]]:
+    """Rows of several kinds in one table: a key that is alike in some of them has one row, which lists these."""
+    rows: dict[Row, list[str]] = {}
+    for section in classes:
+        for row in _rows(section, prefix):
+            if row[0] != "kind" or len(classes) == 1:
+                rows.setdefault(row, []).append(kind_of(section) or "")
+    if len(classes) == 1:
+        return list(rows)
+    shown = {row: "all" if len(kinds) == len(classes) else ", ".join(kinds) for row, kinds in rows.items()}
+    return [(row[0], kinds, *row[1:]) for row, kinds in shown.items()]
+
+
+def _rows(section: SectionType, prefix: str) -> list[Row]:
+    meanings = _meanings(section)
+    return [
+        (name, _allowed(f"{prefix}{name}", field), _default(field), meanings.get(name, ""))
+        for name, field in section.model_fields.items()
+    ]
+
+
+def _allowed(path: str, field: FieldInfo) -> str:
+    return f"a section, [see below](#{path.replace('.', '')})" if sections(field) else describe(field)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    if isinstance(field.default_factory, type) and sections(field):
+        kind = kind_of(field.default_factory)
+        return f"kind {kind}" if kind else "all defaults"
+    value: Any = field.get_default(call_default_factory=True)
+    assert value is not PydanticUndefined
+    return f"`{_yaml(value)}`"
+
+
+def _yaml(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_yaml, value))}]"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _meanings(section: SectionType) -> dict[str, str]:
+    """The text under each key in the source, those of parent classes included."""
+    found: dict[str, str] = {}
+    for parent in reversed(section.__mro__):
+        if parent.__module__.startswith("hmlc_ray."):
+            body = ast.parse(textwrap.dedent(inspect.getsource(parent))).body[0]
+            assert isinstance(body, ast.ClassDef)
+            for key, text in zip(body.body, body.body[1:], strict=False):
+                if isinstance(key, ast.AnnAssign) and isinstance(key.target, ast.Name) and _is_text(text):
+                    found[key.target.id] = " ".join(text.value.value.split())  # type: ignore[attr-defined]
+    return found
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _first_line(section: SectionType) -> str:
+    return " ".join((section.__doc__ or "").partition("\n\n")[0].split())
+
+
+def _table(rows: list[Any], by_kind: bool = False) -> str:
+    head = ["key", *(["kinds"] if by_kind else []), "allowed", "default", "meaning"]
+    lines = [head, ["---"] * len(head), *([f"`{row[0]}`", *row[1:]] for row in rows)]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines)
+
+
+def page() -> str:
+    """The whole page, its tables made anew."""
+    before, _, after = PAGE.read_text(encoding="utf-8").partition(MARK)
+    _, _, after = after.partition(MARK)
+    return before + MARK + "\n" + tables() + "\n" + MARK + after
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
