@@ -153,6 +153,13 @@ class CrossEntropyConfig(Section):
     max_constraint: bool = False
     """Train with C-HMCNN's max-constraint loss instead of one softmax per level."""
 
+    @model_validator(mode="after")
+    def _levels_to_compare(self) -> CrossEntropyConfig:
+        if self.level == "leaf" and (self.max_constraint or self.consistency_penalty):
+            name = "max_constraint" if self.max_constraint else "consistency_penalty"
+            raise ValueError(f"{name} compares levels, so it needs `level: all`")
+        return self
+
 
 ObjectiveConfig = Annotated[
     SimclrConfig

@@ -85,9 +85,9 @@ class CrossEntropy(Objective):
         return losses[::-1]
 
     def _divergence(self, logits: list[Tensor]) -> Tensor:
-        """Jensen-Shannon divergence between neighbouring levels, averaged over rows and pairs of levels."""
+        """Jensen-Shannon divergence between neighbouring levels, averaged over rows and pairs of levels; of one, 0."""
         predictions = [torch.softmax(values, dim=1) for values in logits]
-        terms = []
+        terms = [] if len(logits) > 1 else [logits[0].new_zeros(())]
         for level, (coarse, fine) in enumerate(pairwise(predictions)):
             summed = torch.zeros_like(coarse).index_add(1, self._parents(level + 1), fine)
             terms.append(_jensen_shannon(coarse, summed))

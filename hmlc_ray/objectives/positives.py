@@ -37,7 +37,7 @@ class Classes:
         """alpha_i / sum alpha over valid anchors, float [H, n], from alpha [n, H]; 0 for the others."""
         alpha = self.valid.to(dtype)
         if anchor_weights is not None:
-            alpha = alpha * anchor_weights.T
+            alpha = alpha * anchor_weights.T.to(dtype)
         return alpha / alpha.sum(dim=1, keepdim=True).clamp_min(torch.finfo(dtype).tiny)
 
 

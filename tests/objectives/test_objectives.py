@@ -1,0 +1,222 @@
+"""What the objectives promise beyond their formulas, which `tests/reference` checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from planted import regular_tree
+from pydantic import TypeAdapter, ValidationError
+
+from hmlc_ray.config.objective import CrossEntropyConfig, ObjectiveConfig
+from hmlc_ray.errors import ConfigError, TaxonomyError
+from hmlc_ray.objectives import Batch, Objective, build_objective
+from hmlc_ray.objectives.a_hmlc import AHmlc
+from hmlc_ray.objectives.level_objective import LevelObjective
+from hmlc_ray.taxonomy import Taxonomy
+
+WIDTH, FEATURES = 12, 6
+KINDS: tuple[dict[str, Any], ...] = (
+    *({"kind": k} for k in ("simclr", "supcon", "sum-supcon", "g-hmlc", "a-hmlc", "mlcl", "bhcl", "cross-entropy")),
+    *({"kind": kind, "variant": variant} for kind in ("hmc", "hce", "hmce") for variant in ("paper", "code")),
+    *({"kind": "a-hmlc", "imbalance": mode, "overlap_penalty": 0.1} for mode in ("anchor", "denominator")),
+    {"kind": "cross-entropy", "max_constraint": True, "consistency_penalty": 0.5},
+)
+
+
+def build(values: dict[str, Any], taxonomy: Taxonomy) -> Objective:
+    return build_objective(
+        TypeAdapter(ObjectiveConfig).validate_python(values),
+        taxonomy=taxonomy,
+        class_counts=taxonomy.class_counts(np.arange(3 * taxonomy.num_leaves) % taxonomy.num_leaves),
+        embedding_dim=WIDTH,
+        feature_dim=FEATURES,
+    )
+
+
+def make_batch(taxonomy: Taxonomy, samples: int = 6, seed: int = 0, dtype: torch.dtype = torch.float32) -> Batch:
+    random = torch.Generator().manual_seed(seed)
+    leaf = torch.randint(0, taxonomy.num_leaves, (samples,), generator=random).repeat(2)
+    return Batch(
+        torch.randn(2 * samples, WIDTH, generator=random, dtype=dtype),
+        torch.from_numpy(taxonomy.paths(leaf.numpy())),
+        torch.arange(samples).repeat(2),
+        torch.randn(2 * samples, FEATURES, generator=random, dtype=dtype),
+    )
+
+
+@pytest.mark.parametrize("values", KINDS, ids=lambda values: "-".join(map(str, values.values())))
+def test_gradients_are_exact(values: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    taxonomy = regular_tree((2, 2, 2))
+    objective = build(values, taxonomy).double()
+    batch = make_batch(taxonomy, samples=4, dtype=torch.float64)
+    objective(batch)
+    objective.eval()  # Prototypes stand still.
+    parameters = [p.detach().requires_grad_() for p in objective.parameters()]
+    names = [name for name, _ in objective.named_parameters()]
+    inputs = (batch.embeddings.requires_grad_(), batch.features.requires_grad_(), *parameters)  # type: ignore[union-attr]
+
+    def loss(z: torch.Tensor, f: torch.Tensor, *parameters: torch.Tensor) -> torch.Tensor:
+        own = dict(zip(names, parameters, strict=True))
+        report = torch.func.functional_call(objective, own, Batch(z, batch.paths, batch.instance, f))
+        return report.total
+
+    assert torch.autograd.gradcheck(loss, inputs, fast_mode=True, atol=1e-4)
+
+
+@pytest.mark.parametrize("values", KINDS, ids=lambda values: "-".join(map(str, values.values())))
+def test_reports(values: dict[str, Any]) -> None:
+    taxonomy = regular_tree((2, 2, 2))
+    objective = build(values, taxonomy)
+    report = objective(make_batch(taxonomy))
+    assert report.total.shape == ()
+    assert report.per_level.shape == (3,)
+    assert report.num_valid_anchors.shape == (3,)
+    assert report.num_valid_anchors.dtype == torch.int64
+    assert not report.per_level.requires_grad
+    assert all(value.ndim == 0 and not value.requires_grad for value in report.extras.values())
+    unused = {"simclr": 3, "supcon": 2}.get(values["kind"], 0)
+    assert int(report.per_level.isnan().sum()) == unused
+
+
+@pytest.mark.parametrize("values", KINDS, ids=lambda values: "-".join(map(str, values.values())))
+def test_state_is_restored(values: dict[str, Any]) -> None:
+    taxonomy = regular_tree((2, 2, 2))
+    first, second = build(values, taxonomy), build(values, taxonomy)
+    first(make_batch(taxonomy, seed=1))
+    second.load_state_dict(first.state_dict())
+    batch = make_batch(taxonomy, seed=2)
+    assert torch.equal(first(batch).total, second(batch).total)
+
+
+@pytest.mark.parametrize("kind", ["hmc", "hce", "hmce", "sum-supcon"])
+def test_with_one_level_they_are_supcon(kind: str) -> None:
+    taxonomy = regular_tree((6,))
+    batch = make_batch(taxonomy)
+    torch.testing.assert_close(
+        build({"kind": kind}, taxonomy)(batch).total, build({"kind": "supcon"}, taxonomy)(batch).total
+    )
+
+
+def test_simclr_is_supcon_with_a_class_per_sample() -> None:
+    taxonomy = regular_tree((6,))
+    batch = make_batch(taxonomy)
+    own = Batch(batch.embeddings, batch.instance[:, None], batch.instance, batch.features)
+    report = build({"kind": "simclr"}, taxonomy)(batch)
+    torch.testing.assert_close(report.total, build({"kind": "supcon"}, taxonomy)(own).total)
+    assert report.extras["valid_anchors"] == 12
+
+
+def test_attention_does_not_care_for_the_order_of_levels() -> None:
+    torch.manual_seed(0)
+    order = [2, 0, 1]
+    taxonomy = regular_tree((2, 2, 2))
+    values = {
+        "kind": "a-hmlc",
+        "temperature": (0.1, 0.2, 0.3),
+        "level_weights": (1.0, 2.0, 3.0),
+        "overlap_penalty": 0.3,
+    }
+    moved = {key: [v[h] for h in order] if isinstance(v, tuple) else v for key, v in values.items()}
+    one, other = build(values, taxonomy), build(moved, taxonomy)
+    assert isinstance(one, AHmlc)
+    assert isinstance(other, AHmlc)
+    for h, source in enumerate(order):
+        other.heads[h].load_state_dict(one.heads[source].state_dict())
+    batch = make_batch(taxonomy)
+    turned = Batch(batch.embeddings, batch.paths[:, order], batch.instance)
+    torch.testing.assert_close(one(batch).total, other(turned).total)
+
+
+def test_gates_start_near_unmasked_and_are_reported() -> None:
+    torch.manual_seed(0)
+    taxonomy = regular_tree((2, 3))
+    objective = build({"kind": "a-hmlc"}, taxonomy)
+    report = objective(make_batch(taxonomy))
+    masks = objective.masks()
+    assert masks is not None
+    assert masks.shape == (2, WIDTH)
+    for h in range(2):
+        assert report.extras[f"gate_mean/{h}"] == pytest.approx(float(masks[h].mean()))
+        assert 0.75 < report.extras[f"gate_mean/{h}"] < 0.95
+
+
+def test_overlap_penalty_pulls_gates_apart() -> None:
+    torch.manual_seed(0)
+    taxonomy = regular_tree((2, 3))
+    objective = build({"kind": "a-hmlc", "overlap_penalty": 100.0}, taxonomy)
+    batch, optimiser = make_batch(taxonomy), torch.optim.Adam(objective.parameters(), lr=0.05)
+    before = objective(batch).extras["gate_overlap"]
+    for _ in range(30):
+        optimiser.zero_grad()
+        objective(batch).total.backward()
+        optimiser.step()
+    assert objective(batch).extras["gate_overlap"] < 0.5 * before
+
+
+def test_bhcl_is_unbalanced_at_first() -> None:
+    taxonomy = regular_tree((2, 3))
+    objective = build({"kind": "bhcl", "unbalanced_epochs": 2}, taxonomy)
+    plain = build({"kind": "sum-supcon", "level_weights": "exp"}, taxonomy)
+    batch = make_batch(taxonomy)
+    for epoch, same in ((0, True), (1, True), (2, False)):
+        objective.begin_epoch(epoch, 4)
+        assert torch.equal(objective(batch).total, plain(batch).total) == same
+
+
+def test_prototypes_follow_their_classes_in_training_alone() -> None:
+    taxonomy = regular_tree((2, 2))
+    objective = build({"kind": "sum-supcon", "imbalance": "denominator", "prototype_momentum": 0.75}, taxonomy)
+    assert isinstance(objective, LevelObjective)
+    z = torch.zeros(2, WIDTH)
+    z[:, 0] = 3.0
+    paths = torch.tensor([[0, 1], [0, 1]])
+    objective(Batch(z, paths, torch.arange(2)))
+    assert objective.balance.seen.tolist() == [True, False, False, True, False, False]
+    assert objective.balance.prototypes[:, 0].tolist() == [1, 0, 0, 1, 0, 0]
+    objective(Batch(-z, paths, torch.arange(2)))
+    assert objective.balance.prototypes[:, 0].tolist() == [0.5, 0, 0, 0.5, 0, 0]
+    objective.eval()
+    objective(Batch(-z, paths, torch.arange(2)))
+    assert objective.balance.prototypes[:, 0].tolist() == [0.5, 0, 0, 0.5, 0, 0]
+
+
+def test_released_code_keeps_one_sample_per_class() -> None:
+    """Leaves 0, 0, 1, 2 in two views: then one sample of each leaf, then one of each coarse class is left."""
+    taxonomy = regular_tree((2, 2, 2))
+    leaf = np.array([0, 0, 1, 2])
+    batch = Batch(
+        torch.randn(8, WIDTH, generator=torch.Generator().manual_seed(0)),
+        torch.from_numpy(taxonomy.paths(leaf)).repeat(2, 1),
+        torch.tensor([7, 3, 5, 1]).repeat(2),
+    )
+    report = build({"kind": "hmce", "variant": "code"}, taxonomy)(batch)
+    # Level 1 sees three samples, level 0 two (leaves 0 and 1 share their parent), each in two views.
+    assert report.num_valid_anchors.tolist() == [4, 6, 8]
+
+
+def test_settings_that_do_not_fit_are_refused() -> None:
+    taxonomy = regular_tree((2, 2))
+    with pytest.raises(ConfigError, match="level_weights holds 3 values"):
+        build({"kind": "sum-supcon", "level_weights": [1, 1, 1]}, taxonomy)
+    with pytest.raises(TaxonomyError, match="there is no level 2"):
+        build({"kind": "supcon", "level": 2}, taxonomy)
+    for option in ({"consistency_penalty": 0.1}, {"max_constraint": True}):
+        with pytest.raises(ValidationError, match="needs `level: all`"):
+            CrossEntropyConfig(level="leaf", **option)
+
+
+def test_max_constraint_rewards_predictions_that_obey_the_tree() -> None:
+    """With the right leaf's logit high, the parent's own logit does not matter."""
+    taxonomy = regular_tree((2, 2))
+    objective = build({"kind": "cross-entropy", "max_constraint": True}, taxonomy)
+    for classifier in objective.classifiers:  # type: ignore[union-attr]
+        torch.nn.init.zeros_(classifier.weight)
+        torch.nn.init.constant_(classifier.bias, -20.0)
+    objective.classifiers[1].bias.data[3] = 20.0  # type: ignore[index, union-attr]
+    features = torch.zeros(2, FEATURES)
+    paths = torch.tensor([[1, 3], [1, 3]])
+    assert objective(Batch(features, paths, torch.arange(2), features)).total < 1e-6
