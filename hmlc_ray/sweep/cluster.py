@@ -8,24 +8,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+import ray
+from ray._private.services import canonicalize_bootstrap_address
+from ray.exceptions import RayError
+
 from hmlc_ray.errors import ClusterError
 
-# Read by Ray at import or at the start of its processes; whoever sets them otherwise is left alone.
-_DEFAULTS = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    # Relative data paths mean the folder where the command was typed.
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    # MLflow has the metrics; Tune's CSV, JSON and TensorBoard copies are not wanted.
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    # The progress view is ours; Tune's newer output prints tables even when told to be silent.
-    "RAY_AIR_NEW_OUTPUT": "0",
-    # Seconds between two snapshots of the experiment: what a killed driver may have to repeat.
-    "TUNE_GLOBAL_CHECKPOINT_S": "1",
-    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "120",
-    # Ray's coming default (a worker without GPUs keeps CUDA_VISIBLE_DEVICES); set, it does not warn.
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-}
 _CONNECT_TIMEOUT_S = 5.0
 _EMBEDDED = (None, "local")
 
@@ -43,13 +31,6 @@ def connected(address: str | None, *, dashboard: bool = False) -> Iterator[None]
     Raises:
         ClusterError: if there is no cluster at the address.
     """
-    for name, value in _DEFAULTS.items():
-        os.environ.setdefault(name, value)
-    if address in _EMBEDDED:
-        # Ray's own default for a cluster of its own, chosen openly so that it does not warn. Other clusters decide.
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
-    import ray
-
     _silence()
     already = ray.is_initialized()
     if not already:
@@ -64,30 +45,44 @@ def connected(address: str | None, *, dashboard: bool = False) -> Iterator[None]
 
 def _silence() -> None:
     """Tune logs a trial's failure with its traceback; the user gets it as a sentence, in the table and in MLflow."""
+    # An embedded Ray asks for a token, which is its default and no news.
+    logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
     if not os.environ.get("HMLC_DEBUG"):
         for name in ("ray.tune", "ray.train"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _init(address: str | None, *, dashboard: bool) -> None:
-    import ray
-
     options = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
     if address in _EMBEDDED:
         ray.init(address="local", include_dashboard=dashboard, _node_ip_address="127.0.0.1", **options)
         return
     assert address is not None
-    if address != "auto":
-        _check_listening(address)
     try:
-        ray.init(address=address, **options)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        found = _running_here() if address == "auto" else address
+        _check_listening(address, found)
+        ray.init(address=found, **options)
+    except ClusterError:
+        raise
+    except (RayError, RuntimeError, ValueError, OSError) as error:
         raise unreachable(address, str(error).strip().splitlines()[0] if str(error).strip() else "no answer") from error
 
 
-def _check_listening(address: str) -> None:
-    """Ray itself tries for minutes before it gives up on an address."""
-    host, _, port = address.rpartition(":")
+def _running_here() -> str:
+    """The address of the cluster on this machine; its record outlives a cluster that was killed.
+
+    Raises:
+        ConnectionError: if there is no record of one.
+    """
+    found = canonicalize_bootstrap_address("auto")
+    if found is None or ":" not in found:
+        raise ConnectionError("no Ray runs on this machine")
+    return str(found)
+
+
+def _check_listening(address: str, found: str) -> None:
+    """Ray itself tries for many minutes before it gives up on an address."""
+    host, _, port = found.rpartition(":")
     if not host or not port.isdigit() or "/" in host:
         raise ClusterError(f"--address {address!r} is not an address; allowed are local, auto and host:port")
     try:

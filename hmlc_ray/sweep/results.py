@@ -12,7 +12,7 @@ from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.recording import CHECKPOINT, open_tracker
 from hmlc_ray.summary import BestTrial, Status, TrialRow
-from hmlc_ray.sweep.study import load_study
+from hmlc_ray.sweep.saved import load_study
 from hmlc_ray.tracking import Tracker, TrialRun, tags
 
 REFIT = "refit"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from hmlc_ray.config.data import DataConfig
@@ -15,9 +14,8 @@ from hmlc_ray.home import Home
 from hmlc_ray.recording import open_tracker
 from hmlc_ray.summary import SweepProgress, SweepSummary
 from hmlc_ray.sweep.cluster import connected
+from hmlc_ray.sweep.saved import is_saved, load_study, save_study
 from hmlc_ray.tracking import Tracker
-
-SWEEP_FILE = "sweep.json"
 
 
 def run_sweep(
@@ -40,7 +38,7 @@ def run_sweep(
         from hmlc_ray.sweep.driver import Driver
 
         driver = Driver(sweep, data, places, tracker, progress)
-        _save(sweep, places)
+        save_study(sweep, places)
         return driver.start()
 
 
@@ -64,23 +62,6 @@ def resume_sweep(
         return Driver(sweep, data, places, tracker, progress).resume()
 
 
-def load_study(name: str, home: Home) -> SweepConfig:
-    """The sweep as it was started.
-
-    Raises:
-        StudyError: if the home folder has no study of that name.
-    """
-    file = home.study(name) / SWEEP_FILE
-    if not file.is_file():
-        folder = home.root / "studies"
-        known = sorted(path.parent.name for path in folder.glob(f"*/{SWEEP_FILE}"))
-        raise StudyError(
-            f"there is no study {name!r} in {home.root}; "
-            + (f"it has {', '.join(known)}" if known else "it has none yet")
-        )
-    return SweepConfig.model_validate(json.loads(file.read_text(encoding="utf-8")))
-
-
 def base_data(sweep: SweepConfig) -> DataConfig:
     """The data of the study's trials."""
     values = {"data": sweep.base["data"]} if "data" in sweep.base else {}
@@ -98,7 +79,7 @@ def with_threads(sweep: SweepConfig) -> SweepConfig:
 
 def _refuse_taken(name: str, home: Home, tracker: Tracker) -> None:
     """Tune overwrites the state of a study of the same name (ray#35812), so nothing is started under a taken name."""
-    if (home.study(name) / SWEEP_FILE).exists():
+    if is_saved(name, home):
         where = str(home.root)
     elif tracker.find_study(name) is not None:
         where = tracker.uri
@@ -113,11 +94,3 @@ def _refuse_complete(name: str, tracker: Tracker) -> None:
     parent = tracker.find_study(name)
     if parent is not None and tracker.run(parent).status == "FINISHED":
         raise StudyError(f"study {name!r} is complete, there is nothing to resume; see `hmlc best {name}`")
-
-
-def _save(sweep: SweepConfig, home: Home) -> None:
-    folder = home.study(sweep.study.name)
-    folder.mkdir(parents=True, exist_ok=True)
-    staging = folder / f".{SWEEP_FILE}"
-    staging.write_text(sweep.model_dump_json(indent=2), encoding="utf-8")
-    staging.replace(folder / SWEEP_FILE)
