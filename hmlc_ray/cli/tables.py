@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hmlc_ray.config.dimensions import readable
 from hmlc_ray.summary import BestTrial, RunSummary, SweepSummary, TrialRow
 
 MOST_ROWS = 20
@@ -69,7 +70,7 @@ def print_best(study: str, found: BestTrial, console: Console | None = None) -> 
     console = console or output_console()
     row = found.row
     _print(console, f"best trial of {study}: {row.number}, {_value(row.value)} after {row.epochs} epochs")
-    for name, value in row.params.items():
+    for name, value in readable(row.params).items():
         _print(console, f"  {name}: {_param(value)}")
     console.print(level_table(found.metrics, "val"))
 
@@ -163,12 +164,15 @@ def _rest(table: Table, status: str, count: int) -> None:
 
 def _params(row: TrialRow) -> str:
     """What was searched, with the last part of each name where that is clear."""
-    short = {name: name.rpartition(".")[2] if "stick" not in name else name.partition(".")[2] for name in row.params}
+    params = readable(row.params)
+    short = {name: name.rpartition(".")[2] for name in params}
     clear = len({*short.values()}) == len(short)
-    return escape(", ".join(f"{short[name] if clear else name} {_param(v)}" for name, v in row.params.items()))
+    return escape(", ".join(f"{short[name] if clear else name} {_param(value)}" for name, value in params.items()))
 
 
 def _param(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_param, value))}]"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

@@ -134,6 +134,20 @@ def break_stick(sticks: Sequence[float]) -> list[float]:
     return [*weights, rest]
 
 
+def readable(params: dict[str, object]) -> dict[str, object]:
+    """A study's parameters with the sticks behind a simplex turned into its weights."""
+    shown: dict[str, object] = {}
+    sticks: dict[str, list[float]] = {}
+    for name, value in params.items():
+        simplex, mark, _ = name.partition(".stick")
+        if mark and isinstance(value, float):
+            sticks.setdefault(simplex, []).append(value)
+            shown[simplex] = break_stick(sticks[simplex])
+        else:
+            shown[name] = value
+    return shown
+
+
 def parse_dimension(spec: Any, where: str, num_levels: Callable[[], int]) -> Dimension:
     """A dimension from its YAML form; whatever is no mapping is a constant.
 

@@ -45,6 +45,16 @@ def test_train_runs_in_this_process(hmlc: Run, layer: Layer) -> None:
     assert "look at it with: hmlc ui --tracking-uri sqlite:///x\n" in result.output
 
 
+def test_the_environment_names_home_and_store(hmlc: Run, layer: Layer, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_run = Recorder(RUN)
+    layer("hmlc_ray.runs", train_run=train_run)
+    monkeypatch.setenv("HMLC_HOME", "elsewhere")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///y")
+    Path("t.yaml").write_text("seed: 3\n")
+    assert hmlc("train", "t.yaml").exit_code == 0
+    assert (train_run.kwargs["home"], train_run.kwargs["tracking_uri"]) == (Path("elsewhere"), "sqlite:///y")
+
+
 def test_a_configuration_without_validation_is_judged_on_test(hmlc: Run, layer: Layer) -> None:
     train_run = Recorder(RUN)
     layer("hmlc_ray.runs", train_run=train_run)

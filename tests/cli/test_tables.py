@@ -46,7 +46,7 @@ def test_completed_trials_are_ranked_apart_from_the_others(console: Console) -> 
         ["failed", "2", "4"],
     ]
     assert "NonFiniteLoss: the loss became [nan]" in text(console)
-    assert "kind g-hmlc, temperature 0.1235, level_weights.stick0 0.5" in text(console)
+    assert "kind g-hmlc, temperature 0.1235, level_weights [0.5, 0.5]" in text(console)
 
 
 def test_the_smallest_is_best_in_mode_min(console: Console) -> None:

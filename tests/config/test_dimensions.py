@@ -20,6 +20,7 @@ from hmlc_ray.config.dimensions import (
     Simplex,
     break_stick,
     parse_dimension,
+    readable,
 )
 from hmlc_ray.errors import ConfigError
 
@@ -111,6 +112,11 @@ def test_broken_sticks_lie_on_the_simplex(u: list[float]) -> None:
     assert len(weights) == len(u) + 1
     assert min(weights) >= 0
     assert sum(weights) == pytest.approx(1)
+
+
+def test_sticks_are_shown_as_weights() -> None:
+    params = {"a": 1, "x.w.stick0": 0.5, "x.w.stick1": 0.25, "b.stick0": "text"}
+    assert readable(params) == {"a": 1, "x.w": break_stick([0.5, 0.25]), "b.stick0": "text"}
 
 
 def test_one_level_needs_no_parameter() -> None:
