@@ -26,7 +26,10 @@ def check(file: File, override: Overrides = None, profile: Profile = None) -> No
         what = "search space"
     else:
         from hmlc_ray.config.levels import check_trial
+        from hmlc_ray.errors import ConfigError
 
+        if profile is not None:
+            raise ConfigError(f"{file} is a trial, and only a search space has profiles")
         config = load_trial(file, override or ())
         check_trial(config)
         lines, what = trial_lines(config), "trial"

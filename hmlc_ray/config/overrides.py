@@ -40,7 +40,7 @@ def set_kind(model: type[Section], values: dict[str, Any], section: str, kind: s
     mistakes, and the model's error names them.
     """
     known = kinds(model.model_fields[section])
-    old = get_path(values, f"{section}.kind", default_kind(model.model_fields[section]))
+    old = str(get_path(values, f"{section}.kind", default_kind(model.model_fields[section])))
     given = values.get(section)
     if kind in known and old in known and isinstance(given, dict):
         gone = set(known[old].model_fields) - set(known[kind].model_fields)

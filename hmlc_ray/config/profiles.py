@@ -33,8 +33,9 @@ def overlay(values: dict[str, Any], source: str, overrides: Iterable[str], profi
     for path, _ in base:
         if _is_searched(values.get("space"), path):
             raise ConfigError(f"{source}: {path} is searched, so set space.{path} to fix it")
-    if base:
-        values["base"] = apply_overrides(TrialConfig, values.get("base") or {}, base)
+    given = values.get("base") or {}
+    if base and isinstance(given, dict):
+        values["base"] = apply_overrides(TrialConfig, given, base)
     return values
 
 
@@ -65,6 +66,7 @@ def _is_searched(space: Any, path: str) -> bool:
     nested = space.get(section) if isinstance(space, dict) else None
     if not isinstance(nested, dict):
         return isinstance(space, dict) and path in space
-    branch = nested.get("branch") or {}
+    branch = nested.get("branch")
+    branch = branch if isinstance(branch, dict) else {}
     in_branch = any(isinstance(inner, dict) and rest in inner for inner in branch.values())
     return path in space or rest in nested or in_branch or (bool(branch) and rest == "kind")

@@ -103,8 +103,8 @@ class SearchSpace(NamedTuple):
         field = TrialConfig.model_fields[section]
         known, given = kinds(field), values.get(section) or {}
         if isinstance(given, dict):
-            candidates = {*self.branches[section], given.get("kind", default_kind(field))} & known.keys()
-            foreign = {name for other in candidates for name in known[str(other)].model_fields}
+            candidates = {*self.branches[section], str(given.get("kind", default_kind(field)))} & known.keys()
+            foreign = {name for other in candidates for name in known[other].model_fields}
             foreign -= known[kind].model_fields.keys()
             values[section] = {name: value for name, value in given.items() if name not in foreign} | {"kind": kind}
 

@@ -194,6 +194,12 @@ def test_check_says_what_was_checked(hmlc: Run) -> None:
     ]
 
 
+def test_a_trial_has_no_profiles(hmlc: Run) -> None:
+    Path("t.yaml").write_text("seed: 3\n")
+    result = hmlc("check", "t.yaml", "--profile", "smoke")
+    assert (result.exit_code, result.stderr) == (2, "hmlc: t.yaml is a trial, and only a search space has profiles\n")
+
+
 def test_check_of_a_bad_space(hmlc: Run) -> None:
     Path("s.yaml").write_text(SPACE)
     result = hmlc("check", "s.yaml", "-o", "space.objective.temperature={float: [0, 1]}")
