@@ -42,6 +42,8 @@ class EpochRecord:
     """Whether `metrics` holds the judgement of the frozen features."""
 
 
+SECONDS = "time/epoch_seconds"
+"""Metric: wall time of an epoch, its evaluation included."""
 Report = Callable[[EpochRecord, Callable[[], Checkpoint]], None]
 """Called after every epoch, on every worker, with the record and a function that takes a snapshot of the run."""
 
@@ -132,11 +134,13 @@ class _Run:
         if self.epochs_done == total:
             yield EpochRecord(total, self._evaluate(), evaluated=True)
         while self.epochs_done < total:
+            start = time.perf_counter()
             metrics = self._train_epoch(self.epochs_done)
             self.epochs_done += 1
             due = self.epochs_done == total or self.epochs_done % self.config.evaluation.every == 0
             if due:
                 metrics |= self._evaluate()
+            metrics[SECONDS] = time.perf_counter() - start
             yield EpochRecord(self.epochs_done, metrics, evaluated=due)
 
     def _train_epoch(self, epoch: int) -> dict[str, float]:

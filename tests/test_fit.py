@@ -38,7 +38,7 @@ class Log:
 
 def figures(records: list[EpochRecord]) -> list[dict[str, float]]:
     """Metrics without the wall clock."""
-    return [{k: v for k, v in r.metrics.items() if "per_second" not in k} for r in records]
+    return [{k: v for k, v in r.metrics.items() if "second" not in k} for r in records]
 
 
 def same_weights(a: Checkpoint, b: Checkpoint) -> bool:

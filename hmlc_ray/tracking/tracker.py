@@ -166,6 +166,11 @@ class Tracker:
         with translated(self._uri):
             return _trial_run(self._client.get_run(run_id))
 
+    def total(self, run_id: str, metric: str) -> float:
+        """The sum of a metric over all its steps."""
+        with translated(self._uri):
+            return float(sum(point.value for point in self._client.get_metric_history(run_id, metric)))
+
     def children(self, parent: str) -> list[TrialRun]:
         """The trials of a study, oldest first."""
         return [_trial_run(run) for run in self._search(f"tags.`{tag.PARENT}` = '{parent}'")]
