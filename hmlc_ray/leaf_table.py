@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from hmlc_ray.errors import TaxonomyError
+from hmlc_ray.level_names import check_level_names
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,14 @@ def read_leaf_table(file: Path) -> LeafTable:
     """Read and check a table; empty lines are ignored.
 
     Raises:
-        TaxonomyError: with the line, if the file cannot be read, its first column is not `leaf`, a cell is empty or
-            missing, a leaf is listed twice, or a class has two parents.
+        TaxonomyError: with the line, if the file cannot be read, its first column is not `leaf`, a level's name is not
+            allowed, a cell is empty or missing, a leaf is listed twice, or a class has two parents.
     """
     rows = _rows(file)
     if not rows:
         raise TaxonomyError(f"{str(file)!r} is empty; its first line must be a header such as leaf,parent,grandparent")
     (_, header), body = rows[0], rows[1:]
-    if header[0].lower() != "leaf" or len(set(header)) != len(header) or not all(header):
-        raise TaxonomyError(
-            f"{str(file)!r} must start with a header of different names whose first is `leaf`, got {','.join(header)!r}"
-        )
+    _check_header(file, header)
     paths: dict[str, tuple[str, ...]] = {}
     for line, row in body:
         _check_row(f"line {line} of {str(file)!r}", header, row, paths)
@@ -59,6 +57,15 @@ def _rows(file: Path) -> list[tuple[int, list[str]]]:
             return [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise TaxonomyError(f"cannot read the table {str(file)!r}: {error}") from error
+
+
+def _check_header(file: Path, header: Sequence[str]) -> None:
+    if header[0].lower() != "leaf":
+        raise TaxonomyError(f"{str(file)!r} must start with a header whose first is `leaf`, got {','.join(header)!r}")
+    try:
+        check_level_names(header[::-1])
+    except TaxonomyError as error:
+        raise TaxonomyError(f"the header of {str(file)!r} is wrong: {error}") from error
 
 
 def _check_row(where: str, header: Sequence[str], row: Sequence[str], seen: Mapping[str, object]) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hmlc_ray.errors import TaxonomyError
+from hmlc_ray.level_names import check_level_names
 
 IntArray = npt.NDArray[np.int64]
 
@@ -25,13 +26,13 @@ class Taxonomy:
     """A tree in which every leaf has one path of the same length.
 
     Args:
-        level_names: H names, coarsest first, no two alike; the last one names the leaf level.
+        level_names: H names, coarsest first (see `check_level_names`); the last one names the leaf level.
         class_names: per level the names of its C_h classes; a class's index is its position.
         leaf_paths: int64 [C_leaf, H]; row l holds the class of leaf l at each level, so the last column is l.
 
     Raises:
-        TaxonomyError: if shapes disagree, an index is out of range, a class has no leaf, a class has two parents,
-            or there are fewer than two leaves.
+        TaxonomyError: if shapes disagree, a level's name is not allowed, an index is out of range, a class has no
+            leaf or two parents, or there are fewer than two leaves.
     """
 
     level_names: tuple[str, ...]
@@ -208,8 +209,7 @@ def _check(level_names: Sequence[str], class_names: Sequence[Sequence[str]], lea
             f"{len(level_names)} level names, {len(class_names)} lists of classes and leaf paths of shape "
             f"{leaf_paths.shape} do not agree on the number of levels"
         )
-    if len(set(level_names)) != len(level_names):
-        raise TaxonomyError(f"level names must differ, got {', '.join(level_names)}")
+    check_level_names(level_names)
     if len(leaf_paths) < 2:
         raise TaxonomyError(f"a taxonomy needs at least two leaves, got {len(leaf_paths)}")
     if not np.array_equal(leaf_paths[:, -1], np.arange(len(class_names[-1]))):

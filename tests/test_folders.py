@@ -115,7 +115,9 @@ def test_a_folder_that_links_to_itself_is_an_error(tmp_path: Path) -> None:
 WRONG_TABLES = {
     "empty": ("", "is empty; its first line must be a header"),
     "no header": ("a,x\nb,x\n", "whose first is `leaf`, got 'a,x'"),
-    "repeated column": ("leaf,parent,parent\na,x,y\n", "header of different names"),
+    "repeated column": ("leaf,parent,parent\na,x,y\n", "header of .* is wrong: level names must differ"),
+    "reserved level": ("leaf,mean\na,x\nb,y\n", "header of .* is wrong: no level can be called 'mean'"),
+    "leaf above leaf": ("Leaf,leaf\na,x\nb,y\n", "no level but the finest can be called 'leaf'"),
     "missing cell": ("leaf,parent\na,x\nb\n", "line 3 of .* fills 1 of 2 columns"),
     "empty cell": ("leaf,parent\na,x\nb,\n", "line 3 of .* fills 1 of 2 columns"),
     "extra cell": ("leaf,parent\na,x,z\nb,x\n", "line 2 of .* fills 3 of 2 columns"),

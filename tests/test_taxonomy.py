@@ -113,6 +113,10 @@ def test_wrong_paths_are_refused(paths: list[tuple[str, ...]], message: str) -> 
         ({"leaf_paths": [[0, 0], [2, 1]]}, "must use each of its 2 classes"),
         ({"leaf_paths": [[0], [1]]}, "do not agree on the number of levels"),
         ({"level_names": ["x", "x"]}, "level names must differ"),
+        ({"level_names": ["top", ""]}, "must be texts that are not empty"),
+        ({"level_names": ["top", 3]}, "must be texts that are not empty"),
+        ({"level_names": ["top", "mean"]}, "no level can be called 'mean'"),
+        ({"level_names": ["leaf", "kind"]}, "no level but the finest can be called 'leaf'"),
         ({"class_names": None}, "not a taxonomy"),
     ],
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from hmlc_ray.config.base import Section
+from hmlc_ray.level_names import check_level_names
 
 
 class SplitSection(Section):
@@ -40,6 +41,11 @@ class MnistConfig(SplitSection):
     """Use this many training images (a stratified subset) instead of all 60,000."""
 
 
+def _level_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    check_level_names(names)
+    return names
+
+
 class ImageFolderConfig(SplitSection):
     """A folder of labelled images: nested class folders of any depth, or flat leaves plus `taxonomy.csv`."""
 
@@ -48,7 +54,7 @@ class ImageFolderConfig(SplitSection):
     image_size: int = Field(32, ge=8, le=1024)
     """Pixels; images are resized on the short side and cropped at the centre."""
     channels: Literal[1, 3] = 3
-    level_names: tuple[str, ...] | None = None
+    level_names: Annotated[tuple[str, ...], AfterValidator(_level_names)] | None = None
     """Names of the levels, coarsest first; `level0`, `level1`, ... where not given."""
     on_bad_file: Literal["error", "skip"] = "error"
 

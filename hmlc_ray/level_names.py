@@ -1,0 +1,25 @@
+"""What the levels of a tree may be called. Imports neither torch nor numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hmlc_ray.errors import TaxonomyError
+
+
+def check_level_names(names: Sequence[str]) -> None:
+    """Check the names of a tree's levels, coarsest first.
+
+    Figures are reported as `<figure>/<level>`, with `leaf` for the finest level and `mean` for the mean over all.
+
+    Raises:
+        TaxonomyError: if two are alike, one is empty or no text, one is `mean`, or one but the last is `leaf`.
+    """
+    if not all(isinstance(name, str) and name for name in names):
+        raise TaxonomyError(f"level names must be texts that are not empty, got {list(names)}")
+    if len(set(names)) != len(names):
+        raise TaxonomyError(f"level names must differ, got {', '.join(names)}")
+    if "mean" in names:
+        raise TaxonomyError("no level can be called 'mean': figures have that name for the mean over levels")
+    if "leaf" in names[:-1]:
+        raise TaxonomyError("no level but the finest can be called 'leaf': figures have that name for the finest level")
