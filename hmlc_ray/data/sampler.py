@@ -16,8 +16,7 @@ import numpy.typing as npt
 
 from hmlc_ray.config.training import TrainingConfig
 from hmlc_ray.errors import ConfigError, DataError
-
-IntArray = npt.NDArray[np.int64]
+from hmlc_ray.taxonomy import IntArray
 
 REDRAWS = 8
 """Attempts at a companion that is not yet in the batch; after that a repeated sample is kept."""

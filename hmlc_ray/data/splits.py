@@ -6,15 +6,13 @@ import hashlib
 import json
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from hmlc_ray.config.data import SplitSection
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.errors import DataError
-from hmlc_ray.taxonomy import Taxonomy
+from hmlc_ray.taxonomy import IntArray, Taxonomy
 
-IntArray = npt.NDArray[np.int64]
 _TEST, _VALIDATION, _LIMIT = range(3)  # streams of random numbers
 
 

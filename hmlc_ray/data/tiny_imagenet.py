@@ -11,10 +11,10 @@ from hmlc_ray.data.images import read_images
 from hmlc_ray.data.splits import divide
 from hmlc_ray.errors import DataError
 from hmlc_ray.folders import IMAGE_SUFFIXES
+from hmlc_ray.taxonomies.wordnet import DEFAULT_KEYS, from_synset_table
 from hmlc_ray.taxonomy import Taxonomy
 
 HIERARCHY_NAME = "wordnet_hierarchy.json"
-_KEYS = ("lexfile", "super_name", "mid_name")
 
 
 def load(config: TinyImagenetConfig) -> DataSet:
@@ -27,29 +27,25 @@ def load(config: TinyImagenetConfig) -> DataSet:
 
     Raises:
         DataError: if the tree, a class folder or an image is missing or unreadable.
-        TaxonomyError: if the tree is none.
     """
     root = Path(config.root).expanduser().absolute()
-    hierarchy = _read_hierarchy(root / HIERARCHY_NAME)
     wnids = sorted(folder.name for folder in (root / "train").glob("n*") if folder.is_dir())
-    unknown = [wnid for wnid in wnids if wnid not in hierarchy]
-    if not wnids or unknown:
-        problem = f"has no entry for {unknown[0]!r}" if unknown else "is there, but no folder train/<wnid>"
-        raise DataError(f"{str(root / HIERARCHY_NAME)!r} {problem}")
-    taxonomy = Taxonomy.from_paths(config.LEVELS, [(*hierarchy[wnid], wnid) for wnid in wnids])
+    if not wnids:
+        raise DataError(f"{str(root)!r} holds no folder train/<wnid>")
+    taxonomy = _read_tree(root / HIERARCHY_NAME, wnids)
     train = {wnid: _images(root / "train" / wnid) for wnid in wnids}
     test = _annotated(root / "val", wnids) or {wnid: _images(root / "val" / wnid) for wnid in wnids}
     return divide(config, taxonomy, _read_split(train, config), test=_read_split(test, config))
 
 
-def _read_hierarchy(file: Path) -> dict[str, tuple[str, ...]]:
+def _read_tree(file: Path, wnids: list[str]) -> Taxonomy:
+    needed = f"which must give each wnid in train its {', '.join(DEFAULT_KEYS)}"
     try:
-        entries = json.loads(file.read_text(encoding="utf-8"))
-        return {wnid: tuple(str(entry[key]) for key in _KEYS) for wnid, entry in entries.items()}
+        return from_synset_table(json.loads(file.read_text(encoding="utf-8")), wnids)
     except OSError as error:
-        raise DataError(f"there is no file {str(file)!r}, which gives every wnid its {', '.join(_KEYS)}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{str(file)!r} must map each wnid to its {', '.join(_KEYS)} ({error!r})") from error
+        raise DataError(f"cannot read {str(file)!r}, {needed}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"no tree can be made of {str(file)!r}, {needed}: {error}") from error
 
 
 def _images(folder: Path) -> list[Path]:

@@ -10,9 +10,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from hmlc_ray.taxonomy import Taxonomy
+from hmlc_ray.taxonomy import IntArray, Taxonomy
 
-IntArray = npt.NDArray[np.int64]
 Probabilities = Sequence[npt.NDArray[np.float64]]
 
 

@@ -22,9 +22,7 @@ from hmlc_ray.evaluation.tree import (
     inconsistency,
     mistake_severity,
 )
-from hmlc_ray.taxonomy import Taxonomy
-
-IntArray = npt.NDArray[np.int64]
+from hmlc_ray.taxonomy import IntArray, Taxonomy
 
 MAX_RETRIEVED = 5_000
 """Samples that MAP@R ranks against each other at most."""

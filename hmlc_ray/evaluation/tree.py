@@ -11,9 +11,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from hmlc_ray.taxonomy import Taxonomy
-
-IntArray = npt.NDArray[np.int64]
+from hmlc_ray.taxonomy import IntArray, Taxonomy
 
 
 def full_path_accuracy(predicted: IntArray, true: IntArray) -> float:
@@ -23,14 +21,7 @@ def full_path_accuracy(predicted: IntArray, true: IntArray) -> float:
 
 def inconsistency(taxonomy: Taxonomy, predicted: IntArray) -> float:
     """Share of predicted paths [n, H] that are not in the tree."""
-    return float((predicted != taxonomy.paths(predicted[:, -1])).any(axis=1).mean())
-
-
-def lca_height(taxonomy: Taxonomy, first: IntArray, second: IntArray) -> IntArray:
-    """Height of the LCA of pairs of leaves, from 0 to H; the two arrays broadcast."""
-    # Leaves that share a class share all coarser ones, so the height is the number of levels that differ.
-    height: IntArray = (taxonomy.leaf_paths[first] != taxonomy.leaf_paths[second]).sum(axis=-1)
-    return height
+    return float((~taxonomy.contains(predicted)).mean())
 
 
 def mistake_severity(taxonomy: Taxonomy, predicted: IntArray, true: IntArray) -> float:
@@ -39,7 +30,7 @@ def mistake_severity(taxonomy: Taxonomy, predicted: IntArray, true: IntArray) ->
     NaN where none is wrong.
     """
     wrong = predicted != true
-    return float(lca_height(taxonomy, predicted[wrong], true[wrong]).mean()) if wrong.any() else math.nan
+    return float(taxonomy.lca_heights[predicted[wrong], true[wrong]].mean()) if wrong.any() else math.nan
 
 
 def hierarchical_distance(taxonomy: Taxonomy, ranked: IntArray, true: IntArray) -> float:
@@ -49,7 +40,7 @@ def hierarchical_distance(taxonomy: Taxonomy, ranked: IntArray, true: IntArray) 
         ranked: int64 [n, k], leaves.
         true: int64 [n].
     """
-    return float(lca_height(taxonomy, ranked, true[:, None]).mean())
+    return float(taxonomy.lca_heights[ranked, true[:, None]].mean())
 
 
 def hierarchical_scores(taxonomy: Taxonomy, predicted: IntArray, true: IntArray) -> tuple[float, float, float]:
@@ -93,7 +84,7 @@ def cpcc(taxonomy: Taxonomy, features: npt.NDArray[np.float32], leaf: IntArray) 
     present = np.unique(leaf)
     means = np.stack([features[leaf == label].mean(axis=0, dtype=np.float64) for label in present])
     first, second = np.triu_indices(len(present), k=1)
-    in_tree = lca_height(taxonomy, present[first], present[second])
+    in_tree = taxonomy.lca_heights[present[first], present[second]]
     in_space = np.linalg.norm(means[first] - means[second], axis=1)
     if len(in_tree) < 2 or np.ptp(in_tree) == 0 or np.ptp(in_space) == 0:
         return math.nan

@@ -17,10 +17,10 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 from hmlc_ray.objectives.mixture import Mixture
+from hmlc_ray.taxonomy import IntArray
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
-IntArray = npt.NDArray[np.int64]
 
 TIE_BREAK = 1e-6
 """Weight of the descriptor beside responsibilities: it decides between dimensions that these treat alike."""

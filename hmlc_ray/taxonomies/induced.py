@@ -13,10 +13,9 @@ from scipy.spatial.distance import pdist, squareform
 from sklearn.cluster import KMeans
 
 from hmlc_ray.errors import TaxonomyError
-from hmlc_ray.taxonomy import Taxonomy
+from hmlc_ray.taxonomy import IntArray, Taxonomy
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 Linkage = Literal["ward", "average", "complete"]
 
 

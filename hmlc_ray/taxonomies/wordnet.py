@@ -56,6 +56,5 @@ def from_hypernyms(hypernyms: Mapping[str, Sequence[str]], depths: Sequence[int]
 def _entry(entries: Mapping[str, Mapping[str, Any]], leaf: str, key: str) -> Any:
     try:
         return entries[leaf][key]
-    except KeyError as error:
-        what = f"the synset {leaf!r}" if leaf not in entries else f"{key!r} for the synset {leaf!r}"
-        raise TaxonomyError(f"the WordNet table has no entry {what}") from error
+    except (KeyError, TypeError) as error:
+        raise TaxonomyError(f"the WordNet table gives no {key!r} for the synset {leaf!r}") from error

@@ -60,16 +60,19 @@ def test_a_wrong_annotation_is_told(root: Path, line: str) -> None:
 
 
 def test_a_missing_or_broken_tree_is_told(root: Path) -> None:
-    with pytest.raises(DataError, match="is there, but no folder train/<wnid>"):
+    with pytest.raises(DataError, match="holds no folder train/<wnid>"):
         load_data(config(root))
     make_images(root / "train", (*WNIDS, "n04"), count=1)
-    with pytest.raises(DataError, match="has no entry for 'n04'"):
+    with pytest.raises(
+        DataError, match=r"no tree can be made of .*wordnet_hierarchy.*: .* gives no 'lexfile' for the synset 'n04'"
+    ):
         load_data(config(root))
-    (root / "wordnet_hierarchy.json").write_text('{"n01": {"lexfile": "x"}}')
-    with pytest.raises(DataError, match="must map each wnid to its lexfile, super_name, mid_name"):
-        load_data(config(root))
+    for broken in ('{"n01": {"lexfile": "x"}}', "[]", '{"n01": 3}', "{", "[" * 100_000):
+        (root / "wordnet_hierarchy.json").write_text(broken)
+        with pytest.raises(DataError, match="which must give each wnid in train its lexfile, super_name, mid_name: "):
+            load_data(config(root))
     (root / "wordnet_hierarchy.json").unlink()
-    with pytest.raises(DataError, match=r"there is no file .*wordnet_hierarchy"):
+    with pytest.raises(DataError, match=r"cannot read .*wordnet_hierarchy.*: No such file or directory"):
         load_data(config(root))
 
 

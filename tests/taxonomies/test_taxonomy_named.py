@@ -124,9 +124,9 @@ def test_a_synset_table_gives_levels_by_its_keys() -> None:
         ("noun.artifact", "noun.animal"),
         ("n3", "n2"),
     )
-    with pytest.raises(TaxonomyError, match="no entry the synset 'n9'"):
+    with pytest.raises(TaxonomyError, match="gives no 'lexfile' for the synset 'n9'"):
         from_synset_table(TABLE, ["n1", "n9"])
-    with pytest.raises(TaxonomyError, match="no entry 'path' for the synset 'n1'"):
+    with pytest.raises(TaxonomyError, match="gives no 'path' for the synset 'n1'"):
         from_synset_table(TABLE, ["n1", "n2"], ["path"])
 
 
