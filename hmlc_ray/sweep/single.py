@@ -17,6 +17,7 @@ from hmlc_ray.recording import ENCODER, log_checkpoint, log_export, open_tracker
 from hmlc_ray.summary import RunProgress, RunSummary
 from hmlc_ray.sweep.cluster import connected
 from hmlc_ray.sweep.group import train_group
+from hmlc_ray.sweep.prepare import located_data
 from hmlc_ray.sweep.resources import group_demand, require
 from hmlc_ray.sweep.trial import storage_uri
 
@@ -42,6 +43,7 @@ def train_on_ray(
         TrainingError: if training itself fails.
     """
     places = Home.of(home)
+    config = config.model_copy(update={"data": located_data(config.data)})
     data = cached_data(config.data)
     tracker = open_tracker(tracking_uri, places)
     start = time.monotonic()

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hmlc_ray.config.data import DataConfig
 from hmlc_ray.config.sweep import SweepConfig
-from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import StudyError
 from hmlc_ray.fit import cached_data
 from hmlc_ray.home import Home
 from hmlc_ray.recording import open_tracker
 from hmlc_ray.summary import SweepProgress, SweepSummary
 from hmlc_ray.sweep.cluster import connected
+from hmlc_ray.sweep.prepare import base_data, located, with_threads
 from hmlc_ray.sweep.saved import is_saved, load_study, save_study
 from hmlc_ray.tracking import Tracker
 
@@ -29,7 +27,7 @@ def run_sweep(
         SweepInterrupted: on Ctrl-C, when everything is saved.
     """
     places = Home.of(home)
-    sweep = with_threads(sweep)
+    sweep = located(with_threads(sweep))
     data = cached_data(base_data(sweep))
     tracker = open_tracker(tracking_uri, places)
     _refuse_taken(sweep.study.name, places, tracker)
@@ -60,21 +58,6 @@ def resume_sweep(
         from hmlc_ray.sweep.driver import Driver
 
         return Driver(sweep, data, places, tracker, progress).resume()
-
-
-def base_data(sweep: SweepConfig) -> DataConfig:
-    """The data of the study's trials."""
-    values = {"data": sweep.base["data"]} if "data" in sweep.base else {}
-    return validate(TrialConfig, values, sweep.study.name).data
-
-
-def with_threads(sweep: SweepConfig) -> SweepConfig:
-    """The sweep with CPU threads set to a worker's CPUs, unless it says otherwise.
-
-    They are written into the configuration because the last digits of a CPU run depend on them.
-    """
-    training = {"cpu_threads": max(1, int(sweep.trials.resources.cpus)), **sweep.base.get("training", {})}
-    return sweep.model_copy(update={"base": {**sweep.base, "training": training}})
 
 
 def _refuse_taken(name: str, home: Home, tracker: Tracker) -> None:
