@@ -70,6 +70,11 @@ class Taxonomy:
             result.append(parent)
         return tuple(result)
 
+    @property
+    def is_balanced(self) -> bool:
+        """Whether at each level all classes have equally many children."""
+        return all(len(set(np.bincount(parent).tolist())) == 1 for parent in self.parents)
+
     @cached_property
     def lca_heights(self) -> IntArray:
         """Height of the lowest common ancestor of every two leaves, int64 [C_leaf, C_leaf].
@@ -160,13 +165,22 @@ class Taxonomy:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Taxonomy:
-        """The inverse of `to_dict`."""
+        """The inverse of `to_dict`.
+
+        Raises:
+            TaxonomyError: if a key is missing or holds something else, or the tree is no tree.
+        """
         try:
+            leaf_paths = np.asarray(values["leaf_paths"])
+            if leaf_paths.dtype.kind != "i":
+                raise TypeError("leaf_paths must hold a list of whole numbers for each leaf")
             return cls(
                 tuple(values["level_names"]),
                 tuple(tuple(names) for names in values["class_names"]),
-                np.asarray(values["leaf_paths"], dtype=np.int64),
+                leaf_paths,
             )
+        except TaxonomyError:
+            raise
         except (KeyError, TypeError, ValueError) as error:
             raise TaxonomyError(f"not a taxonomy: {error}") from error
 
@@ -215,6 +229,8 @@ def _check(level_names: Sequence[str], class_names: Sequence[Sequence[str]], lea
     if not np.array_equal(leaf_paths[:, -1], np.arange(len(class_names[-1]))):
         raise TaxonomyError("the last column of leaf_paths must list the leaves in order, each once")
     for h, names in enumerate(class_names):
+        if not all(isinstance(name, str) for name in names):
+            raise TaxonomyError(f"the classes of level {level_names[h]!r} must have texts as names")
         if not np.array_equal(np.unique(leaf_paths[:, h]), np.arange(len(names))):
             raise TaxonomyError(f"level {level_names[h]!r} must use each of its {len(names)} classes at least once")
         if h:

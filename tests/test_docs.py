@@ -33,7 +33,9 @@ def test_the_commands_in_the_readme_exist_with_their_options() -> None:
     commands = get_command(app).commands  # type: ignore[attr-defined]
     assert {words[0] for words in used} == set(commands)
     for name, *words in used:
-        known = {option for parameter in commands[name].params for option in parameter.opts}
+        command = commands[name]
+        command = command.commands[words[0]] if hasattr(command, "commands") else command
+        known = {option for parameter in command.params for option in parameter.opts}
         assert {word for word in words if word.startswith("-")} <= known, f"hmlc {name} {' '.join(words)}"
 
 

@@ -118,6 +118,10 @@ def test_wrong_paths_are_refused(paths: list[tuple[str, ...]], message: str) -> 
         ({"level_names": ["top", "mean"]}, "no level can be called 'mean'"),
         ({"level_names": ["leaf", "kind"]}, "no level but the finest can be called 'leaf'"),
         ({"class_names": None}, "not a taxonomy"),
+        ({"class_names": [["a", "b"], ["x", 3]]}, "classes of level 'leaf' must have texts as names"),
+        ({"leaf_paths": [[0.5, 0], [1, 1]]}, "leaf_paths must hold a list of whole numbers"),
+        ({"leaf_paths": [[10**30, 0], [1, 1]]}, "leaf_paths must hold a list of whole numbers"),
+        ({"leaf_paths": [["0", "0"], ["1", "1"]]}, "leaf_paths must hold a list of whole numbers"),
     ],
 )
 def test_wrong_dictionaries_are_refused(values: dict[str, object], message: str) -> None:

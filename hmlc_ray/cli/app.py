@@ -12,6 +12,7 @@ from hmlc_ray.cli.check import check
 from hmlc_ray.cli.guard import guarded
 from hmlc_ray.cli.probe import probe
 from hmlc_ray.cli.sweep import resume, sweep
+from hmlc_ray.cli.taxonomy import taxonomy
 from hmlc_ray.cli.train import train
 from hmlc_ray.cli.ui import ui
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 for _command in (train, sweep, resume, best, probe, check, ui):
     app.command()(guarded(_command))
+app.add_typer(taxonomy)
 
 
 def _version(wanted: bool) -> None:

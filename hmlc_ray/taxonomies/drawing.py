@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,8 @@ ELBOW = 0.92
 def draw(taxonomy: Taxonomy, path: str | Path) -> Path:
     """Draw the tree from the root on the left to the leaves on the right.
 
+    A character that the font lacks is drawn as a box, one that cannot be shown at all as a question mark.
+
     Args:
         path: of the picture; its suffix, .png, .svg or .pdf, is the format.
 
@@ -47,7 +50,8 @@ def draw(taxonomy: Taxonomy, path: str | Path) -> Path:
     _draw_tree(axes, taxonomy)
     try:
         # Without a date and with names that are not drawn at random the same tree gives the same file.
-        with rc_context({"svg.hashsalt": "taxonomy"}):
+        with rc_context({"svg.hashsalt": "taxonomy"}), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
             figure.savefig(path, metadata=DATES.get(path.suffix.lower()))
     except OSError as error:
         raise TaxonomyError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
@@ -67,11 +71,17 @@ def _draw_tree(axes: Axes, taxonomy: Taxonomy) -> None:
         inner_heights.append(heights)
     for h, names in enumerate(taxonomy.class_names):
         for name, own in zip(names, inner_heights[h + 1], strict=True):
-            axes.text(h + 1, own, f" {name}", va="center", fontsize=8, bbox={"fc": "white", "ec": "none", "pad": 0.5})
+            _write(axes, h + 1, own, name, fontsize=8, bbox={"fc": "white", "ec": "none", "pad": 0.5})
     for h, (name, count) in enumerate(zip(taxonomy.level_names, taxonomy.num_classes, strict=True)):
-        axes.text(h + 1, -1.5, f" {name} ({count})", va="center", fontsize=9, weight="bold")
+        _write(axes, h + 1, -1.5, f"{name} ({count})", fontsize=9, weight="bold")
     axes.set(xlim=(ELBOW - 0.05, taxonomy.num_levels + 1.2), ylim=(taxonomy.num_leaves - 0.3, -2.2))
     axes.set_axis_off()
+
+
+def _write(axes: Axes, x: float, y: float, name: str, **style: Any) -> None:
+    """A name as it is: a pair of dollar signs in it is no formula."""
+    shown = "".join(character if character.isprintable() else "?" for character in name)
+    axes.text(x, y, f" {shown}", va="center", parse_math=False, **style)
 
 
 def _mean_heights(height: FloatArray, classes: IntArray) -> FloatArray:

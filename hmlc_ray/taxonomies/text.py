@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -28,6 +29,30 @@ def render_text(taxonomy: Taxonomy, *, counts: Sequence[IntArray] | None = None,
     if depth > 0:
         lines += _lines(taxonomy, 0, range(taxonomy.num_classes[0]), "", counts, depth)
     return "\n".join(lines)
+
+
+def summarise(taxonomy: Taxonomy) -> str:
+    """One line: depth, classes per level, and whether classes of a level have equally many children.
+
+    ```
+    depth 2: 20 superclass, 100 class; balanced: 5 class in each superclass
+    depth 2: 10 group, 40 class; unbalanced: 1 to 12 class in each group
+    ```
+    """
+    levels = ", ".join(
+        f"{count} {name}" for name, count in zip(taxonomy.level_names, taxonomy.num_classes, strict=True)
+    )
+    children = [
+        f"{_span(np.bincount(parent))} {fine} in each {coarse}"
+        for (coarse, fine), parent in zip(pairwise(taxonomy.level_names), taxonomy.parents[1:], strict=True)
+    ]
+    words = "balanced" if taxonomy.is_balanced else "unbalanced"
+    return f"depth {taxonomy.num_levels}: {levels}; {words}" + (f": {', '.join(children)}" if children else "")
+
+
+def _span(counts: IntArray) -> str:
+    low, high = counts.min(), counts.max()
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def _lines(

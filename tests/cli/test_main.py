@@ -24,7 +24,7 @@ IMAGES = "data: {kind: image-folder, root: images}\nobjective: {level_weights: [
 def test_help_names_every_command(hmlc: Run) -> None:
     result = hmlc("--help")
     assert result.exit_code == 0
-    for name in ("train", "sweep", "resume", "best", "probe", "check", "ui", "--version"):
+    for name in ("train", "sweep", "resume", "best", "probe", "check", "ui", "taxonomy", "--version"):
         assert f"  {name} " in result.output
 
 
@@ -34,7 +34,7 @@ def test_version(hmlc: Run) -> None:
     assert hmlc("--version").output == f"hmlc-ray {__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["train", "sweep", "resume", "best", "probe", "check", "ui"])
+@pytest.mark.parametrize("command", ["train", "sweep", "resume", "best", "probe", "check", "ui", "taxonomy"])
 def test_every_command_has_help(hmlc: Run, command: str) -> None:
     result = hmlc(command, "-h")
     assert result.exit_code == 0
@@ -42,7 +42,15 @@ def test_every_command_has_help(hmlc: Run, command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["train", "--help"], ["check", "t.yaml"], ["check", "s.yaml"], ["check", "i.yaml"]]
+    "arguments",
+    [
+        ["--help"],
+        ["train", "--help"],
+        ["taxonomy", "show", "-h"],
+        ["check", "t.yaml"],
+        ["check", "s.yaml"],
+        ["check", "i.yaml"],
+    ],
 )
 def test_nothing_heavy_is_loaded(tmp_path: Path, arguments: list[str]) -> None:
     (tmp_path / "t.yaml").write_text(TRIAL)

@@ -8,7 +8,7 @@ import pytest
 from hmlc_ray.errors import TaxonomyError
 from hmlc_ray.taxonomies.drawing import draw
 from hmlc_ray.taxonomies.named import cifar100_taxonomy, digit_taxonomy
-from hmlc_ray.taxonomies.text import render_text
+from hmlc_ray.taxonomies.text import render_text, summarise
 from hmlc_ray.taxonomy import Taxonomy
 
 TREE = Taxonomy.from_paths(("realm", "kind"), [("animal", "dog"), ("animal", "cat"), ("plant", "oak")])
@@ -23,6 +23,14 @@ def test_the_text_of_a_tree() -> None:
         "└── plant",
         "    └── oak",
     ]
+
+
+def test_the_summary_of_a_tree() -> None:
+    assert not TREE.is_balanced
+    assert summarise(TREE) == "depth 2: 2 realm, 3 kind; unbalanced: 1 to 2 kind in each realm"
+    assert cifar100_taxonomy().is_balanced
+    assert summarise(cifar100_taxonomy()) == "depth 2: 20 superclass, 100 class; balanced: 5 class in each superclass"
+    assert summarise(TREE.keep_levels(["kind"])) == "depth 1: 3 kind; balanced"
 
 
 def test_counts_and_a_limit_on_depth() -> None:
@@ -51,6 +59,12 @@ def test_a_drawing_names_every_class(tmp_path: Path) -> None:
     assert root.tag.endswith("svg")
     for name in ("animal", "plant", "dog", "cat", "oak", "realm (2)", "kind (3)"):
         assert name in comments
+
+
+@pytest.mark.parametrize("name", ["tree.svg", "tree.png", "tree.pdf"])
+def test_any_name_can_be_drawn(tmp_path: Path, name: str) -> None:
+    tree = Taxonomy.from_paths(("le\x01vel", "x"), [("$\\foo$", "a\udcff"), ("日本", "{b}"), ("10$ to 20$", "c\nd")])
+    assert draw(tree, tmp_path / name).stat().st_size > 0
 
 
 def test_where_nothing_can_be_drawn(tmp_path: Path) -> None:
