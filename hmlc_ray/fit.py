@@ -20,7 +20,7 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data import load_data
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.loader import epoch_batches
-from hmlc_ray.data.sampler import build_sampler
+from hmlc_ray.data.sampler import BatchSampler, build_sampler
 from hmlc_ray.data.views import TwoViews
 from hmlc_ray.errors import CheckpointError, ConfigError, NonFiniteLoss
 from hmlc_ray.evaluation import evaluate
@@ -97,6 +97,27 @@ def fit(config: TrialConfig, report: Report, *, resume: Checkpoint | None = None
         return FitResult(run.learner, data, run.snapshot(), run.last_evaluation, time.perf_counter() - start)
 
 
+def check_fits(config: TrialConfig, data: DataSet) -> None:
+    """Build what a run of this configuration needs, on the CPU, and drop it: whether it fits the data shows here.
+
+    Raises:
+        ConfigError: if it does not, e.g. if a batch is too small for the sampler.
+    """
+    check_levels(config, data.taxonomy.num_levels)
+    build_learner(config, data)
+    _sampler(config, data)
+
+
+def _sampler(config: TrialConfig, data: DataSet) -> BatchSampler:
+    return build_sampler(
+        config.training,
+        data.taxonomy.paths(data.train.leaf.cpu().numpy()),
+        seed=config.seed,
+        rank=distributed.rank(),
+        world_size=distributed.world_size(),
+    )
+
+
 class _Run:
     """The state of a run."""
 
@@ -108,13 +129,7 @@ class _Run:
         self.learner = build_learner(config, data).to(self.device)
         self.parallel = self._parallel()
         self.views = TwoViews(config.views)
-        self.sampler = build_sampler(
-            config.training,
-            data.taxonomy.paths(data.train.leaf.cpu().numpy()),
-            seed=config.seed,
-            rank=distributed.rank(),
-            world_size=distributed.world_size(),
-        )
+        self.sampler = _sampler(config, data)
         self.optimiser = build_optimiser(config.optimiser, self.learner)
         self.schedule = build_schedule(
             config.optimiser, self.optimiser, epochs=config.training.epochs, steps_per_epoch=len(self.sampler)

@@ -52,5 +52,15 @@ class TrialConfig(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _mixture_fits(self) -> TrialConfig:
+        components = getattr(self.objective, "mixture_components", None)
+        if components is not None and components > self.head.embedding_dim:
+            raise ValueError(
+                f"objective.mixture_components ({components}) must not exceed head.embedding_dim "
+                f"({self.head.embedding_dim}): the mixture is fitted on the embedding's dimensions"
+            )
+        return self
+
 
 DEFAULT_KINDS = {"data": "digits", "encoder": "convnet", "objective": "g-hmlc", "optimiser": "adamw"}

@@ -26,10 +26,8 @@ def is_pruned(result: dict[str, Any]) -> bool:
     return int(result["epoch"]) < int(result["total_epochs"])
 
 
-def cause_of(error: BaseException | None) -> BaseException:
+def cause_of(error: BaseException) -> BaseException:
     """The trial's own error; Ray wraps it in several of its own."""
-    if error is None:
-        return RuntimeError("unknown error")
     failures = getattr(error, "worker_failures", None)
     inner = next(iter(failures.values())) if failures else getattr(error, "cause", None)
     return error if inner is None or inner is error else cause_of(inner)

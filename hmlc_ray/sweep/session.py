@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import ray.tune
+from ray import cloudpickle
 from ray.tune.experiment import Trial as TuneTrial
 
 from hmlc_ray.config.paths import flatten
@@ -125,7 +126,7 @@ class SessionCallback(ray.tune.Callback):  # type: ignore[misc]
         _session().ended(_number(trial), trial.last_result, checkpoint_folder(trial))
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        _session().failed(_number(trial), error_sentence(cause_of(trial.get_error())))
+        _session().failed(_number(trial), _error_of(trial))
 
 
 def checkpoint_folder(trial: TuneTrial) -> Path | None:
@@ -134,6 +135,15 @@ def checkpoint_folder(trial: TuneTrial) -> Path | None:
         return Path(trial.checkpoint.path)
     path = trial.last_result.get("checkpoint_path")
     return Path(path) if path else None
+
+
+def _error_of(trial: TuneTrial) -> str:
+    """Why a trial failed, in a sentence. Tune has just written the error into this machine's staging folder."""
+    pickled, text = trial.pickled_error_file, trial.error_file
+    if pickled and Path(pickled).is_file():
+        return error_sentence(cause_of(cloudpickle.loads(Path(pickled).read_bytes())))
+    lines = Path(text).read_text(encoding="utf-8").strip().splitlines() if text and Path(text).is_file() else []
+    return lines[-1] if lines else "unknown error"
 
 
 def _number(trial: TuneTrial) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
-from hmlc_ray.fit import cached_data
+from hmlc_ray.fit import cached_data, check_fits
 from hmlc_ray.home import Home
 from hmlc_ray.recording import open_tracker
 from hmlc_ray.summary import SweepProgress, SweepSummary
@@ -29,6 +29,7 @@ def run_sweep(
     places = Home.of(home)
     sweep = located(with_threads(sweep))
     data = cached_data(base_data(sweep))
+    check_fits(sweep.search_space().first(), data)
     tracker = open_tracker(tracking_uri, places)
     _refuse_taken(sweep.study.name, places, tracker)
     progress.note("connecting to Ray")

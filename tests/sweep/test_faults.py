@@ -9,6 +9,7 @@ import pytest
 from sandbox import Sandbox, kill, read_until
 
 pytestmark = pytest.mark.slow
+TOO_SMALL = "a batch of 3 samples is too small for training.sampler"
 ONE_ENDED = "small: 1/5 trials done"
 
 
@@ -49,3 +50,24 @@ def test_ctrl_c_closes_its_runs_and_says_how_to_go_on(sandbox: Sandbox, started:
     resumed = sandbox.hmlc("resume", "small")
     assert resumed.returncode == 0, resumed.stderr
     check_complete(sandbox, 5)
+
+
+def test_a_failed_trial_says_why_and_the_sweep_goes_on(sandbox: Sandbox) -> None:
+    """The second choice of batch size cannot hold a group of the hierarchical sampler, which shows in the trial."""
+    space = sandbox.space(trials=4, epochs=1)
+    options = ["-o", "training.sampler=hierarchical", "-o", "study.seed=1", "-o", "trials.retries=0"]
+    done = sandbox.hmlc("sweep", space, *options, "-o", "space.training.global_batch_size={choice: [256, 3]}")
+    assert done.returncode == 0, done.stderr
+    failed = [run for run in sandbox.trials() if run.params["training.global_batch_size"] == "3"]
+    assert 0 < len(failed) < 4
+    for run in failed:
+        assert run.status == "FAILED"
+        assert run.tags["hmlc.error"].startswith(f"ConfigError: {TOO_SMALL}")
+    assert TOO_SMALL in " ".join(done.stdout.split())
+    assert sandbox.statuses() == sandbox.optuna_states()
+    assert sandbox.statuses().count("failed") == len(failed)
+    assert sandbox.parent().status == "FINISHED"
+
+    refused = sandbox.hmlc("sweep", space, *options, "--name", "small2", "-o", "training.global_batch_size=3")
+    assert refused.returncode == 2
+    assert TOO_SMALL in refused.stderr
