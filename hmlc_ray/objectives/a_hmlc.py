@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from hmlc_ray.config.objective import AHmlcConfig
 from hmlc_ray.objectives.base import Batch, LossReport
 from hmlc_ray.objectives.level_objective import LevelObjective
-from hmlc_ray.objectives.vectors import bounded, full_precision, gated_vectors
+from hmlc_ray.objectives.vectors import bounded, full_precision, normalise
 
 
 class AHmlc(LevelObjective):
@@ -42,14 +44,25 @@ class AHmlc(LevelObjective):
     def gates(self, embeddings: Tensor) -> tuple[Tensor, ...]:
         """m_h of embeddings [n, D], per level [n, D] in (0, 1)."""
         rows = bounded(full_precision(embeddings))
-        return tuple(torch.sigmoid(head(rows) / self.attention_temperature) for head in self.heads)
+        return tuple(self._gate(rows, h) for h in range(len(self.heads)))
+
+    def _gate(self, rows: Tensor, level: int) -> Tensor:
+        gate: Tensor = torch.sigmoid(self.heads[level](rows) / self.attention_temperature)
+        return gate
+
+    def _vectors(self, rows: Tensor, level: int) -> tuple[Tensor, Tensor]:
+        """v^h of rows [n, D], and the mean gate [D]."""
+        gate = self._gate(bounded(rows), level)
+        return normalise(rows * gate), gate.mean(dim=0)
 
     def forward(self, batch: Batch) -> LossReport:
         """The loss of embeddings [n, D] with paths [n, H]."""
         with torch.autocast(batch.embeddings.device.type, enabled=False):
-            gates = self.gates(batch.embeddings)
-            report = self.contrast_vectors(gated_vectors(batch.embeddings, gates), batch.paths)
-            means = torch.stack([gate.mean(dim=0) for gate in gates])
+            rows = full_precision(batch.embeddings)
+            # A level's gates are computed anew in the backward pass, rather than those of all levels kept.
+            parts = [_recomputed(self._vectors, rows, h) for h in range(len(self.heads))]
+            report = self.contrast_vectors([v for v, _ in parts], batch.paths)
+            means = torch.stack([mean for _, mean in parts])
             overlap = _overlap(means)
         if self.training:
             self.mean_gates.copy_(means.detach())
@@ -61,6 +74,11 @@ class AHmlc(LevelObjective):
     def masks(self) -> Tensor:
         """float [H, D]: the mean gates of the last training batch."""
         return self.mean_gates
+
+
+def _recomputed(function: Callable[[Tensor, int], tuple[Tensor, Tensor]], *args: Any) -> tuple[Tensor, Tensor]:
+    result: tuple[Tensor, Tensor] = checkpoint(function, *args, use_reentrant=False, preserve_rng_state=False)
+    return result
 
 
 def _attention_head(width: int, reduction: int, initial_bias: float) -> nn.Sequential:

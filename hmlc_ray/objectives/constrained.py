@@ -20,11 +20,14 @@ from torch.autograd.function import once_differentiable
 from hmlc_ray.objectives.base import LossReport
 from hmlc_ray.objectives.contrast import LevelTerms, Problem
 from hmlc_ray.objectives.denominator import Blocks, denominator, row_slices
+from hmlc_ray.objectives.positives import Classes, others_of_class
+from hmlc_ray.objectives.vectors import outside_graphs
 
 CPU_ROWS = 128
 """Rows per pass on a CPU where the caller asks for none."""
 
 
+@outside_graphs
 def constrained_contrast(v: Tensor, labels: Tensor, terms: LevelTerms) -> LossReport:
     """The weighted sum of the levels' contrasts, each floored by the finer ones.
 
@@ -47,16 +50,14 @@ class _Constrained(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, problem: Problem, terms: LevelTerms, v: Tensor) -> tuple[Tensor, Tensor]:
+        # Memory of blocks is kept for one denominator only, since all logarithms come before any gradient.
         blocks = Blocks(v, terms.chunk, keep=problem.differentiate and len(problem.groups) == 1)
         sums = [denominator(v, group.tau, group.columns, blocks) for group in problem.groups]
         lse = torch.empty_like(problem.share)
         for group, one in zip(problem.groups, sums, strict=True):
             lse[group.levels] = one.log_sums().expand(len(group.levels), -1)
-        tau = torch.tensor(terms.temperatures).to(lse)[:, None]
-        passes = row_slices(len(v), terms.chunk or (CPU_ROWS if v.device.type == "cpu" else len(v)))
-        positive = _Positives(v, problem.classes.ids.to(v.dtype))
-        floors = _floors(positive, lse, tau, passes)
-        losses, b, gradient = _floored(problem, positive, lse, tau, floors, passes)
+        pairs = _Pairs(v, problem.classes, torch.tensor(terms.temperatures).to(lse)[:, None], terms.chunk)
+        losses, b, gradient = _floored(problem, pairs, lse, _floors(pairs, lse))
         if problem.differentiate:
             for group, one in zip(problem.groups, sums, strict=True):
                 own = b[group.levels]
@@ -72,26 +73,29 @@ class _Constrained(torch.autograd.Function):
         return None, None, gradient * total
 
 
-class _Positives:
-    """Similarities of some rows to all, and who is positive to them; as numbers, since CPUs are slow with booleans."""
+class _Pairs:
+    """Pairs of rows in blocks of the upper triangle.
 
-    def __init__(self, v: Tensor, ids: Tensor) -> None:
-        self.v, self.ids = v, ids
+    Who is positive to whom is a matrix of numbers, not of booleans, with which CPUs are slow.
+    """
+
+    def __init__(self, v: Tensor, classes: Classes, tau: Tensor, chunk: int | None) -> None:
+        self.v, self.classes, self.tau = v, classes, tau
+        self.ids = classes.ids.to(v.dtype)
+        self.blocks = row_slices(len(v), chunk or (CPU_ROWS if v.device.type == "cpu" else len(v)))
 
     def similarities(self, rows: slice) -> Tensor:
-        """float [rows, n]."""
-        return self.v[rows] @ self.v.T
+        """Of a block's rows to all from its start on, float [rows, from the start on]."""
+        return self.v[rows] @ self.v[rows.start :].T
 
-    def mask(self, level: int, rows: slice, out: Tensor) -> Tensor:
-        """1 for a positive, else 0, into float [rows, n]."""
-        torch.eq(self.ids[level, rows, None], self.ids[level], out=out)
-        out[:, rows].fill_diagonal_(0)
+    def positive(self, level: int, rows: slice, out: Tensor) -> Tensor:
+        """1 for a positive, else 0; float, of the same shape."""
+        torch.eq(self.ids[level, rows, None], self.ids[level, rows.start :], out=out).diagonal().zero_()
         return out
 
     def nearest(self, level: int, rows: slice, similarities: Tensor, out: Tensor) -> Tensor:
-        """Similarities in float [rows, n], with others than positives moved up by 4, out of their range."""
-        torch.ne(self.ids[level, rows, None], self.ids[level], out=out)
-        out[:, rows].fill_diagonal_(1)
+        """The similarities, those of others than positives moved up by 4, out of their range."""
+        torch.ne(self.ids[level, rows, None], self.ids[level, rows.start :], out=out).diagonal().fill_(1)
         return torch.add(similarities, out, alpha=4, out=out)
 
 
@@ -101,68 +105,85 @@ class _Floors:
 
     value: Tensor
     """float [H]; -inf where no finer level has a pair."""
-    pair: Tensor
-    """int64 [H, 3]: its level, anchor and positive."""
+    level: Tensor
+    """int64 [H], of the pair; likewise its anchor and its positive, [H]."""
+    anchor: Tensor
+    positive: Tensor
 
 
-def _floors(positive: _Positives, lse: Tensor, tau: Tensor, passes: list[slice]) -> _Floors:
+def _floors(pairs: _Pairs, lse: Tensor) -> _Floors:
     """The worst pair of every level, accumulated from the finest to the coarsest."""
-    levels = len(lse)
-    worst = lse.new_full((levels,), -torch.inf)
-    pair = torch.zeros(levels, 3, dtype=torch.int64, device=lse.device)
-    pair[:, 0] = torch.arange(levels)
-    for rows in passes:
-        similarities = positive.similarities(rows)
-        scratch = torch.empty_like(similarities)
-        for h in range(1, levels):
-            candidates = positive.nearest(h, rows, similarities, scratch)
-            lowest = candidates.amin(dim=1)
-            loss, anchor = torch.where(lowest < 2, lse[h, rows] - lowest / tau[h], -torch.inf).max(dim=0)
-            other = candidates.index_select(0, anchor[None]).argmin()
-            found = torch.stack([pair[h, 0], anchor + rows.start, other])
-            pair[h] = torch.where(loss > worst[h], found, pair[h])
-            worst[h] = torch.maximum(loss, worst[h])
-    values, pairs = [worst.new_full((), -torch.inf)], [pair[-1]]
-    for h in reversed(range(1, levels)):
-        pairs.append(torch.where(worst[h] > values[-1], pair[h], pairs[-1]))
-        values.append(torch.maximum(worst[h], values[-1]))
-    return _Floors(torch.stack(values[::-1]), torch.stack(pairs[::-1]))
+    lowest = torch.full_like(lse, 4)
+    for rows in pairs.blocks:
+        similarities = pairs.similarities(rows)
+        scratch, size = torch.empty_like(similarities), rows.stop - rows.start
+        for h in range(1, len(lse)):
+            candidates = pairs.nearest(h, rows, similarities, scratch)
+            torch.minimum(lowest[h, rows], candidates.amin(dim=1), out=lowest[h, rows])
+            if rows.stop < len(pairs.v):
+                later = lowest[h, rows.stop :]
+                torch.minimum(later, candidates[:, size:].amin(dim=0), out=later)
+    worst, anchor = torch.where(lowest < 2, lse - lowest / pairs.tau, -torch.inf).max(dim=1)
+    others = pairs.ids.gather(1, anchor[:, None]) != pairs.ids
+    others.scatter_(1, anchor[:, None], True)
+    positive = (pairs.v[anchor] @ pairs.v.T + 4 * others).argmin(dim=1)
+    value, reverse = worst.flip(0).cummax(dim=0)
+    level = len(lse) - 1 - reverse.flip(0).roll(-1)
+    none = value.new_full((1,), -torch.inf)
+    return _Floors(torch.cat([value.flip(0)[1:], none]), level, anchor[level], positive[level])
 
 
-def _floored(
-    problem: Problem, positive: _Positives, lse: Tensor, tau: Tensor, floors: _Floors, passes: list[slice]
-) -> tuple[Tensor, Tensor, Tensor]:
+def _floored(problem: Problem, pairs: _Pairs, lse: Tensor, floors: _Floors) -> tuple[Tensor, Tensor, Tensor]:
     """L_h, float [H]; the weights b of the logarithms, float [H, n]; the gradient of all but these, float [n, D]."""
-    v, valid, count = positive.v, problem.classes.valid, problem.classes.positives
-    kappa = problem.share / count.clamp_min(1)
+    count, tau = problem.classes.positives.clamp_min(1), pairs.tau
+    kappa = problem.share / count
     pull = kappa * problem.weights[:, None]
-    # A pair is above the floor where its similarity is below this.
-    limit = torch.where(valid, tau * (lse - floors.value[:, None]), 2)
-    losses, gradient = (problem.share * lse).sum(dim=1), torch.zeros_like(v)
-    above = torch.zeros_like(lse)
-    for rows in passes:
-        similarities = positive.similarities(rows)
-        mask, scratch, p = (torch.empty_like(similarities) for _ in range(3))
-        p.zero_()
-        for h in range(len(lse)):
-            bound = limit[h, rows, None]
-            positive.mask(h, rows, mask)
-            attraction = torch.minimum(similarities, bound, out=scratch).mul_(mask).sum(dim=1)
-            losses[h] -= torch.dot(kappa[h, rows], attraction) / tau[h, 0]
-            torch.lt(similarities, bound, out=scratch).mul_(mask)
-            above[h, rows] = scratch.sum(dim=1)
-            p.addcmul_(scratch, pull[h, rows, None] / tau[h], value=-1)
-        gradient[rows].addmm_(p, v)
-        gradient.addmm_(p.T, v[rows])
+    # A pair is above the floor where its similarity is below this. Without positives the value does not matter.
+    limit = torch.where(problem.classes.valid, tau * (lse - floors.value[:, None]), 2)
+    attraction, above = torch.zeros_like(lse), torch.zeros_like(lse)
+    gradient = torch.zeros_like(pairs.v)
+    for rows in pairs.blocks:
+        w = _visit(rows, pairs, limit, pull / tau, attraction, above)
+        own = rows.stop - rows.start
+        w[:, :own] += w[:, :own].T.clone()
+        gradient[rows].addmm_(w, pairs.v[rows.start :], alpha=-1)
+        gradient[rows.stop :].addmm_(w[:, own:].T, pairs.v[rows], alpha=-1)
+    finest = others_of_class(pairs.v, problem.classes.ids[-1])
+    attraction[-1], above[-1] = torch.linalg.vecdot(pairs.v, finest), problem.classes.positives[-1]
+    gradient.addcmul_(finest, (pull / tau)[-1, :, None], value=-2)
+    losses = (problem.share * lse - kappa * attraction / tau).sum(dim=1)
     b = pull * above
-    _lead(b, gradient, v, tau, floors, (pull * (count - above)).sum(dim=1))
+    _lead(b, gradient, pairs, floors, (pull * (problem.classes.positives - above)).sum(dim=1))
     return losses, b, gradient
 
 
-def _lead(b: Tensor, gradient: Tensor, v: Tensor, tau: Tensor, floors: _Floors, weight: Tensor) -> None:
+def _visit(rows: slice, pairs: _Pairs, limit: Tensor, pull: Tensor, attraction: Tensor, above: Tensor) -> Tensor:
+    """Add a block's pairs at all but the finest level, where no floor is: both ways, as either row is the anchor.
+
+    `attraction` sums min(similarity, limit), `above` counts pairs above the floor; both float [H, n]. Returned are the
+    weights of the block's similarities in the loss, times -1.
+    """
+    similarities, own = pairs.similarities(rows), rows.stop - rows.start
+    mask, scratch, weights = (torch.empty_like(similarities) for _ in range(3))
+    weights.zero_()
+    for h in range(len(limit) - 1):
+        pairs.positive(h, rows, mask)
+        bound, strength = limit[h, rows, None], pull[h, rows, None]
+        attraction[h, rows] += torch.minimum(similarities, bound, out=scratch).mul_(mask).sum(dim=1)
+        above[h, rows] += torch.lt(similarities, bound, out=scratch).mul_(mask).sum(dim=1)
+        weights.addcmul_(scratch, strength)
+        bound, strength = limit[h, rows.stop :], pull[h, rows.stop :]
+        later, positive, free = similarities[:, own:], mask[:, own:], scratch[:, own:]
+        attraction[h, rows.stop :] += torch.minimum(later, bound, out=free).mul_(positive).sum(dim=0)
+        above[h, rows.stop :] += torch.lt(later, bound, out=free).mul_(positive).sum(dim=0)
+        weights[:, own:].addcmul_(free, strength)
+    return weights
+
+
+def _lead(b: Tensor, gradient: Tensor, pairs: _Pairs, floors: _Floors, weight: Tensor) -> None:
     """Add the gradient of the pairs that set the floors, each with the weight [H] of the pairs that lie below it."""
-    level, anchor, positive = floors.pair.T
-    b.view(-1).index_add_(0, level * b.shape[1] + anchor, weight)
-    strength = (weight / tau[level, 0])[:, None]
-    gradient.index_add_(0, anchor, -strength * v[positive])
-    gradient.index_add_(0, positive, -strength * v[anchor])
+    v = pairs.v
+    b.view(-1).index_add_(0, floors.level * len(v) + floors.anchor, weight)
+    strength = (weight / pairs.tau[floors.level, 0])[:, None]
+    gradient.index_add_(0, floors.anchor, -strength * v[floors.positive])
+    gradient.index_add_(0, floors.positive, -strength * v[floors.anchor])

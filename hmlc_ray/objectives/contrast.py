@@ -26,6 +26,7 @@ from torch.autograd.function import once_differentiable
 from hmlc_ray.objectives.base import LossReport
 from hmlc_ray.objectives.denominator import Blocks, Columns, denominator
 from hmlc_ray.objectives.positives import Classes, others_of_class
+from hmlc_ray.objectives.vectors import outside_graphs
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class LevelTerms:
         return LevelTerms(self.temperatures[part], torch.ones_like(self.weights[part]), alpha, columns, self.chunk)
 
 
+@outside_graphs
 def level_contrast(vectors: Sequence[Tensor], labels: Tensor, terms: LevelTerms) -> LossReport:
     """The weighted sum of the levels' contrasts.
 

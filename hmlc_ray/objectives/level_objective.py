@@ -51,14 +51,17 @@ class LevelObjective(Objective):
 
         Prototypes average whole unit embeddings and are masked when used, so they outlive a change of the masks.
         """
-        unit = normalise(full_precision(batch.embeddings))
         levels = batch.paths.shape[1]
+        if masks is None or self.balance.mode == "denominator":
+            whole = (normalise(full_precision(batch.embeddings)),) * levels
+        else:
+            whole = ()
         if masks is None:
-            report = level_contrast((unit,) * levels, batch.paths, self.terms(batch.paths))
+            report = level_contrast(whole, batch.paths, self.terms(batch.paths))
         else:
             terms = self.terms(batch.paths, masks.apply)
             report = level_contrast(masks.vectors(batch.embeddings), batch.paths, terms)
-        self.balance.update((unit,) * levels, batch.paths)
+        self.balance.update(whole, batch.paths)
         return report
 
     def contrast_vectors(self, vectors: Sequence[Tensor], paths: Tensor) -> LossReport:

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
+P = ParamSpec("P")
+R = TypeVar("R")
 EPSILON = 1e-6
 """Rows shorter than this are divided by it, not by their length: a zero row stays zero and its gradient finite."""
+ALIGNMENT = 16
+"""Vectors are filled up with zeros to a multiple of this many numbers, which matrix kernels multiply much faster."""
+
+
+def outside_graphs(function: Callable[P, R]) -> Callable[P, R]:
+    """`torch.compile` calls the function as it is, between its graphs: memory used again gains nothing from a compiler.
+
+    The compiler is not loaded before it is used.
+    """
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not torch.compiler.is_dynamo_compiling():
+            return function(*args, **kwargs)
+        torch._dynamo.graph_break()
+        plain: Callable[P, R] = torch.compiler.disable(function)  # type: ignore[no-untyped-call]
+        return plain(*args, **kwargs)
+
+    return call
 
 
 def full_precision(values: Tensor) -> Tensor:
@@ -26,26 +49,34 @@ def normalise(rows: Tensor) -> Tensor:
 
 
 class _Normalise(torch.autograd.Function):
-    """With its gradient in closed form, (g - v (v.g)) / |u|, which keeps little but v.
-
-    Lengths are summed in float64, where squares of float32 numbers neither overflow nor vanish.
-    """
+    """With its gradient in closed form, which keeps little but v."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
-        length = torch.linalg.vector_norm(rows, dim=-1, keepdim=True, dtype=torch.float64)
-        divisor = length.clamp_min(EPSILON).to(rows.dtype)
-        unit: Tensor = rows / divisor
-        ctx.save_for_backward(unit, divisor, length > EPSILON)
+        unit, divisor, turns = _unit(rows)
+        ctx.save_for_backward(unit, divisor, turns)
         return unit
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        unit, divisor, turns = ctx.saved_tensors
-        along = torch.linalg.vecdot(unit, gradient)[..., None] * turns
-        result: Tensor = torch.addcmul(gradient, unit, along, value=-1).div_(divisor)
-        return result
+        return _unit_gradient(gradient, *ctx.saved_tensors)
+
+
+def _unit(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """v, what the rows were divided by, and whether v turns with them (a short row grows as well).
+
+    Lengths are summed in float64, where squares of float32 numbers neither overflow nor vanish.
+    """
+    length = torch.linalg.vector_norm(rows, dim=-1, keepdim=True, dtype=torch.float64)
+    divisor = length.clamp_min(EPSILON).to(rows.dtype)
+    return rows / divisor, divisor, length > EPSILON
+
+
+def _unit_gradient(gradient: Tensor, unit: Tensor, divisor: Tensor, turns: Tensor) -> Tensor:
+    """(g - v (v.g)) / |u|, from g."""
+    along = torch.linalg.vecdot(unit, gradient)[..., None] * turns
+    return torch.addcmul(gradient, unit, along, value=-1).div_(divisor)
 
 
 @dataclass(frozen=True)
@@ -56,46 +87,76 @@ class FeatureMasks:
     Build it with `FeatureMasks.of` once per change of the masks: it looks at their values.
     """
 
-    values: Tensor
-    """float [H, D] in [0, 1]."""
     source: tuple[int, ...]
     """Per level the first level with the same mask."""
-    columns: tuple[Tensor | None, ...]
-    """Per level the dimensions with a non-zero mask, int64 [D_h]; None: all."""
-    weights: tuple[Tensor | None, ...]
-    """Per level the mask on those dimensions, float [D_h]; None: all ones."""
+    columns: Tensor
+    """The dimensions of one such level after the other, int64 [sum of D_h]; D stands for a column of zeros, with which
+    each level is filled up to a multiple of `ALIGNMENT`."""
+    spans: dict[int, slice]
+    """Where in `columns` a level's dimensions stand."""
+    weights: Tensor | None
+    """The mask on those dimensions, float [sum of D_h]; None: all ones."""
 
     @classmethod
     def of(cls, values: Tensor) -> FeatureMasks:
         """Prepare masks [H, D]."""
         values = values.detach()
         source = tuple(next(k for k in range(h + 1) if torch.equal(values[k], values[h])) for h in range(len(values)))
-        columns = tuple(None if bool((mask != 0).all()) else mask.nonzero().flatten() for mask in values)
-        chosen = (mask if index is None else mask[index] for mask, index in zip(values, columns, strict=True))
-        weights = tuple(None if bool((mask == 1).all()) else mask for mask in chosen)
-        return cls(values, source, columns, weights)
+        columns, spans, start = [], {}, 0
+        for h in sorted(set(source)):
+            own = values[h].nonzero().flatten()
+            columns.append(functional.pad(own, (0, -len(own) % ALIGNMENT), value=values.shape[1]))
+            spans[h] = slice(start, start + len(columns[-1]))
+            start = spans[h].stop
+        level = torch.tensor([h for h, own in zip(spans, columns, strict=True) for _ in own]).to(values.device)
+        every = torch.cat(columns)
+        weights = _with_zeros(values)[level, every]
+        return cls(source, every, spans, None if bool((values == (values != 0)).all()) else weights)
 
     def __len__(self) -> int:
         return len(self.source)
 
-    def apply(self, rows: Tensor, level: int) -> Tensor:
-        """v^h of rows [n, D]: masked, cut to the level's dimensions and normalised, [n, D_h]."""
-        columns, weights = self.columns[level], self.weights[level]
-        rows = full_precision(rows)
-        if columns is not None:
-            rows = rows.index_select(1, columns)
-        return normalise(rows if weights is None else rows * weights.to(rows.dtype))
-
+    @outside_graphs
     def vectors(self, rows: Tensor) -> tuple[Tensor, ...]:
-        """v^h of every level; levels with the same mask get the same tensor, by which their similarities are shared."""
-        own = {h: self.apply(rows, h) for h in sorted(set(self.source))}
+        """v^h of rows [n, D] per level, [n, D_h]: cut to the level's dimensions, masked and normalised.
+
+        Levels with the same mask get the same tensor, by which their similarities are shared.
+        """
+        own = dict(zip(self.spans, _Masked.apply(full_precision(rows), self), strict=True))  # type: ignore[no-untyped-call]
         return tuple(own[h] for h in self.source)
 
+    def apply(self, rows: Tensor, level: int) -> Tensor:
+        """v^h of one level, without gradient."""
+        with torch.no_grad():
+            return self.vectors(rows)[level]
 
-def gated_vectors(rows: Tensor, gates: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """v^h of rows [n, D] under one gate per row and level, each [n, D]."""
-    rows = full_precision(rows)
-    return tuple(normalise(rows * gate) for gate in gates)
+
+class _Masked(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, masks: FeatureMasks) -> tuple[Tensor, ...]:
+        chosen = _with_zeros(rows).index_select(1, masks.columns)
+        if masks.weights is not None:
+            chosen *= masks.weights.to(rows.dtype)
+        parts = [_unit(chosen[:, span]) for span in masks.spans.values()]
+        ctx.masks, ctx.width = masks, rows.shape[1]
+        ctx.save_for_backward(*(tensor for part in parts for tensor in part))
+        return tuple(unit for unit, _, _ in parts)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        masks, saved = ctx.masks, ctx.saved_tensors
+        parts = [_unit_gradient(g, *saved[3 * k : 3 * k + 3]) for k, g in enumerate(gradients)]
+        chosen = torch.cat(parts, dim=1)
+        if masks.weights is not None:
+            chosen *= masks.weights.to(chosen.dtype)
+        rows = chosen.new_zeros(len(chosen), ctx.width + 1).index_add_(1, masks.columns, chosen)
+        return rows[:, :-1], None
+
+
+def _with_zeros(rows: Tensor) -> Tensor:
+    """A column of zeros appended."""
+    return functional.pad(rows, (0, 1))
 
 
 def bounded(rows: Tensor) -> Tensor:

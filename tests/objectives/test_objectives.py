@@ -220,3 +220,16 @@ def test_max_constraint_rewards_predictions_that_obey_the_tree() -> None:
     features = torch.zeros(2, FEATURES)
     paths = torch.tensor([[1, 3], [1, 3]])
     assert objective(Batch(features, paths, torch.arange(2), features)).total < 1e-6
+
+
+@pytest.mark.filterwarnings("ignore")  # The compiler warns about its own tracing.
+@pytest.mark.parametrize("kind", ["hmce", "a-hmlc"])
+def test_compiles_around_the_contrast(kind: str) -> None:
+    taxonomy = regular_tree((2, 2))
+    objective, batch = build({"kind": kind}, taxonomy), make_batch(taxonomy)
+    z = batch.embeddings.requires_grad_()
+    compiled = torch.compile(
+        lambda z: objective(Batch(z, batch.paths, batch.instance, batch.features)).total, backend="aot_eager"
+    )
+    (wanted,), (gradient,) = torch.autograd.grad(objective(batch).total, z), torch.autograd.grad(compiled(z), z)
+    torch.testing.assert_close(gradient, wanted)

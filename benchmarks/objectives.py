@@ -1,0 +1,308 @@
+"""Objectives: time of forward and backward, and peak memory, against one SupCon and pytorch-metric-learning's.
+
+    python benchmarks/objectives.py [--quick] [--device cpu] [--threads 2] [--samples 512] [--rounds 15]
+
+Batch of 2 x 512 rows, D = 128, three levels of 2, 20 and 100 classes. Every round times every objective once, so load
+on the machine hits all; printed are medians, and medians of the ratios within a round. On one thread CPU time is taken
+instead of wall time. Peak memory counts the tensors alive during forward and backward, above those alive before.
+
+`mlcl` trains a projection head per level; `three embeddings` is its loss alone, on what the heads give.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import TypeAdapter
+from pytorch_metric_learning.losses import SupConLoss
+from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from hmlc_ray.config.encoder import ConvNetConfig
+from hmlc_ray.config.objective import GHmlcConfig, ObjectiveConfig
+from hmlc_ray.encoders import build_encoder
+from hmlc_ray.objectives import Batch, Objective, build_objective
+from hmlc_ray.objectives.contrast import LevelTerms, level_contrast
+from hmlc_ray.objectives.level_objective import LevelObjective
+from hmlc_ray.objectives.vectors import normalise
+from hmlc_ray.taxonomy import Taxonomy
+
+WIDTH, FEATURES, CHILDREN = 128, 128, (2, 10, 5)
+BASE, RIVAL = "supcon", "pytorch-metric-learning"
+APART = "three embeddings"
+LEVELS = len(CHILDREN)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """An upper bound on a ratio of times: to one SupCon of ours, or to pytorch-metric-learning's."""
+
+    bound: float
+    against: str = BASE
+    memory: float | None = 1.5
+    """Upper bound on the ratio of peak memories to one SupCon of ours."""
+
+
+EACH = Goal(1.3 * LEVELS)
+OBJECTIVES: dict[str, tuple[dict[str, Any], Goal | None]] = {
+    BASE: ({"kind": "supcon"}, Goal(1 / 3, RIVAL)),
+    "simclr": ({"kind": "simclr"}, EACH),
+    "sum-supcon": ({"kind": "sum-supcon"}, EACH),
+    "sum-supcon, tau per level": ({"kind": "sum-supcon", "temperature": (0.1, 0.2, 0.3)}, EACH),
+    "sum-supcon, anchor": ({"kind": "sum-supcon", "imbalance": "anchor"}, EACH),
+    "sum-supcon, denominator": ({"kind": "sum-supcon", "imbalance": "denominator"}, EACH),
+    "hmc, paper": ({"kind": "hmc"}, EACH),
+    "hce, paper": ({"kind": "hce"}, EACH),
+    "hmce, paper": ({"kind": "hmce"}, EACH),
+    "hmce, code": ({"kind": "hmce", "variant": "code"}, Goal(0.6, RIVAL)),
+    "g-hmlc, partition": ({"kind": "g-hmlc", "mask": "random"}, Goal(1.5)),
+    "g-hmlc, nested": ({"kind": "g-hmlc", "mask": "random", "nesting": "nested"}, EACH),
+    "g-hmlc, denominator": ({"kind": "g-hmlc", "mask": "random", "imbalance": "denominator"}, EACH),
+    "a-hmlc": ({"kind": "a-hmlc"}, EACH),
+    "mlcl": ({"kind": "mlcl"}, None),
+    APART: ({"kind": "mlcl"}, EACH),
+    "bhcl": ({"kind": "bhcl", "unbalanced_epochs": 0}, EACH),
+    "cross-entropy": ({"kind": "cross-entropy"}, EACH),
+}
+
+
+def main() -> None:
+    """Print the tables."""
+    arguments = parse()
+    if arguments.large is not None:
+        large(arguments.large, arguments.chunk)
+        return
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(0)
+    steps = make_steps(arguments)
+    times = measure(steps, arguments.rounds, arguments)
+    peaks = {name: peak_memory(step, arguments.device) for name, step in steps.items()}
+    report(times, peaks)
+    mask_fit(times, arguments)
+    if not arguments.quick:
+        for chunk in (256, 1024):
+            subprocess.run([sys.executable, __file__, "--large", "16384", "--chunk", str(chunk)], check=True)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, and no large batch")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--samples", type=int, default=512, help="samples in two views each")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--only", help="objectives whose name contains this, besides the two references")
+    parser.add_argument("--large", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--chunk", type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    arguments.rounds = arguments.rounds or (5 if arguments.quick else 25)
+    return arguments
+
+
+def make_taxonomy() -> Taxonomy:
+    paths: list[tuple[str, ...]] = [()]
+    for count in CHILDREN:
+        paths = [(*path, str(k)) for path in paths for k in range(count)]
+    return Taxonomy.from_paths(["coarse", "middle", "leaf"], paths)
+
+
+def make_objective(values: dict[str, Any], taxonomy: Taxonomy) -> Objective:
+    objective = build_objective(
+        TypeAdapter(ObjectiveConfig).validate_python(values),
+        taxonomy=taxonomy,
+        class_counts=taxonomy.class_counts(np.arange(50_000) % taxonomy.num_leaves),
+        embedding_dim=WIDTH,
+        feature_dim=FEATURES,
+    )
+    for epoch in range(3):  # Masks come into use.
+        objective.begin_epoch(epoch, 20)
+        objective.end_epoch(epoch, 20)
+    return objective
+
+
+def make_steps(arguments: argparse.Namespace) -> dict[str, Callable[[], None]]:
+    """Forward and backward by name."""
+    taxonomy = make_taxonomy()
+    leaf = torch.randint(0, taxonomy.num_leaves, (arguments.samples,)).repeat(2)
+    batch = Batch(
+        torch.randn(len(leaf), WIDTH, device=arguments.device, requires_grad=True),
+        torch.from_numpy(taxonomy.paths(leaf.numpy())).to(arguments.device),
+        torch.arange(arguments.samples, device=arguments.device).repeat(2),
+        torch.randn(len(leaf), FEATURES, device=arguments.device, requires_grad=True),
+    )
+    rival = SupConLoss(temperature=0.1)
+    steps = {RIVAL: backward_of(lambda: rival(batch.embeddings, batch.paths[:, -1]), batch)}
+    for name, (values, _) in OBJECTIVES.items():
+        if name == BASE or arguments.only is None or arguments.only in name:
+            objective = make_objective(values, taxonomy).to(arguments.device)
+            steps[name] = backward_of(loss_of(name, objective, batch), batch, objective)
+    return steps
+
+
+def loss_of(name: str, objective: Objective, batch: Batch) -> Callable[[], Tensor]:
+    if name != APART:
+        return lambda: objective(batch).total
+    assert isinstance(objective, LevelObjective)
+    embeddings = [torch.randn_like(batch.embeddings, requires_grad=True) for _ in CHILDREN]
+    return lambda: objective.contrast_vectors([normalise(z) for z in embeddings], batch.paths).total
+
+
+def backward_of(loss: Callable[[], Tensor], batch: Batch, objective: Objective | None = None) -> Callable[[], None]:
+    def step() -> None:
+        batch.embeddings.grad = None
+        if batch.features is not None:
+            batch.features.grad = None
+        if objective is not None:
+            objective.zero_grad()
+        loss().backward()
+
+    return step
+
+
+def measure(steps: dict[str, Callable[[], None]], rounds: int, arguments: argparse.Namespace) -> dict[str, list[float]]:
+    """Milliseconds per step, one number per round."""
+    clock = time.process_time if arguments.threads == 1 else time.perf_counter
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for step in steps.values():
+        step()
+    for _ in range(rounds):
+        for name, step in steps.items():
+            step()
+            synchronise(arguments.device)
+            start = clock()
+            step()
+            step()
+            synchronise(arguments.device)
+            times[name].append((clock() - start) / 2 * 1e3)
+    return times
+
+
+def synchronise(device: str) -> None:
+    if device != "cpu":
+        torch.cuda.synchronize()
+
+
+class LiveBytes(TorchDispatchMode):
+    """Counts the bytes of CPU tensors made under it that are alive, and their largest sum."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alive: dict[int, tuple[StorageWeakRef, int]] = {}
+        self.peak = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, Tensor):
+                storage = tensor.untyped_storage()
+                self.alive.setdefault(storage._cdata, (StorageWeakRef(storage), storage.nbytes()))
+        self.alive = {key: (ref, size) for key, (ref, size) in self.alive.items() if not ref.expired()}
+        self.peak = max(self.peak, sum(size for _, size in self.alive.values()))
+        return result
+
+
+def peak_memory(step: Callable[[], None], device: str) -> float:
+    """MB above what was alive before."""
+    step()
+    gc.collect()
+    if device != "cpu":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        step()
+        return (torch.cuda.max_memory_allocated() - before) / 1e6
+    with LiveBytes() as live:
+        step()
+    return live.peak / 1e6
+
+
+def report(times: dict[str, list[float]], peaks: dict[str, float]) -> None:
+    print(f"{'objective':28} {'ms':>8} {'x supcon':>9} {'x pml':>7} {'goal':>12}  {'':4} {'MB':>6} {'x supcon':>8}")
+    for name, own in times.items():
+        ratio = {other: ratios(own, times[other]) for other in (BASE, RIVAL)}
+        memory = peaks[name] / peaks[BASE]
+        goal = OBJECTIVES[name][1] if name in OBJECTIVES else None
+        verdict, bound = "", ""
+        if goal is not None:
+            met = ratio[goal.against] <= goal.bound and (goal.memory is None or memory <= goal.memory)
+            bound = f"{goal.bound:.2f} {'pml' if goal.against == RIVAL else 'supcon'}"
+            verdict = "met" if met else "NOT"
+        print(
+            f"{name:28} {median(own):8.2f} {ratio[BASE]:9.2f} {ratio[RIVAL]:7.2f} {bound:>12}  {verdict:4} "
+            f"{peaks[name]:6.1f} {memory:8.2f}"
+        )
+
+
+def ratios(own: list[float], other: list[float]) -> float:
+    """Median over rounds."""
+    return median(a / b for a, b in zip(own, other, strict=True))
+
+
+def mask_fit(times: dict[str, list[float]], arguments: argparse.Namespace) -> None:
+    """Share of an epoch of 50,000 images of 32 x 32 pixels that goes into masks, with the smallest encoder."""
+    taxonomy = make_taxonomy()
+    objective = make_objective(GHmlcConfig(refit_every=1).model_dump(), taxonomy).to(arguments.device)
+    rows = 2 * arguments.samples
+    leaf = torch.randint(0, taxonomy.num_leaves, (rows,))
+    z, paths = torch.randn(rows, WIDTH), torch.from_numpy(taxonomy.paths(leaf.numpy()))
+    batch = Batch(z.to(arguments.device), paths.to(arguments.device), leaf.to(arguments.device))
+    encoder = build_encoder(ConvNetConfig(), (3, 32, 32)).to(arguments.device)
+    images = torch.randn(rows, 3, 32, 32, device=arguments.device)
+    steps = 50_000 // arguments.samples
+
+    def timed(call: Callable[[], Any]) -> float:
+        synchronise(arguments.device)
+        start = time.perf_counter()
+        call()
+        synchronise(arguments.device)
+        return time.perf_counter() - start
+
+    def counting() -> None:
+        with torch.no_grad():
+            objective(batch)
+
+    counting()
+    idle = median(timed(counting) for _ in range(5))
+    objective.begin_epoch(4, 20)
+    counted = median(timed(counting) for _ in range(5))
+    fit = timed(lambda: objective.end_epoch(4, 20))
+    step = median(timed(lambda: encoder(images).sum().backward()) for _ in range(3))
+    masks, epoch = max(0.0, counted - idle) * steps + fit, step * steps
+    print(
+        f"\nmasks: {1e3 * max(0.0, counted - idle):.2f} ms per step to count in, {1e3 * fit:.0f} ms per fit; "
+        f"{100 * masks / epoch:.2f} % of an epoch of {steps} steps of {1e3 * step:.0f} ms (the encoder alone)"
+    )
+
+
+def large(n: int, chunk: int) -> None:
+    """Memory of the process for one forward and backward of n rows at three levels of one embedding."""
+    torch.manual_seed(0)
+    z, leaf = torch.randn(n, WIDTH, requires_grad=True), torch.randint(0, 100, (n,))
+    labels = torch.stack([leaf // 50, leaf // 5, leaf], dim=1)
+    before, start = peak_rss(), time.perf_counter()
+    v = normalise(z)
+    level_contrast((v, v, v), labels, LevelTerms((0.1,) * 3, torch.ones(3), chunk=chunk)).total.backward()
+    print(
+        f"n = {n}, chunk = {chunk}: {time.perf_counter() - start:.1f} s, peak of the process {peak_rss():.0f} MB, "
+        f"of which {peak_rss() - before:.0f} MB for the loss"
+    )
+
+
+def peak_rss() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()
