@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.load import load_yaml
 from hmlc_ray.config.metrics import check_metric
+from hmlc_ray.config.paths import get_path
 from hmlc_ray.config.profiles import overlay
 from hmlc_ray.config.space import SearchSpace
 from hmlc_ray.config.space_check import check_space
@@ -152,8 +153,13 @@ def check_sweep(sweep: SweepConfig, source: str = "search space") -> None:
         DataError: see `load_sweep`.
     """
     workers = sweep.trials.worker_range[1]
+    no_validation = "data.train_on is train+val, but a sweep compares its trials on the validation split"
+    if get_path(sweep.base, "data.train_on") == "train+val":
+        raise ConfigError(f"{source}: {no_validation}")
 
     def check(config: TrialConfig) -> None:
+        if config.data.train_on == "train+val":
+            raise ConfigError(no_validation)
         if config.training.global_batch_size < 2 * workers:
             raise ConfigError(
                 f"training.global_batch_size ({config.training.global_batch_size}) must be at least 2 for each of "

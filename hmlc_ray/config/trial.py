@@ -53,6 +53,15 @@ class TrialConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _can_be_judged(self) -> TrialConfig:
+        if self.data.train_on == "train+val" and self.evaluation.chosen_regularisation is None:
+            raise ValueError(
+                "data.train_on is train+val, which leaves no validation split to choose the probe's regularisation on: "
+                "give it as evaluation.chosen_regularisation"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _mixture_fits(self) -> TrialConfig:
         components = getattr(self.objective, "mixture_components", None)
         if components is not None and components > self.head.embedding_dim:

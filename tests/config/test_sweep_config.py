@@ -197,6 +197,18 @@ def test_bad_files(write: Any, text: str) -> None:
     assert str(error.value).startswith(f"{path}: {BAD_FILES[text]}")
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "base: {data: {train_on: train+val}}\nspace: {objective.level_weights: {simplex: levels}}",
+        "base: {evaluation: {chosen_regularisation: [1, 1]}}\nspace: {data.train_on: {choice: [train, train+val]}}",
+    ],
+)
+def test_a_sweep_needs_a_validation_split(write: Any, lines: str) -> None:
+    with pytest.raises(ConfigError, match="a sweep compares its trials on the validation split"):
+        load_sweep(write("study: {name: s}\n" + lines))
+
+
 def test_overrides_reach_file_and_trial(write: Any) -> None:
     sweep = load_sweep(
         write(SPACE),
