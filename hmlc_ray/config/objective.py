@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from hmlc_ray.config.base import Section
 
 Temperature = Annotated[float, Field(gt=0, le=10)]
 Weight = Annotated[float, Field(ge=0)]
 WeightForm = Literal["uniform", "coarse_to_fine", "fine_to_coarse", "pow2", "exp", "log_classes"]
+
+
+def _some_weight(weights: WeightForm | tuple[Weight, ...]) -> WeightForm | tuple[Weight, ...]:
+    if not isinstance(weights, str) and not sum(weights) > 0:
+        raise ValueError("it must hold at least one positive weight")
+    return weights
+
+
+LevelWeights = Annotated[WeightForm | tuple[Weight, ...], AfterValidator(_some_weight)]
 
 
 class TemperatureSection(Section):
@@ -23,7 +32,7 @@ class TemperatureSection(Section):
 class LevelsSection(TemperatureSection):
     """What every objective that sums over levels shares."""
 
-    level_weights: WeightForm | tuple[Weight, ...] = "uniform"
+    level_weights: LevelWeights = "uniform"
     """w_h: a named form, or one weight per level (coarsest first)."""
     level_ratio: float = Field(2.0, gt=0)
     """rho of the two geometric forms: each level weighs rho times its neighbour."""
@@ -34,12 +43,6 @@ class LevelsSection(TemperatureSection):
     """EMA momentum of the class prototypes of `imbalance: denominator`."""
     chunk: int | None = Field(None, ge=1)
     """Anchors per block; bounds memory to chunk x n similarities. None: all at once."""
-
-    @model_validator(mode="after")
-    def _some_weight(self) -> LevelsSection:
-        if not isinstance(self.level_weights, str) and not sum(self.level_weights) > 0:
-            raise ValueError("level_weights must hold at least one positive weight")
-        return self
 
 
 class SimclrConfig(TemperatureSection):
@@ -71,7 +74,7 @@ class HmcConfig(LevelsSection):
 
     kind: Literal["hmc"] = "hmc"
     variant: Literal["paper", "code"] = "paper"
-    level_weights: WeightForm | tuple[Weight, ...] = "pow2"
+    level_weights: LevelWeights = "pow2"
 
 
 class HceConfig(LevelsSection):
@@ -86,7 +89,7 @@ class HmceConfig(LevelsSection):
 
     kind: Literal["hmce"] = "hmce"
     variant: Literal["paper", "code"] = "paper"
-    level_weights: WeightForm | tuple[Weight, ...] = "pow2"
+    level_weights: LevelWeights = "pow2"
 
 
 class GHmlcConfig(LevelsSection):
@@ -146,7 +149,7 @@ class CrossEntropyConfig(Section):
 
     kind: Literal["cross-entropy"] = "cross-entropy"
     level: Literal["all", "leaf"] = "all"
-    level_weights: WeightForm | tuple[Weight, ...] = "uniform"
+    level_weights: LevelWeights = "uniform"
     level_ratio: float = Field(2.0, gt=0)
     consistency_penalty: float = Field(0.0, ge=0)
     """Weight of the Jensen-Shannon divergence between neighbouring levels' predictions (as in CHBC)."""

@@ -18,7 +18,7 @@ from hmlc_ray.taxonomy import Taxonomy
 class CrossEntropy(Objective):
     """L = sum_h w_h CE_h / sum_h w_h + penalty, with one linear classifier per level on the feature f.
 
-    - `level: leaf`: the leaf classifier alone.
+    - `level: leaf`: the leaf classifier alone, whatever its weight.
     - `consistency_penalty`: plus its value times the Jensen-Shannon divergence between a level's prediction and the
       next finer one's summed over children, averaged over rows and neighbouring levels. CHBC penalises both directions
       of disagreement; the Jensen-Shannon divergence is symmetric, so one term holds both.
@@ -36,7 +36,8 @@ class CrossEntropy(Objective):
         super().__init__()
         self.levels = (taxonomy.num_levels - 1,) if config.level == "leaf" else tuple(range(taxonomy.num_levels))
         self.classifiers = nn.ModuleList(nn.Linear(feature_dim, taxonomy.num_classes[h]) for h in self.levels)
-        self.register_buffer("weights", level_weights(config, taxonomy.num_classes), persistent=False)
+        weights = level_weights(config, taxonomy.num_classes)
+        self.register_buffer("weights", torch.ones(1) if config.level == "leaf" else weights, persistent=False)
         self.consistency_penalty = config.consistency_penalty
         self.max_constraint = config.max_constraint
         for level, parents in enumerate(taxonomy.parents):
@@ -52,7 +53,7 @@ class CrossEntropy(Objective):
             losses = torch.stack(
                 self._max_constraint(logits, paths) if self.max_constraint else _softmax(logits, paths)
             )
-            weights = self.weights[list(self.levels)].to(losses)
+            weights = self.weights.to(losses)
             total = (weights * losses).sum() / weights.sum()
             extras = {}
             if self.consistency_penalty:

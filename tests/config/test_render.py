@@ -30,7 +30,14 @@ CASES = {
     "objective: {temperature: '0.1'}": f'objective.temperature must be {TEMPERATURE}, got "0.1"',
     "objective: {mixture_components: 0}": "objective."
     "mixture_components must be an integer from 1 to 64, or null, got 0",
-    "objective: {level_weights: [0, 0]}": "objective: level_weights must hold at least one positive weight",
+    "objective: {level_weights: [0, 0]}": "objective.level_weights: it must hold at least one positive weight",
+    "objective: {kind: cross-entropy, level_weights: [0, 0]}": (
+        "objective.level_weights: it must hold at least one positive weight"
+    ),
+    "data: {train_on: train+val}": (
+        "data.train_on is train+val, which leaves no validation split to choose the probe's regularisation on: "
+        "give it as evaluation.chosen_regularisation"
+    ),
     "objective: {kind: ghmlc}": f"objective.kind is \"ghmlc\" (did you mean 'g-hmlc'?); the kinds are {KINDS}",
     "encoder: {kind: 3}": f"encoder.kind is 3; the kinds are {ENCODERS}",
     "data: {kind: digit}": f"data.kind is \"digit\" (did you mean 'digits'?); the kinds are {DATA}",

@@ -209,6 +209,17 @@ def test_settings_that_do_not_fit_are_refused() -> None:
             CrossEntropyConfig(level="leaf", **option)
 
 
+def test_the_leaf_classifier_alone_counts_in_full() -> None:
+    taxonomy = regular_tree((2, 2))
+    batch = make_batch(taxonomy)
+    reports = []
+    for weights in ("uniform", (1.0, 0.0)):
+        torch.manual_seed(0)
+        reports.append(build({"kind": "cross-entropy", "level": "leaf", "level_weights": weights}, taxonomy)(batch))
+    assert torch.equal(reports[0].total, reports[1].total)
+    assert torch.equal(reports[0].total.detach(), reports[0].per_level[1])
+
+
 def test_max_constraint_rewards_predictions_that_obey_the_tree() -> None:
     """With the right leaf's logit high, the parent's own logit does not matter."""
     taxonomy = regular_tree((2, 2))
