@@ -83,12 +83,14 @@ def divide(
     """A data set from the splits it came with; a missing test, then a missing validation split is taken from train.
 
     Raises:
-        DataError: if a leaf has too few samples to be in every split.
+        DataError: if a leaf has too few samples to be in every split, or a split that is given has none at all.
         TaxonomyError: if a label is not in the taxonomy.
     """
-    for split in (train, val, test):
+    for name, split in (("train", train), ("val", val), ("test", test)):
         if split is not None:
             taxonomy.paths(split.leaf.numpy())
+            if not len(split):
+                raise DataError(f"the {name} split holds no sample that can be read")
     _check_enough(taxonomy, train, needed=1 + (val is None) + (test is None))
     if test is None:
         kept, held = hold_out(train.leaf.numpy(), config.test_fraction, (config.split_seed, _TEST))

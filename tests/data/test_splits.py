@@ -24,7 +24,7 @@ def leaves(counts: list[int]) -> np.ndarray:
 
 def numbered(leaf: list[int]) -> Split:
     """Samples whose pixels hold their own number."""
-    return Split(torch.arange(len(leaf), dtype=torch.uint8).reshape(-1, 1, 1, 1), torch.tensor(leaf))
+    return Split(torch.arange(len(leaf), dtype=torch.uint8).reshape(-1, 1, 1, 1), torch.tensor(leaf, dtype=torch.int64))
 
 
 @given(counts=COUNTS, fraction=st.floats(0.05, 0.85), seed=st.integers(0, 2**31))
@@ -38,6 +38,13 @@ def test_hold_out_divides_every_leaf_in_proportion(counts: list[int], fraction: 
         assert 1 <= share <= count - 1
         assert abs(share - count * fraction) <= 1
     np.testing.assert_array_equal(hold_out(leaf, fraction, (seed,))[1], held)
+
+
+def test_a_given_split_without_samples_is_refused() -> None:
+    full, empty = numbered([0, 0, 0, 1, 1, 1]), numbered([])
+    for name, splits in (("train", (empty, full, full)), ("val", (full, empty, full)), ("test", (full, None, empty))):
+        with pytest.raises(DataError, match=f"the {name} split holds no sample"):
+            divide(DigitsConfig(), TREE, *splits)
 
 
 @given(counts=COUNTS, data=st.data())
