@@ -118,7 +118,11 @@ def _replace_folder(staging: Path, folder: Path) -> None:
         return
     aside = folder.with_name(f".{folder.name}-old-{os.getpid()}")
     os.rename(folder, aside)
-    os.rename(staging, folder)
+    try:
+        os.rename(staging, folder)
+    except OSError:
+        os.rename(aside, folder)
+        raise
     shutil.rmtree(aside, ignore_errors=True)
 
 

@@ -64,6 +64,23 @@ def test_a_failed_write_keeps_the_older_checkpoint(tmp_path: Path, monkeypatch: 
     assert [p.name for p in tmp_path.iterdir()] == ["c"]
 
 
+def test_a_failed_replacement_keeps_the_older_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_checkpoint(tmp_path / "c", make(1))
+    rename, calls = module.os.rename, []
+
+    def fails_once(source: Path, target: Path) -> None:
+        calls.append(target)
+        if len(calls) == 2:
+            raise OSError(5, "Input/output error")
+        rename(source, target)
+
+    monkeypatch.setattr(module.os, "rename", fails_once)
+    with pytest.raises(OSError, match="Input/output"):
+        save_checkpoint(tmp_path / "c", make(2))
+    assert load_checkpoint(tmp_path / "c").epochs_done == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["c"]
+
+
 def test_damage_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"is not a checkpoint: it has no meta\.json"):
         load_checkpoint(tmp_path)
