@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -22,7 +23,7 @@ from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.loader import epoch_batches
 from hmlc_ray.data.sampler import BatchSampler, build_sampler
 from hmlc_ray.data.views import TwoViews
-from hmlc_ray.errors import CheckpointError, ConfigError, NonFiniteLoss
+from hmlc_ray.errors import CheckpointError, ConfigError, NonFiniteLoss, TrainingError
 from hmlc_ray.evaluation import evaluate
 from hmlc_ray.learner import Learner, build_learner
 from hmlc_ray.meters import EpochMeter
@@ -70,8 +71,9 @@ def cached_data(config: DataConfig) -> DataSet:
 def fit(config: TrialConfig, report: Report, *, resume: Checkpoint | None = None, test: bool = False) -> FitResult:
     """Train one encoder.
 
-    Inside an initialised process group every worker calls this with the same arguments; gradients are those of
-    the global batch, whatever the number of workers. Metrics of the evaluation are on rank 0 only.
+    Inside an initialised process group every worker calls this with the same arguments; the objective sees the global
+    batch, whatever the number of workers. Batch norm alone differs: its statistics are those of a worker's own rows.
+    Metrics of the evaluation are on rank 0 only.
 
     Args:
         config: what to train.
@@ -84,10 +86,11 @@ def fit(config: TrialConfig, report: Report, *, resume: Checkpoint | None = None
         DataError: if the data cannot be read.
         CheckpointError: if `resume` is of another model or other data.
         NonFiniteLoss: before the update that a NaN or infinite loss would poison.
+        TrainingError: if the GPU's memory is too small.
     """
     data = cached_data(config.data)
     check_levels(config, data.taxonomy.num_levels)
-    with kernels(config.training):
+    with kernels(config.training), _memory_told():
         run = _Run(config, data, test=test)
         if resume is not None:
             run.restore(resume)
@@ -95,6 +98,17 @@ def fit(config: TrialConfig, report: Report, *, resume: Checkpoint | None = None
         for record in run.epochs():
             report(record, run.snapshot)
         return FitResult(run.learner, data, run.snapshot(), run.last_evaluation, time.perf_counter() - start)
+
+
+@contextmanager
+def _memory_told() -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            "the GPU's memory is too small: lower training.global_batch_size, set objective.chunk, or take a smaller "
+            f"encoder or image_size ({str(error).splitlines()[0]})"
+        ) from error
 
 
 def check_fits(config: TrialConfig, data: DataSet) -> None:

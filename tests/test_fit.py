@@ -10,7 +10,7 @@ import torch
 
 from hmlc_ray.checkpoint import Checkpoint
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.errors import CheckpointError, ConfigError, NonFiniteLoss
+from hmlc_ray.errors import CheckpointError, ConfigError, NonFiniteLoss, TrainingError
 from hmlc_ray.fit import EpochRecord, fit
 from hmlc_ray.objectives.sum_supcon import SumSupcon
 
@@ -101,6 +101,15 @@ def test_a_nan_loss_stops_the_run_before_the_update(monkeypatch: pytest.MonkeyPa
     with pytest.raises(NonFiniteLoss, match=r"became nan in epoch 1, step 1 .* the weights were not updated"):
         fit(config(objective={"kind": "sum-supcon"}), Log())
     assert weights == []
+
+
+def test_a_full_gpu_is_told_with_what_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("Tried to allocate 9 GiB.\nSee the manual.")
+
+    monkeypatch.setattr(SumSupcon, "forward", full)
+    with pytest.raises(TrainingError, match=r"lower training\.global_batch_size, .* \(Tried to allocate 9 GiB\.\)$"):
+        fit(config(objective={"kind": "sum-supcon"}), Log())
 
 
 def test_train_on_everything_is_judged_on_test_alone() -> None:
