@@ -27,7 +27,7 @@ class Home:
     @classmethod
     def of(cls, folder: str | Path | None) -> Home:
         """The folder given, else `HMLC_HOME`, else `./hmlc-home`."""
-        return cls(Path(folder or os.environ.get(VARIABLE) or DEFAULT).absolute())
+        return cls(Path(folder or os.environ.get(VARIABLE) or DEFAULT).expanduser().absolute())
 
     @property
     def tracking_uri(self) -> str:

@@ -22,8 +22,8 @@ USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
     """The command with its errors told in one sentence on stderr.
 
-    A UserError exits with 2, Ctrl-C with 130 and everything else with 1. The traceback of an unexpected error is
-    kept in a file whose name is printed.
+    A UserError exits with 2, Ctrl-C with 130 and everything else with 1. The traceback of an unexpected error, or of
+    one of the system's (a full disk, a missing permission), is kept in a file whose name is printed.
     """
 
     @wraps(command)
@@ -38,6 +38,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             _leave(str(error), USER_ERROR, error)
         except HmlcError as error:
             _leave(str(error), FAILURE, error)
+        except OSError as error:
+            _leave(f"the system refused: {error} ({_keep(error)})", FAILURE, error)
         except Exception as error:
             if type(error).__module__.startswith(("click", "typer")):
                 raise  # a mistake on the command line, which Typer reports
@@ -72,6 +74,11 @@ def _keep(error: Exception) -> str:
     import tempfile
     import traceback
 
-    with tempfile.NamedTemporaryFile("w", prefix="hmlc-error-", suffix=".txt", delete=False, encoding="utf-8") as file:
-        traceback.print_exception(error, file=file)
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="hmlc-error-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            traceback.print_exception(error, file=file)
+    except OSError:  # a full disk may be what is told
+        return f"the traceback is shown with {DEBUG}=1"
     return f"the traceback is in {file.name}, or shown with {DEBUG}=1"

@@ -46,7 +46,8 @@ def print_sweep(
     if summary.export_dir is not None:
         _print(console, f"encoder: {summary.export_dir}")
     if summary.best is not None:
-        _print(console, f"configuration: hmlc best {summary.study} --emit-config best.yaml{_places(home)}")
+        where = _places(home, tracking_uri)
+        _print(console, f"configuration: hmlc best {summary.study} --emit-config best.yaml{where}")
     _print(console, f"took {_time(summary.wall_seconds)}; look at the runs with: {ui_command(home, tracking_uri)}")
 
 
@@ -133,10 +134,13 @@ def ui_command(home: Path, tracking_uri: str | None) -> str:
     return shown if is_server(tracking_uri) else f"hmlc ui --tracking-uri {shown}"
 
 
-def _places(home: Path) -> str:
+def _places(home: Path, tracking_uri: str | None = None) -> str:
+    """The options that make another command look where this one wrote."""
     from hmlc_ray.home import Home
+    from hmlc_ray.tracking.uri import public_uri
 
-    return "" if Home.of(home) == Home.of(None) else f" --home {home}"
+    store = "" if tracking_uri is None else f" --tracking-uri {public_uri(tracking_uri)}"
+    return ("" if Home.of(home) == Home.of(None) else f" --home {home}") + store
 
 
 def _levels(metrics: dict[str, float], split: str, figures: list[str]) -> list[str]:

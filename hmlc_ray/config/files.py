@@ -52,6 +52,8 @@ def write_trial(path: str | Path, config: TrialConfig) -> None:
         ConfigError: if the folder is missing or cannot be written.
     """
     path = Path(path)
+    if path.is_dir():
+        raise ConfigError(f"{path} cannot be written: it is a folder")
     staging = path.with_name(f".{path.name}.tmp")
     try:
         staging.write_text(dump_trial(config), encoding="utf-8")

@@ -58,7 +58,7 @@ def test_the_environment_names_home_and_store(hmlc: Run, layer: Layer, monkeypat
 def test_a_configuration_without_validation_is_judged_on_test(hmlc: Run, layer: Layer) -> None:
     train_run = Recorder(RUN)
     layer("hmlc_ray.runs", train_run=train_run)
-    Path("t.yaml").write_text("data: {train_on: train+val}\n")
+    Path("t.yaml").write_text("data: {train_on: train+val}\nevaluation: {chosen_regularisation: [1, 1]}\n")
     assert hmlc("train", "t.yaml").exit_code == 0
     assert train_run.kwargs["test"] is True
 
@@ -155,13 +155,11 @@ def test_best_emits_a_configuration_that_train_reads(hmlc: Run, layer: Layer) ->
     assert (values["study"], values["number"], values["metrics"]) == ("s", 3, METRICS)
 
 
-def test_best_cannot_write(hmlc: Run, layer: Layer) -> None:
+@pytest.mark.parametrize(("file", "reason"), [("none/best.yaml", "No such file or directory"), (".", "it is a folder")])
+def test_best_cannot_write(hmlc: Run, layer: Layer, file: str, reason: str) -> None:
     layer("hmlc_ray.sweep.results", best_trial=Recorder(BestTrial(row(3, "completed", 0.9), TrialConfig(), METRICS)))
-    result = hmlc("best", "s", "--emit-config", "none/best.yaml")
-    assert (result.exit_code, result.stderr) == (
-        2,
-        "hmlc: none/best.yaml cannot be written: No such file or directory\n",
-    )
+    result = hmlc("best", "s", "--emit-config", file)
+    assert (result.exit_code, result.stderr) == (2, f"hmlc: {file} cannot be written: {reason}\n")
 
 
 def test_probe(hmlc: Run, layer: Layer) -> None:

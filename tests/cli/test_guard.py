@@ -50,6 +50,13 @@ def test_a_bug_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "in command" in Path(found[1]).read_text()
 
 
+def test_what_the_system_refuses_is_no_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code, sentence = outcome(OSError(28, "No space left on device", "h/state.pt"))
+    assert code == 1
+    assert sentence.startswith("hmlc: the system refused: [Errno 28] No space left on device: 'h/state.pt' (the trace")
+
+
 def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HMLC_DEBUG", "1")
 

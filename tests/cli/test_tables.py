@@ -82,6 +82,15 @@ def test_a_sweep_ends_with_test_figures_and_what_to_do_next(console: Console) ->
     ]
 
 
+def test_the_store_is_named_where_the_study_must_be_found_again(console: Console) -> None:
+    summary = sweep_summary(row(0, "completed", 0.9))
+    print_sweep(summary, home=Path("e"), tracking_uri="http://u:p@h:5000", console=console)
+    assert text(console).splitlines()[-2:] == [
+        "configuration: hmlc best s --emit-config best.yaml --home e --tracking-uri http://h:5000",
+        "took 0:01:15; look at the runs with: http://h:5000",
+    ]
+
+
 def test_another_home_is_named_in_the_commands(console: Console) -> None:
     print_run(RUN, home=Path("elsewhere"), console=console)
     assert text(console).splitlines()[-1] == "look at it with: hmlc ui --home elsewhere"
