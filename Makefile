@@ -29,7 +29,7 @@ demo: $(STAMP)
 	@$(BIN)/hmlc sweep search_spaces/digits.yaml --name demo-$$(date -u +%Y%m%d-%H%M%S) $(ARGS)
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile $(ARGS)
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .
