@@ -24,10 +24,10 @@ def ui(
     """Open the runs in MLflow's web interface; ends with Ctrl-C."""
     from hmlc_ray.errors import TrackingError
     from hmlc_ray.home import Home as Places
+    from hmlc_ray.tracking.store import check_store
+    from hmlc_ray.tracking.uri import is_server, public_uri, with_driver
 
-    if tracking_uri and tracking_uri.startswith(("http://", "https://")):
-        from hmlc_ray.tracking.uri import public_uri
-
+    if tracking_uri and is_server(tracking_uri):
         typer.echo(f"the runs are on an MLflow server already: {public_uri(tracking_uri)}")
         return
     if not (allow_remote or is_loopback(host)):
@@ -36,12 +36,12 @@ def ui(
             "add --allow-remote if that is wanted"
         )
     places = Places.of(home)
-    if tracking_uri is None and not (places.root / "mlflow.db").exists():
-        raise TrackingError(f"there is nothing to show: {places.root} holds no runs yet")
+    store = with_driver(tracking_uri or places.tracking_uri)
+    check_store(store)
     refuse_taken(host, port)
     typer.echo(f"MLflow: http://{host}:{port} (Ctrl-C ends it)")
     sys.stdout.flush()
-    command, environment = server_command(tracking_uri or places.tracking_uri, places.artifacts, host, port)
+    command, environment = server_command(store, places.artifacts, host, port)
     os.execve(command[0], command, {**os.environ, **environment})  # noqa: S606 - no shell: the program is this Python
 
 

@@ -47,6 +47,20 @@ def open_store(uri: str, experiment: str, artifact_root: Path | str | None) -> t
         return client, _experiment_id(client, experiment, _artifact_location(uri, experiment, artifact_root))
 
 
+def check_store(uri: str) -> None:
+    """Check that a file or database of runs is there and answers, without MLflow.
+
+    Raises:
+        TrackingError: within seconds, if not.
+    """
+    file = sqlite_path(uri)
+    if file is None:
+        with translated(uri):
+            _probe_database(uri)
+    elif not file.is_file():
+        raise TrackingError(f"there is nothing to show: there is no file {str(file)!r} yet")
+
+
 def _artifact_location(uri: str, experiment: str, root: Path | str | None) -> str | None:
     """Where a new experiment keeps its artifacts; None: as the store decides."""
     file = sqlite_path(uri)

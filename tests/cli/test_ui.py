@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from cli_examples import Run
 
+from hmlc_ray.tracking.uri import with_driver
+
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
@@ -39,10 +41,28 @@ def test_it_serves_the_home_folder_on_loopback(hmlc: Run, started: list[tuple[An
     assert environment["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{tmp_path}/h/mlflow.db"
 
 
-def test_a_password_stays_off_the_command_line(hmlc: Run, started: list[tuple[Any, ...]]) -> None:
+def test_a_password_stays_off_the_command_line(
+    hmlc: Run, started: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hmlc_ray.tracking.store.check_store", lambda uri: None)
     assert hmlc("ui", "--port", free_port(), "--tracking-uri", "postgresql://u:secret@db/x").exit_code == 0
-    ((_, command, _),) = started
+    ((_, command, environment),) = started
     assert "secret" not in " ".join(command)
+    assert environment["MLFLOW_BACKEND_STORE_URI"] == with_driver("postgresql://u:secret@db/x")
+
+
+@pytest.mark.parametrize(
+    ("uri", "sentence"),
+    [
+        ("runs", "'runs' is no MLflow store this package can use: give http(s)://HOST:PORT of a server, "),
+        ("sqlite:///none.db", "there is nothing to show: there is no file 'none.db' yet"),
+        ("nosuch://h/x", "the MLflow store nosuch://h/x cannot be used: Can't load plugin: "),
+    ],
+)
+def test_a_store_that_cannot_be_shown(hmlc: Run, started: list[tuple[Any, ...]], uri: str, sentence: str) -> None:
+    result = hmlc("ui", "--tracking-uri", uri, "--port", free_port())
+    assert (result.exit_code, started) == (2, [])
+    assert result.stderr.startswith(f"hmlc: {sentence}")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.2", "example.org"])
@@ -56,6 +76,7 @@ def test_other_machines_are_refused(hmlc: Run, started: list[tuple[Any, ...]], h
 
 
 def test_other_machines_on_request(hmlc: Run, started: list[tuple[Any, ...]]) -> None:
+    Path("x").touch()
     result = hmlc("ui", "--host", "0.0.0.0", "--allow-remote", "--port", free_port(), "--tracking-uri", "sqlite:///x")
     assert (result.exit_code, len(started)) == (0, 1)
 
@@ -64,11 +85,12 @@ def test_an_empty_home_has_nothing_to_show(hmlc: Run, tmp_path: Path) -> None:
     result = hmlc("ui")
     assert (result.exit_code, result.stderr) == (
         2,
-        f"hmlc: there is nothing to show: {tmp_path}/hmlc-home holds no runs yet\n",
+        f"hmlc: there is nothing to show: there is no file '{tmp_path}/hmlc-home/mlflow.db' yet\n",
     )
 
 
 def test_a_taken_port(hmlc: Run, started: list[tuple[Any, ...]]) -> None:
+    Path("x").touch()
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
