@@ -18,6 +18,7 @@ class Home:
       mlflow.db   artifacts/     MLflow's store
       optuna.db                  Optuna's studies
       ray/<study>/               Tune's experiments, with trial checkpoints
+      ray/_groups/, ray/_refits/ Ray Train's runs: trials with a worker group, and refits
       studies/<study>/           the sweep as it was started, and the exported best encoder
       runs/<name>/               checkpoints and exports of single runs
     """
@@ -46,6 +47,15 @@ class Home:
     @property
     def ray(self) -> Path:
         return self.root / "ray"
+
+    @property
+    def groups(self) -> Path:
+        """Of trials with a worker group; no study's name begins with an underscore."""
+        return self.ray / "_groups"
+
+    @property
+    def refits(self) -> Path:
+        return self.ray / "_refits"
 
     def study(self, name: str) -> Path:
         return self.root / "studies" / name

@@ -153,13 +153,12 @@ def check_sweep(sweep: SweepConfig, source: str = "search space") -> None:
         DataError: see `load_sweep`.
     """
     workers = sweep.trials.worker_range[1]
-    no_validation = "data.train_on is train+val, but a sweep compares its trials on the validation split"
     if get_path(sweep.base, "data.train_on") == "train+val":
-        raise ConfigError(f"{source}: {no_validation}")
+        raise ConfigError(
+            f"{source}: data.train_on is train+val, but a sweep compares its trials on the validation split"
+        )
 
     def check(config: TrialConfig) -> None:
-        if config.data.train_on == "train+val":
-            raise ConfigError(no_validation)
         if config.training.global_batch_size < 2 * workers:
             raise ConfigError(
                 f"training.global_batch_size ({config.training.global_batch_size}) must be at least 2 for each of "
@@ -167,5 +166,16 @@ def check_sweep(sweep: SweepConfig, source: str = "search space") -> None:
             )
 
     space = sweep.search_space(source)
+    _refuse_searched_data(space, source)
     check_space(space, check)
     check_metric(sweep.study.objective_metric, space.first().data, f"{source}: study.objective_metric")
+
+
+def _refuse_searched_data(space: SearchSpace, source: str) -> None:
+    """Trials on other data, splits or trees have other validation figures, which no ranking may compare."""
+    branches = [path for branch in space.branches.values() for paths in branch.values() for path in paths]
+    for path in (*space.branches, *space.shared, *branches):
+        if path == "data" or path.startswith("data."):
+            raise ConfigError(
+                f"{source}: space.{path}: data cannot be searched; give it in base, and run a study per data set"
+            )

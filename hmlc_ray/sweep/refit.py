@@ -68,6 +68,8 @@ def refit_best(
         tags={**run_tags(config, fingerprint), "hmlc.refit_of": best.run_id},
     )
 
+    tracker.reopen(run_id)
+
     def on_result(result: dict[str, Any]) -> None:
         tracker.log(run_id, [(entry["epoch"], entry["metrics"]) for entry in result["history"]])
         progress.note(f"refit: epoch {result['epoch']} of {result['total_epochs']}")
@@ -76,8 +78,8 @@ def refit_best(
         group = train_group(
             config,
             trials,
-            name=f"{sweep.study.name}.refit",
-            storage=storage_uri(home.ray),
+            name=sweep.study.name,
+            storage=storage_uri(home.refits),
             test=True,
             on_result=on_result,
         )

@@ -55,5 +55,6 @@ def concurrency(sweep: SweepConfig, supply: Amounts) -> int:
     require(need, supply, "a trial")
     if (group := refit_trials(sweep)) is not None:
         require(group_demand(group), supply, "the refit")
-    fits = min(int(supply[name] // amount) for name, amount in need.items())
+    # 2 // 0.1 is 19: shares are no exact binary fractions.
+    fits = min(int(supply[name] / amount + 1e-9) for name, amount in need.items())
     return min(fits, sweep.trials.max_concurrent or fits)

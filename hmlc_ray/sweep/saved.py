@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
@@ -29,7 +27,7 @@ def load_study(name: str, home: Home) -> SweepConfig:
     """The sweep as it was started.
 
     Raises:
-        StudyError: if the home folder has no study of that name.
+        StudyError: if the home folder has no study of that name, or its file is damaged.
     """
     file = home.study(name) / SWEEP_FILE
     if not file.is_file():
@@ -39,4 +37,9 @@ def load_study(name: str, home: Home) -> SweepConfig:
             f"there is no study {name!r} in {home.root}; "
             + (f"it has {', '.join(known)}" if known else "it has none yet")
         )
-    return SweepConfig.model_validate(json.loads(file.read_text(encoding="utf-8")))
+    try:
+        return SweepConfig.model_validate_json(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StudyError(
+            f"{file} cannot be read ({str(error).splitlines()[0]}): it is damaged or of another version"
+        ) from error

@@ -54,7 +54,7 @@ def restore_tuner(sweep: SweepConfig, home: Home) -> ray.tune.Tuner | None:
 
 
 def trainable_of(sweep: SweepConfig, home: Home) -> Any:
-    return build_trainable(sweep.trials, storage_uri(home.ray / f"{sweep.study.name}.train"))
+    return build_trainable(sweep.trials, storage_uri(home.groups / sweep.study.name))
 
 
 def open_storage(home: Home) -> optuna.storages.BaseStorage:

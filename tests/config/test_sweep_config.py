@@ -197,16 +197,23 @@ def test_bad_files(write: Any, text: str) -> None:
     assert str(error.value).startswith(f"{path}: {BAD_FILES[text]}")
 
 
-@pytest.mark.parametrize(
-    "lines",
-    [
-        "base: {data: {train_on: train+val}}\nspace: {objective.level_weights: {simplex: levels}}",
-        "base: {evaluation: {chosen_regularisation: [1, 1]}}\nspace: {data.train_on: {choice: [train, train+val]}}",
-    ],
-)
-def test_a_sweep_needs_a_validation_split(write: Any, lines: str) -> None:
+def test_a_sweep_needs_a_validation_split(write: Any) -> None:
+    lines = "base: {data: {train_on: train+val}}\nspace: {objective.level_weights: {simplex: levels}}"
     with pytest.raises(ConfigError, match="a sweep compares its trials on the validation split"):
         load_sweep(write("study: {name: s}\n" + lines))
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        "{data.taxonomy: {choice: [parity, magnitude]}}",
+        "{data.kind: {choice: [digits, mnist]}}",
+        "{data: {branch: {digits: {split_seed: {int: [0, 3]}}}}}",
+    ],
+)
+def test_data_cannot_be_searched(write: Any, space: str) -> None:
+    with pytest.raises(ConfigError, match=r"space\.data.*: data cannot be searched; give it in base"):
+        load_sweep(write("study: {name: s}\nspace: " + space))
 
 
 def test_overrides_reach_file_and_trial(write: Any) -> None:

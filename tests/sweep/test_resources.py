@@ -34,6 +34,7 @@ def test_demand_counts_every_worker_and_the_waiting_driver() -> None:
         ({}, {"CPU": 8}, 8),
         ({"resources": {"cpus": 3}}, {"CPU": 8}, 2),
         ({"resources": {"cpus": 1, "gpus": 0.25}}, {"CPU": 64, "GPU": 2}, 8),
+        ({"resources": {"cpus": 0.1}}, {"CPU": 2}, 20),
         ({"workers": 2}, {"CPU": 8}, 3),  # 2.01 each: with four at once the drivers would starve the workers
         ({"max_concurrent": 2}, {"CPU": 8}, 2),
         ({"max_concurrent": 20}, {"CPU": 8}, 8),
