@@ -30,5 +30,5 @@ def test_a_damaged_study_is_one_sentence(tmp_path: Path, text: str) -> None:
     (home.study("s") / "sweep.json").write_text(text)
     with pytest.raises(StudyError, match=r"sweep\.json cannot be read .*: it is damaged or of another version"):
         load_study("s", home)
-    with pytest.raises(StudyError, match="there is no study 't' in .*; it has s"):
+    with pytest.raises(StudyError, match=r"there is no study 't' in .*; it has s"):
         load_study("t", home)
