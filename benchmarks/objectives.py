@@ -93,8 +93,9 @@ def main() -> None:
     report(times, peaks)
     mask_fit(times, arguments)
     if not arguments.quick:
-        for chunk in (256, 1024):
-            subprocess.run([sys.executable, __file__, "--large", "16384", "--chunk", str(chunk)], check=True)
+        print()
+        for chunk in ([], ["--chunk", "256"], ["--chunk", "1024"]):
+            subprocess.run([sys.executable, __file__, "--large", "16384", *chunk], check=True)
 
 
 def parse() -> argparse.Namespace:
@@ -286,17 +287,19 @@ def mask_fit(times: dict[str, list[float]], arguments: argparse.Namespace) -> No
     )
 
 
-def large(n: int, chunk: int) -> None:
-    """Memory of the process for one forward and backward of n rows at three levels of one embedding."""
+def large(n: int, chunk: int | None) -> None:
+    """One forward and backward of n rows at three levels of one embedding."""
     torch.manual_seed(0)
     z, leaf = torch.randn(n, WIDTH, requires_grad=True), torch.randint(0, 100, (n,))
     labels = torch.stack([leaf // 50, leaf // 5, leaf], dim=1)
-    before, start = peak_rss(), time.perf_counter()
-    v = normalise(z)
-    level_contrast((v, v, v), labels, LevelTerms((0.1,) * 3, torch.ones(3), chunk=chunk)).total.backward()
+    start = time.perf_counter()
+    with LiveBytes() as live:
+        v = normalise(z)
+        loss = level_contrast((v, v, v), labels, LevelTerms((0.1,) * 3, torch.ones(3), chunk=chunk)).total
+        loss.backward()
     print(
-        f"n = {n}, chunk = {chunk}: {time.perf_counter() - start:.1f} s, peak of the process {peak_rss():.0f} MB, "
-        f"of which {peak_rss() - before:.0f} MB for the loss"
+        f"n = {n}, chunk = {chunk}: {time.perf_counter() - start:.1f} s, {live.peak / 1e6:.0f} MB for the loss, "
+        f"peak of the process {peak_rss():.0f} MB; loss {loss:.7f}, gradient {z.grad.norm():.7f}"
     )
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
 from hmlc_ray.config.objective import AHmlcConfig
 from hmlc_ray.objectives.base import Batch, LossReport
 from hmlc_ray.objectives.level_objective import LevelObjective
-from hmlc_ray.objectives.vectors import bounded, full_precision, normalise
+from hmlc_ray.objectives.vectors import bounded, full_precision, unit_gradient, unit_vectors
 
 
 class AHmlc(LevelObjective):
@@ -41,26 +41,14 @@ class AHmlc(LevelObjective):
         )
         self.register_buffer("mean_gates", torch.ones(levels, embedding_dim))
 
-    def gates(self, embeddings: Tensor) -> tuple[Tensor, ...]:
-        """m_h of embeddings [n, D], per level [n, D] in (0, 1)."""
-        rows = bounded(full_precision(embeddings))
-        return tuple(self._gate(rows, h) for h in range(len(self.heads)))
-
-    def _gate(self, rows: Tensor, level: int) -> Tensor:
-        gate: Tensor = torch.sigmoid(self.heads[level](rows) / self.attention_temperature)
-        return gate
-
-    def _vectors(self, rows: Tensor, level: int) -> tuple[Tensor, Tensor]:
-        """v^h of rows [n, D], and the mean gate [D]."""
-        gate = self._gate(bounded(rows), level)
-        return normalise(rows * gate), gate.mean(dim=0)
-
     def forward(self, batch: Batch) -> LossReport:
         """The loss of embeddings [n, D] with paths [n, H]."""
         with torch.autocast(batch.embeddings.device.type, enabled=False):
             rows = full_precision(batch.embeddings)
-            # A level's gates are computed anew in the backward pass, rather than those of all levels kept.
-            parts = [_recomputed(self._vectors, rows, h) for h in range(len(self.heads))]
+            parts = [
+                _Gated.apply(rows, own, last.weight, last.bias, self.attention_temperature)  # type: ignore[no-untyped-call]
+                for own, (_, _, last) in zip(self._hidden(rows), self._layers(), strict=True)
+            ]
             report = self.contrast_vectors([v for v, _ in parts], batch.paths)
             means = torch.stack([mean for _, mean in parts])
             overlap = _overlap(means)
@@ -71,14 +59,68 @@ class AHmlc(LevelObjective):
         total = report.total + self.overlap_penalty * overlap if self.overlap_penalty else report.total
         return LossReport(total, report.per_level, report.num_valid_anchors, extras)
 
+    def _layers(self) -> list[list[nn.Module]]:
+        return [list(head.children()) for head in self.heads]
+
+    def _hidden(self, rows: Tensor) -> tuple[Tensor, ...]:
+        """ReLU(W1_h z), per level [n, D/r]: the first layers of all levels as one."""
+        first = [layers[0] for layers in self._layers()]
+        weight, bias = (torch.cat([getattr(layer, name) for layer in first]) for name in ("weight", "bias"))
+        hidden: Tensor = _Hidden.apply(rows, weight, bias)  # type: ignore[no-untyped-call]
+        return hidden.chunk(len(first), dim=1)
+
     def masks(self) -> Tensor:
         """float [H, D]: the mean gates of the last training batch."""
         return self.mean_gates
 
 
-def _recomputed(function: Callable[[Tensor, int], tuple[Tensor, Tensor]], *args: Any) -> tuple[Tensor, Tensor]:
-    result: tuple[Tensor, Tensor] = checkpoint(function, *args, use_reentrant=False, preserve_rng_state=False)
-    return result
+class _Hidden(torch.autograd.Function):
+    """ReLU(W z + bias) with z bounded; the bounded copy is not kept."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        hidden = functional.linear(bounded(rows), weight, bias).relu_()
+        ctx.save_for_backward(rows, weight, hidden)
+        return hidden
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        rows, weight, hidden = ctx.saved_tensors
+        own = gradient * (hidden > 0)
+        clipped = bounded(rows)
+        to_rows = (own @ weight).mul_(clipped == rows)
+        return to_rows, own.T @ clipped, own.sum(dim=0)
+
+
+class _Gated(torch.autograd.Function):
+    """v of m * z with m = sigmoid((hidden W^T + bias) / T), and the mean of m; gates are not kept but computed anew."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, rows: Tensor, hidden: Tensor, weight: Tensor, bias: Tensor, temperature: float
+    ) -> tuple[Tensor, Tensor]:
+        gate = _gate(hidden, weight, bias, temperature)
+        mean = gate.mean(dim=0)
+        unit, divisor, turns = unit_vectors(gate.mul_(rows))
+        ctx.temperature = temperature
+        ctx.save_for_backward(rows, hidden, weight, bias, unit, divisor, turns)
+        return unit, mean
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, to_unit: Tensor, to_mean: Tensor) -> tuple[Tensor | None, ...]:
+        rows, hidden, weight, bias, *unit = ctx.saved_tensors
+        gate = _gate(hidden, weight, bias, ctx.temperature)
+        to_product = unit_gradient(to_unit, *unit)
+        to_gate = torch.addcmul(to_mean / len(rows), to_product, rows)
+        to_logits = torch.ops.aten.sigmoid_backward(to_gate, gate).div_(ctx.temperature)
+        to_rows = to_product.mul_(gate)
+        return to_rows, to_logits @ weight, to_logits.T @ hidden, to_logits.sum(dim=0), None
+
+
+def _gate(hidden: Tensor, weight: Tensor, bias: Tensor, temperature: float) -> Tensor:
+    return functional.linear(hidden, weight, bias).div_(temperature).sigmoid_()
 
 
 def _attention_head(width: int, reduction: int, initial_bias: float) -> nn.Sequential:

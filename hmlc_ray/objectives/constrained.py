@@ -60,8 +60,7 @@ class _Constrained(torch.autograd.Function):
         losses, b, gradient = _floored(problem, pairs, lse, _floors(pairs, lse))
         if problem.differentiate:
             for group, one in zip(problem.groups, sums, strict=True):
-                own = b[group.levels]
-                gradient += one.gradient(own.sum(dim=0, keepdim=True) if group.columns.batch is None else own)
+                gradient += one.gradient(group.merged(b))
             ctx.save_for_backward(gradient)
         ctx.mark_non_differentiable(losses)
         return losses @ problem.weights, losses

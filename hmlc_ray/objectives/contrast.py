@@ -101,6 +101,12 @@ class Group:
     tau: float
     columns: Columns
 
+    def merged(self, b: Tensor) -> Tensor:
+        """The weights [H, n] of the levels' logarithms for those that the denominator has: one, or one per level."""
+        if len(self.levels) == 1:
+            return b[self.levels[0]][None]
+        return b[self.levels] if self.columns.batch is not None else b[self.levels].sum(dim=0, keepdim=True)
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -157,8 +163,7 @@ class _Contrast(torch.autograd.Function):
             sums = denominator(v, group.tau, group.columns, blocks)
             log_sums = sums.log_sums().expand(len(group.levels), -1)
             if problem.differentiate:
-                own = b[group.levels]
-                gradient = sums.gradient(own.sum(dim=0, keepdim=True) if group.columns.batch is None else own)
+                gradient = sums.gradient(group.merged(b))
                 gradients.append(gradient)
             for k, h in enumerate(group.levels):
                 others = others_of_class(v, problem.classes.ids[h])

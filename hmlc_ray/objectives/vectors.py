@@ -53,17 +53,17 @@ class _Normalise(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
-        unit, divisor, turns = _unit(rows)
+        unit, divisor, turns = unit_vectors(rows)
         ctx.save_for_backward(unit, divisor, turns)
         return unit
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        return _unit_gradient(gradient, *ctx.saved_tensors)
+        return unit_gradient(gradient, *ctx.saved_tensors)
 
 
-def _unit(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def unit_vectors(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """v, what the rows were divided by, and whether v turns with them (a short row grows as well).
 
     Lengths are summed in float64, where squares of float32 numbers neither overflow nor vanish.
@@ -73,7 +73,7 @@ def _unit(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return rows / divisor, divisor, length > EPSILON
 
 
-def _unit_gradient(gradient: Tensor, unit: Tensor, divisor: Tensor, turns: Tensor) -> Tensor:
+def unit_gradient(gradient: Tensor, unit: Tensor, divisor: Tensor, turns: Tensor) -> Tensor:
     """(g - v (v.g)) / |u|, from g."""
     along = torch.linalg.vecdot(unit, gradient)[..., None] * turns
     return torch.addcmul(gradient, unit, along, value=-1).div_(divisor)
@@ -137,7 +137,7 @@ class _Masked(torch.autograd.Function):
         chosen = _with_zeros(rows).index_select(1, masks.columns)
         if masks.weights is not None:
             chosen *= masks.weights.to(rows.dtype)
-        parts = [_unit(chosen[:, span]) for span in masks.spans.values()]
+        parts = [unit_vectors(chosen[:, span]) for span in masks.spans.values()]
         ctx.masks, ctx.width = masks, rows.shape[1]
         ctx.save_for_backward(*(tensor for part in parts for tensor in part))
         return tuple(unit for unit, _, _ in parts)
@@ -146,7 +146,7 @@ class _Masked(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         masks, saved = ctx.masks, ctx.saved_tensors
-        parts = [_unit_gradient(g, *saved[3 * k : 3 * k + 3]) for k, g in enumerate(gradients)]
+        parts = [unit_gradient(g, *saved[3 * k : 3 * k + 3]) for k, g in enumerate(gradients)]
         chosen = torch.cat(parts, dim=1)
         if masks.weights is not None:
             chosen *= masks.weights.to(chosen.dtype)
