@@ -23,7 +23,11 @@ _ENDED = ("completed", "pruned", "failed")
 
 
 class SweepSession:
-    """The one writer of a sweep's MLflow runs. Every call is idempotent: after a restore Tune repeats events."""
+    """The one writer of a sweep's MLflow runs. Every call is idempotent: after a restore Tune repeats events.
+
+    Tune's snapshot lags behind, so a restored Tune may also go on with a trial that had ended before its driver was
+    killed. What such a trial does again is ignored, and `AlreadyEnded` stops it: its outcome is in Optuna and MLflow.
+    """
 
     def __init__(
         self, study: StudyConfig, tracker: Tracker, parent: str, fingerprint: str, progress: SweepProgress
@@ -34,10 +38,13 @@ class SweepSession:
         rows = rows_of(tracker, parent, study)
         self._known = {row.number for row in rows}
         self._states: dict[int, str] = {row.number: row.status for row in rows if row.status in _ENDED}
+        self.ended_before = frozenset(self._states)
         best = best_row(rows, study)
         self._best = best.value if best else None
 
     def started(self, number: int, config: TrialConfig, searched: dict[str, Any]) -> None:
+        if number in self.ended_before:
+            return
         run_id = self._tracker.trial_run(
             self._parent,
             str(number),
@@ -53,11 +60,15 @@ class SweepSession:
         self._show()
 
     def reported(self, number: int, result: dict[str, Any]) -> None:
+        if number in self.ended_before:
+            return
         self._tracker.log(self._runs[number], [(entry["epoch"], entry["metrics"]) for entry in result["history"]])
         self._show()
 
     def ended(self, number: int, result: dict[str, Any], checkpoint: Path | None) -> None:
         """A trial ended without an error: it was completed, or the scheduler pruned it."""
+        if number in self.ended_before:
+            return
         status = "pruned" if is_pruned(result) else "completed"
         value = float(result[self._study.objective_metric])
         if status == "completed":
@@ -75,6 +86,8 @@ class SweepSession:
         self._show()
 
     def failed(self, number: int, error: str) -> None:
+        if number in self.ended_before:
+            return
         self._tracker.finish(self._runs[number], "FAILED", {tags.ERROR: error})
         self._states[number] = "failed"
         self._show()
@@ -127,6 +140,16 @@ class SessionCallback(ray.tune.Callback):  # type: ignore[misc]
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         _session().failed(_number(trial), _error_of(trial))
+
+
+class AlreadyEnded(ray.tune.Stopper):  # type: ignore[misc]
+    """Stops a trial at its first report if it had ended before this driver started."""
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return result["config"]["number"] in _session().ended_before
+
+    def stop_all(self) -> bool:
+        return False
 
 
 def checkpoint_folder(trial: TuneTrial) -> Path | None:

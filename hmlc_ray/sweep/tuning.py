@@ -12,7 +12,7 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialSch
 from hmlc_ray.config.sweep import SchedulerConfig, SweepConfig
 from hmlc_ray.home import Home
 from hmlc_ray.sweep.search import StudySearch
-from hmlc_ray.sweep.session import SessionCallback
+from hmlc_ray.sweep.session import AlreadyEnded, SessionCallback
 from hmlc_ray.sweep.trial import build_trainable, storage_uri
 
 # An upper bound on evaluations per trial; trials end by themselves.
@@ -38,6 +38,7 @@ def build_tuner(sweep: SweepConfig, home: Home, concurrency: int) -> ray.tune.Tu
             name=sweep.study.name,
             storage_path=storage_uri(home.ray),
             callbacks=[SessionCallback()],
+            stop=AlreadyEnded(),
             verbose=0,
             failure_config=ray.tune.FailureConfig(max_failures=sweep.trials.retries),
             checkpoint_config=ray.tune.CheckpointConfig(num_to_keep=2),
@@ -46,11 +47,14 @@ def build_tuner(sweep: SweepConfig, home: Home, concurrency: int) -> ray.tune.Tu
 
 
 def restore_tuner(sweep: SweepConfig, home: Home) -> ray.tune.Tuner | None:
-    """The tuner of an interrupted study, or None if its driver died before Tune wrote any state."""
+    """The tuner of an interrupted study, or None if its driver died before Tune wrote any state.
+
+    Failed trials stay failed: their outcome is final in Optuna.
+    """
     folder = home.ray / sweep.study.name
     if not ray.tune.Tuner.can_restore(str(folder)) or not list(folder.glob("experiment_state-*.json")):
         return None
-    return ray.tune.Tuner.restore(str(folder), trainable=trainable_of(sweep, home), resume_errored=True)
+    return ray.tune.Tuner.restore(str(folder), trainable=trainable_of(sweep, home))
 
 
 def trainable_of(sweep: SweepConfig, home: Home) -> Any:

@@ -1,0 +1,79 @@
+"""The driver's view of its trials, against a real store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hmlc_ray.config.sweep import StudyConfig
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.home import Home
+from hmlc_ray.recording import open_tracker
+from hmlc_ray.summary import SweepCounts
+from hmlc_ray.sweep.session import AlreadyEnded, SweepSession, activate
+from hmlc_ray.tracking import Tracker
+
+STUDY = StudyConfig(name="s", num_trials=3)
+
+
+class Counts:
+    def __init__(self) -> None:
+        self.last = SweepCounts(0)
+
+    def update(self, counts: SweepCounts) -> None:
+        self.last = counts
+
+    def note(self, text: str) -> None:
+        raise AssertionError(text)
+
+
+@pytest.fixture
+def tracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tracker:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return open_tracker(None, Home.of(tmp_path))
+
+
+def result(epoch: int, value: float) -> dict[str, Any]:
+    metrics = {STUDY.objective_metric: value}
+    history = [{"epoch": epoch, "metrics": metrics}]
+    return {**metrics, "epoch": epoch, "total_epochs": 3, "history": history, "time_total_s": 1.0}
+
+
+def test_a_second_driver_goes_on_and_leaves_alone_what_had_ended(tracker: Tracker) -> None:
+    parent = tracker.study_run("s", tags={}, params={})
+    first = SweepSession(STUDY, tracker, parent, "f", Counts())
+    for number in range(3):
+        first.started(number, TrialConfig(seed=number), {"seed": number})
+        first.reported(number, result(1, 0.5 + number / 10))
+    first.ended(0, result(1, 0.5), None)
+    first.failed(1, "NonFiniteLoss: the loss became nan")
+    assert first.unfinished()
+
+    counts = Counts()
+    second = SweepSession(STUDY, tracker, parent, "f", counts)
+    assert second.ended_before == {0, 1}
+    activate(second)
+    try:
+        assert AlreadyEnded()("t0", result(2, 0.9) | {"config": {"number": 0}})
+        assert not AlreadyEnded()("t2", result(2, 0.9) | {"config": {"number": 2}})
+    finally:
+        activate(None)
+    for number in range(3):  # Tune's snapshot was old: it goes on with all three
+        second.started(number, TrialConfig(seed=number), {"seed": number})
+        second.reported(number, result(2, 0.9))
+    for number in (0, 2):
+        second.ended(number, result(3, 0.9), None)
+
+    runs = {int(run.trial_id): run for run in tracker.children(parent)}
+    assert len(runs) == 3
+    assert {number: run.tags["hmlc.status"] for number, run in runs.items()} == {
+        0: "pruned",
+        1: "failed",
+        2: "completed",
+    }
+    assert runs[0].metrics[STUDY.objective_metric] == 0.5
+    assert runs[1].tags["hmlc.error"] == "NonFiniteLoss: the loss became nan"
+    assert (counts.last.completed, counts.last.pruned, counts.last.failed) == (1, 1, 1)
+    assert not second.unfinished()
