@@ -153,27 +153,25 @@ class _Contrast(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, problem: Problem, blocks: Blocks, *vectors: Tensor) -> tuple[Tensor, Tensor]:
-        share, weights, gradients = problem.share, problem.weights, []
-        losses = torch.zeros_like(weights)
-        b = share * weights[:, None]
-        kappa = share / problem.classes.positives.clamp_min(1)
-        # A row pulls as an anchor and, with the same kappa, as a positive of its class's other rows.
-        pull = kappa * (-2 * weights[:, None])
+        share, weights, count = problem.share, problem.weights[:, None], problem.classes.positives.clamp_min(1)
+        b, gradients = share * weights, []
+        # A row pulls as an anchor and, with the same strength, as a positive of its class's other rows.
+        pull = -2 * b / count
+        log_sums, attraction = torch.empty_like(share), torch.empty_like(share)
         for group, v in zip(problem.groups, vectors, strict=True):
             sums = denominator(v, group.tau, group.columns, blocks)
-            log_sums = sums.log_sums().expand(len(group.levels), -1)
+            log_sums[group.levels] = sums.log_sums()
             if problem.differentiate:
-                gradient = sums.gradient(group.merged(b))
-                gradients.append(gradient)
-            for k, h in enumerate(group.levels):
+                gradients.append(sums.gradient(group.merged(b)))
+            for h in group.levels:
                 others = others_of_class(v, problem.classes.ids[h])
-                attraction = torch.dot(kappa[h], torch.linalg.vecdot(v, others))
-                losses[h] = torch.dot(share[h], log_sums[k]) - attraction / group.tau
+                torch.div(torch.linalg.vecdot(v, others), group.tau, out=attraction[h])
                 if problem.differentiate:
-                    gradient.addcmul_(others, pull[h, :, None], value=1 / group.tau)
+                    gradients[-1].addcmul_(others, pull[h, :, None], value=1 / group.tau)
+        losses = (share * (log_sums - attraction / count)).sum(dim=1)
         ctx.save_for_backward(*gradients)
         ctx.mark_non_differentiable(losses)
-        return losses @ weights, losses
+        return losses @ problem.weights, losses
 
     @staticmethod
     @once_differentiable

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from itertools import groupby
 from typing import Any, ParamSpec, TypeVar
 
 import torch
@@ -116,6 +117,12 @@ class FeatureMasks:
     def __len__(self) -> int:
         return len(self.source)
 
+    def split(self, chosen: Tensor) -> list[Tensor]:
+        """Chosen columns [n, sum of D_h] as float [n, levels, D_h]: neighbouring levels of one width stay together."""
+        widths = [len(list(same)) * [width] for width, same in groupby(s.stop - s.start for s in self.spans.values())]
+        parts = torch.split(chosen, [sum(run) for run in widths], dim=1)
+        return [part.view(len(part), len(run), run[0]) for part, run in zip(parts, widths, strict=True)]
+
     @outside_graphs
     def vectors(self, rows: Tensor) -> tuple[Tensor, ...]:
         """v^h of rows [n, D] per level, [n, D_h]: cut to the level's dimensions, masked and normalised.
@@ -137,17 +144,21 @@ class _Masked(torch.autograd.Function):
         chosen = _with_zeros(rows).index_select(1, masks.columns)
         if masks.weights is not None:
             chosen *= masks.weights.to(rows.dtype)
-        parts = [unit_vectors(chosen[:, span]) for span in masks.spans.values()]
         ctx.masks, ctx.width = masks, rows.shape[1]
-        ctx.save_for_backward(*(tensor for part in parts for tensor in part))
-        return tuple(unit for unit, _, _ in parts)
+        runs = [unit_vectors(run) for run in masks.split(chosen)]
+        ctx.save_for_backward(*(tensor for run in runs for tensor in run))
+        return tuple(v for unit, _, _ in runs for v in unit.unbind(1))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        masks, saved = ctx.masks, ctx.saved_tensors
-        parts = [unit_gradient(g, *saved[3 * k : 3 * k + 3]) for k, g in enumerate(gradients)]
-        chosen = torch.cat(parts, dim=1)
+        masks, saved, done, parts = ctx.masks, ctx.saved_tensors, 0, []
+        for k in range(0, len(saved), 3):
+            levels = saved[k].shape[1]
+            own = torch.stack(gradients[done : done + levels], dim=1)
+            parts.append(unit_gradient(own, *saved[k : k + 3]).flatten(1))
+            done += levels
+        chosen = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
         if masks.weights is not None:
             chosen *= masks.weights.to(chosen.dtype)
         rows = chosen.new_zeros(len(chosen), ctx.width + 1).index_add_(1, masks.columns, chosen)
