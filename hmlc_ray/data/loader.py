@@ -25,13 +25,13 @@ def epoch_batches(
         sampler: gives each batch as indices into the split, int64 [b].
 
     Yields:
-        On `device`: inputs as stored, uint8 [b, C, height, width]; leaves, int64 [b]; the indices, int64 [b].
+        On `device`: inputs as stored, [b, ...]; leaves, int64 [b]; the indices, int64 [b].
     """
     source = _place(split, device)
     for rows in sampler:
         index = torch.from_numpy(rows)
         there = index.to(source.inputs.device)
-        batch = (source.inputs[there], source.leaf[there], index)
+        batch = (source.at(there), source.leaf[there], index)
         inputs, leaf, index = (tensor.to(device, non_blocking=True) for tensor in batch)
         yield inputs, leaf, index
 
@@ -39,6 +39,8 @@ def epoch_batches(
 @lru_cache(maxsize=1)  # epochs, and the trials that share a warm process, copy the split once
 def _place(split: Split, device: torch.device) -> Split:
     """The split on `device`, or as it is where it does not fit."""
-    if device.type != "cuda" or split.inputs.nbytes > _RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
+    size = len(split) * split.inputs[0].nbytes
+    if device.type != "cuda" or size > _RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
         return split
-    return Split(split.inputs.to(device), split.leaf.to(device))
+    inputs = split.inputs if split.rows is None else split.inputs[split.rows]
+    return Split(inputs.to(device), split.leaf.to(device))

@@ -16,5 +16,8 @@ def centre(images: Tensor) -> Tensor:
 
 
 def to_encoder_input(inputs: Tensor) -> Tensor:
-    """Stored images, uint8 [n, C, height, width], to the float32 in [-1, 1] that encoders take; no augmentation."""
-    return centre(to_unit(inputs))
+    """Stored images, uint8 [n, C, height, width], to the float32 in [-1, 1] that encoders take; no augmentation.
+
+    What is stored as floats (point clouds) is stored as encoders take it.
+    """
+    return inputs if inputs.is_floating_point() else centre(to_unit(inputs))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -67,9 +68,19 @@ def _pick(leaf: IntArray, take: IntArray, seed: tuple[int, ...]) -> IntArray:
 
 
 def select(split: Split, indices: IntArray) -> Split:
-    """The samples at `indices`."""
+    """The samples at `indices`; of a shared array none is copied."""
     index = torch.from_numpy(indices)
-    return Split(split.inputs[index], split.leaf[index])
+    if split.rows is None:
+        return Split(split.inputs[index], split.leaf[index])
+    return replace(split, leaf=split.leaf[index], rows=split.rows[index])
+
+
+def joined(one: Split, other: Split) -> Split:
+    """The samples of both, which are parts of one array where they have `rows`."""
+    leaf = torch.cat([one.leaf, other.leaf])
+    if one.rows is None or other.rows is None:
+        return Split(torch.cat([one.inputs, other.inputs]), leaf)
+    return replace(one, leaf=leaf, rows=torch.cat([one.rows, other.rows]))
 
 
 def limited(split: Split, size: int | None, seed: int) -> Split:
@@ -100,17 +111,24 @@ def divide(
         train, val = select(train, kept), select(train, held)
     digest = fingerprint(taxonomy, train, val, test)
     if config.train_on == "train+val":
-        both = Split(torch.cat([train.inputs, val.inputs]), torch.cat([train.leaf, val.leaf]))
-        return DataSet(taxonomy, both, None, test, digest)
+        return DataSet(taxonomy, joined(train, val), None, test, digest)
     return DataSet(taxonomy, train, val, test, digest)
 
 
 def fingerprint(taxonomy: Taxonomy, *splits: Split) -> str:
-    """SHA-256, as hexadecimal digits, over the taxonomy and every split's shape, type, inputs and leaves, in order."""
+    """SHA-256, as hexadecimal digits, over the taxonomy and every split's shape, type, inputs and leaves, in order.
+
+    Of a shared array its digest and the rows are taken instead of the inputs.
+    """
     digest = hashlib.sha256(json.dumps(taxonomy.to_dict(), sort_keys=True).encode())
     for split in splits:
         digest.update(f"{split.inputs.dtype} {tuple(split.inputs.shape)}".encode())
-        for values in (split.inputs, split.leaf):
+        if split.rows is not None and split.inputs_digest is not None:
+            digest.update(split.inputs_digest.encode())
+            inputs = split.rows
+        else:
+            inputs = split.inputs if split.rows is None else split.inputs[split.rows]
+        for values in (inputs, split.leaf):
             digest.update(values.contiguous().numpy().data)
     return digest.hexdigest()
 

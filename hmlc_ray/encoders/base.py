@@ -14,10 +14,16 @@ ImagesOrModule = TypeVar("ImagesOrModule", Tensor, nn.Module)
 
 
 class Encoder(nn.Module, ABC):
-    """Inputs, float [n, C, height, width] in [-1, 1] (see `hmlc_ray.data.pixels`), to features, float [n, F]."""
+    """Inputs to features, float [n, F].
+
+    Images are float [n, C, height, width] in [-1, 1] (see `hmlc_ray.data.pixels`), point clouds float
+    [n, points, channels]: x, y, z in the unit ball and, where there are six channels, the unit normal.
+    """
 
     feature_dim: int
     """F."""
+    max_batch: int = 1024
+    """Samples that a forward pass without gradient takes at once, for the sake of memory."""
 
     @abstractmethod
     def forward(self, inputs: Tensor) -> Tensor:

@@ -16,30 +16,41 @@ from hmlc_ray.errors import TrainingError
 Features = npt.NDArray[np.float32]
 
 
-def embed(encoder: nn.Module, inputs: Tensor, device: torch.device | str, batch_size: int = 1024) -> Features:
+def embed(
+    encoder: nn.Module,
+    inputs: Tensor,
+    device: torch.device | str,
+    batch_size: int = 1024,
+    *,
+    rows: Tensor | None = None,
+) -> Features:
     """Features f of every input, without augmentation and without gradient.
 
     Args:
         encoder: lies on `device`; put in evaluation mode here and back in its own mode afterwards.
-        inputs: uint8 [N, ...], on any device.
+        inputs: as stored, [N, ...], on any device.
         device: where the encoder runs.
-        batch_size: samples per forward pass.
+        batch_size: samples per forward pass, at most.
+        rows: int64 [n], which of the inputs, in this order; None: all of them.
 
     Returns:
-        float32 [N, F].
+        float32 [N, F], or [n, F].
 
     Raises:
         TrainingError: if a feature is not finite, which no probe could be fitted on.
     """
+    size = min(batch_size, getattr(encoder, "max_batch", batch_size))
     with _evaluation_mode(encoder), torch.inference_mode():
-        blocks = [
-            encoder(to_encoder_input(block.to(device))).float().cpu()
-            for block in torch.tensor_split(inputs, list(range(batch_size, len(inputs), batch_size)))
-        ]
+        blocks = [encoder(to_encoder_input(block.to(device))).float().cpu() for block in _blocks(inputs, rows, size)]
     features: Features = torch.cat(blocks).numpy()
     if not np.isfinite(features).all():
         raise TrainingError("the encoder gives features that are not finite; a lower learning rate may help")
     return features
+
+
+def _blocks(inputs: Tensor, rows: Tensor | None, size: int) -> Iterator[Tensor]:
+    for start in range(0, len(inputs if rows is None else rows), size):
+        yield inputs[start : start + size] if rows is None else inputs[rows[start : start + size]]
 
 
 @contextmanager

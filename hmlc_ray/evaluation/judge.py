@@ -63,7 +63,7 @@ def evaluate(
     """
 
     def frozen(part: Split) -> Frozen:
-        return Frozen(embed(encoder, part.inputs, device), data.taxonomy.paths(part.leaf.cpu().numpy()))
+        return Frozen(embed(encoder, part.inputs, device, rows=part.rows), data.taxonomy.paths(part.leaf.cpu().numpy()))
 
     settings = config.evaluation
     choose = settings.chosen_regularisation is None

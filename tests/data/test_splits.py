@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -93,3 +95,23 @@ def test_the_fingerprint_sees_pixels_leaves_tree_and_order() -> None:
     ]
     assert len(set(variants)) == len(variants)
     assert fingerprint(TREE, numbered([0, 1, 0])) == variants[0]
+
+
+def test_splits_of_a_shared_array_copy_nothing_and_know_their_samples() -> None:
+    stored = torch.arange(40.0).reshape(20, 2, 1)
+    whole = Split(stored, torch.arange(20) % 2, torch.arange(20), "digest")
+    data = divide(DigitsConfig(), TREE, whole)
+    assert data.val is not None
+    parts = (data.train, data.val, data.test)
+    assert all(part.inputs is stored and part.rows is not None for part in parts)
+    assert sorted(torch.cat([part.rows for part in parts if part.rows is not None]).tolist()) == list(range(20))
+    for part in parts:
+        assert part.rows is not None
+        assert torch.equal(part.at(torch.arange(len(part))), stored[part.rows])
+        assert torch.equal(part.leaf, part.rows % 2)
+    merged = divide(DigitsConfig(train_on="train+val"), TREE, whole)
+    assert merged.train.inputs is stored
+    assert torch.equal(merged.train.leaf, torch.cat([data.train.leaf, data.val.leaf]))
+    assert merged.fingerprint == data.fingerprint
+    other = divide(DigitsConfig(), TREE, replace(whole, inputs_digest="other"))
+    assert other.fingerprint != data.fingerprint
