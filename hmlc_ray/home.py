@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT = "hmlc-home"
 VARIABLE = "HMLC_HOME"
+CACHE_VARIABLE = "HMLC_CACHE"
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class Home:
       ray/_groups/, ray/_refits/ Ray Train's runs: trials with a worker group, and refits
       studies/<study>/           the sweep as it was started, and the exported best encoder
       runs/<name>/               checkpoints and exports of single runs
+      cache/                     decoded data; it can be deleted whenever nothing runs
     """
 
     root: Path
@@ -62,3 +66,25 @@ class Home:
 
     def run(self, name: str) -> Path:
         return self.root / "runs" / name
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """Make this the home of the block, and of the processes that are started in it."""
+        before = os.environ.get(VARIABLE)
+        os.environ[VARIABLE] = str(self.root)
+        try:
+            yield
+        finally:
+            os.environ.pop(VARIABLE, None)
+            if before is not None:
+                os.environ[VARIABLE] = before
+
+
+def cache_folder() -> Path:
+    """Where this machine keeps decoded data: `HMLC_CACHE`, else `cache` in the current home folder."""
+    given = os.environ.get(CACHE_VARIABLE)
+    return Path(given).expanduser().absolute() if given else Home.of(None).cache
