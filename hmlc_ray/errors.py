@@ -9,6 +9,8 @@ HmlcError
 │   ├── StudyError                   a study name that is taken, unknown or not finished
 │   ├── ClusterError                 a Ray address that cannot be reached or cannot hold the trial
 │   └── TrackingError                an MLflow store that cannot be reached or written
+│       └── StoreAway                it does not answer now; the same may work later
+├── JobError (also RuntimeError)      a job on a cluster ended badly, or its head was lost while it was followed
 └── TrainingError (also RuntimeError) training itself went wrong; the trial fails, the sweep goes on
     └── NonFiniteLoss                a NaN or infinite loss, raised before the update that it would poison
 """
@@ -50,6 +52,14 @@ class ClusterError(UserError):
 
 class TrackingError(UserError):
     """The MLflow store cannot be reached or written."""
+
+
+class StoreAway(TrackingError):
+    """The MLflow store does not answer now, or answers that it is not able to; the same may work later."""
+
+
+class JobError(HmlcError, RuntimeError):
+    """A job on a cluster ended badly, or its head was lost while it was followed: no fault of the command's input."""
 
 
 class TrainingError(HmlcError, RuntimeError):

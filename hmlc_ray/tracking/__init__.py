@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hmlc_ray.tracking.tracker import RunStatus, Tracker, TrialRun
+from hmlc_ray.tracking.operations import RunStatus
+from hmlc_ray.tracking.tracker import Tracker, TrialRun
 from hmlc_ray.tracking.uri import public_uri, with_driver
 
 __all__ = ["RunStatus", "Tracker", "TrialRun", "public_uri", "with_driver"]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hmlc_ray.errors import TrackingError
+from hmlc_ray.errors import StoreAway, TrackingError
 from hmlc_ray.tracking.uri import is_server, public_uri, scrub, sqlite_path
 from hmlc_ray.tracking.values import shorten
 
@@ -24,6 +24,16 @@ _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
+_BRIEF = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+    "PGCONNECT_TIMEOUT": str(CONNECT_SECONDS),
+}
+_PASSING = (401, 403, 408, 429)
+"""Of HTTP's 4xx: a token that ran out, and a server that is overworked."""
+_ARTIFACT_CLIENTS = ("boto3.", "botocore.", "azure.", "google.")
 
 
 def open_store(uri: str, experiment: str, artifact_root: Path | str | None) -> tuple[MlflowClient, str]:
@@ -83,7 +93,14 @@ def translated(uri: str) -> Iterator[None]:
             raise
         lines = [line for line in str(error).strip().splitlines() if line.strip()] or [type(error).__name__]
         reason = shorten(scrub(lines[0], uri), 300)
-        raise TrackingError(f"the MLflow store {public_uri(uri)} cannot be used: {reason}") from error
+        kind = StoreAway if _may_pass(error) else TrackingError
+        raise kind(f"the MLflow store {public_uri(uri)} cannot be used: {reason}") from error
+
+
+def be_brief() -> None:
+    """Let requests fail within seconds: MLflow's own retries would hold up a sweep for minutes. For this process."""
+    for name, value in _BRIEF.items():
+        os.environ.setdefault(name, value)
 
 
 @contextmanager
@@ -95,12 +112,23 @@ def quiet_import() -> Iterator[None]:
 
 
 def _is_of_the_store(error: Exception) -> bool:
-    if isinstance(error, OSError):
+    # An artifact store's client has errors of its own.
+    if isinstance(error, OSError) or type(error).__module__.startswith(_ARTIFACT_CLIENTS):
         return True
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     return isinstance(error, MlflowException | SQLAlchemyError)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the store was not there, or not able to, rather than unwilling."""
+    from mlflow.exceptions import MlflowException
+
+    if not isinstance(error, MlflowException):
+        return True
+    status = error.get_http_status_code()
+    return status >= 500 or status in _PASSING
 
 
 @contextmanager

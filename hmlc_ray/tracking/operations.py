@@ -1,0 +1,85 @@
+"""What a Tracker writes, as plain data: an operation can wait on disk until the store takes it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
+
+
+class _Operation(BaseModel):
+    """Carries its time in ms since the epoch, so that what is sent late tells when it happened."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    time: int = 0
+
+
+class CreateTrial(_Operation):
+    """A trial's run below its study's run; where there is one already, its missing params."""
+
+    kind: Literal["trial"] = "trial"
+    parent: str
+    trial_id: str
+    name: str
+    params: dict[str, str]
+    tags: dict[str, str]
+
+
+class LogMetrics(_Operation):
+    """Points of a run: (name, value, step)."""
+
+    kind: Literal["metrics"] = "metrics"
+    run: str
+    points: tuple[tuple[str, float, int], ...]
+
+
+class SetTags(_Operation):
+    kind: Literal["tags"] = "tags"
+    run: str
+    tags: dict[str, str]
+
+
+class LogArtifacts(_Operation):
+    """A folder's contents, to be copied below `path` of the run."""
+
+    kind: Literal["artifacts"] = "artifacts"
+    run: str
+    folder: str
+    path: str | None
+
+
+class DropArtifacts(_Operation):
+    """What a run has below `path` is deleted."""
+
+    kind: Literal["drop"] = "drop"
+    run: str
+    path: str
+
+
+class Finish(_Operation):
+    kind: Literal["finish"] = "finish"
+    run: str
+    status: RunStatus
+    tags: dict[str, str]
+
+
+class Reopen(_Operation):
+    """Back to RUNNING; an earlier error is forgotten."""
+
+    kind: Literal["reopen"] = "reopen"
+    run: str
+
+
+Operation = CreateTrial | LogMetrics | SetTags | LogArtifacts | DropArtifacts | Finish | Reopen
+_ANY: TypeAdapter[Operation] = TypeAdapter(Annotated[Operation, Field(discriminator="kind")])
+
+
+def parse(line: str) -> Operation:
+    """The operation of a line of JSON.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    return _ANY.validate_json(line)

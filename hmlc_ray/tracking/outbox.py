@@ -1,0 +1,102 @@
+"""Between a Tracker and its store: writes at once, or keeps in order what the store does not take now."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from hmlc_ray.errors import StoreAway, TrackingError
+from hmlc_ray.tracking.operations import Operation
+from hmlc_ray.tracking.spool import Spool
+from hmlc_ray.tracking.writer import StoreWriter
+
+FIRST_PAUSE, LONGEST_PAUSE = 2.0, 30.0
+"""Seconds between two attempts at a store that does not answer; each pause is twice the one before."""
+Note = Callable[[str], None]
+
+
+class Outbox:
+    """Hands operations to the writer in their order.
+
+    Args:
+        spool: where operations wait while the store is away; None: they fail instead.
+        note: told when the store goes away, and when it is back.
+    """
+
+    def __init__(self, writer: StoreWriter, spool: Spool | None, note: Note) -> None:
+        self._writer, self._spool, self._note = writer, spool, note
+        self._lock = threading.RLock()
+        self._pause, self._next = FIRST_PAUSE, 0.0
+
+    def put(self, operation: Operation) -> None:
+        """Write an operation, or keep it.
+
+        Raises:
+            TrackingError: if the store refuses it, or is away and there is no spool, or its disk is full.
+        """
+        if self._spool is None:
+            self._writer.apply(operation)
+            return
+        with self._lock:
+            if not self._spool.count:
+                try:
+                    self._writer.apply(operation)
+                    return
+                except StoreAway as error:
+                    self._postpone(error)
+            self._keep(self._spool, operation)
+            if time.monotonic() >= self._next:
+                self.flush()
+
+    def flush(self) -> bool:
+        """Send what is kept, as far as the store takes it; whether nothing is left."""
+        if self._spool is None or not self._spool.count:
+            return True
+        with self._lock:
+            count = self._spool.count
+            for operation, mark in self._spool.pending():
+                try:
+                    self._writer.apply(operation)
+                except StoreAway as error:
+                    self._postpone(error)
+                    return False
+                except TrackingError as error:  # it must not hold up all that follow
+                    self._spool.refuse(operation, str(error))
+                    self._note(f"{error}; what it refused is kept in {self._spool.folder}")
+                self._spool.sent(operation, mark)
+            self._pause, self._next = FIRST_PAUSE, 0.0
+            self._note(f"the MLflow store answers again: {count} records were sent")
+        return True
+
+    def settle(self, seconds: float) -> None:
+        """Send all that is kept, and wait for the store as long as that.
+
+        Raises:
+            StoreAway: if it is still away, naming the place of what is kept.
+        """
+        end = time.monotonic() + seconds
+        while not self.flush():
+            assert self._spool is not None, "without a spool nothing is kept"
+            if time.monotonic() >= end:
+                raise StoreAway(
+                    f"the MLflow store {self._writer.uri} does not answer; {self._spool.count} records that it lacks "
+                    f"are kept in {self._spool.folder}, nothing is lost"
+                )
+            time.sleep(min(1.0, max(0.0, end - time.monotonic())))
+
+    def _keep(self, spool: Spool, operation: Operation) -> None:
+        try:
+            spool.append(operation)
+        except OSError as error:
+            raise TrackingError(
+                f"the MLflow store {self._writer.uri} does not answer, and {spool.folder} cannot keep what it lacks: "
+                f"{error.strerror or error}"
+            ) from error
+
+    def _postpone(self, error: StoreAway) -> None:
+        assert self._spool is not None
+        if self._next == 0.0:
+            self._note(f"{error}; what it lacks is kept in {self._spool.folder} and sent when it answers again")
+        self._next = time.monotonic() + self._pause
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)

@@ -1,0 +1,102 @@
+"""Operations that the store has not taken yet: in order, on disk, whatever happens to the process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from hmlc_ray.tracking.operations import LogArtifacts, Operation, parse
+
+_OPERATIONS, _SENT, _ARTIFACTS, _REFUSED = "operations.jsonl", "sent", "artifacts", "refused.jsonl"
+
+
+class Spool:
+    """An append-only file of operations, and how far it has been sent.
+
+    A line is complete once it ends: what a crash cut off was never acknowledged, and is dropped. The mark is written
+    after an operation was sent, so a crash between the two sends it once more; every operation bears that.
+
+    Args:
+        folder: made when something is kept, and removed when everything is sent. One process uses it at a time.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._file, self._mark = folder / _OPERATIONS, folder / _SENT
+        if self._file.exists():
+            self._drop_torn_line()
+        else:
+            self._mark.unlink(missing_ok=True)
+        self.count = sum(1 for _ in self.pending())
+        """Operations that are not sent."""
+
+    def append(self, operation: Operation) -> None:
+        """Keep an operation, a folder that it sends included.
+
+        Raises:
+            OSError: if the disk does not take it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if isinstance(operation, LogArtifacts):
+            operation = operation.model_copy(update={"folder": str(self._copied(Path(operation.folder)))})
+        with self._file.open("ab") as file:
+            file.write(operation.model_dump_json().encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self.count += 1
+
+    def pending(self) -> Iterator[tuple[Operation, int]]:
+        """What is to be sent, oldest first, each with the mark that says that it was."""
+        if not self._file.exists():
+            return
+        with self._file.open("rb") as file:
+            position = file.seek(self._sent())
+            for line in file:
+                position += len(line)
+                yield parse(line.decode()), position
+
+    def sent(self, operation: Operation, mark: int) -> None:
+        """Note that an operation, and all before it, need not be sent again."""
+        staging = self._mark.with_suffix(".new")
+        staging.write_text(str(mark))
+        staging.replace(self._mark)
+        self.count -= 1
+        if isinstance(operation, LogArtifacts):
+            shutil.rmtree(operation.folder, ignore_errors=True)
+        if not self.count:
+            self._clear()
+
+    def refuse(self, operation: Operation, reason: str) -> None:
+        """Set an operation aside that the store will never take, for the user to see."""
+        with (self.folder / _REFUSED).open("a", encoding="utf-8") as file:
+            file.write(f"{operation.model_dump_json()}\t{reason}\n")
+
+    def _sent(self) -> int:
+        return int(self._mark.read_text()) if self._mark.exists() else 0
+
+    def _copied(self, source: Path) -> Path:
+        place = self.folder / _ARTIFACTS
+        place.mkdir(exist_ok=True)
+        target = Path(tempfile.mkdtemp(dir=place))
+        try:
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True)
+            raise
+        return target
+
+    def _drop_torn_line(self) -> None:
+        with self._file.open("r+b") as file:
+            content = file.read()
+            file.truncate(content.rfind(b"\n") + 1)
+
+    def _clear(self) -> None:
+        # The operations first: a mark without them means nothing, operations without it would be sent again.
+        self._file.unlink()
+        self._mark.unlink()
+        shutil.rmtree(self.folder / _ARTIFACTS, ignore_errors=True)
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
