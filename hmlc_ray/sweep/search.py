@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import optuna
-from optuna.trial import Trial, TrialState
+from numpy.random import SeedSequence
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, Trial, TrialState
 from ray.tune.search.optuna import OptunaSearch
 
 from hmlc_ray.config.space import SearchSpace
@@ -89,7 +92,40 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
 def build_sampler(study: StudyConfig) -> optuna.samplers.BaseSampler:
     """The sampler of a study, seeded."""
     if study.sampler.kind == "random":
-        return optuna.samplers.RandomSampler(seed=study.seed)
-    return optuna.samplers.TPESampler(
-        seed=study.seed, n_startup_trials=study.sampler.startup_trials, multivariate=False
-    )
+        return _NumberedRandom(study.seed)
+    return _NumberedTpe(study.seed, study.sampler.startup_trials)
+
+
+class _NumberedRandom(optuna.samplers.RandomSampler):
+    """Draws decided by the study's seed, the trial's number and the parameter's name alone.
+
+    Optuna's own stream starts anew with every process: a resumed study would draw its first trials once more.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._seed = seed
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        self._rng.rng.seed(_seed_of(self._seed, trial.number, param_name))
+        return super().sample_independent(study, trial, param_name, param_distribution)
+
+
+class _NumberedTpe(optuna.samplers.TPESampler):
+    """The same for the estimator, given the trials that ended before."""
+
+    def __init__(self, seed: int, startup_trials: int) -> None:
+        super().__init__(n_startup_trials=startup_trials, multivariate=False)
+        self._seed, self._random_sampler = seed, _NumberedRandom(seed)
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        self._rng.rng.seed(_seed_of(self._seed, trial.number, param_name))
+        return super().sample_independent(study, trial, param_name, param_distribution)
+
+
+def _seed_of(seed: int, number: int, name: str) -> int:
+    return int(SeedSequence((seed, number, crc32(name.encode()))).generate_state(1)[0])

@@ -21,12 +21,12 @@ def storage(tmp_path: Path) -> optuna.storages.BaseStorage:
     return optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'optuna.db'}")
 
 
-def search(storage: optuna.storages.BaseStorage, seed: int = 0) -> StudySearch:
+def search(storage: optuna.storages.BaseStorage, seed: int = 0, sampler: dict[str, str] | None = None) -> StudySearch:
     space = {
         "objective.temperature": {"float": [0.05, 0.5], "log": True},
         "objective": {"branch": {"g-hmlc": {"mixture_components": {"int": [2, 6]}}, "a-hmlc": None}},
     }
-    study = StudyConfig(name="s", num_trials=8, seed=seed, sampler={"kind": "random"})
+    study = StudyConfig(name="s", num_trials=8, seed=seed, sampler=sampler or {"kind": "random"})
     return StudySearch(SearchSpace.parse(space, {}, "test"), study, storage)
 
 
@@ -86,3 +86,20 @@ def test_the_same_seed_draws_the_same_trials(tmp_path: Path) -> None:
     drawn = [first.suggest(str(i)) for i in range(3)]
     assert drawn == [second.suggest(str(i)) for i in range(3)]
     assert drawn[0] != drawn[1]
+
+
+@pytest.mark.parametrize("sampler", [{"kind": "random"}, {"kind": "tpe"}])
+def test_a_restored_driver_draws_what_an_undisturbed_one_would(sampler: dict[str, str], tmp_path: Path) -> None:
+    """Even where the first one died between two parameters of a trial."""
+    undisturbed, disturbed = (optuna.storages.RDBStorage(f"sqlite:///{tmp_path / name}.db") for name in "ab")
+    whole = search(undisturbed, sampler=sampler)
+    expected = [whole.suggest(str(i)) for i in range(3)]
+
+    first = search(disturbed, sampler=sampler)
+    first.suggest("0")
+    first.save(str(tmp_path / "state"))
+    torn = first._ot_study.ask()
+    torn.suggest_categorical("objective.kind", ["g-hmlc", "a-hmlc"])
+    second = search(disturbed, sampler=sampler)
+    second.restore(str(tmp_path / "state"))
+    assert [second.suggest("1"), second.suggest("2")] == expected[1:]
