@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hmlc_ray.study_names import check_study_name
+
 DEFAULT = "hmlc-home"
 VARIABLE = "HMLC_HOME"
 CACHE_VARIABLE = "HMLC_CACHE"
@@ -62,7 +64,16 @@ class Home:
         return self.ray / "_refits"
 
     def study(self, name: str) -> Path:
-        return self.root / "studies" / name
+        """Of a study.
+
+        Raises:
+            StudyError: if it is no name, but a path for instance.
+        """
+        return self.root / "studies" / check_study_name(name)
+
+    def spool(self, name: str) -> Path:
+        """What the MLflow store lacks of a study, because it was away."""
+        return self.study(name) / "unsent"
 
     def run(self, name: str) -> Path:
         return self.root / "runs" / name

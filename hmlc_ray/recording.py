@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,16 +20,19 @@ ENCODER = "encoder"
 """Artifact folders of a run, and the names of their copies in the home folder."""
 
 
-def open_tracker(uri: str | None, home: Home) -> Tracker:
+def open_tracker(
+    uri: str | None, home: Home, *, spool: Path | None = None, note: Callable[[str], None] | None = None
+) -> Tracker:
     """The store given, else `MLFLOW_TRACKING_URI`, else the home folder's own sqlite store.
+
+    Args:
+        spool, note: see `Tracker.connect`.
 
     Raises:
         TrackingError: within seconds, if it cannot be reached or written.
     """
-    chosen = uri or os.environ.get(URI_VARIABLE)
-    if chosen:
-        return Tracker.connect(chosen, artifact_root=home.artifacts)
-    return Tracker.connect(home.tracking_uri, artifact_root=home.artifacts)
+    chosen = uri or os.environ.get(URI_VARIABLE) or home.tracking_uri
+    return Tracker.connect(chosen, artifact_root=home.artifacts, spool=spool, note=note)
 
 
 def run_tags(config: TrialConfig, fingerprint: str) -> dict[str, str]:

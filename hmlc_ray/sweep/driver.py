@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import ray
 import ray.tune
 
 from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
 from hmlc_ray.data.base import DataSet
+from hmlc_ray.errors import StoreAway
 from hmlc_ray.home import Home
 from hmlc_ray.summary import SweepProgress, SweepSummary, TrialRow
 from hmlc_ray.sweep.refit import Conclusion, judge_best, refit_best
@@ -17,6 +19,9 @@ from hmlc_ray.sweep.results import best_row, rows_of
 from hmlc_ray.sweep.session import SweepSession, activate
 from hmlc_ray.sweep.tuning import build_tuner, restore_tuner
 from hmlc_ray.tracking import Tracker, tags
+
+STORE_SECONDS = 60.0
+"""How long the end of a study waits for an MLflow store that is away."""
 
 
 class SweepInterrupted(KeyboardInterrupt):
@@ -50,16 +55,27 @@ class Driver:
         parent = self._open_parent()
         try:
             self._tune(tuner, parent)
+            self._settle()
             summary = self._conclude(parent)
         except KeyboardInterrupt as interrupt:
             self._close(parent, interrupt)
-            name = self._sweep.study.name
-            raise SweepInterrupted(f"interrupted; everything is saved: go on with `hmlc resume {name}`") from None
+            raise SweepInterrupted(f"interrupted; everything is saved: go on with {self._resume}") from None
         except BaseException as error:
             self._close(parent, error)
             raise
         self._close(parent, None)
         return summary
+
+    @property
+    def _resume(self) -> str:
+        return f"`hmlc resume {self._sweep.study.name}`"
+
+    def _settle(self) -> None:
+        """The study's end is read from the store, so that has to have everything."""
+        try:
+            self._tracker.settle(STORE_SECONDS)
+        except StoreAway as error:
+            raise StoreAway(f"{error}; when it is back, {self._resume} sends them and ends the study") from error
 
     def _open_parent(self) -> str:
         study = self._sweep.study
@@ -74,8 +90,11 @@ class Driver:
 
     def _close(self, parent: str, error: BaseException | None) -> None:
         """End the parent run and whatever else is still RUNNING: nobody trains it any more."""
-        for run in self._tracker.unfinished(parent):
-            self._tracker.finish(run.run_id, "KILLED")
+        # While the store is away it cannot be asked; a resume will end them.
+        with suppress(StoreAway):
+            self._tracker.settle()
+            for run in self._tracker.unfinished(parent):
+                self._tracker.finish(run.run_id, "KILLED")
         if error is None:
             self._tracker.finish(parent, "FINISHED")
         elif isinstance(error, KeyboardInterrupt):

@@ -2,16 +2,51 @@
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
 
 SWEEP_FILE = "sweep.json"
+LOCK_FILE = ".driver"
 
 
 def is_saved(name: str, home: Home) -> bool:
     """Whether the home folder has a study of that name."""
     return (home.study(name) / SWEEP_FILE).exists()
+
+
+@contextmanager
+def driven(name: str, home: Home) -> Iterator[None]:
+    """Holds the study for this driver; the system lets go of it when the process ends, however it ends.
+
+    Raises:
+        StudyError: if another driver holds it: two of them would hand out the same trials.
+    """
+    folder = home.study(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK_FILE).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StudyError(f"study {name!r} is running: another process drives it; nothing was changed") from error
+        yield
+
+
+def is_driven(name: str, home: Home) -> bool:
+    """Whether a driver of the study lives, on this machine or, where the file system shares locks, on another."""
+    file = home.study(name) / LOCK_FILE
+    if not file.is_file():
+        return False
+    with file.open("r") as opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
 
 
 def save_study(sweep: SweepConfig, home: Home) -> None:

@@ -12,7 +12,7 @@ from hmlc_ray.recording import open_tracker
 from hmlc_ray.summary import SweepProgress, SweepSummary
 from hmlc_ray.sweep.cluster import connected
 from hmlc_ray.sweep.prepare import base_data, located, with_threads
-from hmlc_ray.sweep.saved import is_saved, load_study, save_study
+from hmlc_ray.sweep.saved import driven, is_saved, load_study, save_study
 from hmlc_ray.tracking import Tracker
 
 
@@ -30,10 +30,11 @@ def run_sweep(
     sweep = located(with_threads(sweep))
     data = cached_data(base_data(sweep))
     check_fits(sweep.search_space().first(), data)
-    tracker = open_tracker(tracking_uri, places)
-    _refuse_taken(sweep.study.name, places, tracker)
+    name = sweep.study.name
+    tracker = open_tracker(tracking_uri, places, spool=places.spool(name), note=progress.note)
+    _refuse_taken(name, places, tracker)
     progress.note("connecting to Ray")
-    with connected(address, dashboard=sweep.trials.worker_range[0] > 0):
+    with driven(name, places), connected(address, dashboard=sweep.trials.worker_range[0] > 0):
         from hmlc_ray.sweep.driver import Driver
 
         driver = Driver(sweep, data, places, tracker, progress)
@@ -47,17 +48,18 @@ def resume_sweep(
     """Go on with a study whose driver was interrupted or killed.
 
     Raises:
-        StudyError: if there is no such study, or it is complete.
+        StudyError: if there is no such study, it is complete, or another process drives it.
     """
     places = Home.of(home)
     sweep = load_study(name, places)
     data = cached_data(base_data(sweep))
-    tracker = open_tracker(tracking_uri, places)
+    tracker = open_tracker(tracking_uri, places, spool=places.spool(name), note=progress.note)
     _refuse_complete(name, tracker)
     progress.note("connecting to Ray")
-    with connected(address, dashboard=sweep.trials.worker_range[0] > 0):
-        from hmlc_ray.sweep.driver import Driver
+    with driven(name, places), connected(address, dashboard=sweep.trials.worker_range[0] > 0):
+        from hmlc_ray.sweep.driver import STORE_SECONDS, Driver
 
+        tracker.settle(STORE_SECONDS)
         return Driver(sweep, data, places, tracker, progress).resume()
 
 
