@@ -36,19 +36,6 @@ def driven(name: str, home: Home) -> Iterator[None]:
         yield
 
 
-def is_driven(name: str, home: Home) -> bool:
-    """Whether a driver of the study lives, on this machine or, where the file system shares locks, on another."""
-    file = home.study(name) / LOCK_FILE
-    if not file.is_file():
-        return False
-    with file.open("r") as opened:
-        try:
-            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False
-
-
 def save_study(sweep: SweepConfig, home: Home) -> None:
     """Keep the sweep for `load_study`; the file appears whole or not at all."""
     folder = home.study(sweep.study.name)

@@ -27,7 +27,7 @@ class Outbox:
     def __init__(self, writer: StoreWriter, spool: Spool | None, note: Note) -> None:
         self._writer, self._spool, self._note = writer, spool, note
         self._lock = threading.RLock()
-        self._pause, self._next = FIRST_PAUSE, 0.0
+        self._pause, self._next, self._away = FIRST_PAUSE, 0.0, False
 
     def put(self, operation: Operation) -> None:
         """Write an operation, or keep it.
@@ -65,7 +65,7 @@ class Outbox:
                     self._spool.refuse(operation, str(error))
                     self._note(f"{error}; what it refused is kept in {self._spool.folder}")
                 self._spool.sent(operation, mark)
-            self._pause, self._next = FIRST_PAUSE, 0.0
+            self._pause, self._next, self._away = FIRST_PAUSE, 0.0, False
             self._note(f"the MLflow store answers again: {count} records were sent")
         return True
 
@@ -96,7 +96,8 @@ class Outbox:
 
     def _postpone(self, error: StoreAway) -> None:
         assert self._spool is not None
-        if self._next == 0.0:
+        if not self._away:
             self._note(f"{error}; what it lacks is kept in {self._spool.folder} and sent when it answers again")
+        self._away = True
         self._next = time.monotonic() + self._pause
         self._pause = min(2 * self._pause, LONGEST_PAUSE)

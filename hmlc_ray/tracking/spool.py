@@ -42,10 +42,16 @@ class Spool:
         self.folder.mkdir(parents=True, exist_ok=True)
         if isinstance(operation, LogArtifacts):
             operation = operation.model_copy(update={"folder": str(self._copied(Path(operation.folder)))})
-        with self._file.open("ab") as file:
-            file.write(operation.model_dump_json().encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        before = self._file.stat().st_size if self._file.exists() else 0
+        try:
+            with self._file.open("ab") as file:
+                file.write(operation.model_dump_json().encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            # A part of a line would spoil the next one.
+            os.truncate(self._file, before)
+            raise
         self.count += 1
 
     def pending(self) -> Iterator[tuple[Operation, int]]:

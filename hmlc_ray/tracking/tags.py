@@ -6,6 +6,7 @@ import subprocess
 from functools import cache
 
 from hmlc_ray import __version__
+from hmlc_ray.tracking.drivers import DRIVER, identity
 
 KIND = "hmlc.kind"
 """`study`, `trial` or `single`."""
@@ -17,6 +18,8 @@ STATUS = "hmlc.status"
 ERROR = "hmlc.error"
 SEED = "hmlc.seed"
 FINGERPRINT = "hmlc.data_fingerprint"
+DATA_PLACE = "hmlc.data_place"
+"""Where the training samples are kept on the machine that recorded the run: what `data.cache: auto` came to."""
 VERSION = "hmlc.version"
 GIT_COMMIT = "hmlc.git_commit"
 """The working directory's commit, followed by `-dirty` where tracked files differ from it."""
@@ -25,11 +28,11 @@ PARENT = "mlflow.parentRunId"
 
 
 def provenance() -> dict[str, str]:
-    """Which code is running: the package's version and, in a git repository, the commit."""
-    commit = _git_commit()
+    """Which code is running, and which process: the package's version and, in a git repository, the commit."""
+    commit, own = _git_commit(), {VERSION: __version__, DRIVER: identity()}
     if commit is None:
-        return {VERSION: __version__}
-    return {VERSION: __version__, GIT_COMMIT: commit, "mlflow.source.git.commit": commit.removesuffix("-dirty")}
+        return own
+    return own | {GIT_COMMIT: commit, "mlflow.source.git.commit": commit.removesuffix("-dirty")}
 
 
 @cache
