@@ -10,7 +10,9 @@ from hmlc_ray import __version__
 from hmlc_ray.cli.best import best
 from hmlc_ray.cli.check import check
 from hmlc_ray.cli.guard import guarded
+from hmlc_ray.cli.jobs import list_studies, logs, stop, submit
 from hmlc_ray.cli.probe import probe
+from hmlc_ray.cli.status import status
 from hmlc_ray.cli.sweep import resume, sweep
 from hmlc_ray.cli.taxonomy import taxonomy
 from hmlc_ray.cli.train import train
@@ -25,8 +27,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (train, sweep, resume, best, probe, check, ui):
+for _command in (train, sweep, resume, best, probe, check, ui, submit, status, logs, stop):
     app.command()(guarded(_command))
+app.command("list")(guarded(list_studies))
 app.add_typer(taxonomy)
 
 

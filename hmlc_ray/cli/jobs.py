@@ -1,0 +1,131 @@
+"""`hmlc submit`, `hmlc logs`, `hmlc stop` and `hmlc list`: studies as jobs of a Ray cluster."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hmlc_ray.cli.options import File, JobsAddress, Json, Overrides, Profile, StudyName, TrackingUri
+
+if TYPE_CHECKING:
+    from hmlc_ray.sweep.job_client import JobsClient
+    from hmlc_ray.sweep.jobs import Attempt
+
+UploadPackage = Annotated[
+    bool,
+    typer.Option("--upload-package", help="Send this machine's hmlc_ray to a cluster that has only what it needs."),
+]
+
+
+def submit(
+    space: File,
+    address: JobsAddress,
+    name: Annotated[str | None, typer.Option(help="Of the study, instead of study.name.")] = None,
+    trials: Annotated[int | None, typer.Option(help="Number of trials, instead of study.num_trials.")] = None,
+    override: Overrides = None,
+    profile: Profile = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it; exits with 0 or 1 as it ends.")] = False,
+    home: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER", help="On the cluster, shared by its nodes. Default: its HMLC_HOME, ~/hmlc-home."
+        ),
+    ] = None,
+    tracking_uri: TrackingUri = None,
+    upload_package: UploadPackage = False,
+) -> None:
+    """Run a search as a job of a cluster, and forget it."""
+    from hmlc_ray.sweep.job_client import connect
+    from hmlc_ray.sweep.jobs import Places, latest
+    from hmlc_ray.sweep.jobs import submit as submit_job
+
+    client = connect(address)
+    stands_for = [] if name is None else [f"study.name={json.dumps(name)}"]
+    stands_for += [] if trials is None else [f"study.num_trials={trials}"]
+    study, unchecked = submit_job(
+        client,
+        space,
+        overrides=override or (),
+        name_option=stands_for,
+        profile=profile,
+        places=Places(home, tracking_uri, upload_package),
+    )
+    if unchecked is not None:
+        typer.echo(f"not checked here, but on the cluster: {unchecked}", err=True)
+    told(client, study, address)
+    if wait:
+        follow_to_end(client, latest(client, study))
+
+
+def logs(
+    name: StudyName,
+    address: JobsAddress,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends.")] = False,
+) -> None:
+    """Print what a study's job printed; -f exits with 0 or 1 as the job ends."""
+    from hmlc_ray.sweep.job_client import connect
+    from hmlc_ray.sweep.jobs import latest, log_text
+
+    client = connect(address)
+    attempt = latest(client, name)
+    if follow:
+        follow_to_end(client, attempt)
+    else:
+        typer.echo(log_text(client, attempt), nl=False)
+
+
+def stop(name: StudyName, address: JobsAddress) -> None:
+    """Stop a study's job; its runs are closed, and `hmlc resume` goes on with it."""
+    from hmlc_ray.sweep.job_client import connect
+    from hmlc_ray.sweep.jobs import stop as stop_job
+
+    attempt = stop_job(connect(address), name)
+    typer.echo(f"{name} {attempt.command}; go on with it by: hmlc resume {name} --address {address}")
+
+
+def list_studies(address: JobsAddress, as_json: Json = False) -> None:
+    """List the studies that a cluster has jobs of."""
+    from hmlc_ray.sweep.job_client import connect
+    from hmlc_ray.sweep.jobs import attempts
+
+    last = [found[-1] for found in attempts(connect(address)).values()]
+    if as_json:
+        from dataclasses import asdict
+
+        typer.echo(json.dumps([asdict(attempt) for attempt in last], indent=2))
+        return
+    from hmlc_ray.cli.study_tables import print_jobs
+
+    print_jobs(last)
+
+
+def told(client: JobsClient, study: str, address: str) -> None:
+    """Say what was submitted, and how to look at it."""
+    typer.echo(f"submitted {study} to {client.get_address()}")
+    for command in ("status", "logs -f", "stop"):
+        verb, _, option = command.partition(" ")
+        typer.echo(f"  hmlc {verb} {study} {option + ' ' if option else ''}--address {address}")
+
+
+def follow_to_end(client: JobsClient, attempt: Attempt) -> None:
+    """Print a job's log until it ends, and exit with 1 unless it was complete."""
+    from hmlc_ray.errors import JobError
+    from hmlc_ray.sweep.jobs import follow
+
+    def write(text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    try:
+        ended = follow(client, attempt, write)
+    except KeyboardInterrupt:
+        study, address = attempt.study, client.get_address()
+        raise KeyboardInterrupt(
+            f"interrupted; the job goes on: `hmlc logs {study} -f --address {address}` follows it again, "
+            f"`hmlc stop {study} --address {address}` stops it"
+        ) from None
+    if ended.state != "SUCCEEDED":
+        raise JobError(f"{ended.study} {ended.command}")

@@ -1,0 +1,66 @@
+"""Tables of studies and their jobs."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from hmlc_ray.cli.tables import output_console
+
+if TYPE_CHECKING:
+    from hmlc_ray.sweep.jobs import Attempt
+    from hmlc_ray.sweep.status import StudyStatus
+
+
+def print_jobs(jobs: list[Attempt]) -> None:
+    """A row per study: its last job."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("study", "job", "state", "started", "took"):
+        table.add_column(name, no_wrap=True)
+    for job in jobs:
+        started = "" if job.started is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(job.started))
+        table.add_row(job.study, job.submission_id, job.state.lower(), started, _took(job))
+    console = output_console()
+    if jobs:
+        console.print(table)
+    else:
+        console.print("no study was submitted to this cluster")
+
+
+def print_statuses(found: list[StudyStatus]) -> None:
+    """A row per study: its state, its trials, the best so far; notes below."""
+    console = output_console()
+    if not found:
+        console.print("there is no study yet")
+        return
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("study", overflow="fold")
+    table.add_column("state", no_wrap=True)
+    for name in ("done", "completed", "pruned", "failed", "running", "best"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for status in found:
+        table.add_row(escape(status.study), status.state, *_cells(status))
+    console.print(table)
+    for status in found:
+        if status.note is not None:
+            console.print(f"{status.study}: {status.note}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _cells(status: StudyStatus) -> list[str]:
+    counts, best = status.counts, status.best
+    if counts is None:
+        return []
+    shown = "" if counts.best is None else f"{counts.best:.4f}" + ("" if best is None else f" (trial {best.number})")
+    numbers = (counts.completed, counts.pruned, counts.failed, counts.running)
+    return [f"{counts.done}/{counts.total}", *map(str, numbers), shown]
+
+
+def _took(job: Attempt) -> str:
+    if job.started is None:
+        return ""
+    return str(timedelta(seconds=round((job.ended or time.time()) - job.started)))

@@ -1,0 +1,80 @@
+"""Signs of life of a study's driver, in the store; whoever wants to take over looks for them first."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from hmlc_ray.errors import StudyError, TrackingError
+from hmlc_ray.home import Home
+from hmlc_ray.recording import open_tracker
+from hmlc_ray.summary import SweepProgress
+from hmlc_ray.tracking import Tracker
+from hmlc_ray.tracking.drivers import BEAT_S, DRIVER, SEEN, STALE_S, Life, identity, life, where
+
+
+@contextmanager
+def beating(study: str, *, home: Home, tracking_uri: str | None) -> Iterator[None]:
+    """Sign the study's run with this process every few seconds, for the time of the block.
+
+    The lock of `saved.driven` is for those who share a home folder; this is for those who share the store alone. The
+    signs have a connection of their own: one that the store does not take is left out, and never waits.
+    """
+    stop = threading.Event()
+    thread = threading.Thread(target=_beat, args=(study, home, tracking_uri, stop), name="hmlc-beat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=BEAT_S)
+
+
+def _beat(study: str, home: Home, tracking_uri: str | None, stop: threading.Event) -> None:
+    tracker: Tracker | None = None
+    run_id: str | None = None
+    pause = 0.0
+    while not stop.wait(pause):
+        pause = 0.5  # a new study's run is made within the block
+        with suppress(TrackingError):
+            tracker = tracker or open_tracker(tracking_uri, home)
+            run_id = run_id or tracker.find_study(study)
+            if run_id is not None:
+                pause = BEAT_S
+                tracker.set_tags(run_id, {DRIVER: identity(), SEEN: f"{time.time():.0f}"})
+
+
+def refuse_alive(study: str, tracker: Tracker, progress: SweepProgress | None = None) -> None:
+    """Make sure that no driver of a study lives.
+
+    Raises:
+        StudyError: if one does.
+    """
+    run_id = tracker.find_study(study)
+    if run_id is None or tracker.run(run_id).status != "RUNNING":
+        return
+    if settled_life(tracker, run_id, progress) == "alive":
+        raise StudyError(
+            f"study {study!r} is running: {where(tracker.run(run_id).tags)} drives it; wait or stop it first"
+        )
+
+
+def settled_life(tracker: Tracker, run_id: str, progress: SweepProgress | None = None) -> Life:
+    """Whether a study's driver lives; one on another machine is watched for a new sign of life.
+
+    Gives `alive` or `dead`; `unknown` only for runs without a driver's name.
+    """
+    tags = tracker.run(run_id).tags
+    found = life(tags)
+    if found != "unknown" or DRIVER not in tags:
+        return found
+    if progress is not None:
+        progress.note(f"waiting up to {STALE_S:.0f} s for a sign of life of {where(tags)}, which drove the study")
+    deadline = time.monotonic() + STALE_S
+    while time.monotonic() < deadline:
+        time.sleep(1)
+        if tracker.run(run_id).tags.get(SEEN) != tags.get(SEEN):
+            return "alive"
+    return "dead"

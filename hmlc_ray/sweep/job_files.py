@@ -1,0 +1,110 @@
+"""What travels with a job: the search space and the small files it names; never data, never a secret."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from hmlc_ray.config.load import load_yaml
+from hmlc_ray.config.profiles import overlay
+from hmlc_ray.config.sweep import SweepConfig, check_sweep
+from hmlc_ray.config.validate import validate
+from hmlc_ray.errors import ConfigError, DataError
+from hmlc_ray.sweep.prepare import base_data
+
+SPACE_FILE = "space.yaml"
+"""The search space's name in the job's working directory."""
+MOST_BYTES = 1 << 20
+"""Of one file: a taxonomy is smaller, and what is larger is data."""
+_SECRET = re.compile(r"[a-z0-9+]+://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
+
+
+def read_space(space: Path, overrides: Iterable[str], profile: str | None) -> tuple[SweepConfig, str | None]:
+    """The sweep that a job will run, checked as far as this machine can.
+
+    Returns:
+        The sweep, and what could not be checked because the data is elsewhere.
+
+    Raises:
+        ConfigError: see `load_sweep`; also if a text holds a password.
+    """
+    overrides, source = list(overrides), str(space)
+    values = overlay(load_yaml(space), source, overrides, profile)
+    refuse_secrets(space.read_text(encoding="utf-8-sig"), source)
+    for text in overrides:
+        refuse_secrets(text, f"-o {text.partition('=')[0]}")
+    sweep = validate(SweepConfig, values, source)
+    try:
+        check_sweep(sweep, source)
+    except DataError as error:
+        return sweep, str(error)
+    return sweep, None
+
+
+def pack(space: Path, sweep: SweepConfig, folder: Path) -> None:
+    """Fill a job's working directory: the search space, and each file that it names by relative path.
+
+    Raises:
+        ConfigError: if the data is named by a path of this machine, or a file is too large or lies above the current
+            folder.
+    """
+    _refuse_local_data(getattr(base_data(sweep), "root", None), str(space))
+    shutil.copyfile(space, folder / SPACE_FILE)
+    for path, text in _texts(sweep.model_dump(mode="json"), ""):
+        if path not in ("base.data.root", "study.name"):
+            _take(path, text, str(space), folder)
+
+
+def _refuse_local_data(root: str | None, source: str) -> None:
+    if root is not None and not Path(root).is_absolute() and not root.startswith("~"):
+        raise ConfigError(
+            f"{source}: data.root is {root!r}, relative to a folder of this machine; data is not uploaded, so give the "
+            "absolute path at which every node of the cluster has it, e.g. -o data.root=/mnt/data"
+        )
+
+
+def refuse_secrets(text: str, source: str) -> None:
+    """Refuse a URI with a password in it: everyone who reaches the head can read a job's files and entrypoint.
+
+    Raises:
+        ConfigError: naming the source, not the password.
+    """
+    if _SECRET.search(text):
+        raise ConfigError(
+            f"{source} holds a URI with a password, which a job would show to everyone who reaches the head; "
+            "give the URI without it, and the password in the environment of the cluster "
+            "(MLFLOW_TRACKING_PASSWORD, PGPASSWORD, ...)"
+        )
+
+
+def _texts(values: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(values, dict):
+        for name, inner in values.items():
+            yield from _texts(inner, f"{path}.{name}" if path else str(name))
+    elif isinstance(values, list):
+        for inner in values:
+            yield from _texts(inner, path)
+    elif isinstance(values, str):
+        yield path, values
+
+
+def _take(path: str, text: str, source: str, folder: Path) -> None:
+    """Copy the file that a value names, if it names one."""
+    if "\0" in text or "://" in text or len(text) > 1000:
+        return
+    file = Path(text)
+    if file.is_absolute() or not file.suffix or not file.is_file():
+        return
+    if ".." in file.parts:
+        raise ConfigError(f"{source}: {path} is {text!r}, which lies above the current folder; run the command there")
+    if file.stat().st_size > MOST_BYTES:
+        raise ConfigError(
+            f"{source}: {path} is {text!r}, a file of more than {MOST_BYTES >> 20} MiB, which is not uploaded; give an "
+            "absolute path that every node of the cluster has"
+        )
+    target = folder / file
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file, target)

@@ -1,0 +1,321 @@
+"""Studies as jobs of a Ray cluster, by Ray's Jobs API: nothing is kept on the machine that submits them.
+
+A study's first job is `hmlc-NAME`; what goes on with it later are `hmlc-NAME-R2`, `-R3`, and so on. Names are
+lower-case, so no two studies share an id, and the head itself refuses an id that it has seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shlex
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import hmlc_ray
+from hmlc_ray.config.schema import nearest
+from hmlc_ray.errors import ConfigError, JobError, StudyError
+from hmlc_ray.sweep.job_client import JobsClient, lost_head
+from hmlc_ray.sweep.job_files import SPACE_FILE, pack, read_space, refuse_secrets
+
+State = Literal["PENDING", "RUNNING", "STOPPED", "SUCCEEDED", "FAILED"]
+ACTIVE: tuple[State, ...] = ("PENDING", "RUNNING")
+USER_ERROR = 2
+"""The exit code of a driver that refused its input: it has started nothing."""
+JOB_VARIABLE = "HMLC_JOB"
+"""In the environment of a job's driver: the job's id."""
+_STOP_SECONDS = 60
+"""What a stopped driver may take to close its runs, before Ray kills it."""
+_CLUSTER_HOME = '"${HMLC_HOME:-$HOME/hmlc-home}"'
+_ID = re.compile(r"hmlc-(?P<study>[a-z0-9._-]+?)(?:-R(?P<attempt>\d+))?")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One job of a study."""
+
+    study: str
+    number: int
+    """1 for the first, 2 for what went on with it, and so on."""
+    submission_id: str
+    state: State
+    exit_code: int | None
+    """Of the driver; None while it runs, or where it was killed."""
+    message: str
+    """Ray's, on how it ended."""
+    started: float | None
+    ended: float | None
+    """Unix seconds."""
+    home: str | None
+    tracking_uri: str | None
+    """As they were given; None: as the cluster's environment has them."""
+
+    @property
+    def active(self) -> bool:
+        return self.state in ACTIVE
+
+    @property
+    def command(self) -> str:
+        """How it ended, or that it goes on, in a few words."""
+        return {
+            "PENDING": "is waiting to start",
+            "RUNNING": "is running",
+            "STOPPED": "was stopped",
+            "SUCCEEDED": "is complete",
+            "FAILED": f"failed{'' if self.exit_code is None else f' with exit code {self.exit_code}'}",
+        }[self.state]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a job keeps things, as its entrypoint says it; None: as the cluster's environment has it."""
+
+    home: str | None = None
+    """A folder that all nodes share."""
+    tracking_uri: str | None = None
+    upload_package: bool = False
+    """Send this machine's `hmlc_ray`, for a cluster that has its dependencies but not the package itself."""
+
+    def check(self) -> None:
+        """Refuse what means nothing on another machine, or shows a password.
+
+        Raises:
+            ConfigError: naming the option.
+        """
+        if self.home is not None and not self.home.startswith(("/", "~")):
+            raise ConfigError(f"--home {self.home!r} must be an absolute path of the cluster that all its nodes share")
+        if self.tracking_uri is not None:
+            refuse_secrets(self.tracking_uri, "--tracking-uri")
+            if self.tracking_uri.startswith("sqlite") and not self.tracking_uri.startswith("sqlite:////"):
+                raise ConfigError(
+                    f"--tracking-uri {self.tracking_uri!r} is a file of this machine; give sqlite:////PATH with an "
+                    "absolute path of the cluster, or the URI of a server"
+                )
+
+
+def submit(
+    client: JobsClient,
+    space: Path,
+    *,
+    overrides: Sequence[str],
+    name_option: Sequence[str],
+    profile: str | None,
+    places: Places,
+) -> tuple[str, str | None]:
+    """Submit a new study as a job.
+
+    Args:
+        overrides: of the search space, as for `hmlc sweep`.
+        name_option: the override that `--name` and `--trials` stand for.
+
+    Returns:
+        The study's name, and what could not be checked on this machine because the data is elsewhere.
+
+    Raises:
+        ConfigError: if the space is wrong, or names what the cluster cannot have.
+        StudyError: if the cluster has a study of that name.
+    """
+    places.check()
+    all_overrides = [*overrides, *name_option]
+    sweep, unchecked = read_space(space, all_overrides, profile)
+    study = sweep.study.name
+    before = attempts(client).get(study, [])
+    _refuse_known(study, before)
+    words = ["sweep", SPACE_FILE]
+    words += [] if profile is None else ["--profile", profile]
+    words += [word for text in all_overrides for word in ("-o", text)]
+    with tempfile.TemporaryDirectory(prefix="hmlc-job-") as folder:
+        pack(space, sweep, Path(folder))
+        _start(client, study, len(before) + 1, words, places, folder)
+    return study, unchecked
+
+
+def go_on(client: JobsClient, study: str, words: Sequence[str], places: Places) -> str:
+    """Submit `hmlc resume NAME` or `hmlc retry NAME --failed` as the study's next job; gives its id.
+
+    A study that this head has no job of may still be known to the cluster's stores: its head may have been replaced.
+
+    Raises:
+        StudyError: if a job of the study is still active.
+    """
+    before = attempts(client).get(study, [])
+    if before and before[-1].active:
+        raise StudyError(f"study {study!r} {before[-1].command}: follow it with `hmlc logs {study} -f`")
+    last = before[-1] if before else None
+    places = Places(
+        places.home or (last.home if last else None),
+        places.tracking_uri or (last.tracking_uri if last else None),
+        places.upload_package,
+    )
+    places.check()
+    with tempfile.TemporaryDirectory(prefix="hmlc-job-") as folder:
+        return _start(client, study, len(before) + 1, words, places, folder)
+
+
+def attempts(client: JobsClient) -> dict[str, list[Attempt]]:
+    """Every study that the head has jobs of, with its jobs, oldest first.
+
+    Raises:
+        JobError: if the head is lost.
+    """
+    with lost_head(client.get_address()):
+        jobs = client.list_jobs()
+    found: dict[str, list[Attempt]] = {}
+    for attempt in filter(None, map(_attempt, jobs)):
+        found.setdefault(attempt.study, []).append(attempt)
+    return {study: sorted(found[study], key=lambda attempt: attempt.number) for study in sorted(found)}
+
+
+def latest(client: JobsClient, study: str) -> Attempt:
+    """The last job of a study.
+
+    Raises:
+        StudyError: if the head has none, with the nearest name it has.
+    """
+    known = attempts(client)
+    if study not in known:
+        raise StudyError(
+            f"the cluster at {client.get_address()} has no job of a study {study!r}{nearest(study, known)}; "
+            + (f"it has {', '.join(known)}" if known else "it has none yet")
+        )
+    return known[study][-1]
+
+
+def stop(client: JobsClient, study: str, *, seconds: float = _STOP_SECONDS + 30) -> Attempt:
+    """Stop a study's job and wait until it has: its driver closes its runs first.
+
+    Raises:
+        StudyError: if there is no such job, or it has ended already.
+        JobError: if it still runs after `seconds`.
+    """
+    attempt = latest(client, study)
+    if not attempt.active:
+        raise StudyError(f"study {study!r} {attempt.command}: there is nothing to stop")
+    with lost_head(client.get_address()):
+        client.stop_job(attempt.submission_id)
+    return wait(client, attempt, seconds=seconds)
+
+
+def wait(client: JobsClient, attempt: Attempt, *, seconds: float = float("inf")) -> Attempt:
+    """The job once it has ended.
+
+    Raises:
+        JobError: if it still runs after `seconds`, or the head is lost.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        with lost_head(client.get_address()):
+            ended = _attempt(client.get_job_info(attempt.submission_id))
+        if ended is not None and not ended.active:
+            return ended
+        if time.monotonic() > deadline:
+            raise JobError(f"job {attempt.submission_id} still runs after {seconds:.0f} s; see `hmlc status`")
+        time.sleep(0.5)
+
+
+def log_text(client: JobsClient, attempt: Attempt) -> str:
+    """All that a job has printed so far.
+
+    Raises:
+        JobError: if the head is lost, or the log is gone.
+    """
+    with lost_head(client.get_address()):
+        try:
+            return str(client.get_job_logs(attempt.submission_id))
+        except RuntimeError as error:
+            raise JobError(f"the log of job {attempt.submission_id} cannot be read: {error}") from error
+
+
+def follow(client: JobsClient, attempt: Attempt, write: Callable[[str], None]) -> Attempt:
+    """Hand on what a job prints until it ends; gives how it ended.
+
+    Raises:
+        JobError: if the head is lost.
+    """
+
+    async def tail() -> None:
+        async for text in client.tail_job_logs(attempt.submission_id):
+            write(text)
+
+    with lost_head(client.get_address()):
+        try:
+            asyncio.run(tail())
+        except RuntimeError as error:
+            raise ConnectionError(str(error)) from error
+    return wait(client, attempt)
+
+
+def _refuse_known(study: str, before: list[Attempt]) -> None:
+    """A name can be used once, unless its last job refused its input, which leaves nothing behind."""
+    if not before or (before[-1].state == "FAILED" and before[-1].exit_code == USER_ERROR):
+        return
+    last = before[-1]
+    if last.active:
+        advice = f"follow it with `hmlc logs {study} -f`"
+    elif last.state == "SUCCEEDED":
+        advice = f"see `hmlc best {study}`"
+    else:
+        advice = f"go on with it by `hmlc resume {study} --address ...`"
+    raise StudyError(f"the study name {study!r} is taken: it {last.command}; {advice}, or choose another --name")
+
+
+def _start(client: JobsClient, study: str, number: int, words: Sequence[str], places: Places, folder: str) -> str:
+    submission_id = f"hmlc-{study}" + (f"-R{number}" if number > 1 else "")
+    given = {"hmlc.home": places.home, "hmlc.tracking_uri": places.tracking_uri}
+    metadata = {
+        "hmlc.study": study,
+        "hmlc.version": hmlc_ray.__version__,
+        **{name: value for name, value in given.items() if value is not None},
+    }
+    variables = {JOB_VARIABLE: submission_id, "RAY_JOB_STOP_WAIT_TIME_S": str(_STOP_SECONDS)}
+    runtime_env: dict[str, Any] = {"working_dir": folder, "env_vars": variables}
+    if places.upload_package:
+        runtime_env["py_modules"] = [str(Path(hmlc_ray.__file__).parent)]
+    with lost_head(client.get_address()):
+        try:
+            client.submit_job(
+                entrypoint=entrypoint(words, places),
+                submission_id=submission_id,
+                metadata=metadata,
+                runtime_env=runtime_env,
+            )
+        except RuntimeError as error:
+            if "already exists" in str(error):
+                raise StudyError(
+                    f"the study name {study!r} is taken: another job of it was submitted just now"
+                ) from None
+            raise JobError(f"the head refused the job: {str(error).strip().splitlines()[0][:300]}") from error
+    return submission_id
+
+
+def entrypoint(words: Sequence[str], places: Places) -> str:
+    """The shell command of a job: the same `hmlc` that a user of the head would type."""
+    program = "python -m hmlc_ray.cli" if places.upload_package else "hmlc"
+    command = f"{program} {shlex.join(words)} --address auto"
+    # A path with ~ is the cluster's user's; the default is settled there too.
+    command += f" --home {_CLUSTER_HOME if places.home is None else shlex.quote(places.home)}"
+    return command if places.tracking_uri is None else f"{command} --tracking-uri {shlex.quote(places.tracking_uri)}"
+
+
+def _attempt(job: Any) -> Attempt | None:
+    """A job of this package, or None for others'."""
+    metadata = job.metadata or {}
+    match = _ID.fullmatch(job.submission_id or "")
+    if match is None or metadata.get("hmlc.study") != match["study"]:
+        return None
+    return Attempt(
+        study=match["study"],
+        number=int(match["attempt"] or 1),
+        submission_id=job.submission_id,
+        state=str(getattr(job.status, "value", job.status)),  # type: ignore[arg-type]
+        exit_code=job.driver_exit_code,
+        message=job.message or "",
+        started=job.start_time / 1000 if job.start_time else None,
+        ended=job.end_time / 1000 if job.end_time else None,
+        home=metadata.get("hmlc.home"),
+        tracking_uri=metadata.get("hmlc.tracking_uri"),
+    )
