@@ -54,15 +54,6 @@ class Home:
     def ray(self) -> Path:
         return self.root / "ray"
 
-    @property
-    def groups(self) -> Path:
-        """Of trials with a worker group; no study's name begins with an underscore."""
-        return self.ray / "_groups"
-
-    @property
-    def refits(self) -> Path:
-        return self.ray / "_refits"
-
     def study(self, name: str) -> Path:
         """Of a study.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.load import load_yaml
@@ -15,6 +15,7 @@ from hmlc_ray.config.paths import get_path
 from hmlc_ray.config.profiles import overlay
 from hmlc_ray.config.space import SearchSpace
 from hmlc_ray.config.space_check import check_space
+from hmlc_ray.config.storage import check_results, check_trials
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError
@@ -52,6 +53,14 @@ class RefitConfig(Section):
     workers: int = Field(1, ge=1)
     """Ray Train workers."""
 
+def _results(uri: str) -> str:
+    return check_results(uri, "study.storage")
+
+
+def _trials(uri: str) -> str:
+    return check_trials(uri, "study.optuna_storage")
+
+
 
 class StudyConfig(Section):
     """What is searched for, and how."""
@@ -68,6 +77,12 @@ class StudyConfig(Section):
     scheduler: SchedulerConfig | None = None
     """None: every trial runs to its end."""
     refit: RefitConfig | None = None
+    storage: Annotated[str, AfterValidator(_results)] | None = None
+    """For checkpoints and Ray's state: an absolute path that every node has, or `s3://BUCKET/PREFIX`. None: what
+    `HMLC_STORAGE` says, else the home folder."""
+    optuna_storage: Annotated[str, AfterValidator(_trials)] | None = None
+    """For Optuna's trials: `sqlite:////PATH`, `journal:///PATH` or `postgresql://USER@HOST/DATABASE` without a
+    password. None: what `HMLC_OPTUNA_STORAGE` says, else the home folder."""
     """None: the best trial's own encoder is the result."""
 
 

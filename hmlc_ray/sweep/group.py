@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ray.train import Checkpoint as RayCheckpoint
@@ -26,8 +25,8 @@ OnResult = Callable[[dict[str, Any]], None]
 class GroupResult:
     """A finished Ray Train run."""
 
-    checkpoint: Path
-    """The folder of its last checkpoint."""
+    checkpoint: str
+    """The folder of its last checkpoint, as the storage's file system knows it."""
     result: dict[str, Any]
     """Rank 0's last result."""
 
@@ -70,7 +69,7 @@ def train_group(
         queue.shutdown()
     assert listener.checkpoint is not None, "a run ends with an evaluation"
     assert listener.result is not None
-    return GroupResult(Path(listener.checkpoint), listener.result)
+    return GroupResult(listener.checkpoint, listener.result)
 
 
 class _Listener:

@@ -13,14 +13,14 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.evaluation import evaluate
 from hmlc_ray.export import encoder_of
-from hmlc_ray.fit import resolve_device
+from hmlc_ray.devices import resolve_device
 from hmlc_ray.home import Home
 from hmlc_ray.recording import ENCODER, log_checkpoint, log_export, recorded, run_tags
 from hmlc_ray.seeding import kernels
 from hmlc_ray.summary import SweepProgress, TrialRow
 from hmlc_ray.sweep.group import train_group
 from hmlc_ray.sweep.results import REFIT, checkpoint_of
-from hmlc_ray.sweep.trial import storage_uri
+from hmlc_ray.sweep.stores import Results
 from hmlc_ray.tracking import Tracker
 
 
@@ -58,7 +58,7 @@ def refit_best(
 
     The probe's regularisation is the one that the best trial chose on validation: nothing is left to choose on.
     """
-    config = refit_config(checkpoint_of(tracker, best.run_id))
+    config, results = refit_config(checkpoint_of(tracker, best.run_id)), Results.of(sweep.study.storage, home)
     fingerprint = data.fingerprint
     run_id = tracker.trial_run(
         parent,
@@ -79,11 +79,12 @@ def refit_best(
             config,
             trials,
             name=sweep.study.name,
-            storage=storage_uri(home.refits),
+            storage=results.refits,
             test=True,
             on_result=on_result,
         )
-        checkpoint = log_checkpoint(tracker, run_id, group.checkpoint)
+        with results.fetched(group.checkpoint) as folder:
+            checkpoint = log_checkpoint(tracker, run_id, folder)
         export = log_export(tracker, run_id, checkpoint, _folder(sweep, home))
     return Conclusion(checkpoint.metrics, export)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,9 @@ class SessionCallback(ray.tune.Callback):  # type: ignore[misc]
             _session().reported(_number(trial), result)
 
     def on_trial_complete(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        _session().ended(_number(trial), trial.last_result, checkpoint_folder(trial))
+        checkpoint = last_checkpoint(trial)
+        with checkpoint.as_directory() if checkpoint is not None else nullcontext() as folder:
+            _session().ended(_number(trial), trial.last_result, Path(folder) if folder else None)
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         _session().failed(_number(trial), _error_of(trial))
@@ -152,12 +155,12 @@ class AlreadyEnded(ray.tune.Stopper):  # type: ignore[misc]
         return False
 
 
-def checkpoint_folder(trial: TuneTrial) -> Path | None:
-    """Where a trial's last checkpoint lies: Tune's own, or the one that nested Ray Train wrote."""
+def last_checkpoint(trial: TuneTrial) -> ray.tune.Checkpoint | None:
+    """A trial's last checkpoint: Tune's own, or the one that nested Ray Train wrote to the same storage."""
     if trial.checkpoint is not None:
-        return Path(trial.checkpoint.path)
+        return trial.checkpoint
     path = trial.last_result.get("checkpoint_path")
-    return Path(path) if path else None
+    return ray.tune.Checkpoint(path, filesystem=trial.storage.storage_filesystem) if path else None
 
 
 def _error_of(trial: TuneTrial) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import optuna
 import ray.tune
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 
@@ -13,7 +11,8 @@ from hmlc_ray.config.sweep import SchedulerConfig, SweepConfig
 from hmlc_ray.home import Home
 from hmlc_ray.sweep.search import StudySearch
 from hmlc_ray.sweep.session import AlreadyEnded, SessionCallback
-from hmlc_ray.sweep.trial import build_trainable, storage_uri
+from hmlc_ray.sweep.stores import Results, open_trials
+from hmlc_ray.sweep.trial import build_trainable
 
 # An upper bound on evaluations per trial; trials end by themselves.
 _MANY = 1_000_000
@@ -26,7 +25,7 @@ def build_tuner(sweep: SweepConfig, home: Home, concurrency: int) -> ray.tune.Tu
         tune_config=ray.tune.TuneConfig(
             metric=sweep.study.objective_metric,
             mode=sweep.study.mode,
-            search_alg=StudySearch(sweep.search_space(), sweep.study, open_storage(home)),
+            search_alg=StudySearch(sweep.search_space(), sweep.study, open_trials(sweep.study, home)),
             scheduler=build_scheduler(sweep.study.scheduler),
             num_samples=sweep.study.num_trials,
             max_concurrent_trials=concurrency,
@@ -36,7 +35,7 @@ def build_tuner(sweep: SweepConfig, home: Home, concurrency: int) -> ray.tune.Tu
         ),
         run_config=ray.tune.RunConfig(
             name=sweep.study.name,
-            storage_path=storage_uri(home.ray),
+            storage_path=Results.of(sweep.study.storage, home).uri,
             callbacks=[SessionCallback()],
             stop=AlreadyEnded(),
             verbose=0,
@@ -46,26 +45,20 @@ def build_tuner(sweep: SweepConfig, home: Home, concurrency: int) -> ray.tune.Tu
     )
 
 
-def restore_tuner(sweep: SweepConfig, home: Home) -> ray.tune.Tuner | None:
+def restore_tuner(sweep: SweepConfig, home: Home, *, retry: bool = False) -> ray.tune.Tuner | None:
     """The tuner of an interrupted study, or None if its driver died before Tune wrote any state.
 
-    Failed trials stay failed: their outcome is final in Optuna.
+    Failed trials stay failed, as they are in Optuna, unless `retry` is set: then they go on from their checkpoints.
     """
-    folder = home.ray / sweep.study.name
-    if not ray.tune.Tuner.can_restore(str(folder)) or not list(folder.glob("experiment_state-*.json")):
+    results, name = Results.of(sweep.study.storage, home), sweep.study.name
+    states = [file for file in results.names(name) if file.startswith("experiment_state-")]
+    if not states or not ray.tune.Tuner.can_restore(results.below(name)):
         return None
-    return ray.tune.Tuner.restore(str(folder), trainable=trainable_of(sweep, home))
+    return ray.tune.Tuner.restore(results.below(name), trainable=trainable_of(sweep, home), resume_errored=retry)
 
 
 def trainable_of(sweep: SweepConfig, home: Home) -> Any:
-    return build_trainable(sweep.trials, storage_uri(home.groups / sweep.study.name))
-
-
-def open_storage(home: Home) -> optuna.storages.BaseStorage:
-    """Optuna's storage; only the driver opens it."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    Path(home.root).mkdir(parents=True, exist_ok=True)
-    return optuna.storages.RDBStorage(home.optuna_url)
+    return build_trainable(sweep.trials, Results.of(sweep.study.storage, home).groups(sweep.study.name))
 
 
 def build_scheduler(config: SchedulerConfig | None) -> TrialScheduler:

@@ -11,6 +11,7 @@ from typing import Any
 
 import ray.train
 import ray.tune
+from pyarrow.fs import FileSelector
 
 from hmlc_ray import distributed
 from hmlc_ray.checkpoint import Checkpoint, load_checkpoint, write_checkpoint_files
@@ -84,8 +85,16 @@ def _read(checkpoint: Any) -> Checkpoint | None:
             return load_checkpoint(Path(folder))
     except (CheckpointError, OSError) as error:
         logger.warning("%s; an earlier checkpoint is used", error)
-    for folder in sorted(Path(checkpoint.path).parent.glob("checkpoint_*"), reverse=True):
-        with suppress(CheckpointError):
-            return load_checkpoint(folder)
+    for older in _siblings(checkpoint):
+        with suppress(CheckpointError, OSError), older.as_directory() as folder:
+            return load_checkpoint(Path(folder))
     logger.warning("no intact checkpoint beside %s; the trial starts again", checkpoint.path)
     return None
+
+
+def _siblings(checkpoint: Any) -> list[Any]:
+    """The checkpoints of the same run, newest first."""
+    parent, _, _ = checkpoint.path.rstrip("/").rpartition("/")
+    found = checkpoint.filesystem.get_file_info(FileSelector(parent, allow_not_found=True))
+    paths = sorted((info.path for info in found if info.base_name.startswith("checkpoint_")), reverse=True)
+    return [ray.tune.Checkpoint(path, filesystem=checkpoint.filesystem) for path in paths]

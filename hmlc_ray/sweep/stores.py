@@ -1,0 +1,181 @@
+"""Where a study keeps its results and Optuna its trials: the home folder, a shared folder, S3, a database."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+import pyarrow.fs
+
+from hmlc_ray.config.storage import check_results, check_trials
+from hmlc_ray.config.sweep import StudyConfig, SweepConfig
+from hmlc_ray.errors import ConfigError
+from hmlc_ray.home import Home
+
+if TYPE_CHECKING:
+    import optuna
+
+RESULTS_VARIABLE = "HMLC_STORAGE"
+TRIALS_VARIABLE = "HMLC_OPTUNA_STORAGE"
+
+
+@dataclass(frozen=True)
+class Results:
+    """The place of checkpoints and of Ray's own state: a folder that all nodes share, or a bucket.
+
+    Below it lie `<study>/` (Tune's), `_groups/` and `_refits/` (Ray Train's); no study's name begins with `_`.
+    """
+
+    uri: str
+    """An absolute path, or `s3://BUCKET/PREFIX`."""
+
+    @classmethod
+    def of(cls, storage: str | None, home: Home) -> Results:
+        """The place given, else `HMLC_STORAGE`, else the home folder's.
+
+        Raises:
+            ConfigError: if it is neither an absolute path nor an s3:// URI.
+        """
+        chosen = storage or os.environ.get(RESULTS_VARIABLE)
+        if not chosen:
+            return cls(str(home.ray))
+        return cls(check_results(chosen, "study.storage" if storage else RESULTS_VARIABLE))
+
+    def below(self, *parts: str) -> str:
+        """The URI of a folder in it."""
+        if "://" not in self.uri:
+            return "/".join((self.uri, *parts))
+        split = urlsplit(self.uri)
+        return urlunsplit(split._replace(path="/".join((split.path.rstrip("/"), *parts))))
+
+    def groups(self, study: str) -> str:
+        """Of a study's trials that are worker groups."""
+        return self.below("_groups", study)
+
+    @property
+    def refits(self) -> str:
+        return self.below("_refits")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a folder, of this machine or mounted by it."""
+        return "://" not in self.uri
+
+    @cached_property
+    def filesystem(self) -> pyarrow.fs.FileSystem:
+        """pyarrow's view of it; paths are as Ray gives them.
+
+        Raises:
+            ConfigError: if the URI cannot be understood.
+        """
+        if self.is_local:
+            return pyarrow.fs.LocalFileSystem()
+        try:
+            return pyarrow.fs.FileSystem.from_uri(self.uri)[0]
+        except (pyarrow.ArrowException, OSError) as error:
+            raise ConfigError(f"the storage {self.uri!r} cannot be used: {str(error).splitlines()[0]}") from error
+
+    def path(self, *parts: str) -> str:
+        """A folder in it, as `filesystem` knows it."""
+        if self.is_local:
+            return self.below(*parts)
+        return str(pyarrow.fs.FileSystem.from_uri(self.below(*parts))[1])
+
+    @contextmanager
+    def fetched(self, path: str) -> Iterator[Path]:
+        """A folder of it on this machine, for the time of the block; `path` is as `filesystem` knows it."""
+        if self.is_local:
+            yield Path(path)
+            return
+        with tempfile.TemporaryDirectory(prefix="hmlc-fetched-") as folder:
+            pyarrow.fs.copy_files(path, folder, source_filesystem=self.filesystem)
+            yield Path(folder)
+
+    def names(self, *parts: str) -> list[str]:
+        """What a folder in it holds, sorted; nothing where there is no such folder."""
+        selector = pyarrow.fs.FileSelector(self.path(*parts), allow_not_found=True)
+        return sorted(info.base_name for info in self.filesystem.get_file_info(selector))
+
+
+def settled(sweep: SweepConfig) -> SweepConfig:
+    """The sweep with its places written down, so that a resume looks there whatever its own environment says.
+
+    A password is never written down: `HMLC_OPTUNA_STORAGE` or the database's own variables have to hold it.
+    """
+    study = sweep.study
+    storage = study.storage or os.environ.get(RESULTS_VARIABLE)
+    trials = study.optuna_storage or os.environ.get(TRIALS_VARIABLE)
+    if storage:
+        check_results(storage, RESULTS_VARIABLE)
+    if trials:
+        check_trials(without_password(trials), TRIALS_VARIABLE)
+    places = {"storage": storage or None, "optuna_storage": without_password(trials) if trials else None}
+    return sweep.model_copy(update={"study": study.model_copy(update=places)})
+
+
+def open_trials(study: StudyConfig, home: Home) -> optuna.storages.BaseStorage:
+    """Optuna's storage of a study; only the driver opens it.
+
+    Raises:
+        ConfigError: within seconds, if it cannot be opened.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    url = trials_url(study, home)
+    scheme, _, rest = url.partition("://")
+    try:
+        if scheme == "journal":
+            file = Path(rest)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            return optuna.storages.JournalStorage(_journal(file))
+        return _database(url)
+    except (OSError, ModuleNotFoundError) as error:
+        raise ConfigError(f"Optuna's storage {without_password(url)} cannot be used: {error}") from error
+
+
+def trials_url(study: StudyConfig, home: Home) -> str:
+    """The study's own, with the password that `HMLC_OPTUNA_STORAGE` may add to it; else the home folder's file."""
+    given = os.environ.get(TRIALS_VARIABLE) or ""
+    if study.optuna_storage is None:
+        return given or home.optuna_url
+    return given if given and without_password(given) == study.optuna_storage else study.optuna_storage
+
+
+def without_password(uri: str) -> str:
+    """The URI with its user but without the password."""
+    scheme, separator, rest = uri.partition("://")
+    login, at, place = rest.rpartition("@")
+    return f"{scheme}{separator}{login.partition(':')[0]}{at}{place}" if at and separator else uri
+
+
+def _journal(file: Path) -> optuna.storages.journal.BaseJournalBackend:
+    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+
+    # A lock by opening a file: network folders may have no symbolic links, and it outlives no crash for long.
+    return JournalFileBackend(str(file), lock_obj=JournalFileOpenLock(str(file)))
+
+
+def _database(url: str) -> optuna.storages.BaseStorage:
+    import optuna
+    import sqlalchemy
+
+    from hmlc_ray.tracking.uri import scrub, sqlite_path, with_driver
+
+    file = sqlite_path(url)
+    if file is not None:
+        file.absolute().parent.mkdir(parents=True, exist_ok=True)
+    url = with_driver(url)
+    options = {} if file is not None else {"connect_args": {"connect_timeout": 5}, "pool_pre_ping": True}
+    try:
+        return optuna.storages.RDBStorage(url, engine_kwargs=options)
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError, RuntimeError) as error:
+        reason = scrub(str(error).strip().splitlines()[0], url)
+        raise ConfigError(f"Optuna's storage {without_password(url)} cannot be used: {reason}") from error
