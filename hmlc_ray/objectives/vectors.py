@@ -97,6 +97,8 @@ class FeatureMasks:
     """Where in `columns` a level's dimensions stand."""
     weights: Tensor | None
     """The mask on those dimensions, float [sum of D_h]; None: all ones."""
+    places: Tensor | None
+    """Where in `columns` each dimension stands, int64 [D]; None if not every dimension stands there exactly once."""
 
     @classmethod
     def of(cls, values: Tensor) -> FeatureMasks:
@@ -112,16 +114,24 @@ class FeatureMasks:
         level = torch.tensor([h for h, own in zip(spans, columns, strict=True) for _ in own]).to(values.device)
         every = torch.cat(columns)
         weights = _with_zeros(values)[level, every]
-        return cls(source, every, spans, None if bool((values == (values != 0)).all()) else weights)
+        binary = bool((values == (values != 0)).all())
+        return cls(source, every, spans, None if binary else weights, _places(every, values.shape[1]))
 
     def __len__(self) -> int:
         return len(self.source)
 
     def split(self, chosen: Tensor) -> list[Tensor]:
-        """Chosen columns [n, sum of D_h] as float [n, levels, D_h]: neighbouring levels of one width stay together."""
+        """Chosen columns [n, sum of D_h] as float [levels, n, D_h]: neighbouring levels of one width stay together."""
         widths = [len(list(same)) * [width] for width, same in groupby(s.stop - s.start for s in self.spans.values())]
         parts = torch.split(chosen, [sum(run) for run in widths], dim=1)
-        return [part.view(len(part), len(run), run[0]) for part, run in zip(parts, widths, strict=True)]
+        runs = zip(parts, widths, strict=True)
+        return [part.view(len(part), len(run), run[0]).transpose(0, 1).contiguous() for part, run in runs]
+
+    def spread(self, chosen: Tensor, width: int) -> Tensor:
+        """The transpose of choosing columns: [n, sum of D_h] to [n, D]."""
+        if self.places is not None:
+            return chosen.index_select(1, self.places)
+        return chosen.new_zeros(len(chosen), width + 1).index_add_(1, self.columns, chosen)[:, :-1]
 
     @outside_graphs
     def vectors(self, rows: Tensor) -> tuple[Tensor, ...]:
@@ -147,22 +157,28 @@ class _Masked(torch.autograd.Function):
         ctx.masks, ctx.width = masks, rows.shape[1]
         runs = [unit_vectors(run) for run in masks.split(chosen)]
         ctx.save_for_backward(*(tensor for run in runs for tensor in run))
-        return tuple(v for unit, _, _ in runs for v in unit.unbind(1))
+        return tuple(v for unit, _, _ in runs for v in unit.unbind(0))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         masks, saved, done, parts = ctx.masks, ctx.saved_tensors, 0, []
         for k in range(0, len(saved), 3):
-            levels = saved[k].shape[1]
-            own = torch.stack(gradients[done : done + levels], dim=1)
-            parts.append(unit_gradient(own, *saved[k : k + 3]).flatten(1))
+            levels = saved[k].shape[0]
+            own = torch.stack(gradients[done : done + levels])
+            parts.append(unit_gradient(own, *saved[k : k + 3]).transpose(0, 1).flatten(1))
             done += levels
         chosen = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
         if masks.weights is not None:
             chosen *= masks.weights.to(chosen.dtype)
-        rows = chosen.new_zeros(len(chosen), ctx.width + 1).index_add_(1, masks.columns, chosen)
-        return rows[:, :-1], None
+        return masks.spread(chosen, ctx.width), None
+
+
+def _places(columns: Tensor, width: int) -> Tensor | None:
+    """Where 0 .. width - 1 stand in `columns`, if each stands there once."""
+    ordered, order = columns.sort(stable=True)
+    own = ordered < width
+    return order[own] if torch.equal(ordered[own], torch.arange(width).to(columns)) else None
 
 
 def _with_zeros(rows: Tensor) -> Tensor:
