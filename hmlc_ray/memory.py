@@ -1,0 +1,30 @@
+"""Memory that is not there, told in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from hmlc_ray.errors import TrainingError
+
+
+@contextmanager
+def memory_told() -> Iterator[None]:
+    """Turns what torch and Python raise for want of memory into a TrainingError that says what helps."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            "the GPU's memory is too small: lower training.global_batch_size, set objective.chunk, or take a smaller "
+            f"encoder or image_size ({str(error).splitlines()[0]})"
+        ) from error
+    except (MemoryError, RuntimeError) as error:
+        # torch has no class of its own for the CPU's memory.
+        if not isinstance(error, MemoryError) and "DefaultCPUAllocator" not in str(error):
+            raise
+        raise TrainingError(
+            "the memory is too small: lower training.global_batch_size, set objective.chunk, take a smaller encoder or "
+            f"image_size, or run fewer trials at once ({(str(error) or 'no memory').splitlines()[0]})"
+        ) from error
