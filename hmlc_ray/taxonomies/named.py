@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Literal
 
@@ -73,6 +73,54 @@ MODELNET40_GROUPS: Mapping[str, str] = MappingProxyType(
 )
 """10 groups over the 40 classes of ModelNet40. There is no official grouping; this one is ours."""
 
+MODELNET40_COUNTS: Mapping[str, tuple[int, int]] = MappingProxyType(
+    {
+        "airplane": (626, 100),
+        "bathtub": (106, 50),
+        "bed": (515, 100),
+        "bench": (173, 20),
+        "bookshelf": (572, 100),
+        "bottle": (335, 100),
+        "bowl": (64, 20),
+        "car": (197, 100),
+        "chair": (889, 100),
+        "cone": (167, 20),
+        "cup": (79, 20),
+        "curtain": (138, 20),
+        "desk": (200, 86),
+        "door": (109, 20),
+        "dresser": (200, 86),
+        "flower_pot": (149, 20),
+        "glass_box": (171, 100),
+        "guitar": (155, 100),
+        "keyboard": (145, 20),
+        "lamp": (124, 20),
+        "laptop": (149, 20),
+        "mantel": (284, 100),
+        "monitor": (465, 100),
+        "night_stand": (200, 86),
+        "person": (88, 20),
+        "piano": (231, 100),
+        "plant": (240, 100),
+        "radio": (104, 20),
+        "range_hood": (115, 100),
+        "sink": (128, 20),
+        "sofa": (680, 100),
+        "stairs": (124, 20),
+        "stool": (90, 20),
+        "table": (392, 100),
+        "tent": (163, 20),
+        "toilet": (344, 100),
+        "tv_stand": (267, 100),
+        "vase": (475, 100),
+        "wardrobe": (87, 20),
+        "xbox": (103, 20),
+    }
+)
+"""Training and test meshes of each class in the published archive: 9,843 and 2,468 in all (Wu et al., CVPR 2015)."""
+
+MODELNET10_CLASSES = ("bathtub", "bed", "chair", "desk", "dresser", "monitor", "night_stand", "sofa", "table", "toilet")
+
 
 def digit_taxonomy(name: Literal["parity", "magnitude"]) -> Taxonomy:
     """Two levels over ten digits, leaf l is the digit l: `parity` (even, odd) or `magnitude` (below 5, 5 or more).
@@ -102,10 +150,11 @@ def cifar100_taxonomy(name: Literal["official", "five-levels"] = "official") -> 
     return Taxonomy.from_paths(levels, [(*above[parents[leaf]], parents[leaf], leaf) for leaf in sorted(parents)])
 
 
-def modelnet40_taxonomy() -> Taxonomy:
-    """10 groups (ours) -> 40 classes; leaves in alphabetical order."""
+def modelnet40_taxonomy(classes: Collection[str] | None = None) -> Taxonomy:
+    """10 groups (ours) -> 40 classes, or some of the classes with their groups; leaves in alphabetical order."""
     parents = _parents(MODELNET40_GROUPS)
-    return Taxonomy.from_paths(("group", "class"), [(parents[name], name) for name in sorted(parents)])
+    leaves = sorted(parents if classes is None else classes)
+    return Taxonomy.from_paths(("group", "class"), [(parents[name], name) for name in leaves])
 
 
 NAMED: Mapping[str, Callable[[], Taxonomy]] = MappingProxyType(
@@ -115,6 +164,7 @@ NAMED: Mapping[str, Callable[[], Taxonomy]] = MappingProxyType(
         "cifar100": cifar100_taxonomy,
         "cifar100-five-levels": lambda: cifar100_taxonomy("five-levels"),
         "modelnet40": modelnet40_taxonomy,
+        "modelnet10": lambda: modelnet40_taxonomy(MODELNET10_CLASSES),
     }
 )
 """Taxonomies by name, each built when called."""

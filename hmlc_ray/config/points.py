@@ -1,0 +1,116 @@
+"""Sets of point clouds and their views, as configuration."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from hmlc_ray.config.base import Section
+from hmlc_ray.config.splits import SplitSection, level_names_checked
+
+
+class PointSetSection(SplitSection):
+    """Surfaces, sampled uniformly by area into clouds that are centred and scaled into the unit ball."""
+
+    num_points: int = Field(1024, ge=16, le=65536)
+    """Points that are sampled from each surface, once, and stored."""
+    normals: bool = False
+    """Store the unit normal of each point too: six channels instead of three."""
+    sample_seed: int = Field(0, ge=0)
+    """Of the sampling; a surface gives the same cloud for the same seed, whatever else is in the set."""
+
+
+class MeshFilesSection(PointSetSection):
+    """Mesh files, sampled once on a machine and kept in its cache folder."""
+
+    root: str = Field(min_length=1)
+    on_bad_file: Literal["error", "skip"] = "error"
+
+
+class ModelNetConfig(MeshFilesSection):
+    """ModelNet40 or ModelNet10 as published, `<class>/{train,test}/*.off`; imbalanced; the test split is given."""
+
+    LEVELS: ClassVar[dict[str, tuple[str, ...]]] = {"groups": ("group", "class"), "flat": ("class",)}
+    kind: Literal["modelnet"] = "modelnet"
+    root: str = Field(min_length=1)
+    """The folder of class folders, or the one that holds `ModelNet40` or `ModelNet10`."""
+    variant: Literal["modelnet40", "modelnet10"] = "modelnet40"
+    taxonomy: Literal["groups", "flat"] = "groups"
+    """`groups`: 10 groups -> 40 classes, or 3 -> 10 (ours: there is no official tree); `flat`: the classes alone."""
+    classes: Literal["all", "present"] = "all"
+    """`present`: the classes that have a folder, where only some were downloaded."""
+    limit_per_class: int | None = Field(None, ge=3)
+    """Use at most this many meshes of each class and split (a seeded choice), to try things out."""
+
+
+class MeshFolderConfig(MeshFilesSection):
+    """A folder of meshes (OFF, STL, PLY, OBJ, GLB): nested class folders, or flat leaves plus `taxonomy.csv`."""
+
+    kind: Literal["mesh-folder"] = "mesh-folder"
+    level_names: Annotated[tuple[str, ...], AfterValidator(level_names_checked)] | None = None
+    """Names of the levels, coarsest first; `level0`, `level1`, ... where not given."""
+
+
+class PrimitivesConfig(PointSetSection):
+    """Made solids, deformed and noisy: 3 kinds of shape -> 10 families -> 24 proportions; nothing is downloaded."""
+
+    LEVELS: ClassVar[tuple[str, ...]] = ("shape", "family", "proportion")
+    kind: Literal["primitives"] = "primitives"
+    num_points: int = Field(512, ge=16, le=65536)
+    """Points that are sampled from each surface."""
+    per_class: int = Field(60, ge=5, le=10_000)
+    """Solids of the most frequent leaf class."""
+    imbalance: float = Field(1.0, ge=1, le=1000)
+    """Size of the most frequent leaf class over that of the rarest; sizes fall geometrically in between."""
+    deformation: float = Field(0.25, ge=0, le=0.5)
+    """Strength of the random stretch, taper, bend and twist of each solid."""
+    noise: float = Field(0.03, ge=0, le=0.2)
+    """Standard deviation of the noise on the points, in radii of the solid."""
+
+    @model_validator(mode="after")
+    def _enough(self) -> PrimitivesConfig:
+        if self.per_class / self.imbalance < 3:
+            raise ValueError(
+                f"imbalance ({self.imbalance:g}) must not exceed a third of per_class ({self.per_class}): "
+                "every split needs a solid of the rarest class"
+            )
+        return self
+
+
+PointsConfig = ModelNetConfig | MeshFolderConfig | PrimitivesConfig
+POINT_KINDS = ("modelnet", "mesh-folder", "primitives")
+"""The data sets that give point clouds; all others give images."""
+
+
+class PointViewsConfig(Section):
+    """The random views of a point cloud, drawn per sample and in one batch on the training device."""
+
+    kind: Literal["points"] = "points"
+    resample: int | None = Field(None, ge=8)
+    """Points of a view, drawn anew from the stored ones; None: all of them."""
+    up: Literal["x", "y", "z"] = "z"
+    """The axis that points up in the data; ModelNet's is z."""
+    rotation: float = Field(180.0, ge=0, le=180)
+    """Largest turn about the up axis in degrees, either way."""
+    tilt: float = Field(0.0, ge=0, le=180)
+    """Largest tilt of the up axis in degrees."""
+    scale: tuple[float, float] = (0.8, 1.25)
+    """Range of the factor of size."""
+    anisotropic: bool = False
+    """Draw the factor of size for each axis instead of once."""
+    translation: float = Field(0.1, ge=0, le=1)
+    """Largest shift along each axis, in radii of the cloud."""
+    jitter: float = Field(0.01, ge=0, le=0.5)
+    """Standard deviation of the Gaussian noise on each coordinate, in radii."""
+    jitter_clip: float = Field(0.05, gt=0, le=1)
+    """Noise is clipped at this value, either way."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Largest share of points that is dropped; copies of a point that stays take their places."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> PointViewsConfig:
+        low, high = self.scale
+        if not 0 < low <= high:
+            raise ValueError(f"scale must satisfy 0 < low <= high, got [{low}, {high}]")
+        return self

@@ -1,0 +1,66 @@
+"""Sets of mesh files: from a listing to splits of point clouds that share one mapped array."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from hmlc_ray.config.points import MeshFilesSection, MeshFolderConfig
+from hmlc_ray.data.base import DataSet, Split
+from hmlc_ray.data.splits import divide
+from hmlc_ray.errors import ConfigError
+from hmlc_ray.folders import MESH_SUFFIXES, scan_folder
+from hmlc_ray.meshes.files import Sampling, open_clouds
+from hmlc_ray.taxonomy import Taxonomy
+
+_LOG = logging.getLogger(__name__)
+Files = Sequence[Sequence[Path]]
+"""Of each leaf."""
+
+
+def load(config: MeshFolderConfig) -> DataSet:
+    """A `mesh-folder`: clouds as float32 [N, points, channels], leaves in the order of their folders.
+
+    Splits that the folder gives (`train`, `val`, `test`) are kept; the others are drawn from `train`.
+
+    Raises:
+        DataError: see `scan_folder`, `open_clouds` and `divide`.
+        TaxonomyError: see `scan_folder`.
+        ConfigError: if `level_names` does not hold one name per level.
+    """
+    tree = scan_folder(config.root, MESH_SUFFIXES)
+    if config.level_names is not None and len(config.level_names) != tree.depth:
+        raise ConfigError(f"data.level_names holds {len(config.level_names)} names, but there are {tree.depth} levels")
+    taxonomy = Taxonomy.from_paths(config.level_names or tree.level_names, tree.leaf_paths)
+    return divide_meshes(config, taxonomy, tree.files, Path(config.root).expanduser().absolute())
+
+
+def divide_meshes(config: MeshFilesSection, taxonomy: Taxonomy, splits: Mapping[str, Files], root: Path) -> DataSet:
+    """A data set from the mesh files of each leaf in each split; no split is a copy.
+
+    Raises:
+        DataError: see `open_clouds` and `divide`.
+    """
+    parts = {name: list(chain.from_iterable(files)) for name, files in splits.items()}
+    files = list(chain.from_iterable(parts.values()))
+    sampling = Sampling(config.num_points, config.normals, config.sample_seed)
+    digest, stored = open_clouds(files, root, sampling, strict=config.on_bad_file == "error")
+    if stored.problems:
+        first = min(stored.problems)
+        text = "%d of %d meshes were skipped; the first: %r, %s"
+        _LOG.warning(text, len(stored.problems), len(files), str(files[first]), stored.problems[first])
+    sound = np.ones(len(files), dtype=np.bool_)
+    sound[list(stored.problems)] = False
+    clouds = torch.from_numpy(stored.clouds)
+    found, start = {}, 0
+    for name, leaf_files in splits.items():
+        rows = start + np.flatnonzero(sound[start : start + len(parts[name])])
+        leaf = np.repeat(np.arange(len(leaf_files)), [len(of_leaf) for of_leaf in leaf_files])
+        found[name] = Split(clouds, torch.from_numpy(leaf[rows - start]), torch.from_numpy(rows), digest)
+        start += len(parts[name])
+    return divide(config, taxonomy, found["train"], found.get("val"), found.get("test"))

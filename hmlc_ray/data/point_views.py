@@ -1,0 +1,119 @@
+"""Two random views of every point cloud, drawn per sample and made in one batch on the samples' device."""
+
+from __future__ import annotations
+
+from math import radians
+
+import torch
+from torch import Tensor
+
+from hmlc_ray.config.points import PointViewsConfig
+
+_CHUNK_BYTES = 1 << 22
+_AXES = {"x": 0, "y": 1, "z": 2}
+
+
+class TwoPointViews:
+    """Two independent random views of every cloud."""
+
+    def __init__(self, config: PointViewsConfig) -> None:
+        self._config = config
+
+    def __call__(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
+        """Float [B, points, channels] to float32 [2, B, k, channels], k = `resample` or all points.
+
+        Args:
+            generator: on the CPU; the same state gives the same views (bit for bit on the CPU).
+        """
+        count = self._config.resample or inputs.shape[1]
+        views = torch.empty((2, len(inputs), count, inputs.shape[2]), device=inputs.device)
+        size = max(1, _CHUNK_BYTES // inputs[0].nbytes) if inputs.device.type == "cpu" else len(inputs)
+        for start in range(0, len(inputs), size):
+            clouds = inputs[start : start + size]
+            for view in views:
+                view[start : start + size] = augment_points(clouds, self._config, generator)
+        return views
+
+
+def augment_points(clouds: Tensor, config: PointViewsConfig, generator: torch.Generator) -> Tensor:
+    """One random view of each cloud: resample, turn, tilt, scale, shift, jitter, dropout, in this order.
+
+    Args:
+        clouds: float [n, points, 3], or [n, points, 6] with unit normals, which are turned along and stay unit.
+        generator: on the CPU; what is drawn per sample comes from it, whatever the device is. What is drawn per point
+            comes from it on the CPU, and on another device from a generator there that it seeds.
+    """
+    clouds = _resample(clouds, config.resample, generator)
+    places, normals = clouds[..., :3], clouds[..., 3:]
+    turn = rotations(len(clouds), config, generator).to(clouds.device)
+    size = _factors(len(clouds), config, generator).to(clouds.device)
+    shift = _symmetric((len(clouds), 1, 3), config.translation, generator).to(clouds.device)
+    places = (places @ turn.transpose(1, 2)).mul_(size).add_(shift)
+    if config.jitter:
+        noise = torch.empty_like(places).normal_(generator=_on(clouds.device, generator)).mul_(config.jitter)
+        places = places + noise.clamp_(-config.jitter_clip, config.jitter_clip)
+    if normals.shape[2]:
+        # Under a stretch normals go with the inverse, or they would not stay at right angles to the surface.
+        normals = torch.nn.functional.normalize((normals @ turn.transpose(1, 2)) / size, dim=2)
+        places = torch.cat([places, normals], dim=2)
+    return drop(places, config.dropout, generator) if config.dropout else places
+
+
+def rotations(count: int, config: PointViewsConfig, generator: torch.Generator) -> Tensor:
+    """A turn about the up axis, then a tilt about a level axis of random direction: float [count, 3, 3]."""
+    up = torch.zeros(count, 3)
+    up[:, _AXES[config.up]] = 1
+    turn = _about(up, _symmetric((count,), radians(config.rotation), generator))
+    if not config.tilt:
+        return turn
+    direction = torch.rand(count, generator=generator) * (2 * torch.pi)
+    level = torch.zeros(count, 3)
+    level[:, (_AXES[config.up] + 1) % 3] = direction.cos()
+    level[:, (_AXES[config.up] + 2) % 3] = direction.sin()
+    return _about(level, _symmetric((count,), radians(config.tilt), generator)) @ turn
+
+
+def drop(clouds: Tensor, most: float, generator: torch.Generator) -> Tensor:
+    """Drop a random share of each cloud's points, uniform in [0, most]; copies of its first point take their places.
+
+    The first point stays. Clouds keep their size, and a maximum over points does not see the copies.
+    """
+    share = (torch.rand(len(clouds), 1, generator=generator) * most).to(clouds.device)
+    lost = torch.rand(clouds.shape[:2], generator=_on(clouds.device, generator), device=clouds.device) < share
+    lost[:, 0] = False
+    return torch.where(lost.unsqueeze(2), clouds[:, :1], clouds)
+
+
+def _resample(clouds: Tensor, count: int | None, generator: torch.Generator) -> Tensor:
+    """`count` different points of each cloud; its points in their order, where all are taken."""
+    if count is None or count == clouds.shape[1]:
+        return clouds
+    keys = torch.rand(clouds.shape[:2], generator=_on(clouds.device, generator), device=clouds.device)
+    index = keys.topk(count, dim=1, sorted=False).indices
+    return clouds.gather(1, index.unsqueeze(2).expand(-1, -1, clouds.shape[2]))
+
+
+def _factors(count: int, config: PointViewsConfig, generator: torch.Generator) -> Tensor:
+    """Factors of size, uniform in their range: float [count, 1, 3], or [count, 1, 1] where all axes share one."""
+    low, high = config.scale
+    axes = 3 if config.anisotropic else 1
+    return low + torch.rand(count, 1, axes, generator=generator) * (high - low)
+
+
+def _symmetric(shape: tuple[int, ...], limit: float, generator: torch.Generator) -> Tensor:
+    return (torch.rand(shape, generator=generator) * 2 - 1) * limit
+
+
+def _about(axis: Tensor, angle: Tensor) -> Tensor:
+    """Rotation matrices by Rodrigues' formula: unit axes [n, 3] and angles [n] to [n, 3, 3]."""
+    cross = torch.linalg.cross(axis.unsqueeze(1), torch.eye(3).expand(len(axis), 3, 3), dim=2).transpose(1, 2)
+    sine, cosine = angle.sin().view(-1, 1, 1), angle.cos().view(-1, 1, 1)
+    result: Tensor = torch.eye(3) + sine * cross + (1 - cosine) * (cross @ cross)
+    return result
+
+
+def _on(device: torch.device, generator: torch.Generator) -> torch.Generator:
+    """The generator itself on the CPU; elsewhere one of that device, seeded from it."""
+    if device.type == "cpu":
+        return generator
+    return torch.Generator(device).manual_seed(int(torch.randint(2**62, (), generator=generator)))

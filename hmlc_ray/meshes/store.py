@@ -1,0 +1,125 @@
+"""Sampled clouds on disk: written once on a machine, mapped into memory by every process that trains on them.
+
+```
+cache/points-<key>/
+  points.npy     float32 [N, points, channels]
+  meta.json      format version, shape, what is wrong with which row
+```
+The key stands for the content of the files and every setting. An array is written beside its final name and renamed,
+under a lock: there is none or all of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+from filelock import FileLock
+from numpy.lib import format as npy
+
+from hmlc_ray.errors import DataError
+from hmlc_ray.home import CACHE_VARIABLE, cache_folder
+from hmlc_ray.meshes.sample import Cloud
+
+VERSION = 1
+"""Of the files here and of all that decides what a cloud is: it is part of every key."""
+Shape = tuple[int, int, int]
+_META, _POINTS = "meta.json", "points.npy"
+
+
+class Block(NamedTuple):
+    """Rows that were made together."""
+
+    clouds: Cloud
+    """float32 [n, points, channels]; zeros where a row has a problem."""
+    problems: dict[int, str]
+    """By number of the row in the whole array."""
+
+
+class Stored(NamedTuple):
+    """An array and what is known of it."""
+
+    clouds: Cloud
+    """float32 [N, points, channels], mapped: pages are read when they are used, and shared between processes."""
+    problems: dict[int, str]
+    """Rows that mean nothing, and why."""
+
+
+def open_stored(key: str, shape: Shape, make: Callable[[], Iterable[Block]]) -> Stored:
+    """The array of a key; if there is none that is whole, `make` gives its blocks, in order.
+
+    Many processes may ask at once: one makes it, the others wait for that one.
+
+    Raises:
+        DataError: if the cache cannot be written, for want of room for example. Nothing half-written is left then.
+    """
+    folder = cache_folder() / f"points-{key}"
+    stored = _read(folder, shape)
+    if stored is not None:
+        return stored
+    size = int(np.prod(shape)) * 4
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f"{folder.name}.lock")):
+            stored = _read(folder, shape)  # another process may have made it while this one waited
+            if stored is None:
+                _write(folder, shape, make)
+                stored = _read(folder, shape)
+    except OSError as error:
+        raise DataError(
+            f"the point clouds, {size / 1e6:.0f} MB, cannot be written to {str(folder.parent)!r} "
+            f"({error.strerror or error}); make room, or name another folder by {CACHE_VARIABLE}"
+        ) from error
+    assert stored is not None, "an array is whole when it has its name"
+    return stored
+
+
+def _read(folder: Path, shape: Shape) -> Stored | None:
+    """The array, or None where there is none, or one that is cut off or of another version."""
+    try:
+        meta = json.loads((folder / _META).read_text(encoding="utf-8"))
+        if meta["version"] != VERSION or tuple(meta["shape"]) != shape:
+            return None
+        # Copy on write, since torch has no read-only tensors: the file itself cannot be changed through it.
+        clouds = np.load(folder / _POINTS, mmap_mode="c", allow_pickle=False)
+        whole = clouds.shape == shape and clouds.dtype == np.float32
+        return Stored(clouds, {int(row): str(text) for row, text in meta["problems"].items()}) if whole else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError):
+        return None
+
+
+def _write(folder: Path, shape: Shape, make: Callable[[], Iterable[Block]]) -> None:
+    partial = folder.with_name(f"{folder.name}.partial")  # the lock is held: whatever has this name is abandoned
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    try:
+        if shutil.disk_usage(partial).free < int(np.prod(shape)) * 4:
+            raise OSError(None, "there is too little room")
+        with (partial / _POINTS).open("wb") as file:
+            problems = _fill(file, shape, make())
+            file.flush()
+            os.fsync(file.fileno())
+        meta = {"version": VERSION, "shape": shape, "problems": problems}
+        (partial / _META).write_text(json.dumps(meta), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _fill(file: BinaryIO, shape: Shape, blocks: Iterable[Block]) -> dict[int, str]:
+    # Written and not mapped: writing to a map on a full disk ends the process.
+    npy.write_array_header_2_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    problems: dict[int, str] = {}
+    rows = 0
+    for block in blocks:
+        file.write(np.ascontiguousarray(block.clouds, dtype="<f4").tobytes())
+        problems |= block.problems
+        rows += len(block.clouds)
+    assert rows == shape[0], "blocks hold every row once"
+    return problems
