@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from hmlc_ray import __version__
 from hmlc_ray.checkpoint import Checkpoint
+from hmlc_ray.config.encoder import without_weights
+from hmlc_ray.config.points import PointSetSection
 from hmlc_ray.encoders import Encoder, build_encoder
 from hmlc_ray.errors import CheckpointError
 
@@ -42,7 +44,8 @@ def encoder_of(checkpoint: Checkpoint) -> Encoder:
     Raises:
         CheckpointError: if the weights are not those of the encoder that the configuration names.
     """
-    encoder = build_encoder(checkpoint.config.encoder, checkpoint.input_shape)
+    # The file that training started from may be gone, and its weights are replaced anyway.
+    encoder = build_encoder(without_weights(checkpoint.config.encoder), checkpoint.input_shape)
     prefix = "encoder."
     learner: dict[str, Tensor] = checkpoint.state["learner"]
     weights = {name.removeprefix(prefix): value for name, value in learner.items() if name.startswith(prefix)}
@@ -72,13 +75,21 @@ def _description(checkpoint: Checkpoint, encoder: Encoder) -> dict[str, object]:
         "hmlc_ray_version": __version__,
         "encoder": checkpoint.config.encoder.model_dump(mode="json"),
         "input_shape": list(checkpoint.input_shape),
-        "input_range": "uint8 / 127.5 - 1",
+        "input_range": _input_range(checkpoint),
         "feature_dim": encoder.feature_dim,
         "taxonomy": checkpoint.taxonomy.to_dict(),
         "metrics": checkpoint.metrics,
         "data_fingerprint": checkpoint.fingerprint,
         "trial": checkpoint.config.model_dump(mode="json"),
     }
+
+
+def _input_range(checkpoint: Checkpoint) -> str:
+    if not isinstance(checkpoint.config.data, PointSetSection):
+        return "uint8 / 127.5 - 1"
+    return "float32; x, y, z less their mean, the farthest point at distance 1" + (
+        "; then the unit normal" if checkpoint.config.data.normals else ""
+    )
 
 
 def _save_program(encoder: nn.Module, input_shape: tuple[int, ...], path: Path) -> None:

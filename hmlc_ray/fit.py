@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -22,10 +21,12 @@ from hmlc_ray.data import load_data
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.loader import epoch_batches
 from hmlc_ray.data.sampler import BatchSampler, build_sampler
-from hmlc_ray.data.views import TwoViews
-from hmlc_ray.errors import CheckpointError, ConfigError, NonFiniteLoss, TrainingError
+from hmlc_ray.data.views import build_views
+from hmlc_ray.devices import resolve_device, use_amp
+from hmlc_ray.errors import CheckpointError, NonFiniteLoss
 from hmlc_ray.evaluation import evaluate
 from hmlc_ray.learner import Learner, build_learner
+from hmlc_ray.memory import memory_told
 from hmlc_ray.meters import EpochMeter
 from hmlc_ray.objectives.base import LossReport
 from hmlc_ray.optimiser import build_optimiser, build_schedule
@@ -90,7 +91,7 @@ def fit(config: TrialConfig, report: Report, *, resume: Checkpoint | None = None
     """
     data = cached_data(config.data)
     check_levels(config, data.taxonomy.num_levels)
-    with kernels(config.training), _memory_told():
+    with kernels(config.training), memory_told():
         run = _Run(config, data, test=test)
         if resume is not None:
             run.restore(resume)
@@ -98,17 +99,6 @@ def fit(config: TrialConfig, report: Report, *, resume: Checkpoint | None = None
         for record in run.epochs():
             report(record, run.snapshot)
         return FitResult(run.learner, data, run.snapshot(), run.last_evaluation, time.perf_counter() - start)
-
-
-@contextmanager
-def _memory_told() -> Iterator[None]:
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise TrainingError(
-            "the GPU's memory is too small: lower training.global_batch_size, set objective.chunk, or take a smaller "
-            f"encoder or image_size ({str(error).splitlines()[0]})"
-        ) from error
 
 
 def check_fits(config: TrialConfig, data: DataSet) -> None:
@@ -142,7 +132,7 @@ class _Run:
         seed_everything(stream_seed(config.seed))
         self.learner = build_learner(config, data).to(self.device)
         self.parallel = self._parallel()
-        self.views = TwoViews(config.views)
+        self.views = build_views(config.views)
         self.sampler = _sampler(config, data)
         self.optimiser = build_optimiser(config.optimiser, self.learner)
         self.schedule = build_schedule(
@@ -181,12 +171,15 @@ class _Run:
         self.learner.objective.begin_epoch(epoch, total)
         self.sampler.set_epoch(epoch)
         meter = EpochMeter(self.data.taxonomy.level_names)
-        for step, (inputs, leaf, index) in enumerate(epoch_batches(self.data.train, self.sampler, self.device)):
+        for step, (inputs, leaf, index) in enumerate(self._batches()):
             report = self.parallel(self.views(inputs, generator), leaf, index, amp=self.amp)
             norm = self._update(report, epoch, step)
             meter.add(report, samples=len(leaf) * distributed.world_size(), gradient_norm=norm)
         metrics = meter.means() | {"train/learning_rate": float(self.schedule.get_last_lr()[0])}
         return metrics | self.learner.objective.end_epoch(epoch, total)
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        return epoch_batches(self.data.train, self.sampler, self.device, self.data.cache)
 
     def _update(self, report: LossReport, epoch: int, step: int) -> Tensor:
         if not torch.isfinite(report.total):
@@ -264,25 +257,6 @@ class _Run:
         self.epochs_done = checkpoint.epochs_done
         self.last_evaluation = checkpoint.metrics
         self.chosen_regularisation = checkpoint.chosen_regularisation
-
-
-def resolve_device(name: str) -> torch.device:
-    """The device of this worker: the current CUDA device, or the CPU.
-
-    Raises:
-        ConfigError: if CUDA is asked for and not there.
-    """
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("training.device is `cuda`, but no CUDA device is available here; use `auto` or `cpu`")
-    use_cuda = name != "cpu" and torch.cuda.is_available()
-    return torch.device("cuda", torch.cuda.current_device()) if use_cuda else torch.device("cpu")
-
-
-def use_amp(mode: str, device: torch.device) -> bool:
-    """Whether encoder and head run in bfloat16."""
-    if mode == "auto":
-        return device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return mode == "bf16"
 
 
 def _copied(state: Any) -> Any:

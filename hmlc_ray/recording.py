@@ -10,6 +10,9 @@ from pathlib import Path
 
 from hmlc_ray.checkpoint import Checkpoint, load_checkpoint
 from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.data.base import DataSet
+from hmlc_ray.data.loader import place_of
+from hmlc_ray.devices import resolve_device
 from hmlc_ray.export import MASKS_FILE, export_encoder, write_mask_table
 from hmlc_ray.home import Home
 from hmlc_ray.tracking import Tracker, tags
@@ -38,6 +41,15 @@ def open_tracker(
 def run_tags(config: TrialConfig, fingerprint: str) -> dict[str, str]:
     """What a run is known by besides its params."""
     return {tags.SEED: str(config.seed), tags.FINGERPRINT: fingerprint}
+
+
+def place_tag(data: DataSet, device: str) -> dict[str, str]:
+    """Where the training samples lie when this process trains on them.
+
+    Raises:
+        ConfigError: if the device is not there.
+    """
+    return {tags.DATA_PLACE: place_of(data, resolve_device(device))}
 
 
 def error_sentence(error: BaseException) -> str:

@@ -11,12 +11,23 @@ from typing import Literal
 from hmlc_ray.checkpoint import META_FILE, Checkpoint, load_checkpoint, save_checkpoint
 from hmlc_ray.config.paths import flatten
 from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.data.duplicates import warn_of_duplicates
+from hmlc_ray.devices import resolve_device
 from hmlc_ray.errors import CheckpointError, TrackingError
 from hmlc_ray.evaluation import evaluate
 from hmlc_ray.export import encoder_of
-from hmlc_ray.fit import EpochRecord, cached_data, fit, resolve_device
+from hmlc_ray.fit import EpochRecord, cached_data, fit
 from hmlc_ray.home import Home
-from hmlc_ray.recording import CHECKPOINT, ENCODER, log_checkpoint, log_export, open_tracker, recorded, run_tags
+from hmlc_ray.recording import (
+    CHECKPOINT,
+    ENCODER,
+    log_checkpoint,
+    log_export,
+    open_tracker,
+    place_tag,
+    recorded,
+    run_tags,
+)
 from hmlc_ray.seeding import kernels
 from hmlc_ray.summary import RunProgress, RunSummary
 
@@ -31,9 +42,13 @@ def train_run(
         TrainingError: if the loss is not finite; the run is then marked FAILED.
     """
     places = Home.of(home)
-    data = cached_data(config.data)
+    with places.current():
+        data = cached_data(config.data)
+    warn_of_duplicates(data)
     tracker = open_tracker(tracking_uri, places)
-    run_id = tracker.single_run(name, params=flatten(config), tags=run_tags(config, data.fingerprint))
+    run_id = tracker.single_run(
+        name, params=flatten(config), tags=run_tags(config, data.fingerprint) | place_tag(data, config.training.device)
+    )
     folder = places.run(run_id)
     start = time.monotonic()
 
@@ -68,7 +83,8 @@ def probe_run(
     """
     checkpoint = _checkpoint_of(target, home, tracking_uri)
     config = checkpoint.config
-    data = cached_data(config.data)
+    with Home.of(home).current():
+        data = cached_data(config.data)
     if data.fingerprint != checkpoint.fingerprint:
         raise CheckpointError(
             f"the data of {target} changed since it was trained (fingerprint {checkpoint.fingerprint[:12]}, "

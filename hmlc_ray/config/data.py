@@ -7,19 +7,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from hmlc_ray.config.base import Section
-from hmlc_ray.level_names import check_level_names
+from hmlc_ray.config.points import MeshFolderConfig, ModelNetConfig, PointViewsConfig, PrimitivesConfig
+from hmlc_ray.config.splits import SplitSection, level_names_checked
 
-
-class SplitSection(Section):
-    """How samples are divided where the data set does not say; stratified by leaf."""
-
-    validation_fraction: float = Field(0.2, gt=0, lt=0.9)
-    """Share of the training samples held out for validation, where no validation split is given."""
-    test_fraction: float = Field(0.2, gt=0, lt=0.9)
-    """Share of all samples held out for the test, where no test split is given."""
-    split_seed: int = Field(0, ge=0)
-    train_on: Literal["train", "train+val"] = "train"
-    """`train+val` is for the final refit: nothing is left to choose on, so only the test split is judged."""
+CacheMode = Literal["auto", "device", "memory", "disk", "none"]
 
 
 class DigitsConfig(SplitSection):
@@ -41,12 +32,20 @@ class MnistConfig(SplitSection):
     """Use this many training images (a stratified subset) instead of all 60,000."""
 
 
-def _level_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    check_level_names(names)
-    return names
+class StoredSection(SplitSection):
+    """Image files: how they are decoded, and where they are kept once they are."""
+
+    image_size: int = Field(64, ge=8, le=1024)
+    """Pixels; images are resized on the short side and cropped at the centre."""
+    on_bad_file: Literal["error", "skip"] = "error"
+    cache: CacheMode = "auto"
+    """`device`: on the training device; `memory`: in the process; `disk`: in a mapped file that processes share;
+    `none`: decoded again for every batch, in worker processes; `auto`: the first of these that has room."""
+    decode_workers: int = Field(2, ge=1, le=256)
+    """Processes that decode batches, with `cache: none`."""
 
 
-class ImageFolderConfig(SplitSection):
+class ImageFolderConfig(StoredSection):
     """A folder of labelled images: nested class folders of any depth, or flat leaves plus `taxonomy.csv`."""
 
     kind: Literal["image-folder"] = "image-folder"
@@ -54,9 +53,21 @@ class ImageFolderConfig(SplitSection):
     image_size: int = Field(32, ge=8, le=1024)
     """Pixels; images are resized on the short side and cropped at the centre."""
     channels: Literal[1, 3] = 3
-    level_names: Annotated[tuple[str, ...], AfterValidator(_level_names)] | None = None
+    level_names: Annotated[tuple[str, ...], AfterValidator(level_names_checked)] | None = None
     """Names of the levels, coarsest first; `level0`, `level1`, ... where not given."""
-    on_bad_file: Literal["error", "skip"] = "error"
+
+
+class ManifestConfig(StoredSection):
+    """A CSV file of images and their classes: `path,leaf[,parent,...]`, and a `split` column where splits are given."""
+
+    kind: Literal["manifest"] = "manifest"
+    file: str = Field(min_length=1)
+    """The CSV file."""
+    root: str | None = Field(None, min_length=1)
+    """The folder that its paths are relative to and must not lead out of; None: the folder of the CSV file."""
+    image_size: int = Field(32, ge=8, le=1024)
+    """Pixels; images are resized on the short side and cropped at the centre."""
+    channels: Literal[1, 3] = 3
 
 
 class Cifar100Config(SplitSection):
@@ -76,13 +87,10 @@ class Cifar100Config(SplitSection):
     """Use this many training images (a stratified subset) instead of all 50,000."""
 
 
-class ImageFilesSection(SplitSection):
+class ImageFilesSection(StoredSection):
     """A published set of image files."""
 
     root: str = Field(min_length=1)
-    image_size: int = Field(64, ge=8, le=1024)
-    """Pixels; images are resized on the short side and cropped at the centre."""
-    on_bad_file: Literal["error", "skip"] = "error"
 
 
 class GroceryConfig(ImageFilesSection):
@@ -100,14 +108,24 @@ class TinyImagenetConfig(ImageFilesSection):
 
 
 DataConfig = Annotated[
-    DigitsConfig | MnistConfig | Cifar100Config | ImageFolderConfig | GroceryConfig | TinyImagenetConfig,
+    DigitsConfig
+    | MnistConfig
+    | Cifar100Config
+    | ImageFolderConfig
+    | ManifestConfig
+    | GroceryConfig
+    | TinyImagenetConfig
+    | ModelNetConfig
+    | MeshFolderConfig
+    | PrimitivesConfig,
     Field(discriminator="kind"),
 ]
 
 
 class ViewsConfig(Section):
-    """The random views of a sample, drawn per sample and in one batch on the training device."""
+    """The random views of an image, drawn per sample and in one batch on the training device."""
 
+    kind: Literal["images"] = "images"
     crop_scale: tuple[float, float] = (0.5, 1.0)
     """Share of the area kept by the random resized crop."""
     crop_ratio: tuple[float, float] = (0.75, 4 / 3)
@@ -133,3 +151,6 @@ class ViewsConfig(Section):
         if not 0 < low <= high:
             raise ValueError(f"crop_ratio must satisfy 0 < low <= high, got [{low}, {high}]")
         return self
+
+
+AnyViewsConfig = Annotated[ViewsConfig | PointViewsConfig, Field(discriminator="kind")]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hmlc_ray.config.base import Section
+from hmlc_ray.config.torchvision_models import model_names
 
 
 class ConvNetConfig(Section):
@@ -20,7 +22,14 @@ class ConvNetConfig(Section):
     feature_dim: int = Field(128, ge=8, le=8192)
 
 
-class ResNetSection(Section):
+class WeightsSection(Section):
+    """An encoder whose training can start from weights in a local file; nothing is ever downloaded."""
+
+    weights: str | None = Field(None, min_length=1)
+    """A state dict of the same network, as `torch.save` writes it; None: fresh weights."""
+
+
+class ResNetSection(WeightsSection):
     """A ResNet from torchvision's blocks, with a 3x3 stem for small images or the 7x7 ImageNet stem."""
 
     stem: Literal["cifar", "imagenet"] = "cifar"
@@ -44,6 +53,23 @@ class ResNet50Config(ResNetSection):
     kind: Literal["resnet50"] = "resnet50"
 
 
+class TorchvisionConfig(WeightsSection):
+    """Any classification model of torchvision without its classifier; one-channel images are repeated three times."""
+
+    kind: Literal["torchvision"] = "torchvision"
+    name: str = Field(min_length=1)
+    """Of the model in torchvision, e.g. `efficientnet_b0`."""
+
+    @model_validator(mode="after")
+    def _is_known(self) -> TorchvisionConfig:
+        known = model_names()
+        if known and self.name not in known:
+            near = get_close_matches(self.name.lower(), known, n=5, cutoff=0.5)
+            hint = f"; near ones are {', '.join(near)}" if near else f"; there are {', '.join(known[:3])}, ..."
+            raise ValueError(f"encoder.name is {self.name!r}, which torchvision has no classification model of{hint}")
+        return self
+
+
 class MlpConfig(Section):
     """Multi-layer perceptron on the flattened input."""
 
@@ -53,8 +79,45 @@ class MlpConfig(Section):
     feature_dim: int = Field(128, ge=4, le=8192)
 
 
+class PointSection(Section):
+    """An encoder of point clouds of any size; the order of points changes nothing."""
+
+    pooled_dim: int = Field(512, ge=8, le=8192)
+    """Channels over which the maximum of all points is taken."""
+    feature_dim: int = Field(128, ge=8, le=8192)
+
+
+class PointNetConfig(PointSection):
+    """PointNet (arXiv 1612.00593) without its transforms: a perceptron on each point, then the maximum over points."""
+
+    kind: Literal["pointnet"] = "pointnet"
+    width: int = Field(64, ge=4, le=1024)
+    """Channels of the first two layers; the third has twice as many."""
+
+
+class DgcnnConfig(PointSection):
+    """DGCNN (arXiv 1801.07829): edge convolutions over the nearest neighbours in space, then in features."""
+
+    kind: Literal["dgcnn"] = "dgcnn"
+    width: int = Field(32, ge=4, le=512)
+    """Channels of the first edge convolution."""
+    depth: int = Field(3, ge=1, le=6)
+    """Edge convolutions; every second one doubles the channels."""
+    neighbours: int = Field(16, ge=1, le=128)
+    """k of the graph; a point is its own first neighbour."""
+
+
 ResNetConfig = ResNet18Config | ResNet34Config | ResNet50Config
-EncoderConfig = Annotated[ConvNetConfig | ResNetConfig | MlpConfig, Field(discriminator="kind")]
+PointEncoderConfig = PointNetConfig | DgcnnConfig
+EncoderConfig = Annotated[
+    ConvNetConfig | ResNetConfig | TorchvisionConfig | MlpConfig | PointEncoderConfig,
+    Field(discriminator="kind"),
+]
+
+
+def without_weights(config: EncoderConfig) -> EncoderConfig:
+    """The same encoder with fresh weights."""
+    return config.model_copy(update={"weights": None}) if isinstance(config, WeightsSection) else config
 
 
 class HeadConfig(Section):

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hmlc_ray.config.data import Cifar100Config, DataConfig, DigitsConfig, ImageFolderConfig, MnistConfig
+from hmlc_ray.config.data import (
+    Cifar100Config,
+    DataConfig,
+    DigitsConfig,
+    ImageFolderConfig,
+    ManifestConfig,
+    MnistConfig,
+)
+from hmlc_ray.config.points import MeshFolderConfig, ModelNetConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ConfigError
 
@@ -23,7 +31,15 @@ def level_names(data: DataConfig) -> tuple[str, ...]:
         from hmlc_ray.folders import scan_folder
 
         return scan_folder(data.root).level_names
-    if isinstance(data, Cifar100Config):
+    if isinstance(data, MeshFolderConfig):
+        from hmlc_ray.folders import MESH_SUFFIXES, scan_folder
+
+        return data.level_names or scan_folder(data.root, MESH_SUFFIXES).level_names
+    if isinstance(data, ManifestConfig):
+        from hmlc_ray.manifest import read_level_names
+
+        return read_level_names(data.file)
+    if isinstance(data, Cifar100Config | ModelNetConfig):
         return data.LEVELS[data.taxonomy]
     if isinstance(data, DigitsConfig | MnistConfig):
         return (data.taxonomy, "digit")

@@ -8,9 +8,11 @@ from hmlc_ray.config.data import (
     DigitsConfig,
     GroceryConfig,
     ImageFolderConfig,
+    ManifestConfig,
     MnistConfig,
     TinyImagenetConfig,
 )
+from hmlc_ray.config.points import MeshFolderConfig, ModelNetConfig, PrimitivesConfig
 from hmlc_ray.data.base import DataSet, Split
 
 __all__ = ["DataSet", "Split", "load_data"]
@@ -38,6 +40,10 @@ def load_data(config: DataConfig) -> DataSet:
             from hmlc_ray.data.image_folder import load as load_image_folder
 
             return load_image_folder(config)
+        case ManifestConfig():
+            from hmlc_ray.data.manifest import load as load_manifest
+
+            return load_manifest(config)
         case Cifar100Config():
             from hmlc_ray.data.cifar100 import load as load_cifar100
 
@@ -50,3 +56,15 @@ def load_data(config: DataConfig) -> DataSet:
             from hmlc_ray.data.tiny_imagenet import load as load_tiny_imagenet
 
             return load_tiny_imagenet(config)
+        case ModelNetConfig():
+            from hmlc_ray.data.modelnet import load as load_modelnet
+
+            return load_modelnet(config)
+        case MeshFolderConfig():
+            from hmlc_ray.data.mesh_sets import load as load_mesh_folder
+
+            return load_mesh_folder(config)
+        case PrimitivesConfig():
+            from hmlc_ray.data.primitives import load as load_primitives
+
+            return load_primitives(config)

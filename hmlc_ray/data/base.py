@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
+import torch
 from torch import Tensor
 
+from hmlc_ray.config.data import CacheMode
 from hmlc_ray.taxonomy import Taxonomy
+
+
+class Inputs(Protocol):
+    """Samples by number: a tensor, or whatever else gives tensors when it is indexed."""
+
+    @property
+    def shape(self) -> torch.Size:
+        """[M, ...]."""
+
+    @property
+    def dtype(self) -> torch.dtype: ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def __len__(self) -> int:
+        """M."""
+
+    def __getitem__(self, index: Any, /) -> Tensor:
+        """The samples of a slice or of int64 [n]: [n, ...]."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Samples held in memory, or in a memory-mapped file that several splits share."""
+    """Samples held in memory, in a memory-mapped file that several splits share, or in files of their own."""
 
-    inputs: Tensor
+    inputs: Inputs
     """Images: uint8 [M, C, height, width]; point clouds: float32 [M, points, channels]. M = N where `rows` is None."""
     leaf: Tensor
     """int64 [N]."""
@@ -22,6 +47,10 @@ class Split:
     is no copy of it."""
     inputs_digest: str | None = None
     """A hash that stands for the whole of `inputs`, where it is known without reading them."""
+    digests: npt.NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
+    """A hash of each of `inputs`, uint8 [M, bytes], where they are known without reading them."""
+    mapped: bool = False
+    """Whether `inputs` is a mapped file, which other processes share."""
 
     def __len__(self) -> int:
         return len(self.leaf)
@@ -42,6 +71,9 @@ class DataSet:
     test: Split
     fingerprint: str
     """SHA-256 over inputs, leaves and taxonomy of every split: the same data gives the same fingerprint."""
+
+    cache: CacheMode = "auto"
+    """Where the configuration wants the samples; `stored.py` and `loader.py` decide what `auto` means."""
 
     @property
     def input_shape(self) -> tuple[int, ...]:

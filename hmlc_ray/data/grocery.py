@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import numpy as np
+
 from hmlc_ray.config.data import GroceryConfig
-from hmlc_ray.data.base import DataSet, Split
-from hmlc_ray.data.images import read_images
+from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.splits import divide
+from hmlc_ray.data.stored import Listing, read_splits
 from hmlc_ray.errors import DataError
 from hmlc_ray.folders import SPLIT_NAMES
 from hmlc_ray.taxonomy import Taxonomy
 
 _PRODUCT, _PRODUCT_ID, _GROUP = "Class Name (str)", "Class ID (int)", "Coarse Class Name (str)"
 
-Listing = list[tuple[Path, int]]
+Lines = list[tuple[Path, int]]
 
 
 def load(config: GroceryConfig) -> DataSet:
@@ -30,9 +32,9 @@ def load(config: GroceryConfig) -> DataSet:
     """
     root = Path(config.root).expanduser().absolute()
     products = _read_products(root / "classes.csv")
-    listings = {name: _read_listing(root, f"{name}.txt", products) for name in SPLIT_NAMES}
-    taxonomy = _taxonomy(root, products, listings["train"])
-    splits = {name: _read_split(listing, config) for name, listing in listings.items()}
+    lines = {name: _read_lines(root, f"{name}.txt", products) for name in SPLIT_NAMES}
+    taxonomy = _taxonomy(root, products, lines["train"])
+    splits = read_splits({name: _listing(pairs) for name, pairs in lines.items()}, config, root, channels=3)
     return divide(config, taxonomy, splits["train"], splits["val"], splits["test"])
 
 
@@ -48,7 +50,7 @@ def _read_products(file: Path) -> list[tuple[str, str]]:
         raise DataError(f"{str(file)!r} is not the Grocery Store set's table of classes ({error!r})") from error
 
 
-def _read_listing(root: Path, name: str, products: list[tuple[str, str]]) -> Listing:
+def _read_lines(root: Path, name: str, products: list[tuple[str, str]]) -> Lines:
     file = root / name
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
@@ -66,8 +68,8 @@ def _read_line(root: Path, line: str, where: str, products: list[tuple[str, str]
     return root / path, int(ids[0])
 
 
-def _taxonomy(root: Path, products: list[tuple[str, str]], listing: Listing) -> Taxonomy:
-    departments = {product: file.relative_to(root).parts[1] for file, product in listing}
+def _taxonomy(root: Path, products: list[tuple[str, str]], lines: Lines) -> Taxonomy:
+    departments = {product: file.relative_to(root).parts[1] for file, product in lines}
     missing = [name for product, (_, name) in enumerate(products) if product not in departments]
     if missing:
         raise DataError(f"there is no training image of the product {missing[0]!r}")
@@ -75,6 +77,5 @@ def _taxonomy(root: Path, products: list[tuple[str, str]], listing: Listing) -> 
     return Taxonomy.from_paths(GroceryConfig.LEVELS, paths)
 
 
-def _read_split(listing: Listing, config: GroceryConfig) -> Split:
-    files, leaf = zip(*listing, strict=True) if listing else ((), ())
-    return read_images(files, leaf, channels=3, size=config.image_size, on_bad_file=config.on_bad_file)
+def _listing(lines: Lines) -> Listing:
+    return Listing([file for file, _ in lines], np.array([product for _, product in lines], dtype=np.int64))

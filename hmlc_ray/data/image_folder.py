@@ -1,4 +1,4 @@
-"""A folder of labelled images, decoded once into memory."""
+"""A folder of labelled images."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from hmlc_ray.config.data import ImageFolderConfig
-from hmlc_ray.data.base import DataSet, Split
-from hmlc_ray.data.images import read_images
+from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.splits import divide
+from hmlc_ray.data.stored import Listing, read_splits
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.folders import scan_folder
 from hmlc_ray.taxonomy import Taxonomy
@@ -31,16 +31,11 @@ def load(config: ImageFolderConfig) -> DataSet:
     if config.level_names is not None and len(config.level_names) != tree.depth:
         raise ConfigError(f"data.level_names holds {len(config.level_names)} names, but there are {tree.depth} levels")
     taxonomy = Taxonomy.from_paths(config.level_names or tree.level_names, tree.leaf_paths)
-    splits = {name: _read_split(files, config) for name, files in tree.files.items()}
+    listings = {name: _listing(files) for name, files in tree.files.items()}
+    splits = read_splits(listings, config, Path(config.root).expanduser().absolute(), config.channels)
     return divide(config, taxonomy, splits["train"], splits.get("val"), splits.get("test"))
 
 
-def _read_split(files: Sequence[Sequence[Path]], config: ImageFolderConfig) -> Split:
+def _listing(files: Sequence[Sequence[Path]]) -> Listing:
     leaf = np.repeat(np.arange(len(files)), [len(leaf_files) for leaf_files in files])
-    return read_images(
-        list(chain.from_iterable(files)),
-        leaf,
-        channels=config.channels,
-        size=config.image_size,
-        on_bad_file=config.on_bad_file,
-    )
+    return Listing(list(chain.from_iterable(files)), leaf)

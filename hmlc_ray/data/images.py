@@ -1,75 +1,55 @@
-"""Image files, decoded once into memory."""
+"""Image files to pixels."""
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image, ImageOps
+from torch import Tensor
 
-from hmlc_ray.data.base import Split
 from hmlc_ray.errors import DataError
 
 ByteArray = npt.NDArray[np.uint8]
-OnBadFile = Literal["error", "skip"]
-_LOG = logging.getLogger(__name__)
 _BLOCK = 32  # images a thread decodes in one go: with one at a time, small images wait for the GIL
+_WINDOW = 64  # blocks under way: bounds the memory of what is decoded but not yet taken
 _BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
-def read_images(
-    files: Sequence[Path], leaf: npt.ArrayLike, *, channels: Literal[1, 3], size: int, on_bad_file: OnBadFile
-) -> Split:
-    """A split from image files and their leaves, int64 [files]; unreadable ones are left out where that is allowed.
+@dataclass(frozen=True)
+class Block:
+    """Images decoded together."""
 
-    Raises:
-        DataError: see `decode_all`.
-    """
-    images, readable = decode_all(files, channels, size, on_bad_file)
-    return Split(torch.from_numpy(images), torch.from_numpy(np.asarray(leaf, dtype=np.int64)[readable]))
+    start: int
+    """Number of the first file."""
+    images: ByteArray
+    """uint8 [n, channels, size, size]; what lies in the place of a file that cannot be read means nothing."""
+    problems: dict[int, str] = field(default_factory=dict)
+    """What is wrong with a file, by its number."""
 
 
-def decode_all(
-    files: Sequence[Path], channels: Literal[1, 3], size: int, on_bad_file: OnBadFile
-) -> tuple[ByteArray, npt.NDArray[np.bool_]]:
-    """Decode in threads: the decoder and the resampler release the GIL.
+def decode_blocks(files: Sequence[str | Path], channels: int, size: int) -> Iterator[Block]:
+    """Decode in threads, in the order given: the decoder and the resampler release the GIL."""
 
-    Returns:
-        uint8 [readable files, channels, size, size], in the order given, and bool [files]: which could be read.
-
-    Raises:
-        DataError: naming the first file that cannot be read; with `on_bad_file: skip` a warning counts them instead.
-    """
-    images = np.empty((len(files), channels, size, size), dtype=np.uint8)
-    problems: dict[int, str] = {}
-
-    def decode_block(start: int) -> dict[int, str]:
+    def decode_block(start: int) -> Block:
         rows = range(start, min(start + _BLOCK, len(files)))
-        found = {row: _decode_into(files[row], images[row], size) for row in rows}
-        return {row: problem for row, problem in found.items() if problem}
+        images = np.zeros((len(rows), channels, size, size), dtype=np.uint8)
+        found = {row: _decode_into(files[row], images[row - start], size) for row in rows}
+        return Block(start, images, {row: problem for row, problem in found.items() if problem})
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for found in pool.map(decode_block, range(0, len(files), _BLOCK)):
-            problems |= found
-            if problems and on_bad_file == "error":
-                raise DataError(next(iter(problems.values())) + "; repair it, remove it, or set data.on_bad_file: skip")
-    readable = np.ones(len(files), dtype=np.bool_)
-    if problems:
-        readable[list(problems)] = False
-        first = next(iter(problems.values()))
-        _LOG.warning("%d of %d images were skipped; the first: %s", len(problems), len(files), first)
-        images = images[readable]
-    return images, readable
+        for first in range(0, len(files), _BLOCK * _WINDOW):
+            last = min(first + _BLOCK * _WINDOW, len(files))
+            yield from pool.map(decode_block, range(first, last, _BLOCK))
 
 
-def _decode_into(file: Path, target: ByteArray, size: int) -> str | None:
+def _decode_into(file: str | Path, target: ByteArray, size: int) -> str | None:
     """Fill `target`, [channels, size, size]; returns what was wrong with the file, if anything."""
     try:
         target[:] = decode(file, len(target), size)
@@ -78,7 +58,7 @@ def _decode_into(file: Path, target: ByteArray, size: int) -> str | None:
     return None
 
 
-def decode(file: Path, channels: int, size: int) -> ByteArray:
+def decode(file: str | Path, channels: int, size: int) -> ByteArray:
     """One image, upright (EXIF), resized on the short side and cropped at the centre: [channels, size, size].
 
     Raises:
@@ -99,3 +79,32 @@ def _to_mode(image: Image.Image, mode: str) -> Image.Image:
     if image.mode == "P":  # a palette may hold transparency, which only RGBA can
         image = image.convert("RGBA")
     return image.convert(mode)
+
+
+class ImageFiles:
+    """Images that stay in their files and are decoded whenever they are asked for; looks like a uint8 tensor."""
+
+    dtype = torch.uint8
+    device = torch.device("cpu")
+
+    def __init__(self, files: Sequence[str], channels: int, size: int, workers: int) -> None:
+        self.files = list(files)
+        self.workers = workers
+        """Processes that decode batches for training."""
+        self.shape = torch.Size((len(files), channels, size, size))
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: Tensor | slice) -> Tensor:
+        """uint8 [n, channels, size, size].
+
+        Raises:
+            DataError: if a file changed so that it cannot be read any more.
+        """
+        files = self.files[index] if isinstance(index, slice) else [self.files[row] for row in index.tolist()]
+        blocks = list(decode_blocks(files, *self.shape[1:3]))
+        for block in blocks:
+            if block.problems:
+                raise DataError(next(iter(block.problems.values())) + "; it could be read before")
+        return torch.from_numpy(np.concatenate([block.images for block in blocks]))

@@ -1,46 +1,124 @@
-"""Batches of an epoch: uint8 samples gathered on the training device, where the whole split lives when it fits."""
+"""Batches of an epoch: samples gathered on the training device, where the whole split lives when it fits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
-from hmlc_ray.data.base import Split
+from hmlc_ray.config.data import CacheMode
+from hmlc_ray.data.base import DataSet, Split
+from hmlc_ray.data.images import ImageFiles
+from hmlc_ray.errors import DataError
 
+Sampler = Iterable[npt.NDArray[np.int64]]
+Place = Literal["device", "memory", "disk", "none"]
 _RESIDENT_SHARE = 0.25
-"""A split lives on the device if it takes no more than this share of the memory that is free there."""
+"""With `cache: auto` a split lives on the device if it takes no more than this share of the free memory there."""
 
 
 def epoch_batches(
-    split: Split, sampler: Iterable[npt.NDArray[np.int64]], device: torch.device
+    split: Split, sampler: Sampler, device: torch.device, cache: CacheMode = "auto"
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """The batches that one pass over `sampler` names.
 
     Args:
         sampler: gives each batch as indices into the split, int64 [b].
+        cache: where the configuration wants the split.
 
     Yields:
         On `device`: inputs as stored, [b, ...]; leaves, int64 [b]; the indices, int64 [b].
+
+    Raises:
+        DataError: if an image that is decoded for its batch cannot be read any more.
     """
-    source = _place(split, device)
-    for rows in sampler:
-        index = torch.from_numpy(rows)
-        there = index.to(source.inputs.device)
-        batch = (source.at(there), source.leaf[there], index)
+    if isinstance(split.inputs, ImageFiles):
+        batches = _decoded(split, sampler, device)
+    else:
+        batches = _gathered(_on_device(split, device) if _place(split, cache, device) == "device" else split, sampler)
+    for batch in batches:
         inputs, leaf, index = (tensor.to(device, non_blocking=True) for tensor in batch)
         yield inputs, leaf, index
 
 
+def place_of(data: DataSet, device: torch.device) -> Place:
+    """Where the training samples are when an epoch asks for them: what `data.cache: auto` came to."""
+    return _place(data.train, data.cache, device)
+
+
+def _place(split: Split, cache: CacheMode, device: torch.device) -> Place:
+    if isinstance(split.inputs, ImageFiles):
+        return "none"
+    if device.type != "cpu" and (cache == "device" or (cache == "auto" and _fits(split, device))):
+        return "device"
+    return "disk" if cache == "disk" or (cache == "auto" and split.mapped) else "memory"
+
+
+def _fits(split: Split, device: torch.device) -> bool:
+    size = len(split) * split.inputs[0:1].nbytes
+    return device.type == "cuda" and size <= _RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]
+
+
+def _gathered(split: Split, sampler: Sampler) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    for rows in sampler:
+        index = torch.from_numpy(rows)
+        there = index.to(split.inputs.device)
+        yield split.at(there), split.leaf[there], index
+
+
 @lru_cache(maxsize=1)  # epochs, and the trials that share a warm process, copy the split once
-def _place(split: Split, device: torch.device) -> Split:
-    """The split on `device`, or as it is where it does not fit."""
-    size = len(split) * split.inputs[0].nbytes
-    if device.type != "cuda" or size > _RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
-        return split
-    inputs = split.inputs if split.rows is None else split.inputs[split.rows]
+def _on_device(split: Split, device: torch.device) -> Split:
+    inputs = split.inputs[:] if split.rows is None else split.inputs[split.rows]
     return Split(inputs.to(device), split.leaf.to(device))
+
+
+class _Batches(Dataset[tuple[Tensor, Tensor, Tensor]]):
+    """Whole batches by their indices."""
+
+    def __init__(self, split: Split) -> None:
+        self._split = split
+
+    def __getitem__(self, rows: npt.NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
+        index = torch.from_numpy(rows)
+        return self._split.at(index), self._split.leaf[index], index
+
+
+class _Order:
+    """The sampler of the epoch that is under way: worker processes outlive an epoch, samplers need not."""
+
+    current: Sampler = ()
+
+    def __iter__(self) -> Iterator[npt.NDArray[np.int64]]:
+        return iter(self.current)
+
+
+def _decoded(split: Split, sampler: Sampler, device: torch.device) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    loader, order = _loader(split, device.type == "cuda")
+    order.current = sampler
+    try:
+        yield from loader
+    except DataError as error:  # torch puts the traceback of the worker process before the message
+        raise DataError(str(error).strip().splitlines()[-1].partition(": ")[2]) from error
+
+
+@lru_cache(maxsize=1)  # starting the processes takes seconds
+def _loader(split: Split, pinned: bool) -> tuple[DataLoader[tuple[Tensor, Tensor, Tensor]], _Order]:
+    assert isinstance(split.inputs, ImageFiles)
+    order = _Order()
+    loader = DataLoader(
+        _Batches(split),
+        batch_size=None,
+        sampler=order,
+        num_workers=split.inputs.workers,
+        pin_memory=pinned,
+        persistent_workers=True,
+        # A fork of a process with threads (Ray's, OpenMP's) can hang.
+        multiprocessing_context="forkserver",
+    )
+    return loader, order

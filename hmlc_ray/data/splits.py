@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from hmlc_ray.config.data import SplitSection
+from hmlc_ray.config.data import CacheMode
+from hmlc_ray.config.splits import SplitSection
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.errors import DataError
 from hmlc_ray.taxonomy import IntArray, Taxonomy
@@ -79,7 +80,7 @@ def joined(one: Split, other: Split) -> Split:
     """The samples of both, which are parts of one array where they have `rows`."""
     leaf = torch.cat([one.leaf, other.leaf])
     if one.rows is None or other.rows is None:
-        return Split(torch.cat([one.inputs, other.inputs]), leaf)
+        return Split(torch.cat([one.inputs[:], other.inputs[:]]), leaf)
     return replace(one, leaf=leaf, rows=torch.cat([one.rows, other.rows]))
 
 
@@ -110,9 +111,10 @@ def divide(
         kept, held = hold_out(train.leaf.numpy(), config.validation_fraction, (config.split_seed, _VALIDATION))
         train, val = select(train, kept), select(train, held)
     digest = fingerprint(taxonomy, train, val, test)
+    cache: CacheMode = getattr(config, "cache", "auto")
     if config.train_on == "train+val":
-        return DataSet(taxonomy, joined(train, val), None, test, digest)
-    return DataSet(taxonomy, train, val, test, digest)
+        return DataSet(taxonomy, joined(train, val), None, test, digest, cache)
+    return DataSet(taxonomy, train, val, test, digest, cache)
 
 
 def fingerprint(taxonomy: Taxonomy, *splits: Split) -> str:
@@ -127,7 +129,7 @@ def fingerprint(taxonomy: Taxonomy, *splits: Split) -> str:
             digest.update(split.inputs_digest.encode())
             inputs = split.rows
         else:
-            inputs = split.inputs if split.rows is None else split.inputs[split.rows]
+            inputs = split.inputs[:] if split.rows is None else split.inputs[split.rows]
         for values in (inputs, split.leaf):
             digest.update(values.contiguous().numpy().data)
     return digest.hexdigest()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+
 from hmlc_ray.config.data import TinyImagenetConfig
-from hmlc_ray.data.base import DataSet, Split
-from hmlc_ray.data.images import read_images
+from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.splits import divide
+from hmlc_ray.data.stored import Listing, read_splits
 from hmlc_ray.errors import DataError
 from hmlc_ray.folders import IMAGE_SUFFIXES
 from hmlc_ray.taxonomies.wordnet import DEFAULT_KEYS, from_synset_table
@@ -35,7 +37,8 @@ def load(config: TinyImagenetConfig) -> DataSet:
     taxonomy = _read_tree(root / HIERARCHY_NAME, wnids)
     train = {wnid: _images(root / "train" / wnid) for wnid in wnids}
     test = _annotated(root / "val", wnids) or {wnid: _images(root / "val" / wnid) for wnid in wnids}
-    return divide(config, taxonomy, _read_split(train, config), test=_read_split(test, config))
+    splits = read_splits({"train": _listing(train), "test": _listing(test)}, config, root, channels=3)
+    return divide(config, taxonomy, splits["train"], test=splits["test"])
 
 
 def _read_tree(file: Path, wnids: list[str]) -> Taxonomy:
@@ -74,7 +77,6 @@ def _annotated(folder: Path, wnids: list[str]) -> dict[str, list[Path]] | None:
     return found
 
 
-def _read_split(files: dict[str, list[Path]], config: TinyImagenetConfig) -> Split:
+def _listing(files: dict[str, list[Path]]) -> Listing:
     pairs = [(file, leaf) for leaf, images in enumerate(files.values()) for file in images]
-    paths, leaves = zip(*pairs, strict=True)
-    return read_images(paths, leaves, channels=3, size=config.image_size, on_bad_file=config.on_bad_file)
+    return Listing([file for file, _ in pairs], np.array([leaf for _, leaf in pairs], dtype=np.int64))

@@ -8,13 +8,21 @@ import torch
 from torch import Tensor
 
 from hmlc_ray.config.data import ViewsConfig
+from hmlc_ray.config.points import PointViewsConfig
 from hmlc_ray.data.color import recolor
 from hmlc_ray.data.filters import disturb
 from hmlc_ray.data.geometry import transform
 from hmlc_ray.data.pixels import centre, to_unit
+from hmlc_ray.data.point_views import TwoPointViews
 
 Views = Callable[[Tensor, torch.Generator], Tensor]
+"""Samples as stored, [B, ...], to what the encoder takes, [2, B, ...]."""
 _CHUNK_BYTES = 1 << 22
+
+
+def build_views(config: ViewsConfig | PointViewsConfig) -> Views:
+    """What makes the views of a training step."""
+    return TwoPointViews(config) if isinstance(config, PointViewsConfig) else TwoViews(config)
 
 
 def augment(images: Tensor, config: ViewsConfig, generator: torch.Generator) -> Tensor:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from hmlc_ray.config.encoder import (
     ConvNetConfig,
+    DgcnnConfig,
     EncoderConfig,
     MlpConfig,
+    PointNetConfig,
     ResNet18Config,
     ResNet34Config,
     ResNet50Config,
+    TorchvisionConfig,
 )
 from hmlc_ray.encoders.base import Encoder
 from hmlc_ray.encoders.head import build_head
@@ -17,13 +20,13 @@ __all__ = ["Encoder", "build_encoder", "build_head"]
 
 
 def build_encoder(config: EncoderConfig, input_shape: tuple[int, ...]) -> Encoder:
-    """An encoder with fresh weights from torch's global random generator.
+    """An encoder with the weights of its file, else with fresh ones from torch's global random generator.
 
     Args:
-        input_shape: of one sample, e.g. (channels, height, width).
+        input_shape: of one sample: (channels, height, width) of an image, (points, channels) of a point cloud.
 
     Raises:
-        ConfigError: if this kind of encoder cannot take samples of that shape.
+        ConfigError: if this kind of encoder cannot take samples of that shape, or the weights do not fit.
     """
     match config:
         case ConvNetConfig():
@@ -34,6 +37,18 @@ def build_encoder(config: EncoderConfig, input_shape: tuple[int, ...]) -> Encode
             from hmlc_ray.encoders.resnet import ResNet  # imports torchvision, which takes a second
 
             return ResNet(config, input_shape)
+        case TorchvisionConfig():
+            from hmlc_ray.encoders.torchvision_model import TorchvisionModel
+
+            return TorchvisionModel(config, input_shape)
+        case PointNetConfig():
+            from hmlc_ray.encoders.pointnet import PointNet
+
+            return PointNet(config, input_shape)
+        case DgcnnConfig():
+            from hmlc_ray.encoders.dgcnn import Dgcnn
+
+            return Dgcnn(config, input_shape)
         case MlpConfig():
             from hmlc_ray.encoders.mlp import Mlp
 

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from hmlc_ray.config.encoder import ResNetConfig
 from hmlc_ray.encoders.base import Encoder, channels_last, image_channels
+from hmlc_ray.encoders.weights import load_weights
 from hmlc_ray.torchvision_shim import torchvision
 
 
@@ -13,7 +14,7 @@ class ResNet(Encoder):
     """ResNet (arXiv 1512.03385) without its classifier; parameter names are torchvision's, below `trunk`."""
 
     def __init__(self, config: ResNetConfig, input_shape: tuple[int, ...]) -> None:
-        """Raises ConfigError if `input_shape` is not (C, height, width)."""
+        """Raises ConfigError if `input_shape` is not (C, height, width), or the weights do not fit."""
         super().__init__()
         channels = image_channels(config.kind, input_shape)
         self.trunk: nn.Module = torchvision.models.get_model(config.kind, weights=None)
@@ -22,6 +23,8 @@ class ResNet(Encoder):
         self.trunk.conv1 = _stem(config.stem, channels)
         if config.stem == "cifar":
             self.trunk.maxpool = nn.Identity()
+        if config.weights is not None:
+            load_weights(self.trunk, config.weights, f"encoder `{config.kind}` with stem: {config.stem}", ("fc.",))
         channels_last(self)
 
     def forward(self, inputs: Tensor) -> Tensor:

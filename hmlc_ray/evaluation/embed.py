@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from hmlc_ray.data.base import Inputs
 from hmlc_ray.data.pixels import to_encoder_input
 from hmlc_ray.errors import TrainingError
 
@@ -18,7 +19,7 @@ Features = npt.NDArray[np.float32]
 
 def embed(
     encoder: nn.Module,
-    inputs: Tensor,
+    inputs: Inputs,
     device: torch.device | str,
     batch_size: int = 1024,
     *,
@@ -48,7 +49,7 @@ def embed(
     return features
 
 
-def _blocks(inputs: Tensor, rows: Tensor | None, size: int) -> Iterator[Tensor]:
+def _blocks(inputs: Inputs, rows: Tensor | None, size: int) -> Iterator[Tensor]:
     for start in range(0, len(inputs if rows is None else rows), size):
         yield inputs[start : start + size] if rows is None else inputs[rows[start : start + size]]
 

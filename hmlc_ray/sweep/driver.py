@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 
@@ -10,8 +11,9 @@ import ray.tune
 
 from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
 from hmlc_ray.data.base import DataSet
-from hmlc_ray.errors import StoreAway
+from hmlc_ray.errors import ConfigError, StoreAway
 from hmlc_ray.home import Home
+from hmlc_ray.recording import place_tag
 from hmlc_ray.summary import SweepProgress, SweepSummary, TrialRow
 from hmlc_ray.sweep.refit import Conclusion, judge_best, refit_best
 from hmlc_ray.sweep.resources import concurrency, refit_trials
@@ -20,8 +22,8 @@ from hmlc_ray.sweep.session import SweepSession, activate
 from hmlc_ray.sweep.tuning import build_tuner, restore_tuner
 from hmlc_ray.tracking import Tracker, tags
 
-STORE_SECONDS = 60.0
-"""How long the end of a study waits for an MLflow store that is away."""
+STORE_WAIT = "HMLC_STORE_WAIT"
+"""Environment: the seconds that the end of a study waits for an MLflow store that is away."""
 
 
 class SweepInterrupted(KeyboardInterrupt):
@@ -36,19 +38,23 @@ class Driver:
     """
 
     def __init__(
-        self, sweep: SweepConfig, data: DataSet, home: Home, tracker: Tracker, progress: SweepProgress
+        self, sweep: SweepConfig, data: DataSet, home: Home, tracker: Tracker, progress: SweepProgress, go_on: str
     ) -> None:
+        """`go_on` is the command that resumes the study."""
         self._sweep, self._data, self._home, self._tracker, self._progress = sweep, data, home, tracker, progress
         self._concurrency = concurrency(sweep, ray.cluster_resources())
-        self._start = time.monotonic()
+        self._go_on, self._start = go_on, time.monotonic()
 
     def start(self) -> SweepSummary:
         """Run a new study."""
         return self._run(build_tuner(self._sweep, self._home, self._concurrency))
 
-    def resume(self) -> SweepSummary:
-        """Go on with a study. If its driver died before Tune's first snapshot, all there is are Optuna's trials."""
-        tuner = restore_tuner(self._sweep, self._home)
+    def resume(self, *, retry: bool = False) -> SweepSummary:
+        """Go on with a study. If its driver died before Tune's first snapshot, all there is are Optuna's trials.
+
+        With `retry` go on with trials that Tune knows as failed, too; those that MLflow knows as failed stay so.
+        """
+        tuner = restore_tuner(self._sweep, self._home, retry=retry)
         return self._run(tuner or build_tuner(self._sweep, self._home, self._concurrency))
 
     def _run(self, tuner: ray.tune.Tuner) -> SweepSummary:
@@ -59,29 +65,25 @@ class Driver:
             summary = self._conclude(parent)
         except KeyboardInterrupt as interrupt:
             self._close(parent, interrupt)
-            raise SweepInterrupted(f"interrupted; everything is saved: go on with {self._resume}") from None
+            raise SweepInterrupted(f"interrupted; everything is saved: go on with `{self._go_on}`") from None
         except BaseException as error:
             self._close(parent, error)
             raise
         self._close(parent, None)
         return summary
 
-    @property
-    def _resume(self) -> str:
-        return f"`hmlc resume {self._sweep.study.name}`"
-
     def _settle(self) -> None:
         """The study's end is read from the store, so that has to have everything."""
         try:
-            self._tracker.settle(STORE_SECONDS)
+            self._tracker.settle(store_wait())
         except StoreAway as error:
-            raise StoreAway(f"{error}; when it is back, {self._resume} sends them and ends the study") from error
+            raise StoreAway(f"{error}; when it is back, `{self._go_on}` sends them and ends the study") from error
 
     def _open_parent(self) -> str:
         study = self._sweep.study
         parent = self._tracker.study_run(
             study.name,
-            tags={tags.FINGERPRINT: self._data.fingerprint, tags.SEED: study.seed},
+            tags={tags.FINGERPRINT: self._data.fingerprint, tags.SEED: study.seed, **place_tag(self._data, "auto")},
             params={f"study.{name}": value for name, value in study.model_dump(mode="json").items()},
         )
         self._tracker.reopen(parent)
@@ -142,3 +144,16 @@ class Driver:
             export_dir=conclusion.export if conclusion else None,
             wall_seconds=time.monotonic() - self._start,
         )
+
+
+def store_wait() -> float:
+    """Seconds.
+
+    Raises:
+        ConfigError: if the environment says no number.
+    """
+    text = os.environ.get(STORE_WAIT, "60")
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        raise ConfigError(f"{STORE_WAIT} must be a number of seconds, got {text!r}") from None

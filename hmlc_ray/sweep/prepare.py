@@ -26,16 +26,29 @@ def with_threads(sweep: SweepConfig) -> SweepConfig:
 
 
 def located(sweep: SweepConfig) -> SweepConfig:
-    """The sweep with an absolute data folder: a cluster's workers run in other folders than the command."""
-    root = getattr(located_data(base_data(sweep)), "root", None)
-    if root is None:
-        return sweep
-    return sweep.model_copy(update={"base": {**sweep.base, "data": {**sweep.base["data"], "root": root}}})
+    """The sweep with absolute paths in its base: a cluster's workers run in other folders than the command."""
+    base = dict(sweep.base)
+    for section, keys in _PATHS.items():
+        given = base.get(section)
+        if isinstance(given, dict):
+            base[section] = given | {key: _absolute(given[key]) for key in keys if isinstance(given.get(key), str)}
+    root = getattr(base_data(sweep), "root", None)
+    if root is not None:  # it may be the default
+        base["data"] = {**base.get("data", {}), "root": _absolute(root)}
+    return sweep.model_copy(update={"base": base})
 
 
-def located_data(data: DataConfig) -> DataConfig:
-    """The data with an absolute folder, where it has one."""
-    root = getattr(data, "root", None)
-    if root is None:
-        return data
-    return data.model_copy(update={"root": str(Path(root).expanduser().absolute())})
+def located_trial(config: TrialConfig) -> TrialConfig:
+    """The trial with absolute paths."""
+    for section, keys in _PATHS.items():
+        part = getattr(config, section)
+        paths = {key: _absolute(value) for key in keys if (value := getattr(part, key, None)) is not None}
+        config = config.model_copy(update={section: part.model_copy(update=paths)})
+    return config
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
+
+
+_PATHS = {"data": ("root", "file"), "encoder": ("weights",)}

@@ -11,9 +11,9 @@ from hmlc_ray.config.paths import flatten
 from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet
-from hmlc_ray.evaluation import evaluate
-from hmlc_ray.export import encoder_of
 from hmlc_ray.devices import resolve_device
+from hmlc_ray.evaluation import evaluate
+from hmlc_ray.export import WEIGHTS_FILE, encoder_of
 from hmlc_ray.home import Home
 from hmlc_ray.recording import ENCODER, log_checkpoint, log_export, recorded, run_tags
 from hmlc_ray.seeding import kernels
@@ -21,7 +21,10 @@ from hmlc_ray.summary import SweepProgress, TrialRow
 from hmlc_ray.sweep.group import train_group
 from hmlc_ray.sweep.results import REFIT, checkpoint_of
 from hmlc_ray.sweep.stores import Results
-from hmlc_ray.tracking import Tracker
+from hmlc_ray.tracking import Tracker, TrialRun
+
+_REFIT_OF = "hmlc.refit_of"
+"""Tag: the run of the trial whose configuration was trained again."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,18 @@ def refit_best(
     The probe's regularisation is the one that the best trial chose on validation: nothing is left to choose on.
     """
     config, results = refit_config(checkpoint_of(tracker, best.run_id)), Results.of(sweep.study.storage, home)
+    trial_id, done = _refit_of(tracker, parent, best)
+    if done is not None and (_folder(sweep, home) / WEIGHTS_FILE).is_file():
+        return Conclusion(
+            {name: value for name, value in done.metrics.items() if name.startswith("test/")}, _folder(sweep, home)
+        )
     fingerprint = data.fingerprint
     run_id = tracker.trial_run(
         parent,
-        REFIT,
-        name=f"{sweep.study.name}-{REFIT}",
+        trial_id,
+        name=f"{sweep.study.name}-{trial_id}",
         params=flatten(config),
-        tags={**run_tags(config, fingerprint), "hmlc.refit_of": best.run_id},
+        tags={**run_tags(config, fingerprint), _REFIT_OF: best.run_id},
     )
 
     tracker.reopen(run_id)
@@ -78,7 +86,7 @@ def refit_best(
         group = train_group(
             config,
             trials,
-            name=sweep.study.name,
+            name=sweep.study.name + trial_id.removeprefix(REFIT),
             storage=results.refits,
             test=True,
             on_result=on_result,
@@ -87,6 +95,18 @@ def refit_best(
             checkpoint = log_checkpoint(tracker, run_id, folder)
         export = log_export(tracker, run_id, checkpoint, _folder(sweep, home))
     return Conclusion(checkpoint.metrics, export)
+
+
+def _refit_of(tracker: Tracker, parent: str, best: TrialRow) -> tuple[str, TrialRun | None]:
+    """What takes the number's place for the refit of this trial, and its run where it is finished.
+
+    It is `refit`, unless that was the refit of another trial: `hmlc retry` can find a better one.
+    """
+    runs = {run.trial_id: run for run in tracker.children(parent) if run.trial_id.startswith(REFIT)}
+    first = runs.get(REFIT)
+    trial_id = REFIT if first is None or first.tags.get(_REFIT_OF) == best.run_id else f"{REFIT}~{best.number}"
+    run = runs.get(trial_id)
+    return trial_id, run if run is not None and run.status == "FINISHED" else None
 
 
 def refit_config(best: Checkpoint) -> TrialConfig:

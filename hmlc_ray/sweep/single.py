@@ -11,15 +11,16 @@ import ray
 from hmlc_ray.config.paths import flatten
 from hmlc_ray.config.sweep import Resources, TrialsConfig
 from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.data.duplicates import warn_of_duplicates
 from hmlc_ray.fit import cached_data
 from hmlc_ray.home import Home
 from hmlc_ray.recording import ENCODER, log_checkpoint, log_export, open_tracker, recorded, run_tags
 from hmlc_ray.summary import RunProgress, RunSummary
 from hmlc_ray.sweep.cluster import connected
 from hmlc_ray.sweep.group import train_group
-from hmlc_ray.sweep.prepare import located_data
+from hmlc_ray.sweep.prepare import located_trial
 from hmlc_ray.sweep.resources import group_demand, require
-from hmlc_ray.sweep.trial import storage_uri
+from hmlc_ray.sweep.stores import Results
 
 
 def train_on_ray(
@@ -43,11 +44,13 @@ def train_on_ray(
         TrainingError: if training itself fails.
     """
     places = Home.of(home)
-    config = config.model_copy(update={"data": located_data(config.data)})
-    data = cached_data(config.data)
-    tracker = open_tracker(tracking_uri, places)
+    config = located_trial(config)
+    with places.current():
+        data = cached_data(config.data)
+    warn_of_duplicates(data)
+    tracker, results = open_tracker(tracking_uri, places), Results.of(None, places)
     start = time.monotonic()
-    with connected(address):
+    with places.current(), connected(address):
         trials = _trials(config, workers)
         require(group_demand(trials), ray.cluster_resources(), "the run")
         run_id = tracker.single_run(name, params=flatten(config), tags=run_tags(config, data.fingerprint))
@@ -57,16 +60,15 @@ def train_on_ray(
             progress.epoch(result["epoch"], result["total_epochs"], result["history"][-1]["metrics"])
 
         with recorded(tracker, run_id):
-            group = train_group(
-                config, trials, name=run_id, storage=storage_uri(places.ray), test=test, on_result=on_result
-            )
-            checkpoint = log_checkpoint(tracker, run_id, group.checkpoint)
+            group = train_group(config, trials, name=run_id, storage=results.uri, test=test, on_result=on_result)
+            with results.fetched(group.checkpoint) as folder:
+                checkpoint = log_checkpoint(tracker, run_id, folder)
             export = log_export(tracker, run_id, checkpoint, places.run(run_id) / ENCODER)
     return RunSummary(
         run_id=run_id,
         metrics=checkpoint.metrics,
         level_names=data.taxonomy.level_names,
-        checkpoint_dir=group.checkpoint,
+        checkpoint_dir=Path(group.checkpoint) if results.is_local else None,
         export_dir=export,
         epochs=config.training.epochs,
         seconds=time.monotonic() - start,

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hmlc_ray.config.sweep import SweepConfig
+from hmlc_ray.data.duplicates import warn_of_duplicates
 from hmlc_ray.errors import StudyError
 from hmlc_ray.fit import cached_data, check_fits
 from hmlc_ray.home import Home
 from hmlc_ray.recording import open_tracker
 from hmlc_ray.summary import SweepProgress, SweepSummary
+from hmlc_ray.sweep.alive import beating, refuse_alive
 from hmlc_ray.sweep.cluster import connected
+from hmlc_ray.sweep.found import existing_store, find_run, find_sweep
+from hmlc_ray.sweep.hints import resume_command
 from hmlc_ray.sweep.prepare import base_data, located, with_threads
-from hmlc_ray.sweep.saved import driven, is_saved, load_study, save_study
-from hmlc_ray.tracking import Tracker
+from hmlc_ray.sweep.reopen import forget_failure, reopen_unfinished
+from hmlc_ray.sweep.saved import driven, is_saved, save_study
+from hmlc_ray.sweep.stopping import stoppable
+from hmlc_ray.sweep.stores import settled
+from hmlc_ray.tracking import Tracker, tags
 
 
 def run_sweep(
@@ -27,17 +36,19 @@ def run_sweep(
         SweepInterrupted: on Ctrl-C, when everything is saved.
     """
     places = Home.of(home)
-    sweep = located(with_threads(sweep))
-    data = cached_data(base_data(sweep))
+    sweep = settled(located(with_threads(sweep)))
+    with places.current():
+        data = cached_data(base_data(sweep))
+    warn_of_duplicates(data)
     check_fits(sweep.search_space().first(), data)
     name = sweep.study.name
     tracker = open_tracker(tracking_uri, places, spool=places.spool(name), note=progress.note)
     _refuse_taken(name, places, tracker)
-    progress.note("connecting to Ray")
-    with driven(name, places), connected(address, dashboard=sweep.trials.worker_range[0] > 0):
+    go_on = resume_command(name, places, address, tracking_uri)
+    with _driving(sweep, places, address, tracking_uri, progress):
         from hmlc_ray.sweep.driver import Driver
 
-        driver = Driver(sweep, data, places, tracker, progress)
+        driver = Driver(sweep, data, places, tracker, progress, go_on)
         save_study(sweep, places)
         return driver.start()
 
@@ -51,16 +62,59 @@ def resume_sweep(
         StudyError: if there is no such study, it is complete, or another process drives it.
     """
     places = Home.of(home)
-    sweep = load_study(name, places)
-    data = cached_data(base_data(sweep))
+    sweep = find_sweep(name, places, existing_store(tracking_uri, places))
+    with places.current():
+        data = cached_data(base_data(sweep))
     tracker = open_tracker(tracking_uri, places, spool=places.spool(name), note=progress.note)
     _refuse_complete(name, tracker)
-    progress.note("connecting to Ray")
-    with driven(name, places), connected(address, dashboard=sweep.trials.worker_range[0] > 0):
-        from hmlc_ray.sweep.driver import STORE_SECONDS, Driver
+    refuse_alive(name, tracker, progress)
+    go_on = resume_command(name, places, address, tracking_uri)
+    with _driving(sweep, places, address, tracking_uri, progress):
+        from hmlc_ray.sweep.driver import Driver, store_wait
 
-        tracker.settle(STORE_SECONDS)
-        return Driver(sweep, data, places, tracker, progress).resume()
+        tracker.settle(store_wait())
+        save_study(sweep, places)
+        reopened = reopen_unfinished(sweep, places, tracker)
+        return Driver(sweep, data, places, tracker, progress, go_on).resume(retry=reopened > 0)
+
+
+def retry_failed(
+    name: str, *, home: Path, address: str | None, tracking_uri: str | None, progress: SweepProgress
+) -> SweepSummary:
+    """Run a study's failed trials again, under their numbers and in their MLflow runs; then end the study anew.
+
+    A trial goes on from its last checkpoint, where it has one.
+
+    Raises:
+        StudyError: if there is no such study, no trial of it failed, or another process drives it.
+    """
+    places = Home.of(home)
+    store = existing_store(tracking_uri, places)
+    find_sweep(name, places, store)
+    tracker = open_tracker(tracking_uri, places)
+    parent = find_run(name, tracker)
+    refuse_alive(name, tracker, progress)
+    failed = [run for run in tracker.children(parent) if run.tags.get(tags.STATUS) == "failed"]
+    if not failed:
+        raise StudyError(f"no trial of study {name!r} failed, there is nothing to run again")
+    with driven(name, places):
+        tracker.finish(parent, "KILLED")
+        for run in failed:
+            forget_failure(tracker, run)
+    progress.note(f"running {len(failed)} failed trials again")
+    return resume_sweep(name, home=home, address=address, tracking_uri=tracking_uri, progress=progress)
+
+
+@contextmanager
+def _driving(
+    sweep: SweepConfig, home: Home, address: str | None, tracking_uri: str | None, progress: SweepProgress
+) -> Iterator[None]:
+    """Be the one driver of a study, with a connection to Ray, for the time of the block."""
+    name = sweep.study.name
+    progress.note("connecting to Ray")
+    with home.current(), driven(name, home), connected(address, dashboard=sweep.trials.worker_range[0] > 0):
+        with beating(name, home=home, tracking_uri=tracking_uri), stoppable():
+            yield
 
 
 def _refuse_taken(name: str, home: Home, tracker: Tracker) -> None:

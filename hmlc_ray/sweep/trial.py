@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from functools import wraps
 from typing import Any
 
 import ray.train
@@ -12,8 +12,11 @@ from ray.train.torch import TorchTrainer
 from ray.tune.integration.ray_train import TuneReportCallback
 
 from hmlc_ray.config.sweep import Resources, TrialsConfig
+from hmlc_ray.home import Home
 from hmlc_ray.sweep.resources import DRIVER_CPUS
 from hmlc_ray.sweep.worker import train_in_process, train_in_worker
+
+Loop = Callable[[dict[str, Any]], None]
 
 
 def build_trainable(trials: TrialsConfig, storage: str) -> Any:
@@ -25,11 +28,23 @@ def build_trainable(trials: TrialsConfig, storage: str) -> Any:
     """
     if trials.worker_range[0] == 0:
         need = {"cpu": trials.resources.cpus, "gpu": trials.resources.gpus}
-        return ray.tune.with_resources(train_in_process, need)
-    return ray.tune.with_resources(_train_in_group(trials, storage), {"cpu": DRIVER_CPUS})
+        return ray.tune.with_resources(_at_home(train_in_process), need)
+    return ray.tune.with_resources(_at_home(_train_in_group(trials, storage)), {"cpu": DRIVER_CPUS})
 
 
-def _train_in_group(trials: TrialsConfig, storage: str) -> Callable[[dict[str, Any]], None]:
+def _at_home(train: Loop) -> Loop:
+    """The function with the driver's home as its own, where decoded data lies: a cluster's processes have others."""
+    home = Home.of(None)
+
+    @wraps(train)
+    def train_at_home(params: dict[str, Any]) -> None:
+        with home.current():
+            train(params)
+
+    return train_at_home
+
+
+def _train_in_group(trials: TrialsConfig, storage: str) -> Loop:
     def train_in_group(params: dict[str, Any]) -> None:
         # Named after the trial, so that a restored trial's Train run finds its checkpoints by itself.
         trainer = torch_trainer(
@@ -55,7 +70,7 @@ def torch_trainer(
     """A Ray Train run of `train_in_worker` on a worker group."""
     low, high = trials.worker_range
     return TorchTrainer(
-        train_in_worker,
+        _at_home(train_in_worker),
         train_loop_config=loop_config,
         scaling_config=ray.train.ScalingConfig(
             num_workers=low if low == high else (low, high),
@@ -76,8 +91,3 @@ def torch_trainer(
 def _per_worker(resources: Resources) -> dict[str, float]:
     need = {"CPU": resources.cpus, "GPU": resources.gpus}
     return {name: amount for name, amount in need.items() if amount > 0}
-
-
-def storage_uri(folder: Path) -> str:
-    """Ray wants an absolute path or a URI."""
-    return str(folder.absolute())

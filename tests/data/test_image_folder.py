@@ -44,7 +44,7 @@ def test_given_splits_are_kept_in_the_order_of_files(tmp_path: Path) -> None:
     assert data.val is not None
     assert [len(part) for part in (data.train, data.val, data.test)] == [9, 6, 3]
     last = decode(tmp_path / "val" / "thing" / "car" / "1.png", 3, 8)
-    assert torch.equal(data.val.inputs[-1], torch.tensor(last))
+    assert torch.equal(data.val.at(torch.tensor([5]))[0], torch.tensor(last))
 
 
 def test_flat_folders_take_their_tree_from_the_table(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from hmlc_ray.config.sweep import SweepConfig
-from hmlc_ray.sweep.prepare import base_data, located, with_threads
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.sweep.prepare import base_data, located, located_trial, with_threads
 
 
 def sweep(base: dict[str, Any], cpus: float = 2) -> SweepConfig:
@@ -31,3 +32,13 @@ def test_a_relative_data_folder_becomes_absolute(tmp_path: Path, monkeypatch: py
     assert located(sweep({"data": {"kind": "mnist"}})).base["data"]["root"] == str(tmp_path / "data")
     assert located(sweep({})).base == {}
     assert base_data(sweep({})).kind == "digits"
+
+
+def test_files_of_the_base_become_absolute_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = {"kind": "manifest", "file": "list.csv", "root": None}
+    found = located(sweep({"data": data, "encoder": {"kind": "resnet18", "weights": "w.pt"}})).base
+    assert found["data"] == {"kind": "manifest", "file": str(tmp_path / "list.csv"), "root": None}
+    assert found["encoder"]["weights"] == str(tmp_path / "w.pt")
+    trial = located_trial(TrialConfig.model_validate({"data": data, "encoder": {"kind": "convnet"}}))
+    assert (trial.data.file, trial.data.root) == (str(tmp_path / "list.csv"), None)

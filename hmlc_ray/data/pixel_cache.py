@@ -1,0 +1,229 @@
+"""Decoded images on disk: written once on a machine, mapped into memory by every process that trains on them.
+
+```
+cache/images-<key>/
+  meta.json      format version, shape, files that cannot be read; written last
+  digests.bin    16 bytes per image: BLAKE2b of its pixels
+  images.bin     the pixels, uint8 [N, channels, size, size]; missing where only the digests are kept
+```
+The key is a hash of the format, the settings and every file's name, size and time of change, so images that change
+get another entry. An entry is filled beside its final name and renamed, under a lock: there is none or all of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import PIL
+import torch
+from filelock import FileLock
+from torch import Tensor
+
+from hmlc_ray.data.images import Block, ByteArray, decode_blocks
+from hmlc_ray.errors import DataError
+from hmlc_ray.home import CACHE_VARIABLE, cache_folder
+
+VERSION = 1
+DIGEST_BYTES = 16
+_META, _DIGESTS, _IMAGES = "meta.json", "digests.bin", "images.bin"
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Files and how they are decoded."""
+
+    root: Path
+    files: Sequence[Path]
+    channels: int
+    size: int
+
+    @property
+    def image_bytes(self) -> int:
+        return self.channels * self.size**2
+
+    def key(self, *, pixels: bool) -> str:
+        """Of the entry that holds these images, or their digests alone."""
+        settings = [VERSION, PIL.__version__, self.channels, self.size, pixels]
+        digest = hashlib.sha256(json.dumps(settings).encode())
+        for file in self.files:
+            name = os.path.relpath(file, self.root)
+            digest.update(f"\0{name}\0{_state(file)}".encode(errors="surrogateescape"))
+        return digest.hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of decoded images."""
+
+    folder: Path
+    shape: tuple[int, int, int, int]
+    """Of the images that could be read."""
+    problems: dict[int, str]
+    """What is wrong with a file, by its number."""
+    digests: ByteArray
+    """uint8 [N, 16], of the images that could be read."""
+    fingerprint: str
+    """SHA-256 over the digests."""
+
+    def images(self) -> Tensor:
+        """uint8 [N, channels, size, size], mapped: pages are read when they are used, and shared between processes."""
+        if not self.shape[0]:
+            return torch.empty(self.shape, dtype=torch.uint8)
+        # Copy on write, since torch has no read-only tensors: the file itself cannot be changed through it.
+        return torch.from_numpy(np.memmap(self.folder / _IMAGES, np.uint8, "c", shape=self.shape))
+
+
+def open_images(images: ImageSet, *, pixels: bool, strict: bool) -> Entry:
+    """The entry of these images; decodes them if there is none that is whole.
+
+    Args:
+        pixels: keep the pixels, not the digests alone.
+        strict: stop at a file that cannot be read.
+
+    Raises:
+        DataError: naming such a file; or if the cache cannot be written.
+    """
+    folder = _folder(images, pixels=pixels)
+    try:
+        entry = _read(folder) or _locked_build(folder, images, pixels=pixels, strict=strict)
+    except OSError as error:
+        raise DataError(
+            f"the cache of decoded images in {str(folder.parent)!r} cannot be written ({error.strerror or error}); "
+            f"make room, name another folder by {CACHE_VARIABLE}, or set data.cache: none"
+        ) from error
+    if strict:
+        _refuse(entry.problems)
+    return entry
+
+
+def is_cached(images: ImageSet, *, pixels: bool) -> bool:
+    """Whether the images need not be decoded again."""
+    return _read(_folder(images, pixels=pixels)) is not None
+
+
+def verify(entry: Entry) -> bool:
+    """Whether the pixels are still those that were decoded; reads all of them."""
+    if not (entry.folder / _IMAGES).exists():
+        return True
+    return np.array_equal(digests_of(entry.images().numpy()), entry.digests)
+
+
+def discard(entry: Entry) -> None:
+    """Remove an entry; processes that have it open keep it until they end."""
+    shutil.rmtree(entry.folder, ignore_errors=True)
+
+
+def digests_of(samples: np.ndarray[Any, Any]) -> ByteArray:
+    """A hash of each sample, uint8 [N, 16]: alike only for samples that are the same, byte for byte."""
+    rows = np.ascontiguousarray(samples).reshape(len(samples), -1).view(np.uint8)
+    joined = b"".join(hashlib.blake2b(row.data, digest_size=DIGEST_BYTES).digest() for row in rows)
+    return np.frombuffer(joined, np.uint8).reshape(len(rows), DIGEST_BYTES)
+
+
+def _folder(images: ImageSet, *, pixels: bool) -> Path:
+    return cache_folder() / f"images-{images.key(pixels=pixels)}"
+
+
+def _state(file: Path) -> str:
+    try:
+        found = file.stat()
+    except OSError:
+        return "missing"
+    return f"{found.st_size} {found.st_mtime_ns}"
+
+
+def _read(folder: Path) -> Entry | None:
+    """The entry, or None where there is none, or one that is damaged or of another version."""
+    try:
+        meta = json.loads((folder / _META).read_text(encoding="utf-8"))
+        if meta["version"] != VERSION:
+            return None
+        raw = (folder / _DIGESTS).read_bytes()
+        shape = tuple(meta["shape"])
+        entry = Entry(
+            folder,
+            shape,
+            {int(row): text for row, text in meta["problems"].items()},
+            np.frombuffer(raw, np.uint8).reshape(shape[0], DIGEST_BYTES),
+            meta["fingerprint"],
+        )
+        whole = not meta["pixels"] or (folder / _IMAGES).stat().st_size == int(np.prod(shape))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return entry if whole and hashlib.sha256(raw).hexdigest() == entry.fingerprint else None
+
+
+def _locked_build(folder: Path, images: ImageSet, *, pixels: bool, strict: bool) -> Entry:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f"{folder.name}.lock")):
+        entry = _read(folder)  # another process may have built it while this one waited
+        if entry is None:
+            _build(folder, images, pixels=pixels, strict=strict)
+            entry = _read(folder)
+    assert entry is not None, "an entry is whole when it has its name"
+    return entry
+
+
+def _build(folder: Path, images: ImageSet, *, pixels: bool, strict: bool) -> None:
+    needed = len(images.files) * images.image_bytes if pixels else 0
+    if shutil.disk_usage(folder.parent).free < needed:
+        raise OSError(None, f"{needed / 1e9:.1f} GB are needed")
+    partial = folder.with_name(f"{folder.name}.partial")  # the lock is held: whatever has this name is abandoned
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    try:
+        with (partial / _DIGESTS).open("wb") as digests, (partial / _IMAGES).open("wb") as target:
+            problems = _fill(digests, target if pixels else None, images, strict=strict)
+            for stream in (digests, target):
+                stream.flush()
+                os.fsync(stream.fileno())
+        if not pixels:
+            (partial / _IMAGES).unlink()
+        _write_meta(partial, images, problems, pixels=pixels)
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _fill(digests: BinaryIO, target: BinaryIO | None, images: ImageSet, *, strict: bool) -> dict[int, str]:
+    problems: dict[int, str] = {}
+    for block in decode_blocks(images.files, images.channels, images.size):
+        problems |= block.problems
+        if strict:
+            _refuse(problems)
+        readable = _readable(block)
+        digests.write(digests_of(readable).tobytes())
+        if target is not None:
+            target.write(readable.tobytes())
+    return problems
+
+
+def _readable(block: Block) -> ByteArray:
+    if not block.problems:
+        return block.images
+    return np.delete(block.images, [row - block.start for row in block.problems], axis=0)
+
+
+def _write_meta(partial: Path, images: ImageSet, problems: dict[int, str], *, pixels: bool) -> None:
+    meta = {
+        "version": VERSION,
+        "shape": [len(images.files) - len(problems), images.channels, images.size, images.size],
+        "pixels": pixels,
+        "fingerprint": hashlib.sha256((partial / _DIGESTS).read_bytes()).hexdigest(),
+        "problems": problems,
+    }
+    (partial / _META).write_text(json.dumps(meta), encoding="utf-8")
+
+
+def _refuse(problems: dict[int, str]) -> None:
+    if problems:
+        raise DataError(problems[min(problems)] + "; repair it, remove it, or set data.on_bad_file: skip")

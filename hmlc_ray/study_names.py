@@ -1,0 +1,24 @@
+"""What a study may be called: a name is part of paths, of a job's id and of commands."""
+
+from __future__ import annotations
+
+import re
+
+from hmlc_ray.errors import StudyError
+
+PATTERN = r"^[a-z0-9][a-z0-9._-]*$"
+MAX_LENGTH = 100
+ALLOWED = (
+    f"lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit, {MAX_LENGTH} at most"
+)
+
+
+def check_study_name(name: str) -> str:
+    """The name, if it is one.
+
+    Raises:
+        StudyError: if it is none; a path such as `../x` leads nowhere.
+    """
+    if len(name) > MAX_LENGTH or re.fullmatch(PATTERN.rstrip("$"), name) is None:
+        raise StudyError(f"{name[:120]!r} is no name of a study; allowed are {ALLOWED}")
+    return name
