@@ -9,11 +9,13 @@ import typer
 from hmlc_ray import __version__
 from hmlc_ray.cli.best import best
 from hmlc_ray.cli.check import check
+from hmlc_ray.cli.data import data
 from hmlc_ray.cli.guard import guarded
 from hmlc_ray.cli.jobs import list_studies, logs, stop, submit
 from hmlc_ray.cli.probe import probe
+from hmlc_ray.cli.reap import reap
 from hmlc_ray.cli.status import status
-from hmlc_ray.cli.sweep import resume, sweep
+from hmlc_ray.cli.sweep import resume, retry, sweep
 from hmlc_ray.cli.taxonomy import taxonomy
 from hmlc_ray.cli.train import train
 from hmlc_ray.cli.ui import ui
@@ -27,10 +29,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (train, sweep, resume, best, probe, check, ui, submit, status, logs, stop):
+for _command in (train, sweep, resume, best, probe, check, ui, submit, status, logs, stop, retry, reap):
     app.command()(guarded(_command))
 app.command("list")(guarded(list_studies))
 app.add_typer(taxonomy)
+app.add_typer(data)
 
 
 def _version(wanted: bool) -> None:

@@ -109,16 +109,12 @@ def is_cached(images: ImageSet, *, pixels: bool) -> bool:
     return _read(_folder(images, pixels=pixels)) is not None
 
 
-def verify(entry: Entry) -> bool:
-    """Whether the pixels are still those that were decoded; reads all of them."""
-    if not (entry.folder / _IMAGES).exists():
-        return True
-    return np.array_equal(digests_of(entry.images().numpy()), entry.digests)
-
-
-def discard(entry: Entry) -> None:
-    """Remove an entry; processes that have it open keep it until they end."""
-    shutil.rmtree(entry.folder, ignore_errors=True)
+def discard(fingerprint: str) -> None:
+    """Remove the entries of a fingerprint; processes that have one open keep it until they end."""
+    for folder in cache_folder().glob("images-*"):
+        entry = _read(folder)
+        if entry is not None and entry.fingerprint == fingerprint:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def digests_of(samples: np.ndarray[Any, Any]) -> ByteArray:

@@ -16,7 +16,7 @@ import torch
 from hmlc_ray.config.data import StoredSection
 from hmlc_ray.data.base import Inputs, Split
 from hmlc_ray.data.images import ImageFiles
-from hmlc_ray.data.pixel_cache import Entry, ImageSet, discard, is_cached, open_images, verify
+from hmlc_ray.data.pixel_cache import Entry, ImageSet, is_cached, open_images
 from hmlc_ray.home import cache_folder
 from hmlc_ray.taxonomy import IntArray
 
@@ -66,17 +66,6 @@ def keeping(config: StoredSection, images: ImageSet) -> Kept:
     if is_cached(images, pixels=True) or size <= _DISK_SHARE * psutil.disk_usage(str(_existing(cache_folder()))).free:
         return "disk"
     return "none"
-
-
-def verified(listings: Mapping[str, Listing], config: StoredSection, root: Path, channels: int) -> bool:
-    """Whether what is cached of these images is intact, read in full; what is damaged is removed."""
-    files = list(chain.from_iterable(listing.files for listing in listings.values()))
-    images = ImageSet(root, files, channels, config.image_size)
-    entry = open_images(images, pixels=keeping(config, images) != "none", strict=False)
-    intact = verify(entry)
-    if not intact:
-        discard(entry)
-    return intact
 
 
 def _existing(folder: Path) -> Path:

@@ -20,7 +20,8 @@ def render_text(taxonomy: Taxonomy, *, counts: Sequence[IntArray] | None = None,
     ...
     ```
     Args:
-        counts: samples per class and level, as `Taxonomy.class_counts` gives them, shown in brackets.
+        counts: samples per class and level, shown in brackets: per level int64 [C_h], as `Taxonomy.class_counts` gives
+            them, or [C_h, S] for several splits.
         depth: show this many levels; below the last one shown, the number of leaves stands in for the rest.
     """
     depth = taxonomy.num_levels if depth is None else min(depth, taxonomy.num_levels)
@@ -67,7 +68,7 @@ def _lines(
         last = position == len(classes) - 1
         label = taxonomy.class_names[level][c]
         if counts is not None:
-            label += f" [{int(counts[level][c])}]"
+            label += f" [{' / '.join(map(str, np.ravel(counts[level][c])))}]"
         inner = level + 1 < taxonomy.num_levels
         if inner and level + 1 == depth:
             leaves = int((taxonomy.leaf_paths[:, level] == c).sum())

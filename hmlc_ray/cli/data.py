@@ -1,0 +1,109 @@
+"""`hmlc data`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hmlc_ray.cli.guard import guarded
+from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides
+
+if TYPE_CHECKING:
+    from hmlc_ray.data.report import Prepared
+
+data = typer.Typer(name="data", help="Get data ready, and look at it.", no_args_is_help=True, rich_markup_mode=None)
+
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="KIND|FILE", help="A kind of data, with its keys by -o; or a YAML file.", show_default=False
+    ),
+]
+
+
+def prepare(target: Target, override: Overrides = None, home: Home = DEFAULT_HOME) -> None:
+    """Download, verify and decode a data set into the cache, ahead of a sweep."""
+    from hmlc_ray.config.target import load_target
+
+    config = load_target(target, override or ())
+
+    from hmlc_ray.data.report import prepare as prepare_data
+    from hmlc_ray.home import Home as Places
+
+    with Places.of(home).current():
+        typer.echo(_prepared_line(config.data.kind, prepare_data(config.data)))
+
+
+def show(
+    target: Target,
+    override: Overrides = None,
+    depth: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Print N levels of the tree, and count the leaves below."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw samples with two views of each: a .png file.")
+    ] = None,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Count a data set's samples per class, level and split; print its tree; draw its views."""
+    from hmlc_ray.config.target import load_target
+
+    config = load_target(target, override or ())
+
+    from hmlc_ray.data import load_data
+    from hmlc_ray.data.report import describe, draw_tree
+    from hmlc_ray.home import Home as Places
+
+    with Places.of(home).current():
+        found = load_data(config.data)
+    if out is not None:
+        from hmlc_ray.data.contact_sheet import write_contact_sheet
+
+        write_contact_sheet(found, config, out)
+    if as_json:
+        typer.echo(json.dumps(describe(found)))
+        return
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Classes may be called what the terminal cannot show.
+        sys.stdout.reconfigure(errors="replace")
+    typer.echo(draw_tree(found, depth))
+    for line in _lines(describe(found)):
+        typer.echo(line)
+    if out is not None:
+        typer.echo(f"contact sheet: {out}")
+
+
+def _prepared_line(kind: str, prepared: Prepared) -> str:
+    sizes = ", ".join(f"{len(s):,} {name}" for name, s in prepared.splits().items())
+    done = "nothing was left to do" if not prepared.new_entries else f"decoded into {prepared.cache}"
+    if prepared.repaired:
+        done = f"what was cached was damaged, and is decoded again into {prepared.cache}"
+    return f"{kind}: {sizes}; {done}; {prepared.seconds:.1f} s"
+
+
+def _lines(facts: dict[str, Any]) -> list[str]:
+    splits = ", ".join(f"{count:,} {name}" for name, count in facts["samples"].items())
+    ratios = ", ".join(
+        f"{level['name']} " + ("a class without samples" if level["imbalance"] is None else f"{level['imbalance']:.3g}")
+        for level in facts["levels"]
+    )
+    pairs = ((pair.split("/"), count) for pair, count in facts["duplicates"].items() if count)
+    repeated = ", ".join(f"{count} of {later} are in {earlier}" for (earlier, later), count in pairs)
+    return [
+        f"samples: {splits}; each {'x'.join(map(str, facts['shape']))}",
+        f"imbalance in train, largest class by smallest: {ratios}",
+        f"the same samples in several splits: {repeated or 'none'}",
+        f"kept in: {facts['place']}",
+        f"fingerprint: {facts['fingerprint']}",
+    ]
+
+
+data.command()(guarded(prepare))
+data.command()(guarded(show))

@@ -1,0 +1,75 @@
+"""A picture of what an objective contrasts: samples, one a row, each with two of its views."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.data.base import DataSet
+from hmlc_ray.data.pixels import to_encoder_input
+from hmlc_ray.data.splits import stratified_subset
+from hmlc_ray.data.views import build_views
+from hmlc_ray.errors import DataError
+
+SAMPLES = 32
+_COLUMNS = 4  # samples side by side, three pictures each
+_SMALLEST, _GAP, _CLOUD_SIDE = 64, 4, 96
+Picture = npt.NDArray[np.uint8]
+
+
+def write_contact_sheet(data: DataSet, config: TrialConfig, file: Path, samples: int = SAMPLES) -> Path:
+    """Draw training samples, of as many leaves as there is room for, and two views of each; gives the file.
+
+    Raises:
+        DataError: if it is no `.png` file, or cannot be written.
+    """
+    if file.suffix.lower() != ".png":
+        raise DataError(f"the contact sheet {str(file)!r} must be a .png file")
+    rows = torch.from_numpy(stratified_subset(data.train.leaf.cpu().numpy(), samples, (config.seed,)))
+    inputs = data.train.at(rows)
+    views = build_views(config.views)(inputs, torch.Generator().manual_seed(config.seed))
+    triples = zip(to_encoder_input(inputs), *views, strict=True)
+    sheet = _sheet([np.concatenate([_framed(picture) for picture in triple], axis=1) for triple in triples])
+    staging = file.with_name(f".{file.name}.tmp")
+    try:
+        Image.fromarray(sheet).save(staging, format="PNG")
+        staging.replace(file)
+    except OSError as error:
+        staging.unlink(missing_ok=True)
+        raise DataError(f"cannot write the contact sheet {str(file)!r}: {error.strerror or error}") from error
+    return file
+
+
+def _sheet(strips: list[Picture]) -> Picture:
+    blank = np.full_like(strips[0], 255)
+    strips = strips + [blank] * (-len(strips) % _COLUMNS)
+    lines = [np.concatenate(strips[i : i + _COLUMNS], axis=1) for i in range(0, len(strips), _COLUMNS)]
+    return np.concatenate(lines, axis=0)
+
+
+def _framed(sample: Tensor) -> Picture:
+    """RGB uint8 [height, width, 3] with a white border; small images are enlarged by whole numbers."""
+    picture = _image(sample) if sample.ndim == 3 else _cloud(sample)
+    factor = max(1, _SMALLEST // max(picture.shape[:2]))
+    picture = picture.repeat(factor, axis=0).repeat(factor, axis=1)
+    return np.pad(picture, ((_GAP, _GAP), (_GAP, _GAP), (0, 0)), constant_values=255)
+
+
+def _image(sample: Tensor) -> Picture:
+    pixels = ((sample + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
+    return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
+
+
+def _cloud(sample: Tensor) -> Picture:
+    """Points [n, channels] seen from the front, x to the right and z upwards; near ones are darker."""
+    x, y, z = sample[:, :3].clamp(-1, 1).numpy().T
+    column, row = (((axis + 1) / 2 * (_CLOUD_SIDE - 1)).astype(int) for axis in (x, -z))
+    pixels = np.full((_CLOUD_SIDE, _CLOUD_SIDE), 255, dtype=np.uint8)
+    np.minimum.at(pixels, (row, column), ((y + 1) * 80).astype(np.uint8))
+    return pixels[..., None].repeat(3, axis=2)
