@@ -32,6 +32,14 @@ class TrialRow:
 
 
 @dataclass(frozen=True)
+class CheckpointBytes:
+    """What the checkpoints of a study's trials take, and took."""
+
+    held: int
+    freed: int
+
+
+@dataclass(frozen=True)
 class SweepSummary:
     """A sweep at its end."""
 
@@ -47,6 +55,7 @@ class SweepSummary:
     test_metrics: dict[str, float] | None = None
     """Of the refit, or of the best trial judged on test: `test/...`."""
     export_dir: Path | None = None
+    checkpoints: CheckpointBytes | None = None
 
 
 @dataclass(frozen=True)

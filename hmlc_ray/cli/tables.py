@@ -45,6 +45,9 @@ def print_sweep(
         console.print(level_table(summary.test_metrics, "test", summary.level_names))
     if summary.export_dir is not None:
         _print(console, f"encoder: {summary.export_dir}")
+    if summary.checkpoints is not None:
+        held, freed = (f"{count / 1e6:,.1f} MB" for count in (summary.checkpoints.held, summary.checkpoints.freed))
+        _print(console, f"checkpoints of trials: {held} held, {freed} freed")
     if summary.best is not None:
         where = _places(home, tracking_uri)
         _print(console, f"configuration: hmlc best {summary.study} --emit-config best.yaml{where}")

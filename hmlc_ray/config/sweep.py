@@ -19,8 +19,7 @@ from hmlc_ray.config.storage import check_results, check_trials
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError
-
-_NAME = "lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit, 100 at most"
+from hmlc_ray.study_names import ALLOWED, MAX_LENGTH, PATTERN
 
 
 class TpeConfig(Section):
@@ -53,6 +52,7 @@ class RefitConfig(Section):
     workers: int = Field(1, ge=1)
     """Ray Train workers."""
 
+
 def _results(uri: str) -> str:
     return check_results(uri, "study.storage")
 
@@ -61,11 +61,10 @@ def _trials(uri: str) -> str:
     return check_trials(uri, "study.optuna_storage")
 
 
-
 class StudyConfig(Section):
     """What is searched for, and how."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100, description=_NAME)
+    name: str = Field(pattern=PATTERN, max_length=MAX_LENGTH, description=ALLOWED)
     """The study's name in every store; a sweep refuses one that is taken."""
     num_trials: int = Field(20, ge=1)
     objective_metric: str = "val/probe_top1/mean"
@@ -77,13 +76,13 @@ class StudyConfig(Section):
     scheduler: SchedulerConfig | None = None
     """None: every trial runs to its end."""
     refit: RefitConfig | None = None
+    """None: the best trial's own encoder is the result."""
     storage: Annotated[str, AfterValidator(_results)] | None = None
     """For checkpoints and Ray's state: an absolute path that every node has, or `s3://BUCKET/PREFIX`. None: what
     `HMLC_STORAGE` says, else the home folder."""
     optuna_storage: Annotated[str, AfterValidator(_trials)] | None = None
     """For Optuna's trials: `sqlite:////PATH`, `journal:///PATH` or `postgresql://USER@HOST/DATABASE` without a
     password. None: what `HMLC_OPTUNA_STORAGE` says, else the home folder."""
-    """None: the best trial's own encoder is the result."""
 
 
 class Resources(Section):
@@ -92,6 +91,14 @@ class Resources(Section):
     cpus: float = Field(1, gt=0)
     gpus: float = Field(0, ge=0)
     """Shares of a GPU are allowed."""
+
+
+class CheckpointsConfig(Section):
+    """What is kept of the checkpoints of trials that have ended; failed and interrupted ones keep theirs."""
+
+    keep: str = Field("final", pattern=r"^(all|final|best-[1-9]\d{0,5})$", description="all, final or best-K")
+    """`final`: a trial's last one, in its MLflow run; `best-K`: that of the best K completed trials; `all`: also the
+    last two of every trial where it trained."""
 
 
 class TrialsConfig(Section):
@@ -106,6 +113,7 @@ class TrialsConfig(Section):
     """Failures of a trial before it is given up; it goes on from its last checkpoint."""
     max_concurrent: int | None = Field(None, ge=1)
     """Trials at once; None: as many as the cluster holds."""
+    checkpoints: CheckpointsConfig = Field(default_factory=CheckpointsConfig)
 
     @model_validator(mode="after")
     def _ordered(self) -> TrialsConfig:

@@ -18,7 +18,9 @@ from hmlc_ray.summary import SweepProgress, SweepSummary, TrialRow
 from hmlc_ray.sweep.refit import Conclusion, judge_best, refit_best
 from hmlc_ray.sweep.resources import concurrency, refit_trials
 from hmlc_ray.sweep.results import best_row, rows_of
+from hmlc_ray.sweep.retention import Retention
 from hmlc_ray.sweep.session import SweepSession, activate
+from hmlc_ray.sweep.stores import Results
 from hmlc_ray.sweep.tuning import build_tuner, restore_tuner
 from hmlc_ray.tracking import Tracker, tags
 
@@ -105,7 +107,11 @@ class Driver:
             self._tracker.finish(parent, "FAILED", {tags.ERROR: f"{type(error).__name__}: {error}"})
 
     def _tune(self, tuner: ray.tune.Tuner, parent: str) -> None:
-        session = SweepSession(self._sweep.study, self._tracker, parent, self._data.fingerprint, self._progress)
+        results = Results.of(self._sweep.study.storage, self._home)
+        self._retention = Retention.of(self._sweep, results, self._tracker, parent)
+        session = SweepSession(
+            self._sweep.study, self._tracker, parent, self._data.fingerprint, self._progress, self._retention
+        )
         activate(session)
         try:
             tuner.fit()
@@ -142,6 +148,7 @@ class Driver:
             level_names=self._data.taxonomy.level_names,
             tracking_uri=self._tracker.uri,
             export_dir=conclusion.export if conclusion else None,
+            checkpoints=self._retention.conclude(parent),
             wall_seconds=time.monotonic() - self._start,
         )
 

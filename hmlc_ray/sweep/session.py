@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import ray.tune
 from ray import cloudpickle
@@ -14,12 +13,16 @@ from ray.tune.experiment import Trial as TuneTrial
 from hmlc_ray.config.paths import flatten
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.errors import CheckpointError
 from hmlc_ray.recording import error_sentence, log_checkpoint, run_tags
 from hmlc_ray.summary import SweepCounts, SweepProgress
 from hmlc_ray.sweep.records import cause_of, is_pruned
 from hmlc_ray.sweep.results import EPOCHS, SEARCHED, SECONDS, VALUE, best_row, rows_of
+from hmlc_ray.sweep.retention import LOGGED, WORKING, Retention
 from hmlc_ray.tracking import Tracker, tags
 
+CHECKPOINT_ERROR = "hmlc.checkpoint_error"
+"""Tag: why a trial that ended well has no checkpoint."""
 _ENDED = ("completed", "pruned", "failed")
 
 
@@ -31,10 +34,16 @@ class SweepSession:
     """
 
     def __init__(
-        self, study: StudyConfig, tracker: Tracker, parent: str, fingerprint: str, progress: SweepProgress
+        self,
+        study: StudyConfig,
+        tracker: Tracker,
+        parent: str,
+        fingerprint: str,
+        progress: SweepProgress,
+        retention: Retention,
     ) -> None:
         self._study, self._tracker, self._parent, self._fingerprint = study, tracker, parent, fingerprint
-        self._progress = progress
+        self._progress, self._retention = progress, retention
         self._runs: dict[int, str] = {}
         rows = rows_of(tracker, parent, study)
         self._known = {row.number for row in rows}
@@ -64,27 +73,44 @@ class SweepSession:
         if number in self.ended_before:
             return
         self._tracker.log(self._runs[number], [(entry["epoch"], entry["metrics"]) for entry in result["history"]])
+        self._retention.prune()
         self._show()
 
-    def ended(self, number: int, result: dict[str, Any], checkpoint: Path | None) -> None:
+    def ended(self, number: int, result: dict[str, Any], checkpoint: ray.tune.Checkpoint | None) -> None:
         """A trial ended without an error: it was completed, or the scheduler pruned it."""
         if number in self.ended_before:
             return
-        status = "pruned" if is_pruned(result) else "completed"
+        status: Literal["pruned", "completed"] = "pruned" if is_pruned(result) else "completed"
         value = float(result[self._study.objective_metric])
         if status == "completed":
             self._best = value if self._best is None else self._better(self._best, value)
-        if checkpoint is not None:
-            log_checkpoint(self._tracker, self._runs[number], checkpoint)
+        folder = str(Path(checkpoint.path).parent) if checkpoint is not None else None
+        logged = self._log(self._runs[number], checkpoint) if self._retention.admits(status, number, value) else {}
         outcome = {
             tags.STATUS: status,
             VALUE: repr(value),
             EPOCHS: result["epoch"],
             SECONDS: f"{result['time_total_s']:.3f}",
+            **({WORKING: folder} if folder else {}),
+            **logged,
         }
         self._tracker.finish(self._runs[number], "FINISHED", outcome)
+        self._retention.ended(status, number, value, self._runs[number], int(logged.get(LOGGED, 0)), folder)
         self._states[number] = status
         self._show()
+
+    def _log(self, run_id: str, checkpoint: ray.tune.Checkpoint | None) -> dict[str, Any]:
+        """Log a trial's last checkpoint; tells its size, or why there is none: the trial is no worse for that."""
+        if checkpoint is None:
+            return {}
+        try:
+            with checkpoint.as_directory() as place:
+                log_checkpoint(self._tracker, run_id, Path(place))
+                return {LOGGED: sum(file.stat().st_size for file in Path(place).rglob("*") if file.is_file())}
+        except (CheckpointError, OSError) as error:
+            sentence = error_sentence(error)
+            self._progress.note(f"the last checkpoint of a trial cannot be kept: {sentence}")
+            return {CHECKPOINT_ERROR: sentence}
 
     def failed(self, number: int, error: str) -> None:
         if number in self.ended_before:
@@ -137,9 +163,7 @@ class SessionCallback(ray.tune.Callback):  # type: ignore[misc]
             _session().reported(_number(trial), result)
 
     def on_trial_complete(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        checkpoint = last_checkpoint(trial)
-        with checkpoint.as_directory() if checkpoint is not None else nullcontext() as folder:
-            _session().ended(_number(trial), trial.last_result, Path(folder) if folder else None)
+        _session().ended(_number(trial), trial.last_result, last_checkpoint(trial))
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         _session().failed(_number(trial), _error_of(trial))

@@ -12,7 +12,9 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.home import Home
 from hmlc_ray.recording import open_tracker
 from hmlc_ray.summary import SweepCounts
+from hmlc_ray.sweep.retention import Retention
 from hmlc_ray.sweep.session import AlreadyEnded, SweepSession, activate
+from hmlc_ray.sweep.stores import Results
 from hmlc_ray.tracking import Tracker
 
 STUDY = StudyConfig(name="s", num_trials=3)
@@ -41,9 +43,10 @@ def result(epoch: int, value: float) -> dict[str, Any]:
     return {**metrics, "epoch": epoch, "total_epochs": 3, "history": history, "time_total_s": 1.0}
 
 
-def test_a_second_driver_goes_on_and_leaves_alone_what_had_ended(tracker: Tracker) -> None:
+def test_a_second_driver_goes_on_and_leaves_alone_what_had_ended(tracker: Tracker, tmp_path: Path) -> None:
     parent = tracker.study_run("s", tags={}, params={})
-    first = SweepSession(STUDY, tracker, parent, "f", Counts())
+    retention = Retention("all", 1, tracker, Results.of(None, Home.of(tmp_path)), "s")
+    first = SweepSession(STUDY, tracker, parent, "f", Counts(), retention)
     for number in range(3):
         first.started(number, TrialConfig(seed=number), {"seed": number})
         first.reported(number, result(1, 0.5 + number / 10))
@@ -52,7 +55,7 @@ def test_a_second_driver_goes_on_and_leaves_alone_what_had_ended(tracker: Tracke
     assert first.unfinished()
 
     counts = Counts()
-    second = SweepSession(STUDY, tracker, parent, "f", counts)
+    second = SweepSession(STUDY, tracker, parent, "f", counts, retention)
     assert second.ended_before == {0, 1}
     activate(second)
     try:
