@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from hmlc_ray.config.base import Section
-from hmlc_ray.config.data import DataConfig, DigitsConfig, ViewsConfig
+from hmlc_ray.config.data import AnyViewsConfig, DataConfig, DigitsConfig, ViewsConfig
 from hmlc_ray.config.encoder import ConvNetConfig, EncoderConfig, HeadConfig
+from hmlc_ray.config.modality import check_modality, default_kinds
 from hmlc_ray.config.objective import GHmlcConfig, ObjectiveConfig
 from hmlc_ray.config.training import AdamWConfig, EvaluationConfig, OptimiserConfig, TrainingConfig
 
@@ -19,7 +20,7 @@ class TrialConfig(Section):
 
     seed: int = Field(0, ge=0, lt=2**32)
     data: DataConfig = Field(default_factory=DigitsConfig)
-    views: ViewsConfig = Field(default_factory=ViewsConfig)
+    views: AnyViewsConfig = Field(default_factory=ViewsConfig)
     encoder: EncoderConfig = Field(default_factory=ConvNetConfig)
     head: HeadConfig = Field(default_factory=HeadConfig)
     objective: ObjectiveConfig = Field(default_factory=GHmlcConfig)
@@ -37,11 +38,16 @@ class TrialConfig(Section):
         if not isinstance(values, dict):
             return values
         values = {name: {} for name, field in cls.model_fields.items() if field.default_factory} | values
-        for name, kind in DEFAULT_KINDS.items():
+        for name, kind in default_kinds(values["data"]).items():
             section = values[name]
             if isinstance(section, dict) and "kind" not in section:
                 values[name] = {"kind": kind, **section}
         return values
+
+    @model_validator(mode="after")
+    def _same_modality(self) -> TrialConfig:
+        check_modality(self.data, self.views, self.encoder)
+        return self
 
     @model_validator(mode="after")
     def _schedules_fit(self) -> TrialConfig:
@@ -70,6 +76,3 @@ class TrialConfig(Section):
                 f"({self.head.embedding_dim}): the mixture is fitted on the embedding's dimensions"
             )
         return self
-
-
-DEFAULT_KINDS = {"data": "digits", "encoder": "convnet", "objective": "g-hmlc", "optimiser": "adamw"}
