@@ -13,11 +13,13 @@ STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench ui clean
+.PHONY: help install demo test fuzz lint audit bench ui clean
 
 help:
 	@echo "make demo    a sweep over scikit-learn's digits, end to end"
 	@echo "make test    the tests (ARGS='-k name' for some)"
+	@echo "make fuzz    the tests on damaged files, for minutes"
+	@echo "make audit   known vulnerabilities of what is installed (asks the network)"
 	@echo "make lint    ruff, strict types, import contracts"
 	@echo "make bench   the measurements of docs/benchmarks.md"
 	@echo "make ui      MLflow's web interface for the embedded store"
@@ -30,6 +32,12 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile $(ARGS)
+
+fuzz: $(STAMP)
+	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -q --timeout=0 tests/security/test_fuzz_files.py $(ARGS)
+
+audit: $(STAMP)
+	@$(BIN)/python -m pip_audit --local --skip-editable $(ARGS)
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .

@@ -10,13 +10,16 @@ Imports neither torch nor numpy.
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 from hmlc_ray.errors import TaxonomyError
-from hmlc_ray.level_names import check_level_names
+from hmlc_ray.level_names import check_level_names, check_printable
+
+MAX_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,14 @@ def read_leaf_table(file: Path) -> LeafTable:
 
     Raises:
         TaxonomyError: with the line, if the file cannot be read, its first column is not `leaf`, a level's name is not
-            allowed, a cell is empty or missing, a leaf is listed twice, or a class has two parents.
+            allowed, a cell is empty, missing or cannot be printed, a leaf is listed twice, or a class has two parents.
     """
     rows = _rows(file)
     if not rows:
         raise TaxonomyError(f"{str(file)!r} is empty; its first line must be a header such as leaf,parent,grandparent")
     (_, header), body = rows[0], rows[1:]
     _check_header(file, header)
+    check_printable(chain(header, *(row for _, row in body)))
     paths: dict[str, tuple[str, ...]] = {}
     for line, row in body:
         _check_row(f"line {line} of {str(file)!r}", header, row, paths)
@@ -49,12 +53,26 @@ def read_leaf_table(file: Path) -> LeafTable:
     return LeafTable(tuple(reversed(header)), paths)
 
 
+def read_text(file: Path) -> str:
+    """The UTF-8 text of a file that describes a taxonomy.
+
+    Raises:
+        OSError: if it cannot be read.
+        UnicodeDecodeError: if it is no UTF-8.
+        TaxonomyError: if it is larger than any taxonomy.
+    """
+    with file.open("rb") as stream:
+        content = stream.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise TaxonomyError(f"{str(file)!r} is larger than {MAX_BYTES >> 20} MiB, which no taxonomy needs")
+    return content.decode("utf-8-sig")
+
+
 def _rows(file: Path) -> list[tuple[int, list[str]]]:
     """Stripped cells with their line numbers."""
     try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream)
-            return [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]
+        reader = csv.reader(io.StringIO(read_text(file), newline=""))
+        return [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise TaxonomyError(f"cannot read the table {str(file)!r}: {error}") from error
 

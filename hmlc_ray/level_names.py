@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 from hmlc_ray.errors import TaxonomyError
+
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def check_printable(names: Iterable[str]) -> None:
+    """Refuse names that would steer the terminal that shows them, or that UTF-8 cannot hold.
+
+    Raises:
+        TaxonomyError: naming the first.
+    """
+    for name in names:
+        if _UNPRINTABLE.search(name):
+            raise TaxonomyError(f"the name {name[:80]!a} holds a control character or is not valid UTF-8")
 
 
 def check_level_names(names: Sequence[str]) -> None:

@@ -24,6 +24,7 @@ def ui(
     """Open the runs in MLflow's web interface; ends with Ctrl-C."""
     from hmlc_ray.errors import TrackingError
     from hmlc_ray.home import Home as Places
+    from hmlc_ray.loopback import is_loopback
     from hmlc_ray.tracking.store import check_store
     from hmlc_ray.tracking.uri import is_server, public_uri, with_driver
 
@@ -55,16 +56,6 @@ def server_command(store: str, artifacts: Path, host: str, port: int) -> tuple[l
     command = [sys.executable, "-m", "mlflow", "server", "--no-serve-artifacts"]
     command += ["--default-artifact-root", str(artifacts), "--host", host, "--port", str(port), "--workers", "1"]
     return command, {"MLFLOW_BACKEND_STORE_URI": store}
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a host of this name."""
-    from ipaddress import ip_address
-
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def refuse_taken(host: str, port: int) -> None:

@@ -21,12 +21,13 @@ def render(error: ValidationError, model: SectionType, values: Any, source: str)
         values: what it was given.
         source: what the sentence begins with, a file for example.
     """
-    problems: dict[str, str] = {}
+    problems: dict[str, tuple[ErrorDetails, _Place]] = {}
     # An unknown key goes first: it is often the reason why another one is missing.
     for details in sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden"):
         place = _Place.find(model, details["loc"])
-        problems.setdefault(place.path, _sentence(details, place, values))
-    first, *others = problems.values()
+        problems.setdefault(place.path, (details, place))
+    (details, place), *others = problems.values()
+    first = _sentence(details, place, values)
     return f"{source}: {first}" + (f" (and {len(others)} more)" if others else "")
 
 

@@ -185,10 +185,12 @@ class _Parser:
         self._refuse_pairs(list(space.shared))
 
     def _refuse_pairs(self, paths: list[str]) -> None:
+        seen, known = set[str](), set(paths)
         for path in paths:
-            others = [other for other in paths if other.startswith(f"{path}.")]
-            if others or paths.count(path) > 1:
-                raise ConfigError(f"{self.source}: space sets {others[0] if others else path} twice in one trial")
+            parts = path.split(".")
+            if path in seen or any(".".join(parts[:depth]) in known for depth in range(1, len(parts))):
+                raise ConfigError(f"{self.source}: space sets {path} twice in one trial")
+            seen.add(path)
 
 
 _SECTIONS = {name for name, field in TrialConfig.model_fields.items() if sections(field)}

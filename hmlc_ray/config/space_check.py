@@ -14,6 +14,8 @@ from hmlc_ray.errors import ConfigError
 
 Values = dict[str, Any]
 Check = Callable[[TrialConfig], None]
+MAX_CHECKED = 50_000
+"""Trials built to check a space, per choice of branches; each takes about a tenth of a millisecond."""
 
 
 def check_space(space: SearchSpace, also: Check = lambda config: None) -> None:
@@ -49,6 +51,7 @@ class _Corner:
 
     def check_all(self) -> None:
         self._check_start()
+        self._refuse_many()
         for name, ends in self.ends.items():
             for label, value in list(ends.items())[1:]:
                 self._build({**self.start, name: value}, f"space.{name}, {label}")
@@ -58,6 +61,17 @@ class _Corner:
             ):
                 where = f"space.{one}, {label1}, with {two}, {label2}"
                 self._build({**self.start, one: value1, two: value2}, where)
+
+    def _refuse_many(self) -> None:
+        """Two long lists of choices would take hours to check."""
+        further = [len(ends) - 1 for ends in self.ends.values()]
+        pairs = (sum(further) ** 2 - sum(count**2 for count in further)) // 2
+        if sum(further) + pairs > MAX_CHECKED:
+            longest, ends = max(self.ends.items(), key=lambda item: len(item[1]))
+            raise ConfigError(
+                f"{self.space.source}: the choices of this space make {sum(further) + pairs:,} trials to check, more "
+                f"than {MAX_CHECKED:,}; give space.{longest}, {len(ends):,} choices, as an int or float range"
+            )
 
     def _check_start(self) -> None:
         """The base with every dimension at its first value; if that is wrong, find out whose fault it is."""

@@ -44,6 +44,10 @@ def _read(folder: Path, name: str) -> Split:
     labels = _read_file(folder / f"{name}-labels-idx1-ubyte", reader.read_label_file)
     if len(images) != len(labels):
         raise DataError(f"{str(folder)!r} holds {len(images)} {name} images but {len(labels)} labels")
+    if images.shape[1:] != (28, 28):
+        raise DataError(
+            f"the {name} images in {str(folder)!r} have {' x '.join(map(str, images.shape[1:]))} pixels, not 28 x 28"
+        )
     return Split(images.unsqueeze(1), labels)
 
 

@@ -6,13 +6,14 @@ import logging
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 
 import ray
 from ray._private.services import canonicalize_bootstrap_address
 from ray.exceptions import RayError
 
 from hmlc_ray.errors import ClusterError
+from hmlc_ray.sweep.authentication import check_head, private
 
 _CONNECT_TIMEOUT_S = 5.0
 _EMBEDDED = (None, "local")
@@ -29,16 +30,17 @@ def connected(address: str | None, *, dashboard: bool = False) -> Iterator[None]
             early-stopped trial's placement group leaks and the sweep hangs (ray#54305).
 
     Raises:
-        ClusterError: if there is no cluster at the address.
+        ClusterError: if there is no cluster at the address, or it asks for a token that this process does not have.
     """
     _silence()
-    already = ray.is_initialized()
-    if not already:
-        _init(address, dashboard=dashboard)
-    try:
+    if ray.is_initialized():
         yield
-    finally:
-        if not already:
+        return
+    with private() if address in _EMBEDDED else nullcontext():
+        _init(address, dashboard=dashboard)
+        try:
+            yield
+        finally:
             with suppress(Exception):
                 ray.shutdown()
 
@@ -55,12 +57,13 @@ def _silence() -> None:
 def _init(address: str | None, *, dashboard: bool) -> None:
     options = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
     if address in _EMBEDDED:
-        ray.init(address="local", include_dashboard=dashboard, _node_ip_address="127.0.0.1", **options)
+        ray.init(address="local", include_dashboard=dashboard, **options)
         return
     assert address is not None
     try:
         found = _running_here() if address == "auto" else address
         _check_listening(address, found)
+        check_head(found)
         ray.init(address=found, **options)
     except ClusterError:
         raise

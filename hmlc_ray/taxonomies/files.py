@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from hmlc_ray.errors import TaxonomyError
 from hmlc_ray.folders import IMAGE_SUFFIXES, scan_folder
-from hmlc_ray.leaf_table import read_leaf_table
+from hmlc_ray.leaf_table import read_leaf_table, read_text
+from hmlc_ray.level_names import check_printable
 from hmlc_ray.taxonomy import Taxonomy
+
+MAX_DEPTH = 50
 
 
 def from_folders(root: str | Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> Taxonomy:
@@ -58,23 +62,32 @@ def from_json(file: str | Path) -> Taxonomy:
     """
     file = Path(file).expanduser()
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = json.loads(read_text(file))
+    except TaxonomyError:
+        raise
     except (OSError, ValueError, RecursionError) as error:
         raise TaxonomyError(f"cannot read the taxonomy {str(file)!r}: {error}") from error
     if not isinstance(values, dict) or not ({"tree", "leaf_paths"} & values.keys()):
         raise TaxonomyError(f"{str(file)!r} must hold an object with `level_names` and `tree` (or `leaf_paths`)")
     if "tree" not in values:
-        return Taxonomy.from_dict(values)
+        return _printable(Taxonomy.from_dict(values))
     paths = list(_nested_paths(values["tree"], ()))
     names = values.get("level_names")
     if names is None:
         names = [f"level{h}" for h in range(max((len(path) for path in paths), default=0))]
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise TaxonomyError(f"level_names in {str(file)!r} must be a list of names, coarsest first")
-    return Taxonomy.from_paths(names, paths)
+    return _printable(Taxonomy.from_paths(names, paths))
+
+
+def _printable(taxonomy: Taxonomy) -> Taxonomy:
+    check_printable(chain(taxonomy.level_names, *taxonomy.class_names))
+    return taxonomy
 
 
 def _nested_paths(node: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    if len(path) > MAX_DEPTH:
+        raise TaxonomyError(f"classes are nested more than {MAX_DEPTH} deep, below {'/'.join(path[:3])!r}")
     if isinstance(node, dict) and node:
         for name, child in node.items():
             yield from _nested_paths(child, (*path, name))

@@ -79,6 +79,7 @@ def test_a_trial_that_the_cluster_cannot_hold_is_refused(sandbox: Sandbox, head:
     done = sandbox.hmlc("sweep", space, "--address", head, "-o", "trials.resources.cpus=64")
     assert done.returncode == 2
     assert "a trial needs 64 CPU, but the Ray cluster has 2" in done.stderr
+    assert f"the Ray head at {head} asks for no token, so whoever reaches it can run any command" in done.stderr
     assert not (sandbox.home.study("small")).exists()
 
 

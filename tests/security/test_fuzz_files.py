@@ -1,0 +1,277 @@
+"""Files from outside, damaged at random and on purpose: only this package's errors come out, in bounded time."""
+
+from __future__ import annotations
+
+import json
+import struct
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from fuzzing import FUZZ, bounded, damaged, refusal
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hmlc_ray.config.data import MnistConfig
+from hmlc_ray.config.files import load_trial
+from hmlc_ray.config.sweep import load_sweep
+from hmlc_ray.data import mnist
+from hmlc_ray.taxonomies import from_csv, from_json
+from hmlc_ray.taxonomies.text import render_text
+
+SPACE = b"""\
+study: {name: s, num_trials: 4, sampler: {kind: tpe}, scheduler: {kind: asha}, refit: {workers: 1}}
+trials: {workers: "1:2", resources: {cpus: 1, gpus: 0.5}}
+base:
+  data: {kind: digits}
+  training: {epochs: 3}
+space:
+  optimiser.learning_rate: {float: [1e-4, 1e-1], log: true}
+  encoder.kind: {choice: [convnet, mlp]}
+  objective.level_weights: {simplex: levels}
+  objective:
+    branch:
+      g-hmlc: {mixture_components: {int: [2, 6]}}
+      a-hmlc: {attention_temperature: {float: [0.5, 2.0]}}
+profiles:
+  fast: {study.num_trials: 2}
+"""
+TRIAL = b"""\
+seed: 3
+data: {kind: digits, taxonomy: parity}
+encoder: {kind: mlp, hidden_dim: 64}
+objective: {kind: g-hmlc, temperature: [0.1, 0.2]}
+training: {epochs: 3, global_batch_size: 128}
+"""
+YAML_TOKENS = (
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b": ",
+    b"- ",
+    b"&a ",
+    b"*a",
+    b"!!python/object/apply:os.system [x]",
+    b"!x ",
+    b"<<: *a",
+    b"\t",
+    b"\x00",
+    b"\xff\xfe",
+    b"\xef\xbb\xbf",
+    b"|\n",
+    b">-\n",
+    b"'",
+    b'"',
+    b"\\x1b",
+    b"---\n",
+    b"...\n",
+    b"%YAML 1.2\n---\n",
+    b".inf",
+    b"-.inf",
+    b".nan",
+    b"1e400",
+    b"-0",
+    b"9" * 400,
+    b"~",
+    b"true",
+    b"null",
+    b"__class__",
+    b"? ",
+    b"#",
+    b"kind",
+)
+
+
+@FUZZ
+@given(damaged(SPACE, YAML_TOKENS) | damaged(TRIAL, YAML_TOKENS) | st.binary(max_size=60))
+def test_yaml(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "f.yaml"
+    file.write_bytes(content)
+    refusal(lambda: load_sweep(file))
+    refusal(lambda: load_trial(file))
+
+
+HEAD = "study: {name: s}\nbase: {objective: {kind: g-hmlc}}\nspace:\n"
+RATES = f"{{choice: [{', '.join(f'{i}e-6' for i in range(1, 3001))}]}}"
+BOMBS = {
+    "flow nesting": "a: " + "{a: " * 100_000,
+    "block nesting": "".join(" " * depth + "a:\n" for depth in range(1000)),
+    "aliases": "a: &a [x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in pairwise("abcdefghijklmnopq")),
+    "merge keys": "a: &a {x: 1}\nb: {<<: *a}\n",
+    "a long text": "encoder: {kind: " + "x" * 900_000 + "}\n",
+    "a long list": "encoder: {kind: [" + "1," * 200_000 + "1]}\n",
+    "unknown keys": "".join(f"k{i}: 1\n" for i in range(20_000)),
+    "unknown dimensions": "study: {name: s}\nspace:\n" + "".join(f"  k{i}: {{int: [0, 1]}}\n" for i in range(10_000)),
+    "choices in pairs": f"{HEAD}  optimiser.learning_rate: {RATES}\n  optimiser.weight_decay: {RATES}\n",
+    "kinds": f"{HEAD}  encoder: {{branch: {{{', '.join(f'k{i}: {{}}' for i in range(10_000))}}}}}\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_small_file_is_never_a_long_wait(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "f.yaml"
+    file.write_text(BOMBS[name])
+    with bounded(seconds=20, megabytes=500):
+        assert refusal(lambda: load_sweep(file))
+
+
+TABLE = b'leaf,kind,realm\ngolden retriever,dog,animal\nsiamese,cat,animal\n"oak, red",tree,plant\nrose,flower,plant\n'
+TABLE_TOKENS = (
+    b",",
+    b'"',
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b"\x00",
+    b"\xff",
+    b"leaf",
+    b"mean",
+    b"\x1b[2J",
+    b",,",
+    b'"""',
+    b"\xe2\x80\xae",
+)
+
+
+@FUZZ
+@given(damaged(TABLE, TABLE_TOKENS) | st.binary(max_size=60))
+def test_taxonomy_csv(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "t.csv"
+    file.write_bytes(content)
+    refusal(lambda: fit_to_be_shown(render_text(from_csv(file))))
+
+
+NESTED = json.dumps({"level_names": ["realm", "kind"], "tree": {"animal": ["dog", "cat"], "plant": ["oak"]}}).encode()
+PLAIN = json.dumps(
+    {"level_names": ["a", "b"], "class_names": [["x", "y"], ["0", "1", "2"]], "leaf_paths": [[0, 0], [1, 1], [1, 2]]}
+).encode()
+JSON_TOKENS = (
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b'"',
+    b",",
+    b":",
+    b"null",
+    b"true",
+    b"-1",
+    b"1e999",
+    b"NaN",
+    b"0.5",
+    b"9" * 30,
+    b'"\\ud800"',
+    b'"\\u001b[2J"',
+    b'"\\n"',
+    b"[]",
+    b"{}",
+    b'""',
+    b"\xff",
+    b"\x00",
+    b'"tree"',
+    b'"leaf_paths"',
+)
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["", "a", "mean", "leaf", "\ud800", "\x07"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", ""]), inner, max_size=3),
+    max_leaves=8,
+)
+trees = st.fixed_dictionaries({}, optional=dict.fromkeys(("level_names", "class_names", "leaf_paths", "tree"), values))
+
+
+@FUZZ
+@given(damaged(NESTED, JSON_TOKENS) | damaged(PLAIN, JSON_TOKENS) | trees.map(lambda tree: json.dumps(tree).encode()))
+def test_taxonomy_json(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "t.json"
+    file.write_bytes(content)
+    refusal(lambda: fit_to_be_shown(render_text(from_json(file))))
+
+
+@pytest.mark.parametrize("depth", [40, 300, 900, 985, 100_000])
+def test_deep_json_is_refused(tmp_path: Path, depth: int) -> None:
+    file = tmp_path / "t.json"
+    file.write_text('{"tree": ' + '{"a": ' * depth + '["x", "y"]' + "}" * (depth + 1))
+    with bounded(seconds=10, megabytes=200):
+        assert bool(refusal(lambda: from_json(file))) == (depth > 50)
+
+
+def test_a_table_that_never_ends_is_refused() -> None:
+    with bounded(seconds=20, megabytes=500):
+        assert "larger than" in refusal(lambda: from_csv("/dev/zero"))
+        assert "larger than" in refusal(lambda: from_json("/dev/zero"))
+
+
+def fit_to_be_shown(text: str) -> None:
+    """A terminal shows it as it is: no control characters but the ends of lines, and UTF-8 can hold it."""
+    text.encode("utf-8")
+    assert text.replace("\n", "").isascii() or not any(
+        "\x00" <= c < " " or "\x7f" <= c < "\xa0" for c in text if c != "\n"
+    )
+
+
+def idx(type_code: int, shape: tuple[int, ...], body: bytes) -> bytes:
+    return struct.pack(">HBB", 0, type_code, len(shape)) + struct.pack(f">{len(shape)}I", *shape) + body
+
+
+IMAGES, LABELS = idx(8, (30, 28, 28), bytes(30 * 784)), idx(8, (30,), bytes(i % 10 for i in range(30)))
+IDX_TOKENS = (
+    b"\x00",
+    b"\xff" * 4,
+    b"\x7f\xff\xff\xff",
+    b"\x00\x00\x00\x00",
+    b"\x00\x00\x08\x03",
+    b"\x00\x00\x0e\x03",
+    b"\x00\x00\x08\x01",
+)
+
+
+def mnist_files(folder: Path, images: bytes, labels: bytes) -> MnistConfig:
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True, exist_ok=True)
+    for name, content in (("train", (images, labels)), ("t10k", (IMAGES, LABELS))):
+        for kind, file in zip(("images-idx3", "labels-idx1"), content, strict=True):
+            (raw / f"{name}-{kind}-ubyte").write_bytes(file)
+    return MnistConfig(root=str(folder))
+
+
+def test_the_undamaged_files_are_read(tmp_path: Path) -> None:
+    data = mnist.load(mnist_files(tmp_path, IMAGES, LABELS))
+    assert len(data.train) + len(data.val or ()) == 30
+
+
+@FUZZ
+@given(damaged(IMAGES, IDX_TOKENS), damaged(LABELS, IDX_TOKENS), st.sampled_from(["images", "labels", "both"]))
+def test_idx(tmp_path: Path, images: bytes, labels: bytes, which: str) -> None:
+    config = mnist_files(tmp_path, IMAGES if which == "labels" else images, LABELS if which == "images" else labels)
+    refusal(lambda: mnist.load(config))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        idx(8, (2**32 - 1, 2**32 - 1, 2**32 - 1), b""),
+        idx(8, (2**31, 28, 28), bytes(784)),
+        idx(8, (0, 2**32 - 1, 2**32 - 1), b""),
+        idx(14, (30, 28, 28), bytes(30 * 784 * 8)),
+        idx(8, (30, 1, 784), bytes(30 * 784)),
+        idx(8, (30, 28, 28), bytes(30 * 784)) + b"more",
+        idx(8, (0, 28, 28), b""),
+        b"",
+        b"\x00\x00\x08",
+        b"\x1f\x8b" + bytes(20),
+    ],
+)
+def test_a_header_that_lies(tmp_path: Path, header: bytes) -> None:
+    with bounded(seconds=10, megabytes=200):
+        assert refusal(lambda: mnist.load(mnist_files(tmp_path, header, LABELS)))
+
+
+@pytest.mark.parametrize("label", [10, 255])
+def test_a_label_that_is_no_digit(tmp_path: Path, label: int) -> None:
+    labels = idx(8, (30,), bytes([label, *(i % 10 for i in range(29))]))
+    assert refusal(lambda: mnist.load(mnist_files(tmp_path, IMAGES, labels)))
