@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from hmlc_ray.errors import TaxonomyError
+from hmlc_ray.figure_keys import check_level_keys
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -27,7 +28,8 @@ def check_level_names(names: Sequence[str]) -> None:
     Figures are reported as `<figure>/<level>`, with `leaf` for the finest level and `mean` for the mean over all.
 
     Raises:
-        TaxonomyError: if two are alike, one is empty or no text, one is `mean`, or one but the last is `leaf`.
+        TaxonomyError: if two are alike, as they are or in MLflow, one is empty or no text, one is `mean`, or one but
+            the last is `leaf`.
     """
     if not all(isinstance(name, str) and name for name in names):
         raise TaxonomyError(f"level names must be texts that are not empty, got {list(names)}")
@@ -37,3 +39,4 @@ def check_level_names(names: Sequence[str]) -> None:
         raise TaxonomyError("no level can be called 'mean': figures have that name for the mean over levels")
     if "leaf" in names[:-1]:
         raise TaxonomyError("no level but the finest can be called 'leaf': figures have that name for the finest level")
+    check_level_keys(names)

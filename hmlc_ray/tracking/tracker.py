@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hmlc_ray.figure_keys import figure_key
 from hmlc_ray.tracking import tags as tag
 from hmlc_ray.tracking import values
 from hmlc_ray.tracking.operations import (
@@ -118,6 +119,10 @@ class Tracker:
         """Every study of the experiment, oldest first; `tags[tags.STUDY]` is its name."""
         return [_trial_run(run) for run in self._writer.search(f"tags.`{tag.KIND}` = 'study'")]
 
+    def singles(self) -> list[TrialRun]:
+        """Every run that belongs to no study, oldest first."""
+        return [_trial_run(run) for run in self._writer.search(f"tags.`{tag.KIND}` = 'single'")]
+
     def find_study(self, study: str) -> str | None:
         """The run id of a study, or None if the store has none of that name."""
         return next((run.run_id for run in self.studies() if run.tags.get(tag.STUDY) == study), None)
@@ -151,7 +156,7 @@ class Tracker:
         NaN stands for "not applicable here" and is left out.
         """
         points = tuple(
-            (values.key(name), float(value), step)
+            (figure_key(name), float(value), step)
             for step, metrics in records
             for name, value in metrics.items()
             if not math.isnan(value)
