@@ -42,7 +42,8 @@ class Checkpoint:
     """Of the data it was trained on."""
     state: dict[str, Any]
     """`learner`, `optimiser`, `schedule` (state dicts; masks are buffers of the learner), `rng` (torch's global
-    generator) and `masks` (float [H, D], or None), a copy that is readable without building the learner."""
+    generator), `masks` (float [H, D], or None), a copy that is readable without building the learner, and `confusion`
+    (by split and level name int64 [C_h, C_h]; empty before the last evaluation)."""
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:

@@ -24,7 +24,7 @@ from hmlc_ray.data.sampler import BatchSampler, build_sampler
 from hmlc_ray.data.views import build_views
 from hmlc_ray.devices import resolve_device, use_amp
 from hmlc_ray.errors import CheckpointError, NonFiniteLoss
-from hmlc_ray.evaluation import evaluate
+from hmlc_ray.evaluation import Evaluation, evaluate
 from hmlc_ray.learner import Learner, build_learner
 from hmlc_ray.memory import memory_told
 from hmlc_ray.meters import EpochMeter
@@ -140,6 +140,7 @@ class _Run:
         )
         self.epochs_done = 0
         self.last_evaluation: dict[str, float] = {}
+        self.confusion: dict[str, dict[str, Tensor]] = {}
         self.chosen_regularisation = config.evaluation.chosen_regularisation
 
     def _parallel(self) -> Callable[..., LossReport]:
@@ -209,15 +210,19 @@ class _Run:
         if self.data.val is not None:
             result = evaluate(self.learner.encoder, self.data, self.config, split="val", device=self.device, full=last)
             self.chosen_regularisation = result.chosen_regularisation
-            metrics |= result.metrics
+            metrics |= self._noted("val", result)
         if last and self.test:
             evaluation = self.config.evaluation.model_copy(update={"chosen_regularisation": self.chosen_regularisation})
             config = self.config.model_copy(update={"evaluation": evaluation})
-            metrics |= evaluate(
-                self.learner.encoder, self.data, config, split="test", device=self.device, full=True
-            ).metrics
+            result = evaluate(self.learner.encoder, self.data, config, split="test", device=self.device, full=True)
+            metrics |= self._noted("test", result)
         self.last_evaluation = metrics
         return metrics
+
+    def _noted(self, split: str, result: Evaluation) -> dict[str, float]:
+        """The metrics; the confusion matrices, too large to be reported, travel with the checkpoint."""
+        self.confusion[split] = {level: torch.from_numpy(matrix) for level, matrix in result.confusion.items()}
+        return result.metrics
 
     def snapshot(self) -> Checkpoint:
         """The run as it stands, on the CPU."""
@@ -236,6 +241,7 @@ class _Run:
                     "schedule": self.schedule.state_dict(),
                     "rng": torch.get_rng_state(),
                     "masks": self.learner.objective.masks(),
+                    "confusion": {split: levels for split, levels in self.confusion.items() if levels},
                 }
             ),
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hmlc_ray.checkpoint import Checkpoint, load_checkpoint
 from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.confusion import Matrices, matrices_of, write_confusion
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.loader import place_of
 from hmlc_ray.devices import resolve_device
@@ -20,6 +21,7 @@ from hmlc_ray.tracking import Tracker, tags
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 CHECKPOINT = "checkpoint"
 ENCODER = "encoder"
+CONFUSION = "confusion"
 """Artifact folders of a run, and the names of their copies in the home folder."""
 
 
@@ -82,8 +84,18 @@ def log_checkpoint(tracker: Tracker, run_id: str, folder: Path) -> Checkpoint:
     return checkpoint
 
 
-def log_export(tracker: Tracker, run_id: str, checkpoint: Checkpoint, folder: Path) -> Path:
-    """Export the plain encoder into `folder`, and log it."""
+def log_export(
+    tracker: Tracker, run_id: str, checkpoint: Checkpoint, folder: Path, *, judged: Matrices | None = None
+) -> Path:
+    """Export the plain encoder into `folder`, and log it with its confusion matrices.
+
+    Args:
+        judged: matrices of splits that it was judged on since the checkpoint was written.
+    """
     export_encoder(checkpoint, folder)
     tracker.log_artifacts(run_id, folder, ENCODER)
+    matrices = {**matrices_of(checkpoint.state.get("confusion", {})), **(judged or {})}
+    with tempfile.TemporaryDirectory() as scratch:
+        if write_confusion(checkpoint.taxonomy, matrices, Path(scratch)):
+            tracker.log_artifacts(run_id, Path(scratch), CONFUSION)
     return folder

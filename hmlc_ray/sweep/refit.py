@@ -42,9 +42,11 @@ def judge_best(sweep: SweepConfig, best: TrialRow, data: DataSet, home: Home, tr
     device = resolve_device(config.training.device)
     with kernels(config.training):
         encoder = encoder_of(checkpoint).to(device)
-        metrics = evaluate(encoder, data, config, split="test", device=device, full=True).metrics
-    tracker.log(best.run_id, [(checkpoint.epochs_done, metrics)])
-    return Conclusion(metrics, log_export(tracker, best.run_id, checkpoint, _folder(sweep, home)))
+        found = evaluate(encoder, data, config, split="test", device=device, full=True)
+    tracker.log(best.run_id, [(checkpoint.epochs_done, found.metrics)])
+    judged = {"test": found.confusion}
+    export = log_export(tracker, best.run_id, checkpoint, _folder(sweep, home), judged=judged)
+    return Conclusion(found.metrics, export)
 
 
 def refit_best(
@@ -64,9 +66,8 @@ def refit_best(
     config, results = refit_config(checkpoint_of(tracker, best.run_id)), Results.of(sweep.study.storage, home)
     trial_id, done = _refit_of(tracker, parent, best)
     if done is not None and (_folder(sweep, home) / WEIGHTS_FILE).is_file():
-        return Conclusion(
-            {name: value for name, value in done.metrics.items() if name.startswith("test/")}, _folder(sweep, home)
-        )
+        judged = {name: value for name, value in done.metrics.items() if name.startswith("test/")}
+        return Conclusion(judged, _folder(sweep, home))
     fingerprint = data.fingerprint
     run_id = tracker.trial_run(
         parent,

@@ -1,0 +1,68 @@
+"""Confusion matrices as files: a table and a picture per split and level."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from hmlc_ray.taxonomy import Taxonomy
+
+Matrices = Mapping[str, Mapping[str, npt.NDArray[np.int64]]]
+"""By split, then by level: int64 [C_h, C_h], rows are true classes, columns the probe's."""
+_MOST_NAMES = 40
+"""Classes whose names still fit beside a picture."""
+
+
+def matrices_of(state: Mapping[str, Mapping[str, Tensor]]) -> Matrices:
+    """What a checkpoint's `confusion` holds."""
+    return {split: {level: matrix.numpy() for level, matrix in levels.items()} for split, levels in state.items()}
+
+
+def write_confusion(taxonomy: Taxonomy, matrices: Matrices, folder: Path) -> list[Path]:
+    """Write `<split>-<h>-<level>.csv` and `.png` for every matrix, coarsest level first.
+
+    The table counts; the picture shows each true class's share, so that rare classes are seen as well.
+    """
+    written = []
+    for split, levels in matrices.items():
+        for h, level in enumerate(taxonomy.level_names):
+            stem = folder / f"{split}-{h}-{re.sub(r'[^A-Za-z0-9._-]', '_', level)[:80]}"
+            names = taxonomy.class_names[h]
+            written += [
+                _write_table(names, levels[level], stem.with_name(f"{stem.name}.csv")),
+                _draw(names, levels[level], f"{level}, {split}", stem.with_name(f"{stem.name}.png")),
+            ]
+    return written
+
+
+def _write_table(names: Sequence[str], matrix: npt.NDArray[np.int64], file: Path) -> Path:
+    with file.open("w", newline="", encoding="utf-8") as opened:
+        table = csv.writer(opened)
+        table.writerow(["true \\ predicted", *names])
+        table.writerows([name, *row] for name, row in zip(names, matrix.tolist(), strict=True))
+    return file
+
+
+def _draw(names: Sequence[str], matrix: npt.NDArray[np.int64], title: str, file: Path) -> Path:
+    from matplotlib.figure import Figure
+
+    side = min(12.0, 3.5 + 0.25 * min(len(names), _MOST_NAMES))
+    figure = Figure(figsize=(side, side), layout="constrained")
+    axes = figure.subplots()
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    picture = axes.imshow(shares, vmin=0, vmax=1, cmap="viridis", interpolation="nearest")
+    figure.colorbar(picture, ax=axes, label="share of the true class", shrink=0.8)
+    axes.set(title=title, xlabel="predicted", ylabel="true")
+    if len(names) <= _MOST_NAMES:
+        # A dollar sign would begin a formula.
+        labels = [name.replace("$", r"\$")[:30] for name in names]
+        axes.set_xticks(range(len(names)), labels, rotation=90)
+        axes.set_yticks(range(len(names)), labels)
+    figure.savefig(file, dpi=120)
+    return file
