@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy.typing as npt
 import trimesh
 
 FloatArray = npt.NDArray[np.float64]
-_OFF_HEADER = re.compile(rb"\s*OFF\s*(\d+)\s+(\d+)\s+(\d+)\s")
+_OFF_HEADER = re.compile(rb"\s*OFF\s*(\d{1,12})\s+(\d{1,12})\s+(\d{1,12})\s")
 _WITHOUT_MATERIALS = {".obj", ".glb"}
 
 
@@ -66,8 +67,11 @@ def _plain_off(content: bytes) -> tuple[FloatArray, npt.NDArray[np.int64]] | Non
         return None
     num_vertices, num_faces = int(header[1]), int(header[2])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of text that holds something other than numbers
-        numbers = np.fromstring(content[header.end() :], dtype=np.float64, sep=" ")
+        warnings.simplefilter("ignore")
+        try:
+            numbers = np.fromstring(content[header.end() :], dtype=np.float64, sep=" ")
+        except ValueError:  # the text holds something other than numbers; older versions of numpy warn of that
+            return None
     if len(numbers) != 3 * num_vertices + 4 * num_faces:
         return None
     faces = numbers[3 * num_vertices :].reshape(-1, 4)
@@ -91,14 +95,16 @@ def _by_trimesh(content: bytes, suffix: str) -> tuple[FloatArray, npt.NDArray[np
 
 def _refuse_cut(content: bytes, suffix: str) -> None:
     """Find the ends that trimesh reads over: it takes the faces that are there."""
-    cut = suffix == ".off" and _is_cut_off(content)
-    cut = cut or (suffix == ".glb" and int.from_bytes(content[8:12], "little") > len(content))
-    if cut or (suffix == ".stl" and b"facet" in content[:1024] and b"endsolid" not in content[-1024:]):
+    if suffix == ".off" and b"OFF" not in content[:1024]:
+        raise BrokenMesh("it does not begin with OFF")
+    if suffix == ".glb" and not content.startswith(b"glTF"):
+        raise BrokenMesh("it does not begin with glTF")
+    if _IS_CUT[suffix](content):
         raise BrokenMesh("the file is cut off")
 
 
-def _is_cut_off(content: bytes) -> bool:
-    """Whether an OFF file ends before its last face does."""
+def _off_is_cut(content: bytes) -> bool:
+    """Whether there are fewer lines than vertices and faces, or the last face lacks corners."""
     header = _OFF_HEADER.match(content)
     if header is None:
         return False
@@ -108,6 +114,26 @@ def _is_cut_off(content: bytes) -> bool:
         return True
     last = lines[needed - 1].split() if int(header[2]) else []
     return bool(last) and last[0].isdigit() and len(last) <= int(last[0])
+
+
+def _stl_is_cut(content: bytes) -> bool:
+    """As text it ends with `endsolid`; else there are 50 bytes for each of the faces that are announced."""
+    if b"facet" in content[:1024]:
+        return b"endsolid" not in content[-1024:]
+    return len(content) < 84 + 50 * int.from_bytes(content[80:84], "little")
+
+
+def _glb_is_cut(content: bytes) -> bool:
+    return len(content) < int.from_bytes(content[8:12], "little")
+
+
+_IS_CUT: dict[str, Callable[[bytes], bool]] = {
+    ".off": _off_is_cut,
+    ".stl": _stl_is_cut,
+    ".glb": _glb_is_cut,
+    ".ply": lambda content: False,  # trimesh compares lengths itself
+    ".obj": lambda content: False,  # nothing says how much there should be
+}
 
 
 def _in_cube(triangles: FloatArray) -> FloatArray:
