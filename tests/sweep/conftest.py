@@ -23,4 +23,15 @@ def started(sandbox: Sandbox) -> Iterator[list[subprocess.Popen[str]]]:
     for process in processes:
         if process.poll() is None:
             process.kill()
-            process.communicate()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    """The sweep of `Sandbox.seeded`, without a fault."""
+    sandbox = Sandbox(tmp_path_factory.mktemp("undisturbed"))
+    done = sandbox.hmlc("sweep", sandbox.seeded())
+    assert done.returncode == 0, done.stderr
+    return sandbox

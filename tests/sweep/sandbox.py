@@ -6,16 +6,22 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
+from typing import TypeVar
 
 import optuna
+import psutil
 from mlflow.tracking import MlflowClient
 
 from hmlc_ray.home import Home
 from hmlc_ray.tracking import Tracker, TrialRun, tags
 
+T = TypeVar("T")
 HMLC = str(Path(sys.executable).with_name("hmlc"))
 SPACE = """
 study:
@@ -38,6 +44,7 @@ space:
       g-hmlc: {{warmup_epochs: 1, mixture_components: {{int: [2, 6]}}}}
       a-hmlc: {{attention_temperature: {{float: [0.5, 2.0]}}}}
 """
+TRIALS, EPOCHS = 4, 10
 ASHA = "{kind: asha, reduction_factor: 2}"
 
 
@@ -46,6 +53,12 @@ class Sandbox:
     """A folder with a search space and a home."""
 
     folder: Path
+    tracking_uri: str | None = None
+    """Of an MLflow server; None: the home's own store."""
+
+    @property
+    def store(self) -> str:
+        return self.tracking_uri or self.home.tracking_uri
 
     @property
     def home(self) -> Home:
@@ -58,23 +71,33 @@ class Sandbox:
         file.write_text(SPACE.format(trials=trials, epochs=epochs, scheduler=scheduler, refit=refit, workers=workers))
         return str(file)
 
+    def seeded(self, *, workers: str = "0") -> str:
+        """A sweep whose leaderboard its seed decides: nothing stops a trial early."""
+        return self.space(trials=TRIALS, epochs=EPOCHS, scheduler="null", workers=workers)
+
     def env(self) -> dict[str, str]:
         clean = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
         # The test machine's user may have a token of a cluster of their own; these clusters are private anyway.
+        if self.tracking_uri is not None:
+            clean["MLFLOW_TRACKING_URI"] = self.tracking_uri
         return clean | {"HMLC_HOME": str(self.home.root), "RAY_AUTH_MODE": "disabled", "COLUMNS": "200"}
 
-    def hmlc(self, *args: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [HMLC, *args], cwd=self.folder, env=self.env(), capture_output=True, text=True, timeout=280
-        )
+    def hmlc(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        own = {**self.env(), **(env or {})}
+        return subprocess.run([HMLC, *args], cwd=self.folder, env=own, capture_output=True, text=True, timeout=500)
 
-    def start(self, *args: str) -> subprocess.Popen[str]:
+    def start(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        own = {**self.env(), **(env or {})}
         return subprocess.Popen(
-            [HMLC, *args], cwd=self.folder, env=self.env(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [HMLC, *args], cwd=self.folder, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
     def tracker(self) -> Tracker:
-        return Tracker.connect(self.home.tracking_uri, artifact_root=self.home.artifacts)
+        return Tracker.connect(self.store, artifact_root=self.home.artifacts)
+
+    def trial_folders(self, study: str = "small") -> list[Path]:
+        """Where Tune keeps the checkpoints of the trials, of those that have one."""
+        return sorted({path.parent for path in (self.home.ray / study).glob("*/checkpoint_*")})
 
     def parent(self, study: str = "small") -> TrialRun:
         tracker = self.tracker()
@@ -89,13 +112,20 @@ class Sandbox:
         return sorted(runs, key=lambda run: int(run.trial_id))
 
     def optuna_states(self, study: str = "small") -> list[str]:
-        storage = optuna.storages.RDBStorage(self.home.optuna_url)
         names = {"COMPLETE": "completed", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running"}
-        return [names[trial.state.name] for trial in optuna.load_study(study_name=study, storage=storage).trials]
+        return [names[trial.state.name] for trial in self._optuna(study).trials]
+
+    def optuna_values(self, study: str = "small") -> dict[int, float]:
+        """The last value of every trial that did not fail, by number."""
+        trials = [trial for trial in self._optuna(study).trials if trial.value is not None]
+        return {trial.number: trial.value for trial in trials if trial.value is not None}
+
+    def _optuna(self, study: str) -> optuna.Study:
+        return optuna.load_study(study_name=study, storage=optuna.storages.RDBStorage(self.home.optuna_url))
 
     def steps(self, run: TrialRun, metric: str) -> list[int]:
         """The steps at which a run has a metric, one per point."""
-        client = MlflowClient(tracking_uri=self.home.tracking_uri)
+        client = MlflowClient(tracking_uri=self.store)
         return sorted(point.step for point in client.get_metric_history(run.run_id, metric))
 
     def statuses(self, study: str = "small") -> list[str]:
@@ -111,6 +141,44 @@ def read_until(process: subprocess.Popen[str], wanted: str) -> list[str]:
         if wanted in line:
             return lines
     raise AssertionError(f"the process ended without {wanted!r}:\n" + "".join(lines))
+
+
+def wait_until(condition: Callable[[], T | None], what: str, seconds: float = 240) -> T:
+    """The first result of `condition` that is true; asked again and again until then."""
+    end = time.monotonic() + seconds
+    while True:
+        if found := condition():
+            return found
+        assert time.monotonic() < end, f"waited {seconds:g} s in vain for: {what}"
+        time.sleep(0.05)
+
+
+def trial_processes(owner: int) -> list[psutil.Process]:
+    """The processes below `owner` in which Tune's trials train."""
+    found = []
+    for process in psutil.Process(owner).children(recursive=True):
+        with suppress(psutil.Error):
+            if process.name().startswith("ray::ImplicitFunc"):
+                found.append(process)
+    return found
+
+
+def begun(lines: list[str]) -> bool:
+    """Whether a sweep's first trial has started, by its lines; the store is not opened before it is made."""
+    return any("trials done" in line for line in lines)
+
+
+def drain(process: subprocess.Popen[str]) -> list[str]:
+    """The lines of a process as they come, read by a thread of their own: a full pipe would hold it up."""
+    lines: list[str] = []
+
+    def read() -> None:
+        assert process.stdout is not None
+        with process.stdout as stream:
+            lines.extend(stream)
+
+    Thread(target=read, daemon=True).start()
+    return lines
 
 
 def kill(process: subprocess.Popen[str], number: signal.Signals) -> str:
