@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hmlc_ray.cli.options import File, JobsAddress, Json, Overrides, Profile, StudyName, TrackingUri
+from hmlc_ray.cli.options import File, JobsAddress, Json, Overrides, Profile, StudyName, TrackingUri, Wait
 
 if TYPE_CHECKING:
     from hmlc_ray.sweep.job_client import JobsClient
@@ -27,7 +27,7 @@ def submit(
     trials: Annotated[int | None, typer.Option(help="Number of trials, instead of study.num_trials.")] = None,
     override: Overrides = None,
     profile: Profile = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Follow it; exits with 0 or 1 as it ends.")] = False,
+    wait: Wait = False,
     home: Annotated[
         str | None,
         typer.Option(
@@ -100,6 +100,39 @@ def list_studies(address: JobsAddress, as_json: Json = False) -> None:
     from hmlc_ray.cli.study_tables import print_jobs
 
     print_jobs(last)
+
+
+def as_job(context: typer.Context, name: str, words: list[str], address: str | None, wait: bool) -> bool:
+    """Submit a command about a study as its next job, if the address is a Jobs API's; whether it was.
+
+    The study's places are those of its last job, unless they are given on the command line.
+
+    Raises:
+        ConfigError: if `--wait` has nothing to wait for.
+    """
+    from hmlc_ray.errors import ConfigError
+
+    if address is None or not address.startswith(("http://", "https://")):
+        if wait:
+            raise ConfigError(
+                "--wait needs the --address of a Jobs API, http://HEAD:8265: without one nothing is submitted"
+            )
+        return False
+    from hmlc_ray.sweep.job_client import connect
+    from hmlc_ray.sweep.jobs import Places, go_on, latest
+
+    client = connect(address)
+    go_on(client, name, words, Places(_typed(context, "home"), _typed(context, "tracking_uri")))
+    told(client, name, address)
+    if wait:
+        follow_to_end(client, latest(client, name))
+    return True
+
+
+def _typed(context: typer.Context, option: str) -> str | None:
+    """An option's value if it stood on the command line: the environment here is not the cluster's."""
+    source = context.get_parameter_source(option)
+    return str(context.params[option]) if source is not None and source.name == "COMMANDLINE" else None
 
 
 def told(client: JobsClient, study: str, address: str) -> None:

@@ -27,6 +27,11 @@ Address = Annotated[
     str | None,
     typer.Option(metavar="ADDRESS", help="Ray cluster: local (started here), auto (runs here), or host:port."),
 ]
+AnyAddress = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Ray cluster: local, auto, host:port; or http://HEAD:8265, as a job there."),
+]
+Wait = Annotated[bool, typer.Option("--wait", help="Follow the job; exits with 0 or 1 as it ends.")]
 JobsAddress = Annotated[
     str,
     typer.Option(

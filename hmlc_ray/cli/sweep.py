@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hmlc_ray.cli.options import DEFAULT_HOME, Address, File, Home, Overrides, Profile, TrackingUri
+from hmlc_ray.cli.jobs import as_job
+from hmlc_ray.cli.options import (
+    DEFAULT_HOME,
+    Address,
+    AnyAddress,
+    File,
+    Home,
+    Overrides,
+    Profile,
+    StudyName,
+    TrackingUri,
+    Wait,
+)
 
 if TYPE_CHECKING:
     from hmlc_ray.summary import SweepSummary
@@ -41,17 +53,45 @@ def sweep(
 
 
 def resume(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the study.", show_default=False)],
-    address: Address = None,
+    context: typer.Context,
+    name: StudyName,
+    address: AnyAddress = None,
+    wait: Wait = False,
     home: Home = DEFAULT_HOME,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Go on with a sweep that was interrupted."""
+    """Go on with a sweep that was interrupted; with a URL of a head's Jobs API, as a job there."""
+    if as_job(context, name, ["resume", name], address, wait):
+        return
     from hmlc_ray.cli.progress import sweep_progress
     from hmlc_ray.sweep.study import resume_sweep
 
     with sweep_progress(name) as progress:
         summary = resume_sweep(name, home=home, address=address, tracking_uri=tracking_uri, progress=progress)
+    _conclude(summary, home, tracking_uri)
+
+
+def retry(
+    context: typer.Context,
+    name: StudyName,
+    failed: Annotated[bool, typer.Option("--failed", help="All trials that failed.")] = False,
+    address: AnyAddress = None,
+    wait: Wait = False,
+    home: Home = DEFAULT_HOME,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Run trials of a study again, under their numbers and in their MLflow runs."""
+    from hmlc_ray.errors import StudyError
+
+    if not failed:
+        raise StudyError(f"say which trials run again: hmlc retry {name} --failed")
+    if as_job(context, name, ["retry", name, "--failed"], address, wait):
+        return
+    from hmlc_ray.cli.progress import sweep_progress
+    from hmlc_ray.sweep.study import retry_failed
+
+    with sweep_progress(name) as progress:
+        summary = retry_failed(name, home=home, address=address, tracking_uri=tracking_uri, progress=progress)
     _conclude(summary, home, tracking_uri)
 
 

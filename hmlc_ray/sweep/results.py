@@ -10,9 +10,9 @@ from hmlc_ray.checkpoint import Checkpoint, load_checkpoint
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
-from hmlc_ray.recording import CHECKPOINT, open_tracker
+from hmlc_ray.recording import CHECKPOINT
 from hmlc_ray.summary import BestTrial, Status, TrialRow
-from hmlc_ray.sweep.saved import load_study
+from hmlc_ray.sweep.found import existing_store, find_run, find_sweep
 from hmlc_ray.tracking import Tracker, TrialRun, tags
 
 REFIT = "refit"
@@ -41,10 +41,11 @@ def best_trial(name: str, *, home: Path, tracking_uri: str | None) -> BestTrial:
         StudyError: if there is no such study, or no trial of it is complete.
     """
     places = Home.of(home)
-    study = load_study(name, places).study
-    tracker = open_tracker(tracking_uri, places)
-    parent = tracker.find_study(name)
-    row = best_row(rows_of(tracker, parent, study), study) if parent else None
+    tracker = existing_store(tracking_uri, places)
+    study = find_sweep(name, places, tracker).study
+    if tracker is None:
+        raise StudyError(f"study {name!r} has not got as far as a trial yet")
+    row = best_row(rows_of(tracker, find_run(name, tracker), study), study)
     if row is None:
         raise StudyError(f"no trial of study {name!r} is complete yet")
     checkpoint = checkpoint_of(tracker, row.run_id)
@@ -52,8 +53,8 @@ def best_trial(name: str, *, home: Path, tracking_uri: str | None) -> BestTrial:
 
 
 def rows_of(tracker: Tracker, parent: str, study: StudyConfig) -> list[TrialRow]:
-    """Every trial of a study by number; the refit is none."""
-    runs = [run for run in tracker.children(parent) if run.trial_id != REFIT]
+    """Every trial of a study by number; a refit is none."""
+    runs = [run for run in tracker.children(parent) if not run.trial_id.startswith(REFIT)]
     return sorted((_row(run, study) for run in runs), key=lambda row: row.number)
 
 

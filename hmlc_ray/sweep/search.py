@@ -15,7 +15,11 @@ from ray.tune.search.optuna import OptunaSearch
 
 from hmlc_ray.config.space import SearchSpace
 from hmlc_ray.config.sweep import StudyConfig
+from hmlc_ray.home import Home
 from hmlc_ray.sweep.records import is_pruned
+from hmlc_ray.sweep.stores import open_trials
+
+_NOT_PICKLED = ("_storage", "_ot_study", "_ot_trials")
 
 
 class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
@@ -28,7 +32,7 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
     """
 
     def __init__(self, space: SearchSpace, study: StudyConfig, storage: optuna.storages.BaseStorage) -> None:
-        self._search_space = space
+        self._search_space, self._study_config = space, study
         super().__init__(
             space=self._draw,
             metric=study.objective_metric,
@@ -37,6 +41,15 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
             study_name=study.name,
             storage=storage,
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the storage: its URI may hold a password, and Tune keeps this beside the results."""
+        return {name: value for name, value in self.__dict__.items() if name not in _NOT_PICKLED}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _ot_trials={})
+        self._storage = open_trials(self._study_config, Home.of(None))
+        self._setup_study(self._mode)
 
     def _draw(self, trial: Any) -> dict[str, Any]:
         config = self._search_space.suggest(trial)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ from hmlc_ray.config.schema import nearest
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.errors import StudyError, TrackingError
 from hmlc_ray.home import Home
-from hmlc_ray.recording import URI_VARIABLE, open_tracker
 from hmlc_ray.summary import SweepCounts, TrialRow
+from hmlc_ray.sweep.found import existing_store
 from hmlc_ray.sweep.job_client import JobsClient
 from hmlc_ray.sweep.jobs import Attempt, attempts, log_text
 from hmlc_ray.sweep.results import best_row, rows_of
@@ -63,7 +62,7 @@ def statuses(
         jobs = attempts(client)
         where = client.get_address()
         return [_of_job(client, jobs[study][-1], home, tracking_uri) for study in _chosen(name, jobs, where)]
-    tracker = _existing_store(tracking_uri, Home.of(home))
+    tracker = existing_store(tracking_uri, Home.of(home))
     known = {run.tags[tags.STUDY]: run for run in tracker.studies()} if tracker else {}
     where = tracker.uri if tracker else str(Home.of(home).root)
     return [_of_store(tracker, known[study]) for study in _chosen(name, known, where) if tracker]
@@ -77,13 +76,6 @@ def _chosen(name: str | None, known: Iterable[str], where: str) -> list[str]:
         names = f"it has {', '.join(known)}" if known else "it has none yet"
         raise StudyError(f"there is no study {name!r} in {where}{nearest(name, known)}; {names}")
     return [name]
-
-
-def _existing_store(uri: str | None, home: Home) -> Tracker | None:
-    """The store, or None where the home folder has none: looking must not make one."""
-    if not (uri or os.environ.get(URI_VARIABLE)) and not (home.root / "mlflow.db").is_file():
-        return None
-    return open_tracker(uri, home)
 
 
 def _of_store(tracker: Tracker, run: TrialRun) -> StudyStatus:
@@ -140,7 +132,7 @@ def _seen_from_here(job: Attempt, home: Path, tracking_uri: str | None) -> Study
     uri = tracking_uri or job.tracking_uri
     places = [Home.of(folder) for folder in (job.home, "~/hmlc-home", home) if folder is not None]
     for place in places[:1] if uri else places:
-        tracker = _existing_store(uri, place)
+        tracker = existing_store(uri, place)
         run_id = tracker.find_study(job.study) if tracker else None
         if tracker is not None and run_id is not None:
             return _of_store(tracker, tracker.run(run_id))

@@ -112,9 +112,15 @@ def _driving(
     """Be the one driver of a study, with a connection to Ray, for the time of the block."""
     name = sweep.study.name
     progress.note("connecting to Ray")
-    with home.current(), driven(name, home), connected(address, dashboard=sweep.trials.worker_range[0] > 0):
-        with beating(name, home=home, tracking_uri=tracking_uri), stoppable():
-            yield
+    dashboard = sweep.trials.worker_range[0] > 0
+    with (
+        home.current(),
+        driven(name, home),
+        connected(address, dashboard=dashboard),
+        beating(name, home=home, tracking_uri=tracking_uri),
+        stoppable(),
+    ):
+        yield
 
 
 def _refuse_taken(name: str, home: Home, tracker: Tracker) -> None:

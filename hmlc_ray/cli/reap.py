@@ -1,0 +1,31 @@
+"""`hmlc reap`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hmlc_ray.cli.options import DEFAULT_HOME, Home, TrackingUri
+
+
+def reap(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Of the study. Default: all runs.")] = None,
+    home: Home = DEFAULT_HOME,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Close what an earlier crash left RUNNING, where no driver is alive."""
+    from hmlc_ray.cli.progress import sweep_progress
+    from hmlc_ray.sweep.reap import reap as close
+
+    with sweep_progress(name or "reap") as progress:
+        found = close(name, home=home, tracking_uri=tracking_uri, progress=progress)
+    for entry in found:
+        what = entry.name if entry.is_study else f"run {entry.name}"
+        if entry.left is not None:
+            typer.echo(f"{what}: left alone: {entry.left}")
+            continue
+        closed = f"closed {entry.runs} MLflow runs" + (f" and {entry.trials} Optuna trials" if entry.trials else "")
+        typer.echo(f"{what}: {closed}" + (f"; go on with it by: hmlc resume {entry.name}" if entry.is_study else ""))
+    if not found:
+        typer.echo("nothing was left running")

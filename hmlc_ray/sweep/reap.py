@@ -1,0 +1,123 @@
+"""Closing what an earlier crash left RUNNING, where no driver is alive."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+from optuna.trial import TrialState
+
+from hmlc_ray.errors import ConfigError, StudyError
+from hmlc_ray.home import Home
+from hmlc_ray.recording import open_tracker
+from hmlc_ray.summary import SweepProgress
+from hmlc_ray.sweep.alive import settled_life
+from hmlc_ray.sweep.found import existing_store, find_run, find_sweep
+from hmlc_ray.sweep.saved import driven, is_saved
+from hmlc_ray.sweep.stores import open_trials
+from hmlc_ray.tracking import Tracker, TrialRun, tags
+from hmlc_ray.tracking.drivers import DRIVER, life, where
+
+OPEN = ("RUNNING", "SCHEDULED")
+
+
+@dataclass(frozen=True)
+class Reaped:
+    """What was done about a study, or about a single run."""
+
+    name: str
+    """Of the study, or the id of the single run."""
+    runs: int = 0
+    """MLflow runs that were closed, the study's own included."""
+    trials: int = 0
+    """Optuna trials that were closed."""
+    left: str | None = None
+    """Why it was left alone."""
+    is_study: bool = True
+
+
+def reap(name: str | None, *, home: Path, tracking_uri: str | None, progress: SweepProgress) -> list[Reaped]:
+    """Close the runs of dead drivers: of one study, or of all studies and single runs of the store.
+
+    What was closed is `interrupted`, and `hmlc resume` goes on with it.
+
+    Raises:
+        StudyError: if there is no study of that name.
+        TrackingError: if the store cannot be reached.
+    """
+    places = Home.of(home)
+    tracker = existing_store(tracking_uri, places)
+    if tracker is None:
+        raise StudyError(f"there is nothing to close: {places.root} holds no runs")
+    wanted = None if name is None else find_run(name, tracker)
+    studies = [run for run in tracker.studies() if wanted in (None, run.run_id)]
+    found = [_reap_study(run, tracker, tracking_uri, places, progress) for run in studies]
+    found += [_reap_single(run, tracker) for run in tracker.singles() if wanted is None and run.status in OPEN]
+    return [entry for entry in found if entry.runs or entry.trials or entry.left]
+
+
+def _reap_study(
+    run: TrialRun, tracker: Tracker, tracking_uri: str | None, home: Home, progress: SweepProgress
+) -> Reaped:
+    name = run.tags[tags.STUDY]
+    if run.status not in OPEN and not tracker.unfinished(run.run_id):
+        return Reaped(name)
+    here = is_saved(name, home)
+    if (
+        run.status in OPEN
+        and (alive := settled_life(tracker, run.run_id, progress)) != "dead"
+        and not (here and alive == "unknown")
+    ):
+        return Reaped(name, left=f"{where(run.tags)} {'drives it' if alive == 'alive' else 'may drive it'}")
+    with ExitStack() as stack:
+        if here:  # the lock tells for certain, and keeps a resume away
+            try:
+                stack.enter_context(driven(name, home))
+            except StudyError as error:
+                return Reaped(name, left=str(error))
+            tracker = open_tracker(tracking_uri, home, spool=home.spool(name), note=progress.note)
+            tracker.settle()
+        return _close(name, run.run_id, tracker, home)
+
+
+def _close(name: str, parent: str, tracker: Tracker, home: Home) -> Reaped:
+    open_runs = [child.run_id for child in tracker.unfinished(parent)]
+    if tracker.run(parent).status in OPEN:
+        open_runs.append(parent)  # last: what is closed in part is found again
+    try:
+        trials = _close_trials(name, tracker, home)
+    except ConfigError as error:
+        return Reaped(name, left=str(error))
+    for run_id in open_runs:
+        tracker.finish(run_id, "KILLED")
+    return Reaped(name, len(open_runs), trials)
+
+
+def _close_trials(name: str, tracker: Tracker, home: Home) -> int:
+    """Optuna's running trials become failed ones; `hmlc resume` makes them running again.
+
+    The storage of a home folder on another machine is out of reach, and is put right by the resume there.
+    """
+    study = find_sweep(name, home, tracker).study
+    if study.optuna_storage is None and not is_saved(name, home):
+        return 0
+    storage = open_trials(study, home)
+    if name not in optuna.get_all_study_names(storage):
+        return 0
+    known = optuna.load_study(study_name=name, storage=storage)
+    running = known.get_trials(deepcopy=False, states=[TrialState.RUNNING])
+    for trial in running:
+        known.tell(trial.number, state=TrialState.FAIL)
+    return len(running)
+
+
+def _reap_single(run: TrialRun, tracker: Tracker) -> Reaped:
+    """A single run gives no signs of life: only its own machine can tell."""
+    alive = life(run.tags)
+    if alive != "dead":
+        reason = "trains it" if alive == "alive" else "may train it; only that machine can tell"
+        return Reaped(run.run_id, left=f"{where(run.tags)} {reason}" if DRIVER in run.tags else None, is_study=False)
+    tracker.finish(run.run_id, "KILLED")
+    return Reaped(run.run_id, 1, is_study=False)

@@ -1,0 +1,97 @@
+"""Optuna's trials made unfinished again, under their old numbers.
+
+What has ended is final in Optuna. So the study is written anew, trial by trial in the old order, with the trials in
+question as running ones; a copy that is dropped last makes it safe to die at any point.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from hmlc_ray.config.sweep import SweepConfig
+from hmlc_ray.home import Home
+from hmlc_ray.sweep.stores import open_trials
+from hmlc_ray.tracking import Tracker, TrialRun, tags
+
+RETRIES, EARLIER_ERROR = "hmlc.retries", "hmlc.earlier_error"
+"""Tags of a trial that was run again: how often, and why it failed before."""
+_COPY = "{}~before"
+"""No study of ours has such a name."""
+_REOPENED = "reopened"
+
+
+def forget_failure(tracker: Tracker, run: TrialRun) -> None:
+    """Turn a failed trial into an interrupted one, which a resume goes on with."""
+    before = {RETRIES: int(run.tags.get(RETRIES, 0)) + 1, EARLIER_ERROR: run.tags.get(tags.ERROR, "")}
+    tracker.finish(run.run_id, "KILLED", before)
+
+
+def reopen_unfinished(sweep: SweepConfig, home: Home, tracker: Tracker) -> int:
+    """Make the trials running again that failed in Optuna alone: `hmlc retry` or `hmlc reap` was here.
+
+    Returns:
+        How many they are.
+    """
+    storage, name = open_trials(sweep.study, home), sweep.study.name
+    finish_reopening(storage, name)
+    if name not in optuna.get_all_study_names(storage):
+        return 0
+    parent = tracker.find_study(name)
+    runs = tracker.children(parent) if parent else []
+    failed = {run.trial_id for run in runs if run.tags.get(tags.STATUS) == "failed"}
+    ended = optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False, states=[TrialState.FAIL])
+    numbers = [trial.number for trial in ended if str(trial.number) not in failed]
+    reopen_trials(storage, name, numbers)
+    return len(numbers)
+
+
+def reopen_trials(storage: optuna.storages.BaseStorage, study: str, numbers: Iterable[int]) -> None:
+    """Make trials of a study running again, with their parameters; their numbers and all others stay as they are."""
+    wanted = sorted(numbers)
+    if wanted:
+        copy = _COPY.format(study)
+        _drop(storage, copy)
+        optuna.copy_study(from_study_name=study, from_storage=storage, to_storage=storage, to_study_name=copy)
+        # Set last, it says that the copy is whole.
+        optuna.load_study(study_name=copy, storage=storage).set_user_attr(_REOPENED, json.dumps(wanted))
+        finish_reopening(storage, study)
+
+
+def finish_reopening(storage: optuna.storages.BaseStorage, study: str) -> None:
+    """Finish what an earlier process that died had begun; nothing where there is nothing to finish."""
+    copy = _COPY.format(study)
+    if copy not in optuna.get_all_study_names(storage):
+        return
+    source = optuna.load_study(study_name=copy, storage=storage)
+    if _REOPENED in source.user_attrs:
+        numbers = set(json.loads(source.user_attrs[_REOPENED]))
+        _drop(storage, study)
+        target = optuna.create_study(study_name=study, storage=storage, directions=source.directions)
+        for name, value in source.user_attrs.items():
+            if name != _REOPENED:
+                target.set_user_attr(name, value)
+        for trial in source.get_trials(deepcopy=False):
+            target.add_trial(_running(trial) if trial.number in numbers else trial)
+    _drop(storage, copy)
+
+
+def _running(trial: FrozenTrial) -> FrozenTrial:
+    running = create_trial(
+        state=TrialState.RUNNING,
+        params=trial.params,
+        distributions=trial.distributions,
+        user_attrs=trial.user_attrs,
+        system_attrs=trial.system_attrs,
+        intermediate_values=trial.intermediate_values,
+    )
+    running.datetime_start = trial.datetime_start or running.datetime_start
+    return running
+
+
+def _drop(storage: optuna.storages.BaseStorage, study: str) -> None:
+    if study in optuna.get_all_study_names(storage):
+        optuna.delete_study(study_name=study, storage=storage)
