@@ -87,5 +87,7 @@ def _warn_of_other_counts(root: Path, names: Sequence[str], splits: dict[str, li
     other = [leaf for leaf, name in enumerate(names) if found[leaf] != MODELNET40_COUNTS[name]]
     if other:
         name = names[other[0]]
-        text = "%r holds other numbers of meshes than were published in %d of %d classes: of %s %d and %d, not %d and %d"
+        text = (
+            "%r holds other numbers of meshes than were published in %d of %d classes: of %s %d and %d, not %d and %d"
+        )
         _LOG.warning(text, str(root), len(other), len(names), name, *found[other[0]], *MODELNET40_COUNTS[name])
