@@ -17,14 +17,18 @@ _RELATIVE, _TURN = 0.8, 0.2
 
 
 def recolor(images: Tensor, config: ViewsConfig, generator: torch.Generator) -> Tensor:
-    """Colour jitter, then grayscale, each with its probability; float [n, C, height, width] in [0, 1], C 1 or 3."""
+    """Colour jitter, then grayscale, each with its probability.
+
+    Args:
+        images: float [n, C, height, width] in [0, 1], C 1 or 3; they may be changed in place.
+    """
     count, channels = images.shape[:2]
     if config.color_jitter:
         images = _jitter(images, config, generator)
     if config.grayscale:
         rows = (torch.rand(count, generator=generator) < config.grayscale).nonzero().flatten().to(images.device)
         if channels == len(_LUMA):
-            images = images.index_copy(0, rows, luma(images[rows]).expand(-1, channels, -1, -1))
+            images.index_copy_(0, rows, luma(images[rows]).expand(-1, channels, -1, -1))
     return images
 
 
@@ -32,17 +36,30 @@ def _jitter(images: Tensor, config: ViewsConfig, generator: torch.Generator) -> 
     count, strength = len(images), config.color_jitter
     jittered = torch.rand(count, generator=generator) < config.color_jitter_probability
     order = torch.rand(count, 4, generator=generator).argsort(dim=1)
-    order[~jittered] = -1
     low = max(0.0, 1 - _RELATIVE * strength)
     factors = low + torch.rand(count, 3, generator=generator) * (1 + _RELATIVE * strength - low)
     turns = (torch.rand(count, generator=generator) * 2 - 1) * (_TURN * strength)
-    for place in range(4):
-        images = _blend(images, _weights(order[:, place], factors).to(images.device))
-        rows = (order[:, place] == _HUE).nonzero().flatten()
-        if images.shape[1] == len(_LUMA) and len(rows):
-            device_rows = rows.to(images.device)
-            images[device_rows] = rotate_hue(images[device_rows], turns[rows].to(images.device))
-    return images
+    # Sorted by when their hue is turned, images that have an operation in common are neighbours: each operation is
+    # done in place on a slice, and hue, the most expensive one, on all of them at once.
+    hue_at = (order == _HUE).byte().argmax(dim=1)
+    rows = torch.where(jittered, hue_at, -1).argsort(descending=True)
+    order, last = order[rows], int(jittered.sum())
+    operations = order[order != _HUE].view(count, 3)
+    later = [int((hue_at[rows[:last]] > place).sum()) for place in range(3)]
+    images = images[rows.to(images.device)]
+    for place, end in enumerate(later):
+        _apply(images[:end], operations[:end, place], factors[rows[:end]])
+    if images.shape[1] == len(_LUMA):
+        images[:last] = rotate_hue(images[:last], turns[rows[:last]].to(images.device))
+    for place, start in enumerate(later):
+        _apply(images[start:last], operations[start:last, place], factors[rows[start:last]])
+    return images[rows.argsort().to(images.device)]
+
+
+def _apply(images: Tensor, operations: Tensor, factors: Tensor) -> None:
+    """One operation on each image, in place."""
+    if len(images):
+        _blend(images, _weights(operations, factors).to(images.device), out=images)
 
 
 def _weights(operation: Tensor, factors: Tensor) -> Tensor:
@@ -62,11 +79,11 @@ def _weights(operation: Tensor, factors: Tensor) -> Tensor:
     return weights
 
 
-def _blend(images: Tensor, weights: Tensor) -> Tensor:
+def _blend(images: Tensor, weights: Tensor, out: Tensor | None = None) -> Tensor:
     own, gray, mean = weights.view(3, -1, 1, 1, 1)
     grays = luma(images)
-    shift = gray * grays + mean * grays.mean(dim=(2, 3), keepdim=True)
-    blended: Tensor = (own * images).add_(shift).clamp_(0, 1)
+    shift = torch.addcmul(mean * grays.mean(dim=(2, 3), keepdim=True), gray, grays)
+    blended: Tensor = torch.addcmul(shift, own, images, out=out).clamp_(0, 1)
     return blended
 
 
@@ -85,11 +102,16 @@ def rotate_hue(images: Tensor, turns: Tensor) -> Tensor:
     circle of six sectors, so saturation is never divided out and multiplied in again.
     """
     red, green, blue = images.unbind(1)
-    value, chroma = images.amax(1), images.amax(1) - images.amin(1)
-    safe = chroma.clamp_min(torch.finfo(images.dtype).tiny)
-    sector = torch.where(value == green, 2 + (blue - red) / safe, 4 + (red - green) / safe)
-    sector = torch.where(value == red, (green - blue) / safe, sector)
-    sector = sector + 6 * turns.view(-1, 1, 1)
-    offsets = torch.tensor((5.0, 3.0, 1.0), device=images.device).view(1, 3, 1, 1)
-    k = torch.remainder(sector.unsqueeze(1) + offsets, 6)
-    return value.unsqueeze(1) - chroma.unsqueeze(1) * torch.minimum(k, 4 - k).clamp_(0, 1)
+    value = torch.maximum(torch.maximum(red, green), blue)
+    chroma = value - torch.minimum(torch.minimum(red, green), blue)
+    scale = chroma.clamp_min(torch.finfo(images.dtype).eps).reciprocal_()
+    sector = (red - green).mul_(scale).add_(4)
+    # lerp with weights 0 and 1 chooses as `where` does, in a third of the time
+    sector.lerp_((blue - red).mul_(scale).add_(2), (value == green).to(images.dtype))
+    sector.lerp_((green - blue).mul_(scale), (value == red).to(images.dtype)).add_(6 * turns.view(-1, 1, 1))
+    # From k - 2 the nearest multiple of 6 is taken, so that |k - 2| is a distance on the circle: where it is
+    # above 2 the channel is at its largest, as it is where min(k, 4 - k) is below 0.
+    offsets = torch.tensor((3.0, 1.0, -1.0), device=images.device).view(1, 3, 1, 1)
+    k = sector.unsqueeze(1) + offsets
+    k = k.sub_((k / 6).round_(), alpha=6).abs_().neg_().add_(2).clamp_(0, 1)
+    return torch.addcmul(value.unsqueeze(1), chroma.unsqueeze(1), k, value=-1)

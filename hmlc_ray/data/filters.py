@@ -13,12 +13,12 @@ _SHARE_OF_SIDE = 10
 
 
 def disturb(images: Tensor, config: ViewsConfig, generator: torch.Generator) -> Tensor:
-    """Blur with its probability, then noise; float [n, C, height, width] in [0, 1]."""
+    """Blur with its probability, then noise; float [n, C, height, width] in [0, 1], which may be changed in place."""
     if config.blur:
         chosen = (torch.rand(len(images), generator=generator) < config.blur).nonzero().flatten()
         sigma = _SIGMA[0] + torch.rand(len(chosen), generator=generator) * (_SIGMA[1] - _SIGMA[0])
         rows = chosen.to(images.device)
-        images = images.index_copy(0, rows, blur(images[rows], sigma.to(images.device)))
+        images.index_copy_(0, rows, blur(images[rows], sigma.to(images.device)))
     if config.noise:
         noise = _normal(images, generator)
         images = noise.mul_(config.noise).add_(images).clamp_(0, 1)

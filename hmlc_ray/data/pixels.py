@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -10,9 +11,9 @@ def to_unit(inputs: Tensor) -> Tensor:
     return inputs if inputs.is_floating_point() else inputs.float().div_(255)
 
 
-def centre(images: Tensor) -> Tensor:
+def centre(images: Tensor, out: Tensor | None = None) -> Tensor:
     """Intensities in [0, 1] to [-1, 1]: (x - 0.5) / 0.5 for every data set, so that none's statistics are needed."""
-    return (images * 2).sub_(1)
+    return torch.mul(images, 2, out=out).sub_(1)
 
 
 def to_encoder_input(inputs: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from hmlc_ray.data.point_views import TwoPointViews
 
 Views = Callable[[Tensor, torch.Generator], Tensor]
 """Samples as stored, [B, ...], to what the encoder takes, [2, B, ...]."""
-_CHUNK_BYTES = 1 << 22
+_CHUNK_BYTES = 1 << 21
 
 
 def build_views(config: ViewsConfig | PointViewsConfig) -> Views:
@@ -55,7 +55,7 @@ class TwoViews:
         for start in range(0, len(inputs), size):
             images = to_unit(inputs[start : start + size])
             for view in views:
-                view[start : start + size] = centre(augment(images, self._config, generator))
+                centre(augment(images, self._config, generator), out=view[start : start + size])
         return views
 
 
