@@ -69,6 +69,10 @@ class SweepSession:
         self._states[number] = "running"
         self._show()
 
+    def has_started(self, number: int) -> bool:
+        """Whether this driver has started the trial."""
+        return number in self._runs
+
     def reported(self, number: int, result: dict[str, Any]) -> None:
         if number in self.ended_before:
             return
@@ -153,8 +157,7 @@ class SessionCallback(ray.tune.Callback):  # type: ignore[misc]
     """Tune's events, handed to the active session. Tune pickles callbacks into its snapshot, so this holds nothing."""
 
     def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        searched = {name: value for name, value in trial.config.items() if name not in ("trial", "number")}
-        _session().started(_number(trial), TrialConfig.model_validate(trial.config["trial"]), searched)
+        _start(trial)
 
     def on_trial_result(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: dict[str, Any], **info: Any
@@ -166,6 +169,8 @@ class SessionCallback(ray.tune.Callback):  # type: ignore[misc]
         _session().ended(_number(trial), trial.last_result, last_checkpoint(trial))
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        if not _session().has_started(_number(trial)):
+            _start(trial)  # its process, or the node, died before it came to that
         _session().failed(_number(trial), _error_of(trial))
 
 
@@ -194,6 +199,11 @@ def _error_of(trial: TuneTrial) -> str:
         return error_sentence(cause_of(cloudpickle.loads(Path(pickled).read_bytes())))
     lines = Path(text).read_text(encoding="utf-8").strip().splitlines() if text and Path(text).is_file() else []
     return lines[-1] if lines else "unknown error"
+
+
+def _start(trial: TuneTrial) -> None:
+    searched = {name: value for name, value in trial.config.items() if name not in ("trial", "number")}
+    _session().started(_number(trial), TrialConfig.model_validate(trial.config["trial"]), searched)
 
 
 def _number(trial: TuneTrial) -> int:
