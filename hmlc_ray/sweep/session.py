@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import ray.tune
-from ray import cloudpickle
 from ray.tune.experiment import Trial as TuneTrial
 
 from hmlc_ray.config.paths import flatten
@@ -16,7 +15,8 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError
 from hmlc_ray.recording import error_sentence, log_checkpoint, run_tags
 from hmlc_ray.summary import SweepCounts, SweepProgress
-from hmlc_ray.sweep.records import cause_of, is_pruned
+from hmlc_ray.sweep.reasons import reason_of
+from hmlc_ray.sweep.records import is_pruned
 from hmlc_ray.sweep.results import EPOCHS, SEARCHED, SECONDS, VALUE, best_row, rows_of
 from hmlc_ray.sweep.retention import LOGGED, WORKING, Retention
 from hmlc_ray.tracking import Tracker, tags
@@ -171,7 +171,7 @@ class SessionCallback(ray.tune.Callback):  # type: ignore[misc]
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         if not _session().has_started(_number(trial)):
             _start(trial)  # its process, or the node, died before it came to that
-        _session().failed(_number(trial), _error_of(trial))
+        _session().failed(_number(trial), reason_of(trial))
 
 
 class AlreadyEnded(ray.tune.Stopper):  # type: ignore[misc]
@@ -190,15 +190,6 @@ def last_checkpoint(trial: TuneTrial) -> ray.tune.Checkpoint | None:
         return trial.checkpoint
     path = trial.last_result.get("checkpoint_path")
     return ray.tune.Checkpoint(path, filesystem=trial.storage.storage_filesystem) if path else None
-
-
-def _error_of(trial: TuneTrial) -> str:
-    """Why a trial failed, in a sentence. Tune has just written the error into this machine's staging folder."""
-    pickled, text = trial.pickled_error_file, trial.error_file
-    if pickled and Path(pickled).is_file():
-        return error_sentence(cause_of(cloudpickle.loads(Path(pickled).read_bytes())))
-    lines = Path(text).read_text(encoding="utf-8").strip().splitlines() if text and Path(text).is_file() else []
-    return lines[-1] if lines else "unknown error"
 
 
 def _start(trial: TuneTrial) -> None:

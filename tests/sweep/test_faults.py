@@ -120,5 +120,5 @@ def test_a_trial_without_memory_fails_with_the_reason_and_the_sweep_goes_on(sand
     space = sandbox.space(trials=2, epochs=2000, scheduler="null")
     done = sandbox.hmlc("sweep", space, "-o", "trials.retries=0", env=monitor)
     assert done.returncode == 1, done.stderr
-    check_sound(sandbox, 2, failed=dict.fromkeys(range(2), "memory"))
+    check_sound(sandbox, 2, failed=dict.fromkeys(range(2), "OutOfMemory: the node ran low on memory"))
     assert "Traceback" not in done.stdout + done.stderr
