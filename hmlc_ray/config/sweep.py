@@ -113,6 +113,8 @@ class TrialsConfig(Section):
     """Failures of a trial before it is given up; it goes on from its last checkpoint."""
     max_concurrent: int | None = Field(None, ge=1)
     """Trials at once; None: as many as the cluster holds."""
+    scales_to: Resources | None = None
+    """All that an autoscaling cluster can grow to, where Ray itself does not know; None: what it has now, or knows."""
     checkpoints: CheckpointsConfig = Field(default_factory=CheckpointsConfig)
 
     @model_validator(mode="after")

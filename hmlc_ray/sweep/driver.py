@@ -21,6 +21,7 @@ from hmlc_ray.sweep.results import best_row, rows_of
 from hmlc_ray.sweep.retention import Retention
 from hmlc_ray.sweep.session import SweepSession, activate
 from hmlc_ray.sweep.stores import Results
+from hmlc_ray.sweep.supply import nodes_of
 from hmlc_ray.sweep.tuning import build_tuner, restore_tuner
 from hmlc_ray.tracking import Tracker, tags
 
@@ -44,7 +45,7 @@ class Driver:
     ) -> None:
         """`go_on` is the command that resumes the study."""
         self._sweep, self._data, self._home, self._tracker, self._progress = sweep, data, home, tracker, progress
-        self._concurrency = concurrency(sweep, ray.cluster_resources())
+        self._concurrency = concurrency(sweep, nodes_of(sweep.trials))
         self._go_on, self._start = go_on, time.monotonic()
 
     def start(self) -> SweepSummary:

@@ -19,8 +19,9 @@ from hmlc_ray.summary import RunProgress, RunSummary
 from hmlc_ray.sweep.cluster import connected
 from hmlc_ray.sweep.group import train_group
 from hmlc_ray.sweep.prepare import located_trial
-from hmlc_ray.sweep.resources import group_demand, require
+from hmlc_ray.sweep.resources import require, worker_demand
 from hmlc_ray.sweep.stores import Results
+from hmlc_ray.sweep.supply import nodes_of
 
 
 def train_on_ray(
@@ -52,7 +53,7 @@ def train_on_ray(
     start = time.monotonic()
     with places.current(), connected(address):
         trials = _trials(config, workers)
-        require(group_demand(trials), ray.cluster_resources(), "the run")
+        require(worker_demand(trials), trials.worker_range[0], nodes_of(trials), "the run")
         run_id = tracker.single_run(name, params=flatten(config), tags=run_tags(config, data.fingerprint))
 
         def on_result(result: dict[str, Any]) -> None:

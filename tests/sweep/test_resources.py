@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from ray.core.generated.autoscaler_pb2 import ClusterConfig
 
 from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
 from hmlc_ray.errors import ClusterError
 from hmlc_ray.sweep.resources import concurrency, group_demand, trial_demand
+from hmlc_ray.sweep.supply import nodes_of
 
 
 def trials(**values: Any) -> TrialsConfig:
@@ -29,25 +32,59 @@ def test_demand_counts_every_worker_and_the_waiting_driver() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "supply", "expected"),
+    ("values", "nodes", "expected"),
     [
-        ({}, {"CPU": 8}, 8),
-        ({"resources": {"cpus": 3}}, {"CPU": 8}, 2),
-        ({"resources": {"cpus": 1, "gpus": 0.25}}, {"CPU": 64, "GPU": 2}, 8),
-        ({"resources": {"cpus": 0.1}}, {"CPU": 2}, 20),
-        ({"workers": 2}, {"CPU": 8}, 3),  # 2.01 each: with four at once the drivers would starve the workers
-        ({"max_concurrent": 2}, {"CPU": 8}, 2),
-        ({"max_concurrent": 20}, {"CPU": 8}, 8),
+        ({}, [{"CPU": 8}], 8),
+        ({"resources": {"cpus": 3}}, [{"CPU": 8}], 2),
+        ({"resources": {"cpus": 3}}, [{"CPU": 4}, {"CPU": 4}], 2),  # one on each: 8 CPUs in all are no 2.67 of 3
+        ({"resources": {"cpus": 1, "gpus": 0.25}}, [{"CPU": 64, "GPU": 2}], 8),
+        ({"resources": {"cpus": 1, "gpus": 0.6}}, [{"CPU": 64, "GPU": 1}] * 3, 3),
+        ({"resources": {"cpus": 1, "gpus": 1}}, [{"CPU": 64}, {"CPU": 2, "GPU": 4}], 2),
+        ({"resources": {"cpus": 0.1}}, [{"CPU": 2}], 20),
+        ({"workers": 2}, [{"CPU": 8}], 3),  # 2.01 each: with four at once the drivers would starve the workers
+        ({"workers": 2}, [{"CPU": 4}, {"CPU": 4}, {"CPU": 1}], 4),
+        ({"workers": "2:8"}, [{"CPU": 8}], 3),
+        ({"max_concurrent": 2}, [{"CPU": 8}], 2),
+        ({"max_concurrent": 20}, [{"CPU": 8}], 8),
     ],
 )
-def test_the_scarcest_resource_decides(values: dict[str, Any], supply: dict[str, float], expected: int) -> None:
-    assert concurrency(sweep(**values), supply) == expected
+def test_the_scarcest_resource_decides(values: dict[str, Any], nodes: list[dict[str, float]], expected: int) -> None:
+    assert concurrency(sweep(**values), nodes) == expected
 
 
-def test_what_never_fits_is_refused() -> None:
-    with pytest.raises(ClusterError, match="a trial needs 1 GPU, but the Ray cluster has 0: ask for less"):
-        concurrency(sweep(resources={"gpus": 1}), {"CPU": 8})
-    with pytest.raises(ClusterError, match=r"a trial needs 4\.01 CPU, but the Ray cluster has 2"):
-        concurrency(sweep(workers=4), {"CPU": 2})
-    with pytest.raises(ClusterError, match="the refit needs 4 CPU, but the Ray cluster has 2"):
-        concurrency(sweep(refit=4), {"CPU": 2})
+@pytest.mark.parametrize(
+    ("values", "nodes", "sentence"),
+    [
+        ({"resources": {"gpus": 1}}, [{"CPU": 8}], "a trial needs 1 GPU, but the Ray cluster has 0: ask for less"),
+        ({"workers": 4}, [{"CPU": 2}], "a trial needs 4 CPU, but the Ray cluster has 2"),
+        ({"workers": 2}, [{"CPU": 2}], "a trial needs 2.01 CPU, but the Ray cluster has 2"),
+        ({"refit": 4}, [{"CPU": 2}], "the refit needs 4 CPU, but the Ray cluster has 2"),
+        (
+            {"resources": {"cpus": 3, "gpus": 1}},
+            [{"CPU": 8}, {"CPU": 2, "GPU": 1}],
+            "a trial needs 3 CPU and 1 GPU on one node, and no node of the Ray cluster has that",
+        ),
+        (
+            {"workers": 2, "resources": {"cpus": 3}},
+            [{"CPU": 4}, {"CPU": 2}, {"CPU": 2}],
+            "a trial needs 2 workers, but the nodes of the Ray cluster hold 1",
+        ),
+    ],
+)
+def test_what_never_fits_is_refused(values: dict[str, Any], nodes: list[dict[str, float]], sentence: str) -> None:
+    with pytest.raises(ClusterError, match=re.escape(sentence)):
+        concurrency(sweep(**values), nodes)
+
+
+def test_a_cluster_that_grows_counts_with_what_is_still_to_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [{"Alive": True, "Resources": {"CPU": 2.0}}, {"Alive": False, "Resources": {"CPU": 64.0}}]
+    monkeypatch.setattr("ray.nodes", lambda: now)
+    published = ClusterConfig()
+    monkeypatch.setattr("hmlc_ray.sweep.supply.state.get_cluster_config", lambda: published)
+    assert nodes_of(trials()) == [{"CPU": 2.0}]
+    assert nodes_of(trials(scales_to={"cpus": 10, "gpus": 4})) == [{"CPU": 2.0}, {"CPU": 8.0, "GPU": 4.0}]
+    group = published.node_group_configs.add(max_count=3)
+    group.resources["CPU"] = 16
+    assert concurrency(sweep(resources={"cpus": 4}), nodes_of(trials())) == 12
+    group.max_count = -1
+    assert concurrency(sweep(resources={"cpus": 16}), nodes_of(trials())) >= 999
