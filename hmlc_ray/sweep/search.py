@@ -33,6 +33,7 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
 
     def __init__(self, space: SearchSpace, study: StudyConfig, storage: optuna.storages.BaseStorage) -> None:
         self._search_space, self._study_config = space, study
+        self._orphans: list[int] | None = None
         super().__init__(
             space=self._draw,
             metric=study.objective_metric,
@@ -62,22 +63,23 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
         return suggestion
 
     def _next_orphan(self) -> int | None:
-        known = {trial.number for trial in self._ot_trials.values()}
-        numbers = (trial.number for trial in self._ot_study.get_trials(deepcopy=False))
-        return next((number for number in numbers if number not in known), None)
+        """Looked for once: what is asked of Optuna from then on is known to this process, the only one that asks."""
+        if self._orphans is None:
+            known = {trial.number for trial in self._ot_trials.values()}
+            numbers = [trial.number for trial in self._ot_study.get_trials(deepcopy=False)]
+            self._orphans = [number for number in numbers if number not in known]
+        return self._orphans.pop(0) if self._orphans else None
 
     def _trial(self, number: int) -> Trial:
         frozen = self._ot_study.get_trials(deepcopy=False)[number]
         return Trial(self._ot_study, frozen._trial_id)
 
     def _is_finished(self, trial_id: str) -> bool:
-        number = self._ot_trials[trial_id].number
-        state: TrialState = self._ot_study.get_trials(deepcopy=False)[number].state
+        state: TrialState = self._ot_study._storage.get_trial(self._ot_trials[trial_id]._trial_id).state
         return state.is_finished()
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        if not self._is_finished(trial_id):
-            self._ot_trials[trial_id].report(result[self.metric], result["epoch"])
+        """Nothing: MLflow has every epoch, and a write per report would be the larger part of the driver's work."""
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         self._completed_trials.add(trial_id)
@@ -87,6 +89,7 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
         if error or not result or self.metric not in result:
             self._ot_study.tell(trial, state=TrialState.FAIL)
         elif is_pruned(result):
+            trial.report(result[self.metric], result["epoch"])
             self._ot_study.tell(trial, state=TrialState.PRUNED)
         else:
             self._ot_study.tell(trial, result[self.metric])
@@ -99,7 +102,7 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
     def restore(self, checkpoint_path: str) -> None:
         saved = json.loads(Path(checkpoint_path).read_text())
         self._ot_trials = {trial_id: self._trial(number) for trial_id, number in saved["numbers"].items()}
-        self._completed_trials = set(saved["done"])
+        self._completed_trials, self._orphans = set(saved["done"]), None
 
 
 def build_sampler(study: StudyConfig) -> optuna.samplers.BaseSampler:
