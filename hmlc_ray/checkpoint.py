@@ -65,8 +65,15 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def write_checkpoint_files(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write the files into an existing folder, for callers that publish it atomically by themselves."""
-    torch.save(checkpoint.state, folder / STATE_FILE)
+    """Write the files into an existing folder, for callers that publish it atomically by themselves.
+
+    Raises:
+        OSError: if the disk is full or not writable.
+    """
+    try:
+        torch.save(checkpoint.state, folder / STATE_FILE)
+    except RuntimeError as error:  # torch's word for a full disk
+        raise OSError(f"{STATE_FILE} cannot be written: {str(error).splitlines()[0]}") from error
     meta = {
         "format": FORMAT,
         "package_version": __version__,

@@ -7,6 +7,10 @@ from typing import Any, TypedDict
 from hmlc_ray.fit import EpochRecord
 
 
+WARNING = "warning"
+"""Key of a result: what went wrong without ending the trial."""
+
+
 class EpochEntry(TypedDict):
     """One epoch, as it travels to the driver and into MLflow."""
 

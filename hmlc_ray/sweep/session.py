@@ -16,13 +16,13 @@ from hmlc_ray.errors import CheckpointError
 from hmlc_ray.recording import error_sentence, log_checkpoint, run_tags
 from hmlc_ray.summary import SweepCounts, SweepProgress
 from hmlc_ray.sweep.reasons import reason_of
-from hmlc_ray.sweep.records import is_pruned
+from hmlc_ray.sweep.records import WARNING, is_pruned
 from hmlc_ray.sweep.results import EPOCHS, SEARCHED, SECONDS, VALUE, best_row, rows_of
 from hmlc_ray.sweep.retention import LOGGED, WORKING, Retention
 from hmlc_ray.tracking import Tracker, tags
 
 CHECKPOINT_ERROR = "hmlc.checkpoint_error"
-"""Tag: why a trial that ended well has no checkpoint."""
+"""Tag: why a checkpoint of a trial is missing."""
 _ENDED = ("completed", "pruned", "failed")
 
 
@@ -77,6 +77,9 @@ class SweepSession:
         if number in self.ended_before:
             return
         self._tracker.log(self._runs[number], [(entry["epoch"], entry["metrics"]) for entry in result["history"]])
+        if WARNING in result:
+            self._progress.note(f"trial {number}: {result[WARNING]}")
+            self._tracker.set_tags(self._runs[number], {CHECKPOINT_ERROR: result[WARNING]})
         self._retention.prune()
         self._show()
 

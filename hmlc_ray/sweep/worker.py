@@ -18,7 +18,8 @@ from hmlc_ray.checkpoint import Checkpoint, load_checkpoint, write_checkpoint_fi
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError
 from hmlc_ray.fit import EpochRecord, fit
-from hmlc_ray.sweep.records import result_of
+from hmlc_ray.recording import error_sentence
+from hmlc_ray.sweep.records import WARNING, result_of
 
 logger = logging.getLogger(__name__)
 Send = Callable[[dict[str, Any], Path | None], None]
@@ -59,9 +60,15 @@ class _Reporter:
         if not record.evaluated or distributed.rank() != 0:
             self._send(result, None)
             return
-        with tempfile.TemporaryDirectory(prefix="hmlc-checkpoint-") as folder:
-            write_checkpoint_files(Path(folder), snapshot())
-            self._send(result, Path(folder))
+        try:
+            with tempfile.TemporaryDirectory(prefix="hmlc-checkpoint-") as folder:
+                write_checkpoint_files(Path(folder), snapshot())
+                self._send(result, Path(folder))
+        except OSError as error:
+            if self._send is not _send_to_tune or record.epoch == self._config.training.epochs:
+                raise
+            # A full disk, say. The checkpoint before stays, and the trial can do without this one.
+            self._send({**result, WARNING: f"no checkpoint of epoch {record.epoch}: {error_sentence(error)}"}, None)
 
 
 def _send_to_tune(result: dict[str, Any], folder: Path | None) -> None:

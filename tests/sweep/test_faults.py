@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from invariants import check_sound
+from PIL import Image
 from sandbox import TRIALS, Sandbox, begun, drain, kill, read_until, trial_processes, wait_until
 
 from hmlc_ray.tracking import TrialRun
@@ -122,3 +127,59 @@ def test_a_trial_without_memory_fails_with_the_reason_and_the_sweep_goes_on(sand
     assert done.returncode == 1, done.stderr
     check_sound(sandbox, 2, failed=dict.fromkeys(range(2), "OutOfMemory: the node ran low on memory"))
     assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.fixture
+def small_disk(sandbox: Sandbox) -> Iterator[Path]:
+    """A disk of 4 MB."""
+    folder = sandbox.folder / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(folder)], capture_output=True).returncode:
+        pytest.skip("mounting a small disk is not permitted here")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.fault
+def test_a_full_disk_costs_checkpoints_and_no_trial(
+    sandbox: Sandbox, undisturbed: Sandbox, small_disk: Path, started: list[subprocess.Popen[str]]
+) -> None:
+    """The checkpoint before stays and training goes on; a trial that ends without one is tried again."""
+    process = sandbox.start("sweep", sandbox.seeded(), "-o", f"study.storage={small_disk}", "-o", "trials.retries=50")
+    started.append(process)
+    lines = drain(process)
+    wait_until(lambda: begun(lines) and reported(sandbox, 2), "two epochs of a trial")
+    filler = small_disk / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"0" * 4096)
+    wait_until(lambda: any("no checkpoint of epoch" in line for line in lines), "a checkpoint that has no room")
+    filler.unlink()
+    assert process.wait(timeout=400) == 0, "".join(lines)
+    assert "No space left on device" in "".join(lines)
+    check_sound(sandbox, TRIALS, like=undisturbed)
+
+
+@pytest.mark.fault
+def test_data_that_vanish_fail_the_trials_that_need_them(
+    sandbox: Sandbox, started: list[subprocess.Popen[str]]
+) -> None:
+    root = sandbox.folder / "data"
+    for index in range(48):
+        file = root / f"kind{index % 2}" / f"class{index % 4}" / f"{index}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise((8, 8), 10 + 20 * (index % 4)).save(file)
+    space = sandbox.space(trials=3, epochs=10, scheduler="null")
+    data = f"base.data={{kind: image-folder, root: {root}, image_size: 8}}"
+    options = ["-o", data, "-o", "trials.max_concurrent=1", "-o", "trials.retries=0"]
+    process = sandbox.start("sweep", space, *options)
+    started.append(process)
+    lines = drain(process)
+    wait_until(lambda: any(": 1/3 trials done" in line for line in lines), "the end of the first trial")
+    shutil.rmtree(root)
+    wait_until(lambda: reported(sandbox, 1), "an epoch of the second trial, which had read the data before")
+    for victim in trial_processes(process.pid):
+        victim.kill()
+    assert process.wait(timeout=400) == 0, "".join(lines)
+    check_sound(sandbox, 3, failed={1: "WorkerDied: ", 2: "DataError: "})
+    assert str(root) in "".join(lines)
