@@ -35,4 +35,4 @@ def test_what_is_current_is_not_installed_again(tmp_path: Path, target: str) -> 
 
 def test_help_names_every_target() -> None:
     text = _make().stdout
-    assert all(f"make {target}" in text for target in ("demo", "test", "lint", "bench", "ui", "clean"))
+    assert all(f"make {target}" in text for target in ("demo", "test", "test-faults", "lint", "bench", "ui", "clean"))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-from sandbox import Sandbox
+import subprocess
 
-pytestmark = pytest.mark.slow
+import psutil
+import pytest
+from invariants import check_sound
+from sandbox import Sandbox, begun, drain, wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_trials_of_a_worker_group_stop_early_and_leave_nothing_behind(sandbox: Sandbox) -> None:
@@ -17,3 +21,24 @@ def test_trials_of_a_worker_group_stop_early_and_leave_nothing_behind(sandbox: S
     for run in sandbox.trials():
         assert sandbox.steps(run, "train/loss") == list(range(1, int(run.tags["hmlc.epochs"]) + 1))
     assert "test split" in done.stdout
+
+
+@pytest.mark.fault
+def test_a_killed_worker_goes_on_from_the_last_checkpoint(
+    sandbox: Sandbox, undisturbed: Sandbox, started: list[subprocess.Popen[str]]
+) -> None:
+    """The trial ends with the figures of one that trained undisturbed, in Tune's own process at that."""
+    process = sandbox.start("sweep", sandbox.seeded(workers="1"), "--trials", "1")
+    started.append(process)
+    lines = drain(process)
+
+    def trained() -> bool:
+        assert process.poll() is None, "".join(lines)
+        return begun(lines) and any(len(sandbox.steps(run, "train/loss")) >= 2 for run in sandbox.trials())
+
+    wait_until(trained, "two epochs of the trial")
+    below = psutil.Process(process.pid).children(recursive=True)
+    (worker,) = (child for child in below if child.name().startswith("ray::RayTrainWor"))
+    worker.kill()
+    assert process.wait(timeout=400) == 0, "".join(lines)
+    check_sound(sandbox, 1, like=undisturbed)
