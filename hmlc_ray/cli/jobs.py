@@ -122,14 +122,14 @@ def as_job(context: typer.Context, name: str, words: list[str], address: str | N
     from hmlc_ray.sweep.jobs import Places, go_on, latest
 
     client = connect(address)
-    go_on(client, name, words, Places(_typed(context, "home"), _typed(context, "tracking_uri")))
+    go_on(client, name, words, Places(typed(context, "home"), typed(context, "tracking_uri")))
     told(client, name, address)
     if wait:
         follow_to_end(client, latest(client, name))
     return True
 
 
-def _typed(context: typer.Context, option: str) -> str | None:
+def typed(context: typer.Context, option: str) -> str | None:
     """An option's value if it stood on the command line: the environment here is not the cluster's."""
     source = context.get_parameter_source(option)
     return str(context.params[option]) if source is not None and source.name == "COMMANDLINE" else None

@@ -106,6 +106,11 @@ def check_head(address: str) -> None:
         )
 
 
+def asks_for_token(address: str) -> bool:
+    """Whether the head at `host:port` refuses who has no token."""
+    return not _answers(address, ())
+
+
 def _token_header() -> tuple[tuple[str, str], ...]:
     if os.environ.get(MODE, "token").lower() != "token":
         return ()

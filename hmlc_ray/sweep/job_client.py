@@ -13,9 +13,13 @@ from ray.exceptions import AuthenticationError
 from ray.job_submission import JobSubmissionClient
 
 from hmlc_ray.errors import ClusterError, JobError
+from hmlc_ray.loopback import is_loopback
+from hmlc_ray.sweep.authentication import check_token_file
 
 _CONNECT_S, _ANSWER_S = 5, 30
 """Seconds in which a head must accept a connection, and answer a request."""
+_LOG = logging.getLogger(__name__)
+_CHATTY = ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk", "ray._private.runtime_env.packaging")
 _EXAMPLE = "http://HEAD:8265"
 
 
@@ -40,10 +44,12 @@ def connect(address: str) -> JobsClient:
         ClusterError: within seconds, if the address is none, nothing answers there, or the head wants a token.
     """
     _check(address)
-    for name in ("ray.dashboard.modules", "ray._private.runtime_env"):
+    for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    check_token_file()
     try:
-        return JobsClient(address.rstrip("/"))
+        client = JobsClient(address.rstrip("/"))
+        _tell_of_no_token(address)
     except AuthenticationError as error:
         raise ClusterError(
             f"the head at --address {address} asks for a token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN, or "
@@ -55,6 +61,20 @@ def connect(address: str) -> JobsClient:
             f"no Jobs API can be reached at --address {address} ({_reason(error)}); check that the head runs, that its "
             "dashboard is on, and that this is the dashboard's port (8265 unless changed)"
         ) from error
+    return client
+
+
+def _tell_of_no_token(address: str) -> None:
+    """Ask without a token for what a head that wants one refuses."""
+    if is_loopback(urlsplit(address).hostname or ""):
+        return
+    answer = requests.get(f"{address.rstrip('/')}/api/jobs/", timeout=(_CONNECT_S, _ANSWER_S))
+    if answer.status_code == requests.codes.ok:
+        _LOG.warning(
+            "the head at %s asks for no token, so whoever reaches it can run any command on the cluster: start it with "
+            "RAY_AUTH_MODE=token (docs/security.md)",
+            address,
+        )
 
 
 @contextmanager

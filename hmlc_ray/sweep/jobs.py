@@ -21,13 +21,12 @@ from hmlc_ray.config.schema import nearest
 from hmlc_ray.errors import ConfigError, JobError, StudyError
 from hmlc_ray.sweep.job_client import JobsClient, lost_head
 from hmlc_ray.sweep.job_files import SPACE_FILE, pack, read_space, refuse_secrets
+from hmlc_ray.tracking.drivers import JOB_VARIABLE
 
 State = Literal["PENDING", "RUNNING", "STOPPED", "SUCCEEDED", "FAILED"]
 ACTIVE: tuple[State, ...] = ("PENDING", "RUNNING")
 USER_ERROR = 2
 """The exit code of a driver that refused its input: it has started nothing."""
-JOB_VARIABLE = "HMLC_JOB"
-"""In the environment of a job's driver: the job's id."""
 _STOP_SECONDS = 60
 """What a stopped driver may take to close its runs, before Ray kills it."""
 _CLUSTER_HOME = '"${HMLC_HOME:-$HOME/hmlc-home}"'
@@ -263,6 +262,24 @@ def _refuse_known(study: str, before: list[Attempt]) -> None:
     raise StudyError(f"the study name {study!r} is taken: it {last.command}; {advice}, or choose another --name")
 
 
+def run_once(client: JobsClient, submission_id: str, words: Sequence[str], places: Places, folder: str) -> str:
+    """Run a command of no study as a job, wait for its end, and give what it printed; the job is forgotten.
+
+    Raises:
+        JobError: if the head refuses it, or is lost.
+    """
+    _put(client, submission_id, words, places, folder, metadata={})
+    with lost_head(client.get_address()):
+        while not client.get_job_status(submission_id).is_terminal():
+            time.sleep(0.5)
+        try:
+            log = str(client.get_job_logs(submission_id))
+        except RuntimeError as error:
+            raise JobError(f"the log of job {submission_id} cannot be read: {error}") from error
+        client.delete_job(submission_id)
+    return log
+
+
 def _start(client: JobsClient, study: str, number: int, words: Sequence[str], places: Places, folder: str) -> str:
     submission_id = f"hmlc-{study}" + (f"-R{number}" if number > 1 else "")
     given = {"hmlc.home": places.home, "hmlc.tracking_uri": places.tracking_uri}
@@ -271,6 +288,13 @@ def _start(client: JobsClient, study: str, number: int, words: Sequence[str], pl
         "hmlc.version": hmlc_ray.__version__,
         **{name: value for name, value in given.items() if value is not None},
     }
+    _put(client, submission_id, words, places, folder, metadata)
+    return submission_id
+
+
+def _put(
+    client: JobsClient, submission_id: str, words: Sequence[str], places: Places, folder: str, metadata: dict[str, str]
+) -> None:
     variables = {JOB_VARIABLE: submission_id, "RAY_JOB_STOP_WAIT_TIME_S": str(_STOP_SECONDS)}
     runtime_env: dict[str, Any] = {"working_dir": folder, "env_vars": variables}
     if places.upload_package:
@@ -285,11 +309,8 @@ def _start(client: JobsClient, study: str, number: int, words: Sequence[str], pl
             )
         except RuntimeError as error:
             if "already exists" in str(error):
-                raise StudyError(
-                    f"the study name {study!r} is taken: another job of it was submitted just now"
-                ) from None
+                raise StudyError(f"the name is taken: job {submission_id} was submitted just now") from None
             raise JobError(f"the head refused the job: {str(error).strip().splitlines()[0][:300]}") from error
-    return submission_id
 
 
 def entrypoint(words: Sequence[str], places: Places) -> str:

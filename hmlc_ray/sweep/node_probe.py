@@ -1,0 +1,75 @@
+"""What a node says of itself. Sent by value, so that a node without this package can say so; hence no import of it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("hmlc-ray", "ray", "torch", "optuna", "mlflow", "numpy", "pyarrow")
+DRIVERS_FILE = "driver"
+
+
+def probe(name: str, storage: str, data: str | None) -> dict[str, Any]:
+    """Versions, GPUs, and whether the node can use the storage and see the data.
+
+    Args:
+        name: of the file that the node writes into `storage`.
+        storage: URI of a folder that holds `DRIVERS_FILE`.
+        data: a folder that must be there.
+    """
+    return {
+        "python": platform.python_version(),
+        "versions": {package: version_of(package) for package in PACKAGES},
+        "gpus": _gpus(),
+        "storage": _use(storage, name),
+        "data": None if data is None else _see(Path(data)),
+    }
+
+
+def clock() -> float:
+    """The node's time, in Unix seconds."""
+    return time.time()
+
+
+def version_of(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _gpus() -> list[str]:
+    """`name, driver` of each GPU that the driver shows."""
+    command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [line.strip() for line in done.stdout.splitlines() if line.strip()]
+
+
+def _use(storage: str, name: str) -> str | None:
+    """Why the storage cannot be read and written, or None."""
+    from pyarrow import fs
+
+    try:
+        system, path = fs.FileSystem.from_uri(storage)
+        if system.get_file_info(f"{path}/{DRIVERS_FILE}").type != fs.FileType.File:
+            return "it does not see what the driver wrote there: the folder is not shared"
+        with system.open_output_stream(f"{path}/{name}") as file:
+            file.write(name.encode())
+    except Exception as error:
+        return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return None
+
+
+def _see(folder: Path) -> str | None:
+    """Why the data cannot be seen, or None."""
+    try:
+        return None if any(folder.iterdir()) else "the folder is empty"
+    except OSError as error:
+        return error.strerror or str(error)
