@@ -1,0 +1,290 @@
+"""The sweep service under many short trials: what a trial costs its driver, and what happens around it.
+
+    python benchmarks/service.py [--quick] [--trials 500] [--readers 20]
+
+A cluster of a head and four nodes of one CPU each on this machine; every trial sleeps for half a second in five
+epochs and reports each with 30 figures and a checkpoint. All else is real: Tune, Optuna, MLflow over sqlite, the
+pruning of checkpoints. Only the judgement of the winner is left out: there is no encoder to judge.
+
+Printed, with the goals: trials lost or double (0), growth of the driver's memory from trial 50 on (200 MB), its
+bookkeeping per report (50 ms), the time that a trial costs beyond its sleep, last against first hundred (1.3), the
+same sweep while `--readers` threads of another process ask for its status (5 % slower), and the time from the SIGKILL
+of a trial's process to its next epoch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import optuna
+import psutil
+import torch
+from ray.cluster_utils import Cluster
+
+from hmlc_ray.checkpoint import Checkpoint
+from hmlc_ray.config.sweep import SweepConfig
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.fit import EpochRecord
+from hmlc_ray.home import Home
+from hmlc_ray.recording import open_tracker
+from hmlc_ray.summary import SweepCounts
+from hmlc_ray.sweep import driver, trial, worker
+from hmlc_ray.sweep.refit import Conclusion
+from hmlc_ray.sweep.search import StudySearch
+from hmlc_ray.sweep.session import SweepSession
+from hmlc_ray.sweep.study import run_sweep
+from hmlc_ray.taxonomy import Taxonomy
+from hmlc_ray.tracking import tags
+
+NODES, EPOCHS, SECONDS = 4, 5, 0.5
+METRIC = "val/probe_top1/mean"
+TRACE = "trace.txt"
+GOAL_MEMORY_MB, GOAL_REPORT_MS, GOAL_GROWTH, GOAL_SLOWER = 200, 50, 1.3, 1.05
+READER = """
+import sys, threading
+from pathlib import Path
+from hmlc_ray.sweep.status import statuses
+home, study, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+stop, asked = threading.Event(), []
+def ask():
+    while not stop.is_set():
+        statuses(study, home=home, tracking_uri=None)
+        asked.append(1)
+        stop.wait(1)
+for _ in range(count):
+    threading.Thread(target=ask, daemon=True).start()
+sys.stdin.read()
+stop.set()
+print(len(asked))
+"""
+
+
+def sleep_and_report(params: dict[str, Any]) -> None:
+    """In place of `train_in_process`: no learning, the same reports."""
+    config = TrialConfig.model_validate(params["trial"])
+    resume = worker._read(worker.ray.tune.get_checkpoint())
+    taxonomy = Taxonomy.from_paths(("top", "leaf"), [("a", "x"), ("b", "y")])
+    report = worker._Reporter(config, worker._send_to_tune)
+    value = 1 / (1 + abs(config.objective.temperature - 0.2))  # type: ignore[union-attr]
+    for epoch in range(resume.epochs_done + 1 if resume else 1, EPOCHS + 1):
+        time.sleep(SECONDS / EPOCHS)
+        metrics = {f"train/figure{i}": float(i * epoch) for i in range(29)} | {METRIC: value * epoch / EPOCHS}
+        state = {"learner": {"w": torch.zeros(1000)}, "masks": None}
+        with (Home.of(None).root / TRACE).open("a") as trace:
+            trace.write(f"{os.getpid()} {params['number']} {epoch} {time.time()}\n")
+        snapshot = Checkpoint(config, taxonomy, epoch, metrics, None, (1, 8, 8), "f", state)
+        report(EpochRecord(epoch, metrics, True), lambda snapshot=snapshot: snapshot)
+
+
+@dataclass
+class Watch:
+    """The progress view of a sweep: when trials ended, and how large the driver was."""
+
+    ends: list[float] = field(default_factory=list)
+    memory: list[float] = field(default_factory=list)
+
+    def update(self, counts: SweepCounts) -> None:
+        if counts.done > len(self.ends):
+            self.ends.append(time.perf_counter())
+            self.memory.append(psutil.Process().memory_info().rss / 1e6)
+
+    def note(self, text: str) -> None:
+        pass
+
+
+@dataclass
+class Costs:
+    """The driver's time in its own bookkeeping, s per call, by what it is for."""
+
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    def timed(self, owner: type, name: str, what: str) -> Any:
+        """A patch of a method that keeps the time of its calls."""
+        method: Callable[..., Any] = getattr(owner, name)
+        into = self.seconds.setdefault(what, [])
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return method(*args, **kwargs)
+            finally:
+                into.append(time.perf_counter() - start)
+
+        return patch.object(owner, name, call)
+
+
+def run(name: str, trials: int, home: Path, address: str, costs: Costs) -> Watch:
+    """One sweep from its first trial to its end."""
+    sweep = SweepConfig.model_validate(
+        {
+            "study": {"name": name, "num_trials": trials, "sampler": {"kind": "tpe"}},
+            "trials": {"resources": {"cpus": 1}},
+            "base": {"objective": {"kind": "supcon"}, "training": {"epochs": EPOCHS}},
+            "space": {"objective.temperature": {"float": [0.05, 0.5]}, "seed": {"int": [0, 1000]}},
+        }
+    )
+    watch = Watch()
+    os.environ["HMLC_HOME"] = str(home)
+    with (
+        patch.object(trial, "train_in_process", sleep_and_report),
+        patch.object(driver, "judge_best", lambda *_: Conclusion({}, home)),
+        costs.timed(SweepSession, "reported", "report to MLflow"),
+        costs.timed(SweepSession, "started", "start of a trial in MLflow"),
+        costs.timed(SweepSession, "ended", "end of a trial in MLflow, its checkpoint included"),
+        costs.timed(StudySearch, "on_trial_result", "report to Optuna"),
+        costs.timed(StudySearch, "suggest", "draw from Optuna"),
+        costs.timed(StudySearch, "on_trial_complete", "end of a trial in Optuna"),
+        costs.timed(StudySearch, "save", "searcher's snapshot"),
+    ):
+        run_sweep(sweep, home=home, address=address, tracking_uri=None, progress=watch)
+    return watch
+
+
+def check(name: str, trials: int, home: Path) -> None:
+    """Every trial once, with every epoch once, in MLflow and in Optuna."""
+    places = Home.of(home)
+    tracker = open_tracker(None, places)
+    parent = tracker.find_study(name)
+    assert parent is not None
+    runs = tracker.children(parent)
+    assert sorted(int(run.trial_id) for run in runs) == list(range(trials)), "trials lost or double in MLflow"
+    assert {(run.status, run.tags[tags.STATUS]) for run in runs} == {("FINISHED", "completed")}
+    for run in runs[:: max(1, trials // 20)]:
+        history = tracker._client.get_metric_history(run.run_id, METRIC)
+        assert [point.step for point in history] == list(range(1, EPOCHS + 1)), "epochs lost or double"
+    study = optuna.load_study(study_name=name, storage=optuna.storages.RDBStorage(places.optuna_url))
+    assert [t.state.name for t in study.trials] == ["COMPLETE"] * trials, "Optuna does not agree"
+
+
+def beyond_sleep(watch: Watch) -> list[float]:
+    """Seconds that each trial cost beyond its sleep, of which the nodes do four at once."""
+    return [after - before - SECONDS / NODES for before, after in zip(watch.ends, watch.ends[1:], strict=False)]
+
+
+def wall(watch: Watch) -> float:
+    """Seconds per trial, without the first ten, whose processes are starting."""
+    return (watch.ends[-1] - watch.ends[9]) / (len(watch.ends) - 10)
+
+
+def verdict(good: bool) -> str:
+    return "met" if good else "MISSED"
+
+
+def many(trials: int, home: Path, address: str) -> float:
+    """The large sweep; gives seconds per trial."""
+    costs = Costs()
+    watch = run("many", trials, home, address, costs)
+    check("many", trials, home)
+    print(f"{trials} trials: none lost, none double; {wall(watch):.3f} s per trial (sleep alone {SECONDS / NODES} s)")
+    growth = watch.memory[-1] - watch.memory[min(49, trials // 4)]
+    print(f"driver's memory: {growth:+.0f} MB (goal {GOAL_MEMORY_MB}: {verdict(growth <= GOAL_MEMORY_MB)})")
+    reports = [statistics.median(costs.seconds[what]) * 1000 for what in ("report to MLflow", "report to Optuna")]
+    good = verdict(sum(reports) <= GOAL_REPORT_MS)
+    print(f"bookkeeping per report: {sum(reports):.1f} ms, median (goal {GOAL_REPORT_MS}: {good})")
+    for what, seconds in costs.seconds.items():
+        part = max(1, len(seconds) // 5)
+        first, last = (statistics.median(some) * 1000 for some in (seconds[:part], seconds[-part:]))
+        print(f"  {what}: median {statistics.median(seconds) * 1000:.1f} ms, first fifth {first:.1f}, last {last:.1f}")
+    extra, part = beyond_sleep(watch)[9:], min(100, trials // 3)
+    first, last = statistics.mean(extra[:part]), statistics.mean(extra[-part:])
+    good = f"{GOAL_GROWTH}: {verdict(last <= GOAL_GROWTH * first)}"
+    print(f"beyond its sleep: first {part} {first:.3f} s, last {last:.3f} s, ratio {last / first:.2f} ({good})")
+    return wall(watch)
+
+
+def read_along(trials: int, readers: int, home: Path, address: str) -> None:
+    """The same sweep without and with readers of its status."""
+    alone = wall(run("alone", trials, home, address, Costs()))
+    command = [sys.executable, "-c", READER, str(home), "read", str(readers)]
+    box: list[subprocess.Popen[str]] = []
+
+    def start_reading() -> None:
+        tracker = open_tracker(None, Home.of(home))
+        while tracker.find_study("read") is None:
+            time.sleep(0.5)
+        box.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+
+    thread = threading.Thread(target=start_reading, daemon=True)
+    thread.start()
+    try:
+        read = wall(run("read", trials, home, address, Costs()))
+    except BaseException:
+        for reader in box:
+            reader.kill()
+        raise
+    thread.join()
+    asked = box[0].communicate()[0].strip()
+    ratio = read / alone
+    print(
+        f"{readers} readers, {asked} answers: {read:.3f} s per trial against {alone:.3f}, ratio {ratio:.2f} "
+        f"({GOAL_SLOWER}: {verdict(ratio <= GOAL_SLOWER)})"
+    )
+
+
+def recovery(home: Path, address: str) -> None:
+    """SIGKILL to a trial's process; how long until it trains again."""
+    home.mkdir(parents=True, exist_ok=True)
+    trace = home / TRACE
+    trace.touch()
+    killed: list[tuple[float, str, str]] = []
+
+    def kill() -> None:
+        while not (lines := trace.read_text().splitlines()) or lines[-1].split()[2] != "2":
+            time.sleep(0.01)
+        pid, number, _, _ = lines[-1].split()
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(int(pid)).kill()
+        killed.append((time.time(), pid, number))
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    run("killed", 4, home, address, Costs())
+    thread.join()
+    moment, pid, number = killed[0]
+    again = [line.split() for line in trace.read_text().splitlines()]
+    later = [(float(at), epoch) for who, which, epoch, at in again if which == number and who != pid]
+    check("killed", 4, home)
+    print(
+        f"recovery: {later[0][0] - moment:.2f} s from SIGKILL to the end of epoch {later[0][1]} ({SECONDS / EPOCHS} s)"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=500)
+    parser.add_argument("--readers", type=int, default=20)
+    parser.add_argument("--quick", action="store_true", help="60 trials")
+    options = parser.parse_args()
+    trials = 60 if options.quick else options.trials
+    print(f"load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    try:
+        for _ in range(NODES):
+            cluster.add_node(num_cpus=1)
+        with tempfile.TemporaryDirectory() as folder:
+            many(trials, Path(folder) / "many", cluster.address)
+            read_along(min(trials, 150), options.readers, Path(folder) / "read", cluster.address)
+            recovery(Path(folder) / "killed", cluster.address)
+    finally:
+        cluster.shutdown()
+    print(f"load after: {os.getloadavg()[0]:.1f}")
+
+
+if __name__ == "__main__":
+    main()
