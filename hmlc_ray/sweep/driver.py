@@ -73,10 +73,11 @@ class Driver:
             self._close(parent, error)
             raise
         self._close(parent, None)
+        self._settle()
         return summary
 
     def _settle(self) -> None:
-        """The study's end is read from the store, so that has to have everything."""
+        """The study's end is read from the store, so that has to have everything; and so has whoever reads on."""
         try:
             self._tracker.settle(store_wait())
         except StoreAway as error:

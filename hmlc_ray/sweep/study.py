@@ -73,6 +73,7 @@ def resume_sweep(
         from hmlc_ray.sweep.driver import Driver, store_wait
 
         tracker.settle(store_wait())
+        _refuse_complete(name, tracker)  # the end itself may have waited to be sent
         save_study(sweep, places)
         reopened = reopen_unfinished(sweep, places, tracker)
         return Driver(sweep, data, places, tracker, progress, go_on).resume(retry=reopened > 0)
