@@ -103,7 +103,7 @@ class DgcnnConfig(PointSection):
     """Channels of the first edge convolution."""
     depth: int = Field(3, ge=1, le=6)
     """Edge convolutions; every second one doubles the channels."""
-    neighbours: int = Field(16, ge=1, le=128)
+    neighbours: int = Field(16, ge=2, le=128)
     """k of the graph; a point is its own first neighbour."""
 
 

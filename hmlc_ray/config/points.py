@@ -63,9 +63,9 @@ class PrimitivesConfig(PointSetSection):
     """Solids of the most frequent leaf class."""
     imbalance: float = Field(1.0, ge=1, le=1000)
     """Size of the most frequent leaf class over that of the rarest; sizes fall geometrically in between."""
-    deformation: float = Field(0.25, ge=0, le=0.5)
+    deformation: float = Field(0.2, ge=0, le=0.5)
     """Strength of the random stretch, taper, bend and twist of each solid."""
-    noise: float = Field(0.03, ge=0, le=0.2)
+    noise: float = Field(0.02, ge=0, le=0.2)
     """Standard deviation of the noise on the points, in radii of the solid."""
 
     @model_validator(mode="after")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain
 from typing import TypeVar
 
-import joblib
-from joblib.externals.loky.process_executor import BrokenProcessPool
+from loky import BrokenProcessPool, ProcessPoolExecutor, cpu_count
 
 from hmlc_ray.errors import DataError
 
@@ -14,7 +15,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 _TASK = 16  # items that a process takes in one go
 _TASKS = 8  # tasks per process between two blocks
-_ALONE = 2 * _TASK  # so few are done before another process has started
+_ALONE = 64  # so few are done before another process has started
+_ORPHANED_S = 60.0  # processes without work end after this time, also where the one that started them was killed
 
 
 def in_blocks(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[tuple[range, list[Result]]]:
@@ -26,26 +28,25 @@ def in_blocks(function: Callable[[Item], Result], items: Sequence[Item]) -> Iter
     Raises:
         DataError: if a process is killed.
     """
-    processes = 1 if len(items) <= _ALONE else joblib.cpu_count()
+    processes = 1 if len(items) <= _ALONE else cpu_count()
     size = _TASK * _TASKS * processes
-    for start in range(0, len(items), size):
-        rows = range(start, min(start + size, len(items)))
-        yield rows, _block(function, items[rows.start : rows.stop], processes)
+    blocks = [range(start, min(start + size, len(items))) for start in range(0, len(items), size)]
+    if processes == 1:
+        yield from ((rows, _each(items[rows.start : rows.stop], function)) for rows in blocks)
+        return
+    # loky neither forks a process that has threads (Ray's, OpenMP's) nor imports the main module anew.
+    with ProcessPoolExecutor(processes, timeout=_ORPHANED_S, env={"OMP_NUM_THREADS": "1"}) as pool:
+        for rows in blocks:
+            tasks = [items[start : min(start + _TASK, rows.stop)] for start in range(rows.start, rows.stop, _TASK)]
+            try:
+                parts = list(pool.map(partial(_each, function=function), tasks))
+            except BrokenProcessPool as error:
+                raise DataError(
+                    "a process that sampled surfaces was killed, perhaps for want of memory; "
+                    "the environment variable LOKY_MAX_CPU_COUNT limits how many there are"
+                ) from error
+            yield rows, list(chain.from_iterable(parts))
 
 
-def _block(function: Callable[[Item], Result], items: Sequence[Item], processes: int) -> list[Result]:
-    tasks = [joblib.delayed(_each)(function, items[start : start + _TASK]) for start in range(0, len(items), _TASK)]
-    try:
-        # loky neither forks a process that has threads (Ray's, OpenMP's) nor imports the main module anew.
-        with joblib.parallel_config("loky", idle_worker_timeout=5):
-            parts = joblib.Parallel(n_jobs=processes)(tasks)
-    except BrokenProcessPool as error:
-        raise DataError(
-            "a process that sampled surfaces was killed, perhaps for want of memory; "
-            "the environment variable LOKY_MAX_CPU_COUNT limits how many there are"
-        ) from error
-    return [result for part in parts for result in part]
-
-
-def _each(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+def _each(items: Sequence[Item], function: Callable[[Item], Result]) -> list[Result]:
     return [function(item) for item in items]
