@@ -1,15 +1,12 @@
-"""Real stores: sqlite always, PostgreSQL where its programs are installed, an MLflow server process."""
+"""Real stores: sqlite, PostgreSQL, an MLflow server process."""
 
 from __future__ import annotations
 
 import os
-import pwd
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -17,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from postgres_server import postgres
 
 from hmlc_ray.tracking import Tracker
 
@@ -36,43 +34,8 @@ def sqlite_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def postgres_uri() -> Iterator[str]:
-    """A database cluster of its own; PostgreSQL refuses to run as root, so then another user runs it."""
-    missing = [name for name in ("initdb", "pg_ctl") if shutil.which(name) is None]
-    if missing:
-        pytest.skip(f"PostgreSQL's {' and '.join(missing)} not found")
-    pytest.importorskip("psycopg2", reason="the extra `postgres` is not installed")
-    user = _unprivileged()
-    folder = Path(tempfile.mkdtemp(prefix="hmlc-pg-", dir="/tmp"))
-    if user is not None:
-        shutil.chown(folder, user)
-    data, port = folder / "data", _free_port()
-
-    def run(*command: str) -> None:
-        with (folder.parent / f"{folder.name}.log").open("a") as log:
-            subprocess.run(command, check=True, user=user, cwd=folder, stdout=log, stderr=log, timeout=DEADLINE)
-
-    try:
-        run("initdb", "-D", str(data), "-U", "hmlc", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C")
-        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-        run("pg_ctl", "-D", str(data), "-w", "-l", str(folder / "server.log"), "-o", options, "start")
-        try:
-            yield f"postgresql://hmlc:s3cr3t-word@127.0.0.1:{port}/postgres"
-        finally:
-            run("pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.with_suffix(".log").unlink(missing_ok=True)
-
-
-def _unprivileged() -> str | None:
-    if os.geteuid() != 0:
-        return None
-    for name in ("postgres", "nobody"):
-        try:
-            return pwd.getpwnam(name).pw_name
-        except KeyError:
-            continue
-    pytest.skip("PostgreSQL does not run as root, and there is no user `postgres` or `nobody`")
+    with postgres() as uri:
+        yield uri
 
 
 @pytest.fixture(scope="session")
