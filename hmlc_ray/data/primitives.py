@@ -17,7 +17,6 @@ from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.data.splits import divide
 from hmlc_ray.meshes.parallel import in_blocks
 from hmlc_ray.meshes.primitives import PATHS, make_cloud, sizes
-from hmlc_ray.meshes.sample import Cloud
 from hmlc_ray.meshes.store import VERSION, Block, Shape, open_stored
 from hmlc_ray.taxonomy import Taxonomy
 
@@ -47,9 +46,5 @@ def load(config: PrimitivesConfig) -> DataSet:
 
 
 def _blocks(rows: list[tuple[int, int]], settings: dict[str, Any]) -> Iterator[Block]:
-    for _, clouds in in_blocks(partial(_make, settings=settings), rows):
+    for _, clouds in in_blocks(partial(make_cloud, **settings), rows):
         yield Block(np.stack(clouds), {})
-
-
-def _make(row: tuple[int, int], settings: dict[str, Any]) -> Cloud:
-    return make_cloud(*row, **settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
@@ -15,7 +16,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 _TASK = 16  # items that a process takes in one go
 _TASKS = 8  # tasks per process between two blocks
-_ALONE = 64  # so few are done before another process has started
+_PATIENCE_S = 2.0  # what takes no longer is done here: processes need seconds to start
 _ORPHANED_S = 60.0  # processes without work end after this time, also where the one that started them was killed
 
 
@@ -28,12 +29,20 @@ def in_blocks(function: Callable[[Item], Result], items: Sequence[Item]) -> Iter
     Raises:
         DataError: if a process is killed.
     """
-    processes = 1 if len(items) <= _ALONE else cpu_count()
+    processes, deadline, done = cpu_count(), time.monotonic() + _PATIENCE_S, 0
+    while done < len(items) and (processes == 1 or time.monotonic() < deadline):
+        rows = range(done, min(done + _TASK, len(items)))
+        yield rows, _each(items[rows.start : rows.stop], function)
+        done = rows.stop
+    if done < len(items):
+        yield from _in_processes(function, items, done, processes)
+
+
+def _in_processes(
+    function: Callable[[Item], Result], items: Sequence[Item], first: int, processes: int
+) -> Iterator[tuple[range, list[Result]]]:
     size = _TASK * _TASKS * processes
-    blocks = [range(start, min(start + size, len(items))) for start in range(0, len(items), size)]
-    if processes == 1:
-        yield from ((rows, _each(items[rows.start : rows.stop], function)) for rows in blocks)
-        return
+    blocks = [range(start, min(start + size, len(items))) for start in range(first, len(items), size)]
     # loky neither forks a process that has threads (Ray's, OpenMP's) nor imports the main module anew.
     with ProcessPoolExecutor(processes, timeout=_ORPHANED_S, env={"OMP_NUM_THREADS": "1"}) as pool:
         for rows in blocks:

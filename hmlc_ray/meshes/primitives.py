@@ -108,12 +108,16 @@ PATHS: tuple[tuple[str, str, str], ...] = tuple(
 
 
 def make_cloud(
-    leaf: int, number: int, *, num_points: int, normals: bool, seed: int, deformation: float, noise: float
+    solid: tuple[int, int], *, num_points: int, normals: bool, seed: int, deformation: float, noise: float
 ) -> Cloud:
-    """One solid of a leaf class: deformed, sampled, noisy; float32 [num_points, 3 or 6] in the unit ball.
+    """One solid, deformed, sampled and noisy: float32 [num_points, 3 or 6] in the unit ball.
 
     The same arguments give the same points, whatever else is made.
+
+    Args:
+        solid: its leaf class, and its number within that class.
     """
+    leaf, number = solid
     random = np.random.default_rng([seed, leaf, number])
     vertices, faces = _solid(leaf)
     cloud = sample_surface(deform(vertices, deformation, random)[faces], num_points, random, normals=normals)

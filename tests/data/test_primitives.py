@@ -23,7 +23,7 @@ DIGEST = """
 import hashlib
 from hmlc_ray.meshes.primitives import PATHS, make_cloud
 settings = dict(num_points=64, normals=True, seed=3, deformation=0.2, noise=0.02)
-clouds = [make_cloud(leaf, 1, **settings).tobytes() for leaf in range(len(PATHS))]
+clouds = [make_cloud((leaf, 1), **settings).tobytes() for leaf in range(len(PATHS))]
 print(hashlib.sha256(b"".join(clouds)).hexdigest())
 """
 
@@ -51,7 +51,7 @@ def test_a_gear_has_its_teeth(teeth: int) -> None:
 def test_the_same_seed_gives_the_same_bits_in_any_process() -> None:
     done = subprocess.run([sys.executable, "-c", DIGEST], capture_output=True, text=True, check=True)
     settings = {"num_points": 64, "normals": True, "seed": 3, "deformation": 0.2, "noise": 0.02}
-    clouds = [make_cloud(leaf, 1, **settings).tobytes() for leaf in range(len(PATHS))]  # type: ignore[arg-type]
+    clouds = [make_cloud((leaf, 1), **settings).tobytes() for leaf in range(len(PATHS))]  # type: ignore[arg-type]
     assert done.stdout.strip() == hashlib.sha256(b"".join(clouds)).hexdigest()
 
 
@@ -108,7 +108,7 @@ def test_a_deformation_moves_vertices_by_its_strength(strength: float) -> None:
 def test_proportions_of_a_family_differ_more_than_their_deformations() -> None:
     def radii(leaf: int, number: int) -> np.ndarray:
         settings = {"num_points": 256, "normals": False, "seed": 0, "deformation": 0.2, "noise": 0.02}
-        return np.sort(np.linalg.norm(make_cloud(leaf, number, **settings), axis=1))  # type: ignore[arg-type]
+        return np.sort(np.linalg.norm(make_cloud((leaf, number), **settings), axis=1))  # type: ignore[arg-type]
 
     cube, plate = (PATHS.index(("faceted", "box", name)) for name in ("cube", "plate"))
     same = max(np.abs(radii(cube, 0) - radii(cube, number)).mean() for number in range(1, 8))

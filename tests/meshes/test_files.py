@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from made_meshes import BOX, off, write
 from hmlc_ray.errors import DataError
 from hmlc_ray.home import cache_folder
 from hmlc_ray.meshes import files as module
+from hmlc_ray.meshes import parallel
 from hmlc_ray.meshes.files import Sampling, open_clouds, sampled
 
 SAMPLING = Sampling(32, normals=False, seed=0)
@@ -51,13 +53,15 @@ def test_a_cloud_depends_on_content_and_seed_alone(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_neither_order_nor_the_number_of_processes_matters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = boxes(tmp_path, 70)
+    monkeypatch.setattr(parallel, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(parallel, "cpu_count", lambda: 2)
     _, many = open_clouds(files, tmp_path, SAMPLING, strict=True)
     _, turned = open_clouds(files[::-1], tmp_path, SAMPLING, strict=True)
     np.testing.assert_array_equal(many.clouds, turned.clouds[::-1])
     for file, cloud in list(zip(files, many.clouds, strict=True))[::23]:
         np.testing.assert_array_equal(cloud, sampled(file, SAMPLING).cloud)
     monkeypatch.setenv("HMLC_CACHE", str(tmp_path / "other"))
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    monkeypatch.setattr(parallel, "cpu_count", lambda: 1)
     _, alone = open_clouds(files, tmp_path, SAMPLING, strict=True)
     np.testing.assert_array_equal(many.clouds, alone.clouds)
 
@@ -149,3 +153,16 @@ def test_a_file_that_changes_meanwhile_is_told(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(module, "file_digests", lambda files: [b"other"] * len(files))
     with pytest.raises(DataError, match=r"000\.off' changed while the set was sampled"):
         open_clouds(files, tmp_path, SAMPLING, strict=True)
+
+
+def kill(_: int) -> None:
+    """Takes the process along that it runs in."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_a_killed_process_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(parallel, "cpu_count", lambda: 2)
+    with pytest.raises(DataError, match="a process that sampled surfaces was killed, perhaps for want of memory"):
+        list(parallel.in_blocks(kill, range(40)))
