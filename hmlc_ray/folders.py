@@ -21,6 +21,7 @@ from hmlc_ray.leaf_table import read_leaf_table
 SPLIT_NAMES = ("train", "val", "test")
 TABLE_NAME = "taxonomy.csv"
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+MESH_SUFFIXES = frozenset({".glb", ".obj", ".off", ".ply", ".stl"})
 
 ClassPath = tuple[str, ...]
 Files = dict[ClassPath, tuple[Path, ...]]
