@@ -1,6 +1,7 @@
-"""Two-view batches: images per second against torchvision's v2 transforms in a DataLoader, and their share of a step.
+"""Two-view batches: images per second against torchvision's v2 transforms in a DataLoader, and their share of a step;
+opening a set of image files for the first time against the second time, when nothing is left to decode.
 
-    python benchmarks/data.py [--size 32] [--batch 512] [--rounds 5] [--threads 1]
+    python benchmarks/data.py [--size 32] [--batch 512] [--rounds 5] [--threads 1] [--files 4000]
 
 Both sides make two views of every image with the same transforms (crop, flip, jitter, grayscale, blur) from uint8
 tensors in memory: ours in the training process with `--threads` threads, theirs with two worker processes. Rounds
@@ -10,23 +11,29 @@ alternate between the two, so that load on the machine hits both; medians are pr
 from __future__ import annotations
 
 import argparse
+import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from pathlib import Path
 from statistics import median
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 import hmlc_ray.torchvision_shim  # noqa: F401
-from hmlc_ray.config.data import ViewsConfig
+from hmlc_ray.config.data import ImageFolderConfig, ViewsConfig
 from hmlc_ray.config.encoder import ConvNetConfig, ResNet18Config
+from hmlc_ray.data import load_data
 from hmlc_ray.data.base import Split
 from hmlc_ray.data.loader import epoch_batches
 from hmlc_ray.data.views import TwoViews
 from hmlc_ray.encoders import build_encoder
+from hmlc_ray.home import CACHE_VARIABLE
 
 v2 = import_module("torchvision.transforms.v2")
 VIEWS = ViewsConfig(crop_scale=(0.2, 1), flip=0.5, color_jitter=0.5, grayscale=0.2, blur=0.5)
@@ -126,12 +133,33 @@ def share_of_step(config: ConvNetConfig | ResNet18Config, batch: int, rounds: in
     )
 
 
+def compare_opening(files: int, rounds: int) -> None:
+    """Loading photographs (JPEG, 128x128, to 64x64) before and after they are in the cache."""
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as scratch:
+        root = Path(scratch) / "images"
+        for number in range(files):
+            file = root / f"{number % 10}" / f"{number}.jpg"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            coarse = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(coarse).resize((128, 128), Image.Resampling.BICUBIC).save(file)
+        times: list[tuple[float, float]] = []
+        config = ImageFolderConfig(root=str(root), image_size=64)
+        for round_ in range(rounds):
+            os.environ[CACHE_VARIABLE] = str(Path(scratch) / f"cache{round_}")
+            times.append((seconds(lambda: load_data(config)), seconds(lambda: load_data(config))))
+    first, second = (median(side) for side in zip(*times, strict=True))
+    ratio = median(slow / fast for slow, fast in times)
+    print(f"{files:,} photographs: decoded in {first:.2f} s, opened again in {second:.3f} s: {ratio:.0f} x")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=32, help="pixels")
     parser.add_argument("--batch", type=int, default=512, help="images per batch")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1, help="of the training process")
+    parser.add_argument("--files", type=int, default=4000, help="photographs that are decoded and opened again")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     compare_cpu_time(arguments.size, arguments.rounds)
@@ -139,6 +167,7 @@ def main() -> None:
     compare_views(arguments.size, arguments.batch, arguments.rounds)
     share_of_step(ConvNetConfig(), 256, arguments.rounds)
     share_of_step(ResNet18Config(), 32, arguments.rounds)
+    compare_opening(arguments.files, arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def open_images(images: ImageSet, *, pixels: bool, strict: bool) -> Entry:
     except OSError as error:
         raise DataError(
             f"the cache of decoded images in {str(folder.parent)!r} cannot be written ({error.strerror or error}); "
-            f"make room, name another folder by {CACHE_VARIABLE}, or set data.cache: none"
+            f"make room, or name another folder by {CACHE_VARIABLE} (data.cache: none keeps no pixels there)"
         ) from error
     if strict:
         _refuse(entry.problems)
@@ -171,7 +171,7 @@ def _locked_build(folder: Path, images: ImageSet, *, pixels: bool, strict: bool)
 def _build(folder: Path, images: ImageSet, *, pixels: bool, strict: bool) -> None:
     needed = len(images.files) * images.image_bytes if pixels else 0
     if shutil.disk_usage(folder.parent).free < needed:
-        raise OSError(None, f"{needed / 1e9:.1f} GB are needed")
+        raise OSError(None, f"{needed / 1e6:,.0f} MB are needed")
     partial = folder.with_name(f"{folder.name}.partial")  # the lock is held: whatever has this name is abandoned
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()

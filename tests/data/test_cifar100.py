@@ -11,7 +11,7 @@ import torch
 
 from hmlc_ray.config.data import Cifar100Config
 from hmlc_ray.data import load_data
-from hmlc_ray.errors import DataError
+from hmlc_ray.errors import DataError, TaxonomyError
 from hmlc_ray.taxonomies.named import cifar100_taxonomy
 from hmlc_ray.torchvision_shim import torchvision
 
@@ -76,3 +76,13 @@ def test_a_failed_download_is_one_sentence(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(torchvision.datasets.cifar, "download_and_extract_archive", refuse)
     with pytest.raises(DataError, match=r"CIFAR-100 could not be downloaded to .*: no network"):
         load_data(Cifar100Config(root=str(tmp_path), download=True))
+
+
+def test_a_label_outside_the_tree_is_told(root: Path) -> None:
+    file = root / "cifar-100-python" / "train"
+    content = pickle.loads(file.read_bytes())
+    content["fine_labels"][3] = 100
+    file.write_bytes(pickle.dumps(content))
+    with pytest.raises(TaxonomyError, match="100") as caught:
+        load_data(Cifar100Config(root=str(root)))
+    assert "\n" not in str(caught.value)

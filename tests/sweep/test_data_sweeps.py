@@ -1,0 +1,102 @@
+"""Sweeps on images: the published search spaces in small on real data, and no image decoded twice."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sandbox import Sandbox
+
+from hmlc_ray.taxonomies.named import cifar100_taxonomy
+from hmlc_ray.tracking import tags
+
+SPACES = Path(__file__).parents[2] / "search_spaces"
+SHORT = ("-o", "study.num_trials=1", "-o", "study.refit=null", "-o", "training.epochs=1", "-o", "evaluation.every=1")
+PACKS = {
+    "mnist": ("mnist.yaml", "MNIST/raw", "", "data.limit=500"),
+    "grocery": ("grocery.yaml", "grocery-128", "grocery-128", "data.image_size=16"),
+    "tiny-imagenet": (
+        "tiny_imagenet.yaml",
+        "tiny-imagenet-200-subset",
+        "tiny-imagenet-200-subset",
+        "data.image_size=8",
+    ),
+    "cifar100-partial": ("image_folder.yaml", "cifar100-partial", "cifar100-partial", "data.image_size=16"),
+}
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_the_smoke_profile_runs_on_real_data(pack: str, tmp_path: Path) -> None:
+    space, needed, folder, smaller = PACKS[pack]
+    root = os.environ.get("HMLC_DATA_DIR")
+    if not root:
+        pytest.skip("HMLC_DATA_DIR is not set")
+    if not (Path(root) / needed).exists():
+        pytest.skip(f"HMLC_DATA_DIR holds no {needed}")
+    data = f"data.root={Path(root) / folder}"
+    sandbox = Sandbox(tmp_path)
+    done = sandbox.hmlc(
+        "sweep", str(SPACES / space), "--profile", "smoke", "--name", "smoke", "-o", data, "-o", smaller, *SHORT
+    )
+    assert done.returncode == 0, done.stderr
+    (trial,) = sandbox.trials("smoke")
+    assert trial.tags[tags.STATUS] == "completed"
+    assert trial.metrics["val/probe_top1/mean"] > 0
+    assert sandbox.parent("smoke").tags[tags.DATA_PLACE] == "memory"
+
+
+def test_the_smoke_profile_of_cifar100_runs_on_files_in_its_format(tmp_path: Path) -> None:
+    """The checksums are those of the small files made here, which `sitecustomize` has torchvision believe."""
+    folder = tmp_path / "data" / "cifar-100-python"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name, copies in (("train", 10), ("test", 2)):
+        labels = list(range(100)) * copies
+        pixels = rng.integers(0, 100, (len(labels), 3072), dtype=np.uint8) + np.array(labels, dtype=np.uint8)[:, None]
+        (folder / name).write_bytes(pickle.dumps({"data": pixels, "fine_labels": labels}))
+    (folder / "meta").write_bytes(pickle.dumps({"fine_label_names": list(cifar100_taxonomy().class_names[1])}))
+    trusting = tmp_path / "trusting"
+    trusting.mkdir()
+    (trusting / "sitecustomize.py").write_text(
+        "import sys\n"
+        "if any(name in word for word in sys.orig_argv for name in ('bin/hmlc', 'default_worker')):\n"
+        "    from hmlc_ray.torchvision_shim import torchvision\n"
+        "    torchvision.datasets.cifar.check_integrity = lambda *args: True\n"
+    )
+    sandbox = Sandbox(tmp_path)
+    space = SPACES / "cifar100.yaml"
+    done = sandbox.hmlc(
+        "sweep", str(space), "--profile", "smoke", "--name", "smoke", *SHORT, env={"PYTHONPATH": str(trusting)}
+    )
+    assert done.returncode == 0, done.stderr
+    assert [trial.tags[tags.STATUS] for trial in sandbox.trials("smoke")] == ["completed"]
+
+
+def test_trials_open_what_was_decoded_before(tmp_path: Path) -> None:
+    """After `hmlc data prepare` the images are spoilt, sizes and times kept: whoever decodes one of them fails."""
+    rng = np.random.default_rng(0)
+    files = [tmp_path / "images" / leaf / f"{i}.png" for leaf in ("a/x", "a/y", "b/z") for i in range(12)]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (12, 12, 3), dtype=np.uint8)).save(file)
+    sandbox = Sandbox(tmp_path)
+    overrides = ("-o", f"data.root={tmp_path / 'images'}", "-o", "data.image_size=8")
+    assert sandbox.hmlc("data", "prepare", "image-folder", *overrides).returncode == 0
+    for file in files:
+        found = file.stat()
+        file.write_bytes(bytes(found.st_size))
+        os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns))
+    fresh = sandbox.hmlc("data", "show", "image-folder", *overrides, env={"HMLC_CACHE": str(tmp_path / "other")})
+    assert fresh.returncode == 2, "without the cache the images cannot be read"
+    done = sandbox.hmlc(
+        "sweep", str(SPACES / "image_folder.yaml"), "--profile", "smoke", "--name", "smoke", *overrides,
+        *SHORT, "-o", "study.num_trials=2", "-o", "training.global_batch_size=8", "-o", "trials.max_concurrent=2",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [trial.tags[tags.STATUS] for trial in sandbox.trials("smoke")] == ["completed", "completed"]
