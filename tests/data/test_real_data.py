@@ -11,7 +11,9 @@ import pytest
 import torch
 
 from hmlc_ray.config.data import GroceryConfig, ImageFolderConfig, MnistConfig, TinyImagenetConfig
+from hmlc_ray.config.points import ModelNetConfig
 from hmlc_ray.data import load_data
+from hmlc_ray.meshes.files import Sampling, open_clouds
 from hmlc_ray.taxonomies.named import cifar100_taxonomy
 
 
@@ -75,3 +77,20 @@ def test_tiny_imagenet_has_a_tree_of_four_levels(pack: Callable[[str], Path]) ->
     assert data.taxonomy.num_classes == (6, 19, 72, 200)
     assert data.val is not None
     assert [len(part) for part in (data.train, data.val, data.test)] == [16_000, 4000, 10_000]
+
+
+def test_modelnets_meshes_are_sampled_as_they_were_published(pack: Callable[[str], Path], tmp_path: Path) -> None:
+    """Three of the five classes have enough meshes to be divided; all fourteen are sound."""
+    root = pack("modelnet-mini/ModelNet40") / "modelnet-mini" / "ModelNet40"
+    files = sorted(root.rglob("*.off"))
+    _, stored = open_clouds(files, root, Sampling(256, normals=True, seed=0), strict=True)
+    assert stored.clouds.shape == (14, 256, 6)
+    assert stored.problems == {}
+    np.testing.assert_allclose(np.linalg.norm(stored.clouds[..., :3], axis=2).max(axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(stored.clouds[..., 3:], axis=2), 1, atol=1e-5)
+    for name in ("bathtub", "bed", "chair"):
+        (tmp_path / name).symlink_to(root / name)
+    data = load_data(ModelNetConfig(root=str(tmp_path), classes="present", num_points=64))
+    assert data.val is not None
+    assert [len(part) for part in (data.train, data.val, data.test)] == [5, 3, 3]
+    assert data.taxonomy.class_names == (("sanitary", "furniture"), ("bathtub", "bed", "chair"))
