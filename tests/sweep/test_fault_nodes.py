@@ -27,8 +27,8 @@ def nodes() -> Iterator[ExitStack]:
         yield stack
 
 
-def worker(stack: ExitStack, address: str, cpus: int = 1, **place: object) -> Node:
-    node = Node(f"--address={address}", f"--num-cpus={cpus}", **place)  # type: ignore[arg-type]
+def worker(stack: ExitStack, at: str, cpus: int = 1, **place: object) -> Node:
+    node = Node(f"--address={at}", f"--num-cpus={cpus}", **place)  # type: ignore[arg-type]
     stack.callback(node.kill)
     return node
 
