@@ -12,7 +12,7 @@ import torch
 
 from hmlc_ray.config.points import MeshFilesSection, MeshFolderConfig
 from hmlc_ray.data.base import DataSet, Split
-from hmlc_ray.data.splits import divide
+from hmlc_ray.data.splits import check_enough, divide
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.folders import MESH_SUFFIXES, scan_folder
 from hmlc_ray.meshes.files import Sampling, open_clouds
@@ -46,6 +46,9 @@ def divide_meshes(config: MeshFilesSection, taxonomy: Taxonomy, splits: Mapping[
     Raises:
         DataError: see `open_clouds` and `divide`.
     """
+    # Too few files are told before all of them are sampled.
+    counts = np.array([len(of_leaf) for of_leaf in splits["train"]])
+    check_enough(taxonomy, counts, drawn=("val" not in splits) + ("test" not in splits))
     parts = {name: list(chain.from_iterable(files)) for name, files in splits.items()}
     files = list(chain.from_iterable(parts.values()))
     sampling = Sampling(config.num_points, config.normals, config.sample_seed)

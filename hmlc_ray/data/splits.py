@@ -103,7 +103,8 @@ def divide(
             taxonomy.paths(split.leaf.numpy())
             if not len(split):
                 raise DataError(f"the {name} split holds no sample that can be read")
-    _check_enough(taxonomy, train, needed=1 + (val is None) + (test is None))
+    counts = np.bincount(train.leaf.numpy(), minlength=taxonomy.num_leaves)
+    check_enough(taxonomy, counts, drawn=(val is None) + (test is None))
     if test is None:
         kept, held = hold_out(train.leaf.numpy(), config.test_fraction, (config.split_seed, _TEST))
         train, test = select(train, kept), select(train, held)
@@ -135,8 +136,16 @@ def fingerprint(taxonomy: Taxonomy, *splits: Split) -> str:
     return digest.hexdigest()
 
 
-def _check_enough(taxonomy: Taxonomy, train: Split, needed: int) -> None:
-    counts = np.bincount(train.leaf.numpy(), minlength=taxonomy.num_leaves)
+def check_enough(taxonomy: Taxonomy, counts: IntArray, drawn: int) -> None:
+    """Check that every leaf has a training sample left when `drawn` splits have taken theirs.
+
+    Args:
+        counts: training samples of each leaf, int64 [C].
+
+    Raises:
+        DataError: naming the leaf that lacks most.
+    """
+    needed = 1 + drawn
     if counts.min() < needed:
         worst = int(counts.argmin())
         name = taxonomy.class_names[-1][worst]
