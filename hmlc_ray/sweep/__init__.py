@@ -16,8 +16,6 @@ _DEFAULTS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     # The progress view is ours; Tune's newer output prints tables even when told to be silent.
     "RAY_AIR_NEW_OUTPUT": "0",
-    # Seconds between two snapshots of the experiment: what a killed driver may have to repeat.
-    "TUNE_GLOBAL_CHECKPOINT_S": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "120",
     # Ray's coming default (a worker without GPUs keeps CUDA_VISIBLE_DEVICES); set, it does not warn.

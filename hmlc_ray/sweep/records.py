@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
+from hmlc_ray.config.metrics import FIGURES
 from hmlc_ray.fit import EpochRecord
 
-
+_SEARCHED = tuple(f"{figure}/" for figure in FIGURES)
 WARNING = "warning"
 """Key of a result: what went wrong without ending the trial."""
 
@@ -19,10 +20,15 @@ class EpochEntry(TypedDict):
 
 
 def result_of(records: list[EpochRecord], total_epochs: int) -> dict[str, Any]:
-    """The result of an evaluation: its metrics for searcher and scheduler, and every epoch since the last one."""
+    """The result of an evaluation: what can be searched for, and every epoch since the last one.
+
+    Other metrics are in the history alone: Tune keeps statistics of every number at the top, and writes them into each
+    of its snapshots.
+    """
     last = records[-1]
+    searched = {name: value for name, value in last.metrics.items() if name.startswith(_SEARCHED)}
     history = [EpochEntry(epoch=record.epoch, metrics=record.metrics) for record in records]
-    return {**last.metrics, "epoch": last.epoch, "total_epochs": total_epochs, "history": history}
+    return {**searched, "epoch": last.epoch, "total_epochs": total_epochs, "history": history}
 
 
 def is_pruned(result: dict[str, Any]) -> bool:

@@ -25,7 +25,7 @@ _NOT_PICKLED = ("_storage", "_ot_study", "_ot_trials")
 class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
     """OptunaSearch that survives the death of its driver.
 
-    Tune's snapshot of an experiment lags behind Optuna's storage by up to a second, so a restored Tune may not
+    Tune's snapshot of an experiment lags behind Optuna's storage by seconds, so a restored Tune may not
     know trials that Optuna has already handed out. Such orphans are handed out again under their old number and
     with their old values before anything new is drawn: the number of trials stays exact, and the MLflow run of that
     number is found again. A trial that a scheduler stopped is told to Optuna as pruned, not as complete.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import ray.tune
@@ -14,12 +15,15 @@ from hmlc_ray.sweep.session import AlreadyEnded, SessionCallback
 from hmlc_ray.sweep.stores import Results, open_trials
 from hmlc_ray.sweep.trial import build_trainable
 
+_SNAPSHOT = "TUNE_GLOBAL_CHECKPOINT_S"
+_SNAPSHOT_GIVEN = os.environ.get(_SNAPSHOT)
 # An upper bound on evaluations per trial; trials end by themselves.
 _MANY = 1_000_000
 
 
 def build_tuner(sweep: SweepConfig, home: Home, concurrency: int) -> ray.tune.Tuner:
     """A tuner for a new study."""
+    _pace_snapshots(sweep)
     return ray.tune.Tuner(
         trainable_of(sweep, home),
         tune_config=ray.tune.TuneConfig(
@@ -50,11 +54,20 @@ def restore_tuner(sweep: SweepConfig, home: Home, *, retry: bool = False) -> ray
 
     Failed trials stay failed, as they are in Optuna, unless `retry` is set: then they go on from their checkpoints.
     """
+    _pace_snapshots(sweep)
     results, name = Results.of(sweep.study.storage, home), sweep.study.name
     states = [file for file in results.names(name) if file.startswith("experiment_state-")]
     if not states or not ray.tune.Tuner.can_restore(results.below(name)):
         return None
     return ray.tune.Tuner.restore(results.below(name), trainable=trainable_of(sweep, home), resume_errored=retry)
+
+
+def _pace_snapshots(sweep: SweepConfig) -> None:
+    """Choose the seconds between two snapshots of the experiment: what a killed driver may have to repeat.
+
+    A snapshot holds all trials, so a period that grows with their number keeps its share of the time constant.
+    """
+    os.environ[_SNAPSHOT] = _SNAPSHOT_GIVEN or str(max(1, sweep.study.num_trials // 50))
 
 
 def trainable_of(sweep: SweepConfig, home: Home) -> Any:
