@@ -64,6 +64,6 @@ def divide_meshes(config: MeshFilesSection, taxonomy: Taxonomy, splits: Mapping[
     for name, leaf_files in splits.items():
         rows = start + np.flatnonzero(sound[start : start + len(parts[name])])
         leaf = np.repeat(np.arange(len(leaf_files)), [len(of_leaf) for of_leaf in leaf_files])
-        found[name] = Split(clouds, torch.from_numpy(leaf[rows - start]), torch.from_numpy(rows), digest)
+        found[name] = Split(clouds, torch.from_numpy(leaf[rows - start]), torch.from_numpy(rows), digest, mapped=True)
         start += len(parts[name])
     return divide(config, taxonomy, found["train"], found.get("val"), found.get("test"))

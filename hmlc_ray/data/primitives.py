@@ -41,7 +41,7 @@ def load(config: PrimitivesConfig) -> DataSet:
     # trimesh makes the solids, so that another version may make others.
     key = hashlib.sha256(json.dumps([VERSION, trimesh.__version__, PATHS, counts, settings]).encode()).hexdigest()[:32]
     stored = open_stored(key, shape, lambda: _blocks(rows, settings))
-    samples = Split(torch.from_numpy(stored.clouds), torch.from_numpy(leaf), torch.arange(len(rows)), key)
+    samples = Split(torch.from_numpy(stored.clouds), torch.from_numpy(leaf), torch.arange(len(rows)), key, mapped=True)
     return divide(config, Taxonomy.from_paths(config.LEVELS, PATHS), samples)
 
 

@@ -72,7 +72,7 @@ def open_stored(key: str, shape: Shape, make: Callable[[], Iterable[Block]]) -> 
                 stored = _read(folder, shape)
     except OSError as error:
         raise DataError(
-            f"the point clouds, {size / 1e6:.0f} MB, cannot be written to {str(folder.parent)!r} "
+            f"the point clouds, {size / 1e6:.1f} MB, cannot be written to {str(folder.parent)!r} "
             f"({error.strerror or error}); make room, or name another folder by {CACHE_VARIABLE}"
         ) from error
     assert stored is not None, "an array is whole when it has its name"
