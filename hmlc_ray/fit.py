@@ -21,7 +21,7 @@ from hmlc_ray.data import load_data
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.loader import epoch_batches
 from hmlc_ray.data.sampler import BatchSampler, build_sampler
-from hmlc_ray.data.views import build_views
+from hmlc_ray.data.views import build_views, with_views
 from hmlc_ray.devices import resolve_device, use_amp
 from hmlc_ray.errors import CheckpointError, NonFiniteLoss
 from hmlc_ray.evaluation import Evaluation, evaluate
@@ -172,8 +172,8 @@ class _Run:
         self.learner.objective.begin_epoch(epoch, total)
         self.sampler.set_epoch(epoch)
         meter = EpochMeter(self.data.taxonomy.level_names)
-        for step, (inputs, leaf, index) in enumerate(self._batches()):
-            report = self.parallel(self.views(inputs, generator), leaf, index, amp=self.amp)
+        for step, (views, leaf, index) in enumerate(with_views(self._batches(), self.views, generator)):
+            report = self.parallel(views, leaf, index, amp=self.amp)
             norm = self._update(report, epoch, step)
             meter.add(report, samples=len(leaf) * distributed.world_size(), gradient_norm=norm)
         metrics = meter.means() | {"train/learning_rate": float(self.schedule.get_last_lr()[0])}

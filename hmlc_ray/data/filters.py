@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from hmlc_ray.config.data import ViewsConfig
 
@@ -46,15 +45,19 @@ def blur(images: Tensor, sigma: Tensor) -> Tensor:
 
 
 def _convolve(images: Tensor, kernels: Tensor, dim: int) -> Tensor:
-    """Correlate dimension `dim` of each image with its own kernel, [n, size]."""
-    reach = kernels.shape[1] // 2
-    sides = (reach, reach, 0, 0) if dim == 3 else (0, 0, reach, reach)
-    padded = pad(images, sides, mode="reflect")
-    length = images.shape[dim]
+    """Correlate dimension `dim` of each image with its own kernel, [n, size]; the border is mirrored."""
+    length, reach = images.shape[dim], kernels.shape[1] // 2
     weights = kernels.view(*kernels.shape, 1, 1, 1).unbind(1)
-    result = padded.narrow(dim, 0, length) * weights[0]
-    for offset, weight in enumerate(weights[1:], start=1):
-        result.add_(padded.narrow(dim, offset, length) * weight)
+    result = images * weights[reach]
+    for offset in range(1, reach + 1):
+        for weight, step in ((weights[reach - offset], -offset), (weights[reach + offset], offset)):
+            start, stop = max(0, -step), min(length, length - step)
+            target = result.narrow(dim, start, stop - start)
+            target.addcmul_(images.narrow(dim, start + step, stop - start), weight)
+            # The rows whose neighbour lies beyond the border: 0..offset-1, or the last ones.
+            for row in range(offset) if step < 0 else range(length - offset, length):
+                mirrored = abs(row + step) if step < 0 else 2 * (length - 1) - (row + step)
+                result.select(dim, row).addcmul_(images.select(dim, mirrored), weight.squeeze(-1))
     return result
 
 

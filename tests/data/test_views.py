@@ -12,7 +12,7 @@ from torch import Tensor
 from hmlc_ray.config.data import ViewsConfig
 from hmlc_ray.data import color, filters, geometry
 from hmlc_ray.data.pixels import to_encoder_input, to_unit
-from hmlc_ray.data.views import TwoViews, augment
+from hmlc_ray.data.views import TwoViews, augment, with_views
 from hmlc_ray.torchvision_shim import torchvision
 
 v2 = import_module("torchvision.transforms.v2")  # only after the shim
@@ -200,3 +200,27 @@ def test_without_augmentation_a_view_is_the_encoders_plain_input() -> None:
 def test_large_batches_are_made_in_chunks_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hmlc_ray.data.views._CHUNK_BYTES", 4 * 3 * 12 * 12 * 3)
     assert TwoViews(ALL)(as_bytes(images(10)), seeded()).shape == (2, 10, 3, 12, 12)
+
+
+def test_views_made_ahead_are_those_made_in_turn() -> None:
+    """Same draws, same order, also for what the caller draws meanwhile from torch's own generator."""
+    batches = [(as_bytes(images(4)), torch.arange(4), torch.tensor([step] * 4)) for step in range(5)]
+    views, one, other = TwoViews(ALL), seeded(), seeded()
+    torch.manual_seed(0)
+    found = [(made, int(index[0]), torch.rand(2)) for made, _, index in with_views(batches, views, one)]
+    torch.manual_seed(0)
+    wanted = [(views(inputs, other), int(index[0]), torch.rand(2)) for inputs, _, index in batches]
+    for (a, i, x), (b, j, y) in zip(found, wanted, strict=True):
+        assert i == j
+        assert torch.equal(a, b)
+        assert torch.equal(x, y)
+
+
+def test_an_error_while_views_are_made_reaches_the_caller() -> None:
+    def broken(inputs: Tensor, generator: torch.Generator) -> Tensor:
+        raise ValueError("no views")
+
+    batch = (as_bytes(images(4)), torch.arange(4), torch.arange(4))
+    with pytest.raises(ValueError, match="no views"):
+        list(with_views([batch, batch], broken, seeded()))
+    assert list(with_views([], broken, seeded())) == []
