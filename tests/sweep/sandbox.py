@@ -95,9 +95,15 @@ class Sandbox:
     def tracker(self) -> Tracker:
         return Tracker.connect(self.store, artifact_root=self.home.artifacts)
 
-    def trial_folders(self, study: str = "small") -> list[Path]:
-        """Where Tune keeps the checkpoints of the trials, of those that have one."""
-        return sorted({path.parent for path in (self.home.ray / study).glob("*/checkpoint_*")})
+    def in_training(self, storage: Path | None = None) -> list[Path]:
+        """Folders of trials of a `seeded` sweep that have two checkpoints or more, and some epochs to go.
+
+        Looked up on disk, because asking the store takes longer than some trials do.
+        """
+        last: dict[Path, int] = {}
+        for path in ((storage or self.home.ray) / "small").glob("*/checkpoint_*"):
+            last[path.parent] = max(last.get(path.parent, 0), int(path.name.rpartition("_")[2]))
+        return [folder for folder, index in last.items() if 1 <= index <= EPOCHS - 3]
 
     def parent(self, study: str = "small") -> TrialRun:
         tracker = self.tracker()

@@ -12,9 +12,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from invariants import check_sound
 from nodes import Node, head
-from sandbox import TRIALS, Sandbox, begun, drain, wait_until
-
-from hmlc_ray.tracking import TrialRun
+from sandbox import TRIALS, Sandbox, drain, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 HOST, GUEST, PREFIX = "10.231.77.1", "10.231.77.2", "hmlc-cut"
@@ -33,11 +31,6 @@ def worker(stack: ExitStack, at: str, cpus: int = 1, **place: object) -> Node:
     return node
 
 
-def in_training(sandbox: Sandbox, epochs: int = 2) -> list[TrialRun]:
-    running = (run for run in sandbox.trials() if run.status == "RUNNING")
-    return [run for run in running if len(sandbox.steps(run, "train/loss")) >= epochs]
-
-
 def sweeping(
     sandbox: Sandbox, started: list[subprocess.Popen[str]], address: str, *options: str, trials: int = 1
 ) -> tuple[subprocess.Popen[str], list[str]]:
@@ -49,7 +42,7 @@ def sweeping(
 
     def ready() -> bool:
         assert process.poll() is None, "".join(lines)
-        return begun(lines) and len(in_training(sandbox)) >= trials
+        return len(sandbox.in_training()) >= trials
 
     wait_until(ready, f"{trials} trials in mid-training")
     return process, lines

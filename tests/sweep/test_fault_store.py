@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from invariants import check_sound
 from mlflow_server import MlflowServer
-from sandbox import TRIALS, Sandbox, begun, drain, wait_until
+from sandbox import TRIALS, Sandbox, drain, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -27,10 +27,6 @@ def served(tmp_path: Path, server: MlflowServer) -> Sandbox:
     return Sandbox(tmp_path, server.uri)
 
 
-def reported(sandbox: Sandbox) -> bool:
-    return any(sandbox.steps(run, "train/loss") for run in sandbox.trials())
-
-
 def kept(sandbox: Sandbox) -> str:
     """The operations that wait on disk."""
     file = sandbox.home.spool("small") / "operations.jsonl"
@@ -43,7 +39,7 @@ def test_metrics_are_kept_and_sent_when_the_server_is_back(
     process = served.start("sweep", served.seeded())
     started.append(process)
     lines = drain(process)
-    wait_until(lambda: begun(lines) and reported(served), "an epoch")
+    wait_until(served.in_training, "two epochs of a trial")
     server.kill()
     # Trials begin, report and end while nobody listens.
     wait_until(lambda: '"kind":"trial"' in kept(served) and '"kind":"finish"' in kept(served), "a whole trial on disk")
@@ -64,7 +60,7 @@ def test_a_sweep_that_ends_while_the_server_is_away_says_how_to_send_the_rest(
     process = served.start("sweep", served.seeded(), env={"HMLC_STORE_WAIT": "0"})
     started.append(process)
     lines = drain(process)
-    wait_until(lambda: begun(lines) and reported(served), "an epoch")
+    wait_until(served.in_training, "two epochs of a trial")
     server.kill()
     assert process.wait(timeout=400) == 2, "".join(lines)
     text = " ".join("".join(lines).split())

@@ -12,19 +12,11 @@ from pathlib import Path
 import pytest
 from invariants import check_sound
 from PIL import Image
-from sandbox import TRIALS, Sandbox, begun, drain, kill, read_until, trial_processes, wait_until
-
-from hmlc_ray.tracking import TrialRun
+from sandbox import TRIALS, Sandbox, drain, kill, read_until, trial_processes, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 TOO_SMALL = "a batch of 3 samples is too small for training.sampler"
 ONE_ENDED = "small: 1/5 trials done"
-
-
-def reported(sandbox: Sandbox, epochs: int) -> TrialRun | None:
-    """A trial that runs and has that many epochs in the store."""
-    running = (run for run in sandbox.trials() if run.status == "RUNNING")
-    return next((run for run in running if len(sandbox.steps(run, "train/loss")) >= epochs), None)
 
 
 def test_a_killed_driver_is_resumed(sandbox: Sandbox, started: list[subprocess.Popen[str]]) -> None:
@@ -47,7 +39,7 @@ def test_a_killed_trial_goes_on_from_its_last_checkpoint(
     process = sandbox.start("sweep", sandbox.seeded())
     started.append(process)
     lines = drain(process)
-    wait_until(lambda: begun(lines) and reported(sandbox, 2), "two epochs of a trial")
+    wait_until(sandbox.in_training, "two epochs of a trial")
     victim = trial_processes(process.pid)[0]
     victim.kill()
     assert process.wait(timeout=400) == 0, "".join(lines)
@@ -60,11 +52,11 @@ def test_a_truncated_checkpoint_gives_way_to_the_one_before(
 ) -> None:
     process = sandbox.start("sweep", sandbox.seeded())
     started.append(process)
-    lines = drain(process)
-    wait_until(lambda: begun(lines) and reported(sandbox, 3), "three epochs of a trial")
+    drain(process)
+    wait_until(sandbox.in_training, "two epochs of a trial")
     process.kill()
     process.wait()
-    newest = [sorted(folder.glob("checkpoint_*"))[-1] for folder in sandbox.trial_folders()]
+    newest = [sorted(folder.glob("checkpoint_*"))[-1] for folder in sandbox.in_training()]
     assert newest
     for checkpoint in newest:
         with (checkpoint / "state.pt").open("r+b") as file:
@@ -150,7 +142,7 @@ def test_a_full_disk_costs_checkpoints_and_no_trial(
     process = sandbox.start("sweep", sandbox.seeded(), "-o", f"study.storage={small_disk}", "-o", "trials.retries=50")
     started.append(process)
     lines = drain(process)
-    wait_until(lambda: begun(lines) and reported(sandbox, 2), "two epochs of a trial")
+    wait_until(lambda: sandbox.in_training(small_disk), "two epochs of a trial")
     filler = small_disk / "filler"
     with suppress(OSError), filler.open("wb", buffering=0) as file:
         while True:
@@ -179,7 +171,7 @@ def test_data_that_vanish_fail_the_trials_that_need_them(
     lines = drain(process)
     wait_until(lambda: any(": 1/3 trials done" in line for line in lines), "the end of the first trial")
     shutil.rmtree(root)
-    wait_until(lambda: reported(sandbox, 1), "an epoch of the second trial, which had read the data before")
+    wait_until(sandbox.in_training, "the second trial, whose process had read the data before")
     for victim in trial_processes(process.pid):
         victim.kill()
     assert process.wait(timeout=400) == 0, "".join(lines)
