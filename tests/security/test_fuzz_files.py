@@ -7,6 +7,7 @@ import struct
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fuzzing import FUZZ, bounded, damaged, refusal
 from hypothesis import given
@@ -16,6 +17,8 @@ from hmlc_ray.config.data import MnistConfig
 from hmlc_ray.config.files import load_trial
 from hmlc_ray.config.sweep import load_sweep
 from hmlc_ray.data import mnist
+from hmlc_ray.manifest import read_manifest
+from hmlc_ray.meshes.read import BrokenMesh, read_surface
 from hmlc_ray.taxonomies import from_csv, from_json
 from hmlc_ray.taxonomies.text import render_text
 
@@ -275,3 +278,74 @@ def test_a_header_that_lies(tmp_path: Path, header: bytes) -> None:
 def test_a_label_that_is_no_digit(tmp_path: Path, label: int) -> None:
     labels = idx(8, (30,), bytes([label, *(i % 10 for i in range(29))]))
     assert refusal(lambda: mnist.load(mnist_files(tmp_path, IMAGES, labels)))
+
+
+MANIFEST = b'path,leaf,kind,split\na/1.png,dog,animal,train\na/2.png,cat,animal,train\n"b, 1.png",oak,plant,val\n'
+MANIFEST_TOKENS = (
+    *TABLE_TOKENS, b"../", b"/etc/passwd", b"a/../../x", b"train", b"test", b"split", b"path", b"link/x.png", b"a",
+)  # fmt: skip
+
+
+@FUZZ
+@given(damaged(MANIFEST, MANIFEST_TOKENS) | st.binary(max_size=60))
+def test_manifest(tmp_path: Path, content: bytes) -> None:
+    root = tmp_path / "root"
+    if not root.exists():
+        (root / "a").mkdir(parents=True)
+        (root / "link").symlink_to(tmp_path)
+        for place in (root / "a" / "1.png", root / "a" / "2.png", root / "b, 1.png", tmp_path / "x.png"):
+            place.write_bytes(b"")
+    (root / "m.csv").write_bytes(content)
+
+    def read() -> None:
+        manifest = read_manifest(root / "m.csv")
+        for sample in (sample for samples in manifest.samples.values() for sample in samples):
+            assert sample.file.resolve().is_relative_to(root)
+            fit_to_be_shown("/".join(sample.path))
+
+    refusal(read)
+
+
+OFF = b"OFF\n4 4 6\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n3 0 1 2\n3 0 1 3\n3 0 2 3\n3 1 2 3\n"
+OFF_TOKENS = (
+    b"OFF", b"\n", b" ", b"#", b"-1", b"99999999999", b"1e308", b"1e999", b"nan", b"inf", b"3", b"4 0 1 2 3",
+    b"COFF", b"\x00", b"\xff",    b"0x10", b"9" * 400,
+)  # fmt: skip
+
+
+@FUZZ
+@given(damaged(OFF, OFF_TOKENS) | st.binary(max_size=60))
+def test_off(content: bytes) -> None:
+    try:
+        surface = read_surface(content, ".off")
+    except BrokenMesh:
+        return
+    assert np.isfinite(surface.triangles).all()
+    assert len(surface.triangles)
+
+
+PLY = "ply\nformat {} 1.0\nelement vertex {}\nproperty float x\nproperty float y\nproperty float z\n"
+PLY_FACES = "element face {}\nproperty list {} int vertex_indices\nend_header\n"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content"),
+    [
+        (".off", b"OFF\n999999999999 999999999999 0\n0 0 0\n"),
+        (".off", b"OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n99999999999 0 1 2\n"),
+        (".off", b"OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 99999999999\n"),
+        (".ply", (PLY.format("ascii", 4 * 10**9) + PLY_FACES.format(4 * 10**9, "uchar")).encode() + b"0 0 0\n"),
+        (".ply", (PLY.format("binary_little_endian", 4 * 10**9) + PLY_FACES.format(1, "uint")).encode() + bytes(64)),
+        (
+            ".ply",
+            (PLY.format("binary_little_endian", 1) + PLY_FACES.format(1, "uint")).encode() + bytes(12) + b"\xff" * 8,
+        ),
+        (".stl", bytes(80) + b"\xff\xff\xff\xff" + bytes(50)),
+        (".glb", b"glTF" + struct.pack("<II", 2, 40) + struct.pack("<I4s", 2**31, b"JSON") + b"{}" + bytes(22)),
+        (".obj", b"v 0 0 0\n" * 3 + b"f 1 2 99999999999\n"),
+        (".obj", b"mtllib /etc/passwd\nusemtl x\n" + b"f 1 2 3\n"),
+    ],
+)
+def test_a_mesh_that_lies_about_its_size(suffix: str, content: bytes) -> None:
+    with bounded(seconds=20, megabytes=500), pytest.raises(BrokenMesh):
+        read_surface(content, suffix)
