@@ -142,8 +142,8 @@ def share_of_step(config: ConvNetConfig | ResNet18Config, batch: int, rounds: in
     shares = sorted(fixed / fresh for fixed, fresh in times)
     milliseconds = median(fresh for _, fresh in times) / STEPS * 1e3
     print(
-        f"{config.kind} step, batch {batch}: {milliseconds:.0f} ms with views, {median(shares):.0%} of the speed without "
-        f"({shares[0]:.0%} to {shares[-1]:.0%})"
+        f"{config.kind} step, batch {batch}: {milliseconds:.0f} ms with views, {median(shares):.0%} of the speed "
+        f"without ({shares[0]:.0%} to {shares[-1]:.0%})"
     )
 
 
