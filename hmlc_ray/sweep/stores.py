@@ -120,6 +120,26 @@ def settled(sweep: SweepConfig) -> SweepConfig:
     return sweep.model_copy(update={"study": study.model_copy(update=places)})
 
 
+def check_places(study: StudyConfig, home: Home) -> None:
+    """Make sure that places outside of the home folder can be used, before anything is written.
+
+    Raises:
+        ConfigError: naming the place that cannot.
+    """
+    if trials_url(study, home) != home.optuna_url:
+        open_trials(study, home)
+    results = Results.of(study.storage, home)
+    try:
+        if not results.is_local:
+            bucket = results.path().partition("/")[0]
+            if results.filesystem.get_file_info(bucket).type == pyarrow.fs.FileType.NotFound:
+                raise ConfigError(f"the storage {results.uri} cannot be used: there is no bucket {bucket!r}")
+        elif results.uri != str(home.ray):
+            Path(results.uri).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"the storage {results.uri} cannot be used: {str(error).splitlines()[0][:300]}") from error
+
+
 def open_trials(study: StudyConfig, home: Home) -> optuna.storages.BaseStorage:
     """Optuna's storage of a study; only the driver opens it.
 
@@ -172,10 +192,12 @@ def _database(url: str) -> optuna.storages.BaseStorage:
     file = sqlite_path(url)
     if file is not None:
         file.absolute().parent.mkdir(parents=True, exist_ok=True)
-    url = with_driver(url)
     options = {} if file is not None else {"connect_args": {"connect_timeout": 5}, "pool_pre_ping": True}
     try:
-        return optuna.storages.RDBStorage(url, engine_kwargs=options)
+        return optuna.storages.RDBStorage(with_driver(url), engine_kwargs=options)
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, RuntimeError) as error:
-        reason = scrub(str(error).strip().splitlines()[0], url)
+        reason = scrub(str(error).strip().splitlines()[0], with_driver(url))
+        if "no longer compatible" in reason:
+            # Both keep their schema's version in a table of the same name.
+            reason = "MLflow, or another version of Optuna, uses this database: Optuna needs one of its own"
         raise ConfigError(f"Optuna's storage {without_password(url)} cannot be used: {reason}") from error

@@ -21,7 +21,7 @@ from hmlc_ray.sweep.prepare import base_data, located, with_threads
 from hmlc_ray.sweep.reopen import forget_failure, reopen_unfinished
 from hmlc_ray.sweep.saved import driven, is_saved, save_study
 from hmlc_ray.sweep.stopping import stoppable
-from hmlc_ray.sweep.stores import settled
+from hmlc_ray.sweep.stores import check_places, settled
 from hmlc_ray.tracking import Tracker, tags
 
 
@@ -44,6 +44,7 @@ def run_sweep(
     name = sweep.study.name
     tracker = open_tracker(tracking_uri, places, spool=places.spool(name), note=progress.note)
     _refuse_taken(name, places, tracker)
+    check_places(sweep.study, places)
     go_on = resume_command(name, places, address, tracking_uri)
     with _driving(sweep, places, address, tracking_uri, progress):
         from hmlc_ray.sweep.driver import Driver

@@ -1,0 +1,168 @@
+"""Studies as jobs of a real head, submitted and looked at from a folder that holds nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from nodes import Node
+from ray.job_submission import JobSubmissionClient
+from sandbox import HMLC, Sandbox, read_until, wait_until
+
+pytestmark = pytest.mark.slow
+TOKEN = "a-token-that-nobody-may-see"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A head, and where its jobs keep things."""
+
+    url: str
+    cluster: Sandbox
+
+    def run(self, laptop: Sandbox, *args: str) -> subprocess.CompletedProcess[str]:
+        return laptop.hmlc(*args, "--address", self.url, env={"MLFLOW_TRACKING_TOKEN": TOKEN})
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    cluster = Sandbox(tmp_path_factory.mktemp("cluster"))
+    dashboard, client, agent = free_ports(3)
+    # A job finds its cluster by a file in here: heads that share the folder would get each other's jobs. Sockets lie
+    # here too, and their paths must be short.
+    folder = tempfile.mkdtemp(prefix="hmlc-ray-", dir="/tmp")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PATH", f"{Path(HMLC).parent}{os.pathsep}{os.environ['PATH']}")
+        environment.setenv("HMLC_HOME", str(cluster.home.root))
+        environment.delenv("MLFLOW_TRACKING_URI", raising=False)
+        node = Node(
+            "--head",
+            "--port=0",
+            "--num-cpus=2",
+            "--dashboard-host=127.0.0.1",
+            f"--dashboard-port={dashboard}",
+            f"--ray-client-server-port={client}",
+            f"--dashboard-agent-listen-port={agent}",
+            f"--temp-dir={folder}",
+        )
+    url = f"http://127.0.0.1:{dashboard}"
+    try:
+        wait_until(lambda: answers(dashboard), "the dashboard")
+        yield Service(url, cluster)
+    finally:
+        node.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports outside of those that Ray gives its workers."""
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_study_is_submitted_and_told_from_a_machine_that_holds_nothing(service: Service, sandbox: Sandbox) -> None:
+    space = sandbox.space(trials=2, epochs=1)
+    done = service.run(sandbox, "submit", space, "--name", "first", "--wait")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "first: 2/2 trials done" in done.stdout
+    assert not sandbox.home.root.exists()
+
+    status = json.loads(service.run(sandbox, "status", "first", "--json").stdout)
+    assert (status["state"], status["job"]["state"], status["job"]["exit_code"]) == ("complete", "SUCCEEDED", 0)
+    assert {name: status["trials"][name] for name in ("total", "failed", "running")} == {
+        "total": 2,
+        "failed": 0,
+        "running": 0,
+    }
+    store = service.cluster.home.tracking_uri
+    seen = json.loads(service.run(sandbox, "status", "first", "--json", "--tracking-uri", store).stdout)
+    assert seen["best"]["value"] == max(float(run.tags["hmlc.value"]) for run in service.cluster.trials("first"))
+
+    assert [job["study"] for job in json.loads(service.run(sandbox, "list", "--json").stdout)] == ["first"]
+    assert "first: 2/2 trials done" in service.run(sandbox, "logs", "first").stdout
+    job = JobSubmissionClient(service.url).get_job_info("hmlc-first")
+    assert TOKEN not in repr(job) + done.stdout + done.stderr
+    assert job.entrypoint.startswith("hmlc sweep space.yaml -o ")
+
+    twice = service.run(sandbox, "submit", space, "--name", "first")
+    assert (twice.returncode, twice.stdout) == (2, "")
+    assert "the study name 'first' is taken: it is complete; see `hmlc best first`" in twice.stderr
+    unknown = service.run(sandbox, "logs", "frist")
+    assert unknown.returncode == 2
+    assert "has no job of a study 'frist' (did you mean 'first'?); it has first" in unknown.stderr
+    ended = service.run(sandbox, "stop", "first")
+    assert (ended.returncode, "there is nothing to stop" in ended.stderr) == (2, True)
+
+
+def test_a_stopped_job_closes_its_runs_and_is_resumed(
+    service: Service, sandbox: Sandbox, started: list[subprocess.Popen[str]]
+) -> None:
+    space = sandbox.space(trials=3, epochs=40, scheduler="null")
+    assert service.run(sandbox, "submit", space, "--name", "second").returncode == 0
+    process = sandbox.start("logs", "second", "-f", "--address", service.url)
+    started.append(process)
+    read_until(process, "second: 0/3 trials done")
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate(timeout=60)[0]
+    assert process.returncode == 130
+    assert f"the job goes on: `hmlc logs second -f --address {service.url}`" in rest
+    assert "Traceback" not in rest
+    busy = service.run(sandbox, "resume", "second")
+    assert (busy.returncode, "study 'second' is running" in busy.stderr) == (2, True)
+
+    stopped = service.run(sandbox, "stop", "second")
+    assert stopped.returncode == 0, stopped.stderr
+    assert f"hmlc resume second --address {service.url}" in stopped.stdout
+    assert service.cluster.parent("second").status == "KILLED"
+    assert "RUNNING" not in {run.status for run in service.cluster.trials("second")}
+
+    resumed = service.run(sandbox, "resume", "second", "--wait")
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    runs = service.cluster.trials("second")
+    assert [run.status for run in runs] == ["FINISHED"] * 3
+    assert service.cluster.optuna_states("second") == ["completed"] * 3
+    for run in runs:
+        assert service.cluster.steps(run, "train/loss") == list(range(1, 41))
+
+
+def test_a_job_that_refuses_its_input_fails_and_gives_the_name_back(service: Service, sandbox: Sandbox) -> None:
+    space = sandbox.space(trials=1, epochs=1)
+    options = ["submit", space, "--name", "third", "-o", "data={kind: image-folder, root: /no/such/folder}", "--wait"]
+    for _ in range(2):
+        done = service.run(sandbox, *options)
+        assert done.returncode == 1, done.stdout
+        assert "third failed with exit code 2" in done.stderr
+        assert "/no/such/folder" in done.stdout
+        assert "not checked here, but on the cluster" in done.stderr
+
+
+def test_the_doctor_looks_at_a_cluster_from_afar(service: Service, sandbox: Sandbox) -> None:
+    done = service.run(sandbox, "doctor", sandbox.space(), "--json", "-o", "trials.resources.cpus=3")
+    found = {finding["what"]: finding for finding in json.loads(done.stdout)["findings"]}
+    assert done.returncode == 1
+    assert found["demand"]["level"] == "fail"
+    assert "a trial needs 3 CPU, but the Ray cluster has 2" in found["demand"]["text"]
+    levels = {what: finding["level"] for what, finding in found.items() if what not in ("demand", "token")}
+    assert set(levels.values()) == {"ok"}, found
+    assert next(iter(found)) == "Ray"
+    assert str(service.cluster.home.ray) in found["storage"]["text"]
+    assert not list(service.cluster.home.ray.glob(".hmlc-doctor*"))

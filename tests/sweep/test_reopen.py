@@ -1,0 +1,108 @@
+"""Trials that had failed run again: in every storage, whatever dies in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.distributions import FloatDistribution
+from optuna.trial import TrialState
+from postgres_server import postgres
+
+from hmlc_ray.config.sweep import StudyConfig
+from hmlc_ray.home import Home
+from hmlc_ray.sweep import reopen
+from hmlc_ray.sweep.reopen import finish_reopening, reopen_trials
+from hmlc_ray.sweep.stores import open_trials
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with postgres() as uri:
+        yield uri
+
+
+@pytest.fixture(params=["sqlite", "journal", pytest.param("postgresql", marks=pytest.mark.slow)])
+def storage(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+    monkeypatch.delenv("HMLC_OPTUNA_STORAGE", raising=False)
+    place = {"sqlite": f"sqlite:///{tmp_path}/o.db", "journal": f"journal://{tmp_path}/o.log"}.get(request.param)
+    if place is None:
+        monkeypatch.setenv("HMLC_OPTUNA_STORAGE", request.getfixturevalue("server"))
+    found = open_trials(StudyConfig(name="s", optuna_storage=place), Home.of(tmp_path))
+    yield found
+    for name in optuna.get_all_study_names(found):
+        optuna.delete_study(study_name=name, storage=found)
+    found.remove_session()
+
+
+def study_of(storage: optuna.storages.BaseStorage) -> optuna.Study:
+    """Four trials: complete, failed, pruned, failed."""
+    study = optuna.create_study(study_name="s", storage=storage, direction="maximize")
+    for state in (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED, TrialState.FAIL):
+        trial = study.ask({"x": FloatDistribution(0, 1)})
+        trial.report(0.25, 1)
+        study.tell(trial, 0.5 if state == TrialState.COMPLETE else None, state=state)
+    return study
+
+
+def check(storage: optuna.storages.BaseStorage, before: list[optuna.trial.FrozenTrial]) -> None:
+    study = optuna.load_study(study_name="s", storage=storage)
+    assert optuna.get_all_study_names(storage) == ["s"]
+    assert study.direction == optuna.study.StudyDirection.MAXIMIZE
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "RUNNING", "PRUNED", "FAIL"]
+    assert [trial.number for trial in study.trials] == list(range(4))
+    for old, new in zip(before, study.trials, strict=True):
+        assert (new.params, new.intermediate_values) == (old.params, old.intermediate_values)
+    assert study.trials[0].value == 0.5
+    study.tell(1, 0.75)
+    assert study.best_trial.number == 1
+
+
+def test_numbers_and_values_stay(storage: optuna.storages.BaseStorage) -> None:
+    before = study_of(storage).trials
+    reopen_trials(storage, "s", [1])
+    check(storage, before)
+
+
+@pytest.mark.parametrize("writes", [0, 3, 5, 6, 7, 9, 12])
+def test_it_can_die_at_any_point(
+    storage: optuna.storages.BaseStorage, writes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After that many calls that write, nothing is written any more: the next process finishes or starts anew."""
+    before, left = study_of(storage).trials, [writes]
+
+    class Killed(BaseException):
+        pass
+
+    def dies(name: str, patch: pytest.MonkeyPatch) -> None:
+        real = getattr(storage, name)
+
+        def write(*args: object, **kwargs: object) -> object:
+            if left[0] == 0:
+                raise Killed
+            left[0] -= 1
+            return real(*args, **kwargs)
+
+        patch.setattr(storage, name, write)
+
+    with monkeypatch.context() as patch:
+        create = "_create_new_trial" if hasattr(storage, "_create_new_trial") else "create_new_trial"
+        for name in ("create_new_study", create, "set_study_user_attr", "delete_study"):
+            dies(name, patch)
+        with pytest.raises(Killed):
+            reopen_trials(storage, "s", [1])
+    finish_reopening(storage, "s")
+    if [trial.state.name for trial in optuna.load_study(study_name="s", storage=storage).trials][1] == "FAIL":
+        reopen_trials(storage, "s", [1])
+    check(storage, before)
+
+
+def test_nothing_to_reopen_writes_nothing(
+    storage: optuna.storages.BaseStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study_of(storage)
+    monkeypatch.setattr(reopen, "_drop", lambda *_: pytest.fail("something was written"))
+    reopen_trials(storage, "s", [])
+    finish_reopening(storage, "s")
