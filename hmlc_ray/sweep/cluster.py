@@ -87,9 +87,11 @@ def _check_listening(address: str, found: str) -> None:
     """Ray itself tries for many minutes before it gives up on an address."""
     host, _, port = found.rpartition(":")
     if not host or not port.isdigit() or "/" in host:
-        raise ClusterError(f"--address {address!r} is not an address; allowed are local, auto and host:port")
+        url = "; the URL of a Jobs API is for `hmlc submit`" if address.startswith("http") else ""
+        raise ClusterError(f"--address {address!r} is not an address; allowed are local, auto and host:port{url}")
     try:
-        socket.create_connection((host, int(port)), timeout=_CONNECT_TIMEOUT_S).close()
+        # An IPv6 address keeps its brackets everywhere but here.
+        socket.create_connection((host.removeprefix("[").removesuffix("]"), int(port)), timeout=_CONNECT_TIMEOUT_S).close()
     except OSError as error:
         raise unreachable(address, error.strerror or str(error)) from error
 

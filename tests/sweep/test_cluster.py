@@ -64,9 +64,10 @@ def test_a_single_run_on_a_started_head_is_the_run_of_this_process(sandbox: Sand
     assert sandbox.steps(runs[0], "train/loss") == [1, 2]
 
 
-def test_two_workers_train_the_same_global_batch(sandbox: Sandbox, head: str) -> None:
+@pytest.mark.parametrize("workers", ["2", "1:2"])
+def test_two_workers_train_the_same_global_batch(sandbox: Sandbox, head: str, workers: str) -> None:
     (sandbox.folder / "trial.yaml").write_text(TRIAL)
-    done = sandbox.hmlc("train", "trial.yaml", "--address", head, "--workers", "2")
+    done = sandbox.hmlc("train", "trial.yaml", "--address", head, "--workers", workers)
     assert done.returncode == 0, done.stderr
     run_id = next(line.split()[1] for line in done.stdout.splitlines() if line.startswith("run: "))
     run = sandbox.tracker().run(run_id)
@@ -89,6 +90,8 @@ def test_a_trial_that_the_cluster_cannot_hold_is_refused(sandbox: Sandbox, head:
         (["--address", "127.0.0.1:1"], "no Ray cluster can be reached at --address 127.0.0.1:1 (Connection refused)"),
         (["--address", "auto"], "no Ray cluster can be reached at --address auto"),
         (["--address", "nonsense"], "--address 'nonsense' is not an address; allowed are local, auto and host:port"),
+        (["--address", "[::1]:1"], "no Ray cluster can be reached at --address [::1]:1 ("),
+        (["--address", "http://127.0.0.1:1"], "host:port; the URL of a Jobs API is for `hmlc submit`"),
         (["--tracking-uri", "http://127.0.0.1:1"], "the MLflow store http://127.0.0.1:1 cannot be used"),
     ],
 )
