@@ -17,7 +17,7 @@ _LOSS, _SPEED = "train/loss", "train/images_per_second"
 
 
 @contextmanager
-def sweep_progress(study: str, metric: str = "best", console: Console | None = None) -> Iterator[SweepProgress]:
+def sweep_progress(study: str, metric: str = "value", console: Console | None = None) -> Iterator[SweepProgress]:
     """A view of a sweep: trials done, pruned and failed, the best value, the time left."""
     console = console or Console()
     if not console.is_terminal:
