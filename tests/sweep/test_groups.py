@@ -9,7 +9,7 @@ import pytest
 from invariants import check_sound
 from sandbox import Sandbox, begun, drain, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def test_trials_of_a_worker_group_stop_early_and_leave_nothing_behind(sandbox: Sandbox) -> None:
@@ -36,7 +36,7 @@ def test_a_killed_worker_goes_on_from_the_last_checkpoint(
         assert process.poll() is None, "".join(lines)
         return begun(lines) and any(len(sandbox.steps(run, "train/loss")) >= 2 for run in sandbox.trials())
 
-    wait_until(trained, "two epochs of the trial")
+    wait_until(trained, "two epochs of the trial", seconds=400)
     below = psutil.Process(process.pid).children(recursive=True)
     (worker,) = (child for child in below if child.name().startswith("ray::RayTrainWor"))
     worker.kill()
