@@ -72,6 +72,13 @@ def seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def cpu_seconds(run: Callable[[], object]) -> float:
+    """Of this thread: hardly changed by other load."""
+    start = time.thread_time()
+    run()
+    return time.thread_time() - start
+
+
 def consume(batches: Iterator[object]) -> None:
     for _ in batches:
         pass
@@ -145,6 +152,9 @@ def share_of_step(config: ConvNetConfig | ResNet18Config, batch: int, rounds: in
         f"{config.kind} step, batch {batch}: {milliseconds:.0f} ms with views, {median(shares):.0%} of the speed "
         f"without ({shares[0]:.0%} to {shares[-1]:.0%})"
     )
+    work = [(cpu_seconds(lambda: step(made)), cpu_seconds(lambda: views(images, generator))) for _ in range(rounds)]
+    on_step, on_views = (median(side) for side in zip(*work, strict=True))
+    print(f"  in CPU time, one after the other: {on_step / (on_step + on_views):.0%}")
 
 
 def compare_opening(files: int, rounds: int) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from hmlc_ray.config.data import DataConfig
@@ -17,6 +16,7 @@ from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.data.duplicates import count_duplicates
 from hmlc_ray.data.loader import place_of
 from hmlc_ray.data.pixel_cache import digests_of, discard
+from hmlc_ray.devices import resolve_device
 from hmlc_ray.home import cache_folder
 from hmlc_ray.taxonomies.text import render_text, summarise
 
@@ -79,7 +79,7 @@ def describe(data: DataSet) -> dict[str, Any]:
         "shape": list(data.input_shape),
         "levels": levels,
         "duplicates": {f"{one}/{other}": count for (one, other), count in count_duplicates(data).items()},
-        "place": place_of(data, torch.device("cpu")),
+        "place": place_of(data, resolve_device("auto")),
         "fingerprint": data.fingerprint,
     }
 

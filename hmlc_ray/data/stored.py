@@ -48,7 +48,7 @@ def read_splits(listings: Mapping[str, Listing], config: StoredSection, root: Pa
     """
     files = list(chain.from_iterable(listing.files for listing in listings.values()))
     images = ImageSet(root, files, channels, config.image_size)
-    kept = keeping(config, images)
+    kept = _keeping(config, images)
     entry = open_images(images, pixels=kept != "none", strict=config.on_bad_file == "error")
     if entry.problems:
         first = entry.problems[min(entry.problems)]
@@ -56,7 +56,7 @@ def read_splits(listings: Mapping[str, Listing], config: StoredSection, root: Pa
     return _divided(listings, entry, _inputs(entry, images, kept, config.decode_workers), mapped=kept == "disk")
 
 
-def keeping(config: StoredSection, images: ImageSet) -> Kept:
+def _keeping(config: StoredSection, images: ImageSet) -> Kept:
     """Where the images are kept: as `cache` says, and with `auto` in the first place that they fit in."""
     if config.cache != "auto":
         return "memory" if config.cache == "device" else config.cache
