@@ -57,7 +57,13 @@ def _silence() -> None:
 def _init(address: str | None, *, dashboard: bool) -> None:
     options = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
     if address in _EMBEDDED:
-        ray.init(address="local", include_dashboard=dashboard, **options)
+        try:
+            ray.init(address="local", include_dashboard=dashboard, **options)
+        except Exception as error:  # Ray raises plain ones here
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ClusterError(
+                f"Ray could not be started on this machine, which may be overloaded: {reason}"
+            ) from error
         return
     assert address is not None
     try:
@@ -91,7 +97,7 @@ def _check_listening(address: str, found: str) -> None:
         raise ClusterError(f"--address {address!r} is not an address; allowed are local, auto and host:port{url}")
     try:
         # An IPv6 address keeps its brackets everywhere but here.
-        socket.create_connection((host.removeprefix("[").removesuffix("]"), int(port)), timeout=_CONNECT_TIMEOUT_S).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_TIMEOUT_S).close()
     except OSError as error:
         raise unreachable(address, error.strerror or str(error)) from error
 

@@ -1,0 +1,92 @@
+"""Addresses of a Jobs API at which none answers: one sentence, within seconds."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from hmlc_ray.errors import ClusterError, JobError
+from hmlc_ray.sweep import job_client
+from hmlc_ray.sweep.job_client import connect, lost_head
+
+
+@pytest.fixture(autouse=True)
+def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # the machine's user may have a token of a cluster of their own
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("nonsense", "--address 'nonsense' is no address of a Jobs API; it looks like http://HEAD:8265"),
+        ("http://", "--address 'http://' is no address"),
+        ("http://h:99999", "--address 'http://h:99999' is no address"),
+        ("ray://127.0.0.1:10001", "--address 'ray://127.0.0.1:10001' is no address"),
+        ("http://127.0.0.1:1", "no Jobs API can be reached at --address http://127.0.0.1:1 (no connection)"),
+        ("http://[::1]:1", "no Jobs API can be reached at --address http://[::1]:1 (no connection)"),
+    ],
+)
+def test_where_nothing_answers(address: str, sentence: str) -> None:
+    with pytest.raises(ClusterError, match=re.escape(sentence)):
+        connect(address)
+
+
+def test_a_password_is_refused_and_not_shown() -> None:
+    with pytest.raises(ClusterError, match="--address must not hold a password") as raised:
+        connect("http://u:s3cret@127.0.0.1:1")
+    assert "s3cret" not in str(raised.value)
+
+
+def test_a_host_that_takes_the_connection_and_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_client, "_ANSWER_S", 0.3)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        begin = time.monotonic()
+        with pytest.raises(ClusterError, match=r"\(no answer in time\)"):
+            connect(f"http://127.0.0.1:{silent.getsockname()[1]}")
+    assert time.monotonic() - begin < 5
+
+
+class Other(BaseHTTPRequestHandler):
+    """A web server that is no Ray head."""
+
+    def do_GET(self) -> None:
+        status, text = {"/plain": (200, b"hello"), "/token": (401, b"Unauthorized: Missing authentication token")}.get(
+            "/" + self.path.split("/")[1], (404, b"")
+        )
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def other() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [("", "no Jobs API can be reached"), ("/plain", "no Jobs API can be reached"), ("/token", "asks for a token")],
+)
+def test_what_answers_is_no_head_or_wants_a_token(other: str, path: str, sentence: str) -> None:
+    with pytest.raises(ClusterError, match=sentence):
+        connect(other + path)
+
+
+def test_a_head_that_is_lost_later_is_nobodys_mistake() -> None:
+    sentence = r"the head at http://h was lost \(no connection\); the job may still run"
+    with pytest.raises(JobError, match=sentence), lost_head("http://h"):
+        raise ConnectionResetError
