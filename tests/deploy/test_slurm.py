@@ -78,7 +78,9 @@ def test_a_study_runs_and_nothing_is_left(job: dict[str, str], tmp_path: Path) -
     assert process.returncode == 0, shown
     assert modes == {0o600}
     steps = [line.split() for line in (tmp_path / "steps").read_text().splitlines()]
-    assert steps == [["one", "hostname", "--ip-address"], ["one", "ray", "start"], ["two", "ray", "start"]]
+    assert steps[:3] == [["one", "python", "-c"], ["one", "ray", "start"], ["two", "ray", "start"]]
+    assert steps[3:] == [["one", "rm", "-rf"], ["two", "rm", "-rf"]]
+    assert not Path(f"/tmp/ray-{job['SLURM_JOB_ID']}").exists()
     home = Home.of(tmp_path / "home")
     assert not list(home.root.glob("slurm-*/")), "the token is gone"
     gone = psutil.wait_procs(list(family.values()), timeout=60)[1]

@@ -110,8 +110,8 @@ class Command:
                 for member in [top, *top.children(recursive=True)]:
                     self.words.update(member.cmdline())
             except psutil.Error:
-                continue
-            time.sleep(0.05)
+                pass
+            time.sleep(0.5)
 
 
 @pytest.fixture
