@@ -74,5 +74,5 @@ $(STAMP): pyproject.toml
 	  $$found -m venv $(VENV); \
 	fi
 	@echo "Installing hmlc-ray into $(VENV); the first time this takes minutes."
-	@$(BIN)/python -m pip install -qq $(PIP_ARGS) -e '.[dev,postgres]'
+	@$(BIN)/python -m pip install -qq $(PIP_ARGS) -e '.[dev,postgres,s3,server]'
 	@touch $@
