@@ -57,10 +57,11 @@ METRIC = "val/probe_top1/mean"
 TRACE = "trace.txt"
 GOAL_MEMORY_MB, GOAL_REPORT_MS, GOAL_GROWTH, GOAL_SLOWER = 200, 50, 1.3, 1.05
 READER = """
-import sys, threading
+import os, sys, threading
 from pathlib import Path
 from hmlc_ray.sweep.status import statuses
 home, study, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+os.setpriority(os.PRIO_PROCESS, 0, 10)  # as hmlc status does
 stop, asked = threading.Event(), []
 def ask():
     while not stop.is_set():
