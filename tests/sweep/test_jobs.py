@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from invariants import check_sound
 from nodes import Node
 from ray.job_submission import JobSubmissionClient
-from sandbox import HMLC, Sandbox, read_until, wait_until
+from sandbox import HMLC, TRIALS, Sandbox, read_until, wait_until
 
 pytestmark = pytest.mark.slow
 TOKEN = "a-token-that-nobody-may-see"
@@ -166,3 +167,18 @@ def test_the_doctor_looks_at_a_cluster_from_afar(service: Service, sandbox: Sand
     assert next(iter(found)) == "Ray"
     assert str(service.cluster.home.ray) in found["storage"]["text"]
     assert not list(service.cluster.home.ray.glob(".hmlc-doctor*"))
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(900)
+def test_a_killed_job_is_resumed(service: Service, sandbox: Sandbox, undisturbed: Sandbox) -> None:
+    assert service.run(sandbox, "submit", sandbox.seeded()).returncode == 0
+    wait_until(service.cluster.in_training, "two epochs of a trial", seconds=400)
+    jobs = JobSubmissionClient(service.url)
+    driver = jobs.get_job_info("hmlc-small").driver_info
+    assert driver is not None
+    os.kill(int(driver.pid), signal.SIGKILL)
+    wait_until(lambda: jobs.get_job_status("hmlc-small").is_terminal(), "the end of the job")
+    resumed = service.run(sandbox, "resume", "small", "--wait")
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    check_sound(service.cluster, TRIALS, like=undisturbed)
