@@ -20,7 +20,7 @@ from pathlib import Path
 
 from hmlc_ray.errors import DataError, TaxonomyError
 from hmlc_ray.folders import SPLIT_NAMES
-from hmlc_ray.level_names import check_level_names
+from hmlc_ray.level_names import check_level_names, check_printable
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def read_manifest(file: str | Path, root: str | Path | None = None) -> Manifest:
     Raises:
         DataError: with the line, if the file or its header is wrong, a cell is empty, a path is absolute, leads out of
             the root (also through a link), does not exist or is listed twice, or a split is unknown.
-        TaxonomyError: with the line, if a class has two parents.
+        TaxonomyError: with the line, if a class has two parents; if a cell holds a control character.
     """
     path = Path(file).expanduser().absolute()
     base = path.parent if root is None else Path(root).expanduser().absolute()
@@ -102,6 +102,7 @@ class _Reader:
         if len(row) != columns or not all(row):
             filled = sum(map(bool, row))
             raise DataError(f"{where} fills {filled} of {columns} columns; every sample needs all of them")
+        check_printable(row)
         split = "train" if self._split is None else row[self._split]
         if split not in SPLIT_NAMES:
             raise DataError(f"{where} names the split {split!r}; the splits are {', '.join(SPLIT_NAMES)}")
