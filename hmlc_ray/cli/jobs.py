@@ -11,8 +11,8 @@ import typer
 from hmlc_ray.cli.options import File, JobsAddress, Json, Overrides, Profile, StudyName, TrackingUri, Wait
 
 if TYPE_CHECKING:
+    from hmlc_ray.sweep.job_attempts import Attempt
     from hmlc_ray.sweep.job_client import JobsClient
-    from hmlc_ray.sweep.jobs import Attempt
 
 UploadPackage = Annotated[
     bool,
@@ -38,8 +38,9 @@ def submit(
     upload_package: UploadPackage = False,
 ) -> None:
     """Run a search as a job of a cluster, and forget it."""
+    from hmlc_ray.sweep.job_attempts import latest
     from hmlc_ray.sweep.job_client import connect
-    from hmlc_ray.sweep.jobs import Places, latest
+    from hmlc_ray.sweep.jobs import Places
     from hmlc_ray.sweep.jobs import submit as submit_job
 
     client = connect(address)
@@ -66,8 +67,9 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends.")] = False,
 ) -> None:
     """Print what a study's job printed; -f exits with 0 or 1 as the job ends."""
+    from hmlc_ray.sweep.job_attempts import latest
     from hmlc_ray.sweep.job_client import connect
-    from hmlc_ray.sweep.jobs import latest, log_text
+    from hmlc_ray.sweep.jobs import log_text
 
     client = connect(address)
     attempt = latest(client, name)
@@ -83,13 +85,13 @@ def stop(name: StudyName, address: JobsAddress) -> None:
     from hmlc_ray.sweep.jobs import stop as stop_job
 
     attempt = stop_job(connect(address), name)
-    typer.echo(f"{name} {attempt.command}; go on with it by: hmlc resume {name} --address {address}")
+    typer.echo(f"{name} {attempt.standing}; go on with it by: hmlc resume {name} --address {address}")
 
 
 def list_studies(address: JobsAddress, as_json: Json = False) -> None:
     """List the studies that a cluster has jobs of."""
+    from hmlc_ray.sweep.job_attempts import attempts
     from hmlc_ray.sweep.job_client import connect
-    from hmlc_ray.sweep.jobs import attempts
 
     last = [found[-1] for found in attempts(connect(address)).values()]
     if as_json:
@@ -118,8 +120,9 @@ def as_job(context: typer.Context, name: str, words: list[str], address: str | N
                 "--wait needs the --address of a Jobs API, http://HEAD:8265: without one nothing is submitted"
             )
         return False
+    from hmlc_ray.sweep.job_attempts import latest
     from hmlc_ray.sweep.job_client import connect
-    from hmlc_ray.sweep.jobs import Places, go_on, latest
+    from hmlc_ray.sweep.jobs import Places, go_on
 
     client = connect(address)
     go_on(client, name, words, Places(typed(context, "home"), typed(context, "tracking_uri")))
@@ -161,4 +164,4 @@ def follow_to_end(client: JobsClient, attempt: Attempt) -> None:
             f"`hmlc stop {study} --address {address}` stops it"
         ) from None
     if ended.state != "SUCCEEDED":
-        raise JobError(f"{ended.study} {ended.command}")
+        raise JobError(f"{ended.study} {ended.standing}")

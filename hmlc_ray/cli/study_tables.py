@@ -13,7 +13,7 @@ from rich.table import Table
 from hmlc_ray.cli.tables import output_console
 
 if TYPE_CHECKING:
-    from hmlc_ray.sweep.jobs import Attempt
+    from hmlc_ray.sweep.job_attempts import Attempt
     from hmlc_ray.sweep.status import StudyStatus
 
 

@@ -7,66 +7,26 @@ lower-case, so no two studies share an id, and the head itself refuses an id tha
 from __future__ import annotations
 
 import asyncio
-import re
 import shlex
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import hmlc_ray
-from hmlc_ray.config.schema import nearest
 from hmlc_ray.errors import ConfigError, JobError, StudyError
+from hmlc_ray.sweep.job_attempts import Attempt, attempt_of, attempts, latest
 from hmlc_ray.sweep.job_client import JobsClient, lost_head
 from hmlc_ray.sweep.job_files import SPACE_FILE, pack, read_space, refuse_secrets
 from hmlc_ray.tracking.drivers import JOB_VARIABLE
 
-State = Literal["PENDING", "RUNNING", "STOPPED", "SUCCEEDED", "FAILED"]
-ACTIVE: tuple[State, ...] = ("PENDING", "RUNNING")
 USER_ERROR = 2
 """The exit code of a driver that refused its input: it has started nothing."""
 _STOP_SECONDS = 60
 """What a stopped driver may take to close its runs, before Ray kills it."""
 _CLUSTER_HOME = '"${HMLC_HOME:-$HOME/hmlc-home}"'
-_ID = re.compile(r"hmlc-(?P<study>[a-z0-9._-]+?)(?:-R(?P<attempt>\d+))?")
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One job of a study."""
-
-    study: str
-    number: int
-    """1 for the first, 2 for what went on with it, and so on."""
-    submission_id: str
-    state: State
-    exit_code: int | None
-    """Of the driver; None while it runs, or where it was killed."""
-    message: str
-    """Ray's, on how it ended."""
-    started: float | None
-    ended: float | None
-    """Unix seconds."""
-    home: str | None
-    tracking_uri: str | None
-    """As they were given; None: as the cluster's environment has them."""
-
-    @property
-    def active(self) -> bool:
-        return self.state in ACTIVE
-
-    @property
-    def command(self) -> str:
-        """How it ended, or that it goes on, in a few words."""
-        return {
-            "PENDING": "is waiting to start",
-            "RUNNING": "is running",
-            "STOPPED": "was stopped",
-            "SUCCEEDED": "is complete",
-            "FAILED": f"failed{'' if self.exit_code is None else f' with exit code {self.exit_code}'}",
-        }[self.state]
 
 
 @dataclass(frozen=True)
@@ -143,7 +103,7 @@ def go_on(client: JobsClient, study: str, words: Sequence[str], places: Places) 
     """
     before = attempts(client).get(study, [])
     if before and before[-1].active:
-        raise StudyError(f"study {study!r} {before[-1].command}: follow it with `hmlc logs {study} -f`")
+        raise StudyError(f"study {study!r} {before[-1].standing}: follow it with `hmlc logs {study} -f`")
     last = before[-1] if before else None
     places = Places(
         places.home or (last.home if last else None),
@@ -155,35 +115,6 @@ def go_on(client: JobsClient, study: str, words: Sequence[str], places: Places) 
         return _start(client, study, len(before) + 1, words, places, folder)
 
 
-def attempts(client: JobsClient) -> dict[str, list[Attempt]]:
-    """Every study that the head has jobs of, with its jobs, oldest first.
-
-    Raises:
-        JobError: if the head is lost.
-    """
-    with lost_head(client.get_address()):
-        jobs = client.list_jobs()
-    found: dict[str, list[Attempt]] = {}
-    for attempt in filter(None, map(_attempt, jobs)):
-        found.setdefault(attempt.study, []).append(attempt)
-    return {study: sorted(found[study], key=lambda attempt: attempt.number) for study in sorted(found)}
-
-
-def latest(client: JobsClient, study: str) -> Attempt:
-    """The last job of a study.
-
-    Raises:
-        StudyError: if the head has none, with the nearest name it has.
-    """
-    known = attempts(client)
-    if study not in known:
-        raise StudyError(
-            f"the cluster at {client.get_address()} has no job of a study {study!r}{nearest(study, known)}; "
-            + (f"it has {', '.join(known)}" if known else "it has none yet")
-        )
-    return known[study][-1]
-
-
 def stop(client: JobsClient, study: str, *, seconds: float = _STOP_SECONDS + 30) -> Attempt:
     """Stop a study's job and wait until it has: its driver closes its runs first.
 
@@ -193,7 +124,7 @@ def stop(client: JobsClient, study: str, *, seconds: float = _STOP_SECONDS + 30)
     """
     attempt = latest(client, study)
     if not attempt.active:
-        raise StudyError(f"study {study!r} {attempt.command}: there is nothing to stop")
+        raise StudyError(f"study {study!r} {attempt.standing}: there is nothing to stop")
     with lost_head(client.get_address()):
         client.stop_job(attempt.submission_id)
     return wait(client, attempt, seconds=seconds)
@@ -208,7 +139,7 @@ def wait(client: JobsClient, attempt: Attempt, *, seconds: float = float("inf"))
     deadline = time.monotonic() + seconds
     while True:
         with lost_head(client.get_address()):
-            ended = _attempt(client.get_job_info(attempt.submission_id))
+            ended = attempt_of(client.get_job_info(attempt.submission_id))
         if ended is not None and not ended.active:
             return ended
         if time.monotonic() > deadline:
@@ -259,7 +190,7 @@ def _refuse_known(study: str, before: list[Attempt]) -> None:
         advice = f"see `hmlc best {study}`"
     else:
         advice = f"go on with it by `hmlc resume {study} --address ...`"
-    raise StudyError(f"the study name {study!r} is taken: it {last.command}; {advice}, or choose another --name")
+    raise StudyError(f"the study name {study!r} is taken: it {last.standing}; {advice}, or choose another --name")
 
 
 def run_once(client: JobsClient, submission_id: str, words: Sequence[str], places: Places, folder: str) -> str:
@@ -320,23 +251,3 @@ def entrypoint(words: Sequence[str], places: Places) -> str:
     # A path with ~ is the cluster's user's; the default is settled there too.
     command += f" --home {_CLUSTER_HOME if places.home is None else shlex.quote(places.home)}"
     return command if places.tracking_uri is None else f"{command} --tracking-uri {shlex.quote(places.tracking_uri)}"
-
-
-def _attempt(job: Any) -> Attempt | None:
-    """A job of this package, or None for others'."""
-    metadata = job.metadata or {}
-    match = _ID.fullmatch(job.submission_id or "")
-    if match is None or metadata.get("hmlc.study") != match["study"]:
-        return None
-    return Attempt(
-        study=match["study"],
-        number=int(match["attempt"] or 1),
-        submission_id=job.submission_id,
-        state=str(getattr(job.status, "value", job.status)),  # type: ignore[arg-type]
-        exit_code=job.driver_exit_code,
-        message=job.message or "",
-        started=job.start_time / 1000 if job.start_time else None,
-        ended=job.end_time / 1000 if job.end_time else None,
-        home=metadata.get("hmlc.home"),
-        tracking_uri=metadata.get("hmlc.tracking_uri"),
-    )

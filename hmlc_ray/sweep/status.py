@@ -13,8 +13,9 @@ from hmlc_ray.errors import StudyError, TrackingError
 from hmlc_ray.home import Home
 from hmlc_ray.summary import SweepCounts, TrialRow
 from hmlc_ray.sweep.found import existing_store
+from hmlc_ray.sweep.job_attempts import Attempt, attempts
 from hmlc_ray.sweep.job_client import JobsClient
-from hmlc_ray.sweep.jobs import Attempt, attempts, log_text
+from hmlc_ray.sweep.jobs import log_text
 from hmlc_ray.sweep.results import best_row, rows_of
 from hmlc_ray.tracking import Tracker, TrialRun, tags
 from hmlc_ray.tracking.drivers import life
