@@ -23,8 +23,9 @@ def test_a_killed_driver_is_resumed(sandbox: Sandbox, started: list[subprocess.P
     process = sandbox.start("sweep", sandbox.space(trials=5, epochs=5))
     started.append(process)
     read_until(process, ONE_ENDED)
+    process.send_signal(signal.SIGSTOP)  # it lives, and does not end while the second one looks
     second = sandbox.hmlc("resume", "small")
-    assert (second.returncode, "another process drives it" in second.stderr) == (2, True), second.stderr
+    assert (second.returncode, "study 'small' is running: " in second.stderr) == (2, True), second.stderr
     kill(process, signal.SIGKILL)
     assert sandbox.parent().status == "RUNNING"  # nobody was left to close it
 
