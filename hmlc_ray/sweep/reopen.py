@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.home import Home
+from hmlc_ray.summary import TrialRow
 from hmlc_ray.sweep.stores import open_trials
 from hmlc_ray.tracking import Tracker, TrialRun, tags
 
@@ -47,6 +48,23 @@ def reopen_unfinished(sweep: SweepConfig, home: Home, tracker: Tracker) -> int:
     numbers = [trial.number for trial in ended if str(trial.number) not in failed]
     reopen_trials(storage, name, numbers)
     return len(numbers)
+
+
+def tell_ended(sweep: SweepConfig, home: Home, rows: Iterable[TrialRow]) -> None:
+    """Tell Optuna how trials ended that it takes for running.
+
+    Tune tells its searcher nothing of a trial that had failed and was then run again: its limiter of concurrency
+    takes it for ended.
+    """
+    storage, name = open_trials(sweep.study, home), sweep.study.name
+    ended = {row.number: row for row in rows}
+    study = optuna.load_study(study_name=name, storage=storage)
+    for trial in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+        row = ended.get(trial.number)
+        if row is not None and row.status == "completed":
+            study.tell(trial.number, row.value)
+        elif row is not None and row.status in ("pruned", "failed"):
+            study.tell(trial.number, state=TrialState.PRUNED if row.status == "pruned" else TrialState.FAIL)
 
 
 def reopen_trials(storage: optuna.storages.BaseStorage, study: str, numbers: Iterable[int]) -> None:

@@ -11,10 +11,11 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 from postgres_server import postgres
 
-from hmlc_ray.config.sweep import StudyConfig
+from hmlc_ray.config.sweep import StudyConfig, SweepConfig
 from hmlc_ray.home import Home
+from hmlc_ray.summary import Status, TrialRow
 from hmlc_ray.sweep import reopen
-from hmlc_ray.sweep.reopen import finish_reopening, reopen_trials
+from hmlc_ray.sweep.reopen import finish_reopening, reopen_trials, tell_ended
 from hmlc_ray.sweep.stores import open_trials
 
 
@@ -106,3 +107,18 @@ def test_nothing_to_reopen_writes_nothing(
     monkeypatch.setattr(reopen, "_drop", lambda *_: pytest.fail("something was written"))
     reopen_trials(storage, "s", [])
     finish_reopening(storage, "s")
+
+
+def test_what_ended_unheard_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HMLC_OPTUNA_STORAGE", raising=False)
+    sweep = SweepConfig.model_validate({"study": {"name": "s"}, "space": {"seed": {"int": [0, 1]}}})
+    storage = open_trials(sweep.study, Home.of(tmp_path))
+    study = optuna.create_study(study_name="s", storage=storage, direction="maximize")
+    for _ in range(5):
+        study.ask().report(0.25, 1)
+    study.tell(0, 0.5)
+    states: list[Status] = ["completed", "completed", "pruned", "failed", "running"]
+    rows = [TrialRow(number, str(number), status, 0.75, 1, {}, "r") for number, status in enumerate(states)]
+    tell_ended(sweep, Home.of(tmp_path), rows)
+    found = [(trial.state.name, trial.value) for trial in study.trials]
+    assert found == [("COMPLETE", 0.5), ("COMPLETE", 0.75), ("PRUNED", 0.25), ("FAIL", None), ("RUNNING", None)]
