@@ -21,8 +21,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-PASSWORD, AWS, TOKEN = "planted-mlflow-0f3a9c", "planted-aws-77d1e2", "planted0ray0token0" + "5" * 32
-PLANTED = [secret.encode() for secret in (PASSWORD, AWS, TOKEN)]
+PASSWORD, TOKEN = "planted-mlflow-0f3a9c", "planted0ray0token0" + "5" * 32
+PLANTED = [secret.encode() for secret in (PASSWORD, TOKEN)]
 SPACE = """
 study: {name: secretive, num_trials: 2, sampler: {kind: random}}
 base:
@@ -125,7 +125,6 @@ def command(tmp_path: Path) -> Iterator[Command]:
         "TMPDIR": str(scratch),
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": TOKEN,
-        "AWS_SECRET_ACCESS_KEY": AWS,
     }
     (tmp_path / "space.yaml").write_text(SPACE)
     yield Command(tmp_path, env)
