@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -64,8 +65,10 @@ def test_a_drawing(hmlc: Run, options: list[str]) -> None:
 
 
 def test_classes_that_cannot_be_shown_become_question_marks(hmlc: Run) -> None:
-    Path("tree.json").write_text(json.dumps({"tree": {"a\udcff": ["x"], "b": ["y"]}}))
-    result = hmlc("taxonomy", "show", "tree.json", "--draw", "tree.svg")
+    for leaf in (b"tree/a\xff/x", b"tree/b/y"):
+        os.makedirs(leaf)
+        Path(os.fsdecode(leaf), "1.png").touch()
+    result = hmlc("taxonomy", "show", "tree", "--draw", "tree.svg")
     assert result.exit_code == 0, result.stderr
     assert "├── a?" in result.stdout.splitlines()
 
