@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 from itertools import count
 
 import pytest
 
 _NUMBERS = count()
+
+# Tests started in the background of a script would hand on that Ctrl-C is ignored to the programs that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
@@ -28,12 +30,27 @@ def driven(name: str, home: Home) -> Iterator[None]:
     """
     folder = home.study(name)
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK_FILE).open("a") as file:
+    lock = folder / LOCK_FILE
+    with lock.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+                raise BlockingIOError("another driver has just taken the file away")
         except OSError as error:
             raise StudyError(f"study {name!r} is running: another process drives it; nothing was changed") from error
-        yield
+        try:
+            yield
+        finally:
+            _forget_if_nothing_was_saved(folder)
+
+
+def _forget_if_nothing_was_saved(folder: Path) -> None:
+    """A sweep that is refused leaves no folder behind; called by the holder of its lock."""
+    if [entry.name for entry in folder.iterdir()] == [LOCK_FILE]:
+        (folder / LOCK_FILE).unlink()
+        with suppress(OSError):  # not empty: others have studies there
+            folder.rmdir()
+            folder.parent.rmdir()
 
 
 def save_study(sweep: SweepConfig, home: Home) -> None:

@@ -56,6 +56,7 @@ def test_what_is_missing_is_said(job: dict[str, str]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.fault
 def test_a_study_runs_and_nothing_is_left(job: dict[str, str], tmp_path: Path) -> None:
     process = subprocess.Popen(
         [SCRIPT, "space.yaml", "on-slurm"],
@@ -92,6 +93,7 @@ def test_a_study_runs_and_nothing_is_left(job: dict[str, str], tmp_path: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.fault
 def test_a_job_that_is_told_to_end_ends_what_it_started(job: dict[str, str], tmp_path: Path) -> None:
     with (tmp_path / "out").open("w") as out:
         process = subprocess.Popen(

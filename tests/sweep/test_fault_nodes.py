@@ -48,6 +48,7 @@ def sweeping(
     return process, lines
 
 
+@pytest.mark.fault
 def test_the_trials_of_a_node_that_dies_go_on_elsewhere(
     sandbox: Sandbox, undisturbed: Sandbox, nodes: ExitStack, started: list[subprocess.Popen[str]]
 ) -> None:

@@ -19,7 +19,11 @@ from sandbox import Sandbox, drain, wait_until
 
 from hmlc_ray.tracking import tags, with_driver
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.fault,
+    pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
+]
 TRIALS, EPOCHS = 2, 4
 
 
