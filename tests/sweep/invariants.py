@@ -46,7 +46,8 @@ def _check_points(sandbox: Sandbox, run: TrialRun, *, last: int | None) -> None:
         steps = [point.step for point in client.get_metric_history(run.run_id, name)]
         assert len(steps) == len(set(steps)), (name, steps)
     if last is not None:
-        assert sandbox.steps(run, "train/loss") == list(range(1, last + 1))
+        found = sandbox.steps(run, "train/loss")
+        assert found == list(range(1, last + 1)), f"trial {run.trial_id} of {last} epochs has the steps {found}"
 
 
 def _check_alike(runs: list[TrialRun], expected: list[TrialRun], without: set[int]) -> None:
