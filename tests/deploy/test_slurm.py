@@ -12,28 +12,18 @@ from pathlib import Path
 import psutil
 import pytest
 from deployment import ROOT
+from small_space import small_space
 
 from hmlc_ray.home import Home
 from hmlc_ray.tracking import Tracker, tags
 
 SCRIPT = ROOT / "cluster" / "slurm" / "sweep.sbatch"
-SPACE = """
-study: {name: s, num_trials: 2, sampler: {kind: random}}
-base:
-  encoder: {kind: mlp, hidden_dim: 16, feature_dim: 8}
-  head: {hidden_dim: 8, embedding_dim: 4}
-  objective: {kind: sum-supcon}
-  training: {epochs: 1}
-  evaluation: {every: 1, probe_regularisation: [0.1]}
-space:
-  objective.temperature: {float: [0.05, 0.5]}
-"""
 
 
 @pytest.fixture
 def job(tmp_path: Path) -> dict[str, str]:
     """The environment of a batch script with two nodes."""
-    (tmp_path / "space.yaml").write_text(SPACE)
+    (tmp_path / "space.yaml").write_text(small_space("s"))
     bins = [str(ROOT / "tests" / "deploy" / "fake_slurm"), str(Path(sys.executable).parent)]
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "MLFLOW_", "SLURM_"))}
     return clean | {

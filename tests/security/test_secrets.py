@@ -18,22 +18,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from small_space import small_space
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PASSWORD, TOKEN = "planted-mlflow-0f3a9c", "planted0ray0token0" + "5" * 32
 PLANTED = [secret.encode() for secret in (PASSWORD, TOKEN)]
-SPACE = """
-study: {name: secretive, num_trials: 2, sampler: {kind: random}}
-base:
-  encoder: {kind: mlp, hidden_dim: 16, feature_dim: 8}
-  head: {hidden_dim: 8, embedding_dim: 4}
-  objective: {kind: sum-supcon}
-  training: {epochs: 1}
-  evaluation: {every: 1, probe_regularisation: [0.1]}
-space:
-  objective.temperature: {float: [0.05, 0.5]}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +116,7 @@ def command(tmp_path: Path) -> Iterator[Command]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": TOKEN,
     }
-    (tmp_path / "space.yaml").write_text(SPACE)
+    (tmp_path / "space.yaml").write_text(small_space("secretive"))
     yield Command(tmp_path, env)
     shutil.rmtree(scratch, ignore_errors=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,19 +23,23 @@ QUICK = {
 
 
 class Node:
-    """One `ray start --block` and all below it."""
+    """One `ray start --block` and all below it.
 
-    def __init__(self, *arguments: str, address: str = "127.0.0.1", prefix: Sequence[str] = ()) -> None:
-        command = [
-            *prefix,
-            RAY,
-            "start",
-            "--block",
-            "--disable-usage-stats",
-            f"--node-ip-address={address}",
-            *arguments,
-        ]
-        env = {**os.environ, **QUICK, "RAY_AUTH_MODE": "disabled"}
+    Args:
+        address: where it listens; None: where Ray chooses.
+        variables: laid over the environment.
+    """
+
+    def __init__(
+        self,
+        *arguments: str,
+        address: str | None = "127.0.0.1",
+        prefix: Sequence[str] = (),
+        variables: Mapping[str, str] = QUICK,
+    ) -> None:
+        place = [] if address is None else [f"--node-ip-address={address}"]
+        command = [*prefix, RAY, "start", "--block", "--disable-usage-stats", *place, *arguments]
+        env = {**os.environ, "RAY_AUTH_MODE": "disabled", **variables}
         self._process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self._lines = drain(self._process)
         wait_until(self._started, "a Ray node")
@@ -71,9 +75,11 @@ class Node:
 
 
 @contextmanager
-def head() -> Iterator[Node]:
-    """A head that runs no trial, so that all trials are on nodes that a test can lose."""
-    node = Node("--head", "--port=0", "--num-cpus=0", "--include-dashboard=false")
+def head(cpus: int = 0, address: str | None = "127.0.0.1", variables: Mapping[str, str] = QUICK) -> Iterator[Node]:
+    """A head; without CPUs it runs no trial, so that all trials are on nodes that a test can lose."""
+    node = Node(
+        "--head", "--port=0", f"--num-cpus={cpus}", "--include-dashboard=false", address=address, variables=variables
+    )
     try:
         yield node
     finally:

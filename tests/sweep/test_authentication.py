@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
+from nodes import head
 from sandbox import HMLC, Sandbox
 
 from hmlc_ray.errors import ClusterError
 from hmlc_ray.sweep.authentication import check_token_file
 from hmlc_ray.sweep.saved import SWEEP_FILE
 
-RAY = str(Path(sys.executable).with_name("ray"))
 TOKEN = secrets.token_hex(32)
 VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
@@ -118,22 +116,8 @@ def test_an_embedded_ray_listens_on_loopback_and_keeps_its_token_to_itself(no_va
 @pytest.fixture(scope="module")
 def guarded_head() -> Iterator[str]:
     """The address of a head that asks for TOKEN; it ends with its own process."""
-    command = [RAY, "start", "--head", "--port=0", "--num-cpus=1", "--include-dashboard=false", "--block"]
-    env = os.environ | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0"}
-    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert process.stdout is not None
-    try:
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if found := re.search(r"--address='([^']+)'", line):
-                yield found[1]
-                return
-        raise AssertionError("".join(lines))
-    finally:
-        for member in [*psutil.Process(process.pid).children(recursive=True), process]:
-            member.kill()
-        process.communicate(timeout=60)
+    with head(cpus=1, address=None, variables={"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}) as node:
+        yield node.address
 
 
 @pytest.mark.slow

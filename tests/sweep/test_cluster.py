@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
-import psutil
+import nodes
 import pytest
 from sandbox import Sandbox, figures
 
 from hmlc_ray.tracking import tags
 
 pytestmark = pytest.mark.slow
-RAY = str(Path(sys.executable).with_name("ray"))
 TRIAL = """
 encoder: {kind: mlp, hidden_dim: 64, feature_dim: 32}
 head: {hidden_dim: 32, embedding_dim: 32}
@@ -28,23 +23,8 @@ evaluation: {every: 1, probe_regularisation: [0.1]}
 @pytest.fixture(scope="module")
 def head() -> Iterator[str]:
     """The address of a head started as a user starts one; it ends with its own process."""
-    command = [RAY, "start", "--head", "--port=0", "--num-cpus=2", "--include-dashboard=false", "--block"]
-    env = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
-    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert process.stdout is not None
-    try:
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if "--address=" in line:
-                yield line.split("--address=")[1].split("'")[1]
-                return
-        raise AssertionError("".join(lines))
-    finally:
-        # Asked politely, it takes half a minute to drain a cluster that nobody uses.
-        for member in [*psutil.Process(process.pid).children(recursive=True), process]:
-            member.kill()
-        process.communicate(timeout=60)
+    with nodes.head(cpus=2, address=None, variables={}) as node:
+        yield node.address
 
 
 def test_a_single_run_on_a_started_head_is_the_run_of_this_process(sandbox: Sandbox, head: str) -> None:
