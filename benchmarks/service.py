@@ -37,10 +37,9 @@ import psutil
 import torch
 from ray.cluster_utils import Cluster
 
-from hmlc_ray.checkpoint import Checkpoint
+from hmlc_ray.checkpoint import Checkpoint, EpochRecord
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.fit import EpochRecord
 from hmlc_ray.home import Home
 from hmlc_ray.recording import open_tracker
 from hmlc_ray.summary import SweepCounts
@@ -81,7 +80,7 @@ def sleep_and_report(params: dict[str, Any]) -> None:
     config = TrialConfig.model_validate(params["trial"])
     resume = worker._read(worker.ray.tune.get_checkpoint())
     taxonomy = Taxonomy.from_paths(("top", "leaf"), [("a", "x"), ("b", "y")])
-    report = worker._Reporter(config, worker._send_to_tune)
+    report = worker._Reporter(config, worker._send_to_tune, resume)
     value = 1 / (1 + abs(config.objective.temperature - 0.2))  # type: ignore[union-attr]
     for epoch in range(resume.epochs_done + 1 if resume else 1, EPOCHS + 1):
         time.sleep(SECONDS / EPOCHS)

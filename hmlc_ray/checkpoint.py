@@ -8,7 +8,7 @@ import os
 import pickle
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,17 @@ STATE_FILE = "state.pt"
 META_FILE = "meta.json"
 CONFIG_FILE = "config.json"
 TAXONOMY_FILE = "taxonomy.json"
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What is known after an epoch."""
+
+    epoch: int
+    """Epochs done: 1 after the first."""
+    metrics: dict[str, float]
+    evaluated: bool
+    """Whether `metrics` holds the judgement of the frozen features."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +55,8 @@ class Checkpoint:
     """`learner`, `optimiser`, `schedule` (state dicts; masks are buffers of the learner), `rng` (torch's global
     generator), `masks` (float [H, D], or None), a copy that is readable without building the learner, and `confusion`
     (by split and level name int64 [C_h, C_h]; empty before the last evaluation)."""
+    history: tuple[EpochRecord, ...] = ()
+    """Every epoch so far: what was reported in vain, because who listened was killed, is told again from here."""
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
@@ -83,6 +96,7 @@ def write_checkpoint_files(folder: Path, checkpoint: Checkpoint) -> None:
         "input_shape": checkpoint.input_shape,
         "data_fingerprint": checkpoint.fingerprint,
         "state_sha256": _sha256(folder / STATE_FILE),
+        "history": [asdict(record) for record in checkpoint.history],
     }
     _write_json(folder / CONFIG_FILE, checkpoint.config.model_dump(mode="json"))
     _write_json(folder / TAXONOMY_FILE, checkpoint.taxonomy.to_dict())
@@ -112,11 +126,17 @@ def load_checkpoint(folder: Path, *, device: torch.device | str = "cpu") -> Chec
             input_shape=tuple(meta["input_shape"]),
             fingerprint=str(meta["data_fingerprint"]),
             state=torch.load(folder / STATE_FILE, map_location=device, weights_only=True),
+            history=tuple(_record(entry) for entry in meta.get("history", ())),
         )
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"checkpoint {folder} is refused: {STATE_FILE} holds more than tensors") from error
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"checkpoint {folder} is damaged: {str(error).splitlines()[0]}") from error
+
+
+def _record(entry: dict[str, Any]) -> EpochRecord:
+    metrics = {str(name): float(value) for name, value in entry["metrics"].items()}
+    return EpochRecord(int(entry["epoch"]), metrics, bool(entry["evaluated"]))
 
 
 def _replace_folder(staging: Path, folder: Path) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from hmlc_ray import distributed
-from hmlc_ray.checkpoint import Checkpoint
+from hmlc_ray.checkpoint import Checkpoint, EpochRecord
 from hmlc_ray.config.data import DataConfig
 from hmlc_ray.config.levels import check_levels
 from hmlc_ray.config.trial import TrialConfig
@@ -31,18 +31,6 @@ from hmlc_ray.meters import EpochMeter
 from hmlc_ray.objectives.base import LossReport
 from hmlc_ray.optimiser import build_optimiser, build_schedule
 from hmlc_ray.seeding import kernels, seed_everything, stream_seed
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """What is known after an epoch."""
-
-    epoch: int
-    """Epochs done: 1 after the first."""
-    metrics: dict[str, float]
-    evaluated: bool
-    """Whether `metrics` holds the judgement of the frozen features."""
-
 
 SECONDS = "time/epoch_seconds"
 """Metric: wall time of an epoch, its evaluation included."""
@@ -97,6 +85,7 @@ def fit(config: TrialConfig, report: Report, *, resume: Checkpoint | None = None
             run.restore(resume)
         start = time.perf_counter()
         for record in run.epochs():
+            run.history.append(record)
             report(record, run.snapshot)
         return FitResult(run.learner, data, run.snapshot(), run.last_evaluation, time.perf_counter() - start)
 
@@ -139,6 +128,7 @@ class _Run:
             config.optimiser, self.optimiser, epochs=config.training.epochs, steps_per_epoch=len(self.sampler)
         )
         self.epochs_done = 0
+        self.history: list[EpochRecord] = []
         self.last_evaluation: dict[str, float] = {}
         self.confusion: dict[str, dict[str, Tensor]] = {}
         self.chosen_regularisation = config.evaluation.chosen_regularisation
@@ -152,7 +142,8 @@ class _Run:
     def epochs(self) -> Iterator[EpochRecord]:
         total = self.config.training.epochs
         if self.epochs_done == total:
-            yield EpochRecord(total, self._evaluate(), evaluated=True)
+            told = self.history.pop().metrics if self.history else {}
+            yield EpochRecord(total, told | self._evaluate(), evaluated=True)
         while self.epochs_done < total:
             start = time.perf_counter()
             metrics = self._train_epoch(self.epochs_done)
@@ -244,6 +235,7 @@ class _Run:
                     "confusion": {split: levels for split, levels in self.confusion.items() if levels},
                 }
             ),
+            history=tuple(self.history),
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -261,6 +253,7 @@ class _Run:
             raise CheckpointError(f"the checkpoint belongs to another model: {reason}") from error
         torch.set_rng_state(checkpoint.state["rng"].cpu())
         self.epochs_done = checkpoint.epochs_done
+        self.history = list(checkpoint.history)
         self.last_evaluation = checkpoint.metrics
         self.chosen_regularisation = checkpoint.chosen_regularisation
 

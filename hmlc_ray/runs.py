@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from hmlc_ray.checkpoint import META_FILE, Checkpoint, load_checkpoint, save_checkpoint
+from hmlc_ray.checkpoint import META_FILE, Checkpoint, EpochRecord, load_checkpoint, save_checkpoint
 from hmlc_ray.config.paths import flatten
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.duplicates import warn_of_duplicates
@@ -16,7 +16,7 @@ from hmlc_ray.devices import resolve_device
 from hmlc_ray.errors import CheckpointError, TrackingError
 from hmlc_ray.evaluation import evaluate
 from hmlc_ray.export import encoder_of
-from hmlc_ray.fit import EpochRecord, cached_data, fit
+from hmlc_ray.fit import cached_data, fit
 from hmlc_ray.home import Home
 from hmlc_ray.recording import (
     CHECKPOINT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from hmlc_ray import checkpoint as module
-from hmlc_ray.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from hmlc_ray.checkpoint import Checkpoint, EpochRecord, load_checkpoint, save_checkpoint
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError
 from hmlc_ray.taxonomy import Taxonomy
@@ -30,6 +31,7 @@ def make(epochs_done: int = 3) -> Checkpoint:
             "schedule": {},
             "rng": torch.get_rng_state(),
         },
+        history=(EpochRecord(1, {"train/loss": 0.1 + 0.7}, False), EpochRecord(2, {"train/loss": float("nan")}, True)),
     )
 
 
@@ -42,6 +44,14 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
     assert loaded.taxonomy.to_dict() == saved.taxonomy.to_dict()
     assert (loaded.epochs_done, loaded.chosen_regularisation, loaded.input_shape) == (3, (0.1, 1.0), (1, 8, 8))
     assert torch.equal(loaded.state["learner"]["w"], torch.arange(3.0))
+    assert repr(loaded.history) == repr(saved.history)
+
+
+def test_one_from_before_there_was_a_history_is_read(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "c", make())
+    meta = tmp_path / "c" / "meta.json"
+    meta.write_text(json.dumps({k: v for k, v in json.loads(meta.read_text()).items() if k != "history"}))
+    assert load_checkpoint(tmp_path / "c").history == ()
 
 
 def test_a_newer_checkpoint_replaces_the_older_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -106,10 +116,7 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
     torch.save({"learner": Evil()}, tmp_path / "c" / "state.pt")
     meta = tmp_path / "c" / "meta.json"
     digest = module._sha256(tmp_path / "c" / "state.pt")
-    lines = [
-        f'  "state_sha256": "{digest}"' if "state_sha256" in line else line for line in meta.read_text().splitlines()
-    ]
-    meta.write_text("\n".join(lines))
+    meta.write_text(json.dumps({**json.loads(meta.read_text()), "state_sha256": digest}))
     with pytest.raises(CheckpointError, match=r"is refused: state\.pt holds more than tensors"):
         load_checkpoint(tmp_path / "c")
     assert not ran.exists()

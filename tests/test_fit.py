@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from hmlc_ray.checkpoint import Checkpoint
+from hmlc_ray.checkpoint import Checkpoint, EpochRecord
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError, ConfigError, NonFiniteLoss, TrainingError
-from hmlc_ray.fit import EpochRecord, fit
+from hmlc_ray.fit import fit
 from hmlc_ray.objectives.sum_supcon import SumSupcon
 
 
@@ -70,6 +70,7 @@ def test_a_resumed_run_is_the_undisturbed_run(stop: int) -> None:
     fit(config(), whole)
     fit(config(), rest, resume=whole.snapshots[stop])
     assert figures(rest.records) == figures(whole.records)[stop:]
+    assert figures(list(rest.snapshots[4].history)) == figures(whole.records)
     assert same_weights(whole.snapshots[4], rest.snapshots[4])
 
 
@@ -79,6 +80,7 @@ def test_a_complete_run_that_is_resumed_is_judged_again() -> None:
     repeated = fit(config(), again, resume=whole.snapshots[4])
     assert [r.epoch for r in again.records] == [4]
     assert repeated.metrics == result.metrics
+    assert figures(list(repeated.checkpoint.history)) == figures(whole.records)
 
 
 def test_another_seed_gives_another_run() -> None:

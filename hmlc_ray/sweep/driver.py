@@ -21,6 +21,7 @@ from hmlc_ray.sweep.resources import concurrency, refit_trials
 from hmlc_ray.sweep.results import best_row, rows_of
 from hmlc_ray.sweep.retention import Retention
 from hmlc_ray.sweep.session import SweepSession, activate
+from hmlc_ray.sweep.stopping import refuse_to_go_on
 from hmlc_ray.sweep.stores import Results
 from hmlc_ray.sweep.supply import nodes_of
 from hmlc_ray.sweep.tuning import build_tuner, restore_tuner
@@ -64,8 +65,10 @@ class Driver:
     def _run(self, tuner: ray.tune.Tuner) -> SweepSummary:
         parent = self._open_parent()
         try:
+            refuse_to_go_on()
             self._tune(tuner, parent)
             self._settle()
+            refuse_to_go_on()
             summary = self._conclude(parent)
         except KeyboardInterrupt as interrupt:
             self._close(parent, interrupt)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypedDict
 
+from hmlc_ray.checkpoint import EpochRecord
 from hmlc_ray.config.metrics import FIGURES
-from hmlc_ray.fit import EpochRecord
+from hmlc_ray.config.trial import TrialConfig
 
 _SEARCHED = tuple(f"{figure}/" for figure in FIGURES)
+EVALUATIONS = "evaluations"
+"""Key of a result: how often the trial was judged so far. Schedulers count by it: unlike Ray's count of results, it is
+the same whether or not an epoch was repeated after a fault."""
 WARNING = "warning"
 """Key of a result: what went wrong without ending the trial."""
 
@@ -19,8 +24,8 @@ class EpochEntry(TypedDict):
     metrics: dict[str, float]
 
 
-def result_of(records: list[EpochRecord], total_epochs: int) -> dict[str, Any]:
-    """The result of an evaluation: what can be searched for, and every epoch since the last one.
+def result_of(records: list[EpochRecord], config: TrialConfig) -> dict[str, Any]:
+    """The result of an evaluation: what can be searched for, and every epoch of `records`, the judged one last.
 
     Other metrics are in the history alone: Tune keeps statistics of every number at the top, and writes them into each
     of its snapshots.
@@ -28,7 +33,9 @@ def result_of(records: list[EpochRecord], total_epochs: int) -> dict[str, Any]:
     last = records[-1]
     searched = {name: value for name, value in last.metrics.items() if name.startswith(_SEARCHED)}
     history = [EpochEntry(epoch=record.epoch, metrics=record.metrics) for record in records]
-    return {**searched, "epoch": last.epoch, "total_epochs": total_epochs, "history": history}
+    evaluations = math.ceil(last.epoch / config.evaluation.every)
+    counts = {"epoch": last.epoch, "total_epochs": config.training.epochs, EVALUATIONS: evaluations}
+    return {**searched, **counts, "history": history}
 
 
 def is_pruned(result: dict[str, Any]) -> bool:

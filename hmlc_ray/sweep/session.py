@@ -19,6 +19,7 @@ from hmlc_ray.sweep.reasons import reason_of
 from hmlc_ray.sweep.records import WARNING, is_pruned
 from hmlc_ray.sweep.results import EPOCHS, SEARCHED, SECONDS, VALUE, best_row, rows_of
 from hmlc_ray.sweep.retention import LOGGED, WORKING, Retention
+from hmlc_ray.sweep.stopping import end_tuning
 from hmlc_ray.tracking import Tracker, tags
 
 CHECKPOINT_ERROR = "hmlc.checkpoint_error"
@@ -158,6 +159,9 @@ def activate(session: SweepSession | None) -> None:
 
 class SessionCallback(ray.tune.Callback):  # type: ignore[misc]
     """Tune's events, handed to the active session. Tune pickles callbacks into its snapshot, so this holds nothing."""
+
+    def on_step_begin(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
+        end_tuning()
 
     def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         _start(trial)

@@ -10,6 +10,7 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialSch
 
 from hmlc_ray.config.sweep import SchedulerConfig, SweepConfig
 from hmlc_ray.home import Home
+from hmlc_ray.sweep.records import EVALUATIONS
 from hmlc_ray.sweep.search import StudySearch
 from hmlc_ray.sweep.session import AlreadyEnded, SessionCallback
 from hmlc_ray.sweep.stores import Results, open_trials
@@ -79,7 +80,7 @@ def build_scheduler(config: SchedulerConfig | None) -> TrialScheduler:
     if config is None:
         return FIFOScheduler()
     return AsyncHyperBandScheduler(
-        time_attr="training_iteration",
+        time_attr=EVALUATIONS,
         max_t=_MANY,
         grace_period=config.grace_period,
         reduction_factor=config.reduction_factor,

@@ -14,10 +14,10 @@ import ray.tune
 from pyarrow.fs import FileSelector
 
 from hmlc_ray import distributed
-from hmlc_ray.checkpoint import Checkpoint, load_checkpoint, write_checkpoint_files
+from hmlc_ray.checkpoint import Checkpoint, EpochRecord, load_checkpoint, write_checkpoint_files
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError
-from hmlc_ray.fit import EpochRecord, fit
+from hmlc_ray.fit import fit
 from hmlc_ray.recording import error_sentence
 from hmlc_ray.sweep.records import WARNING, result_of
 
@@ -29,7 +29,8 @@ Send = Callable[[dict[str, Any], Path | None], None]
 def train_in_process(params: dict[str, Any]) -> None:
     """A trial without a worker group: `fit` in Tune's own, reused process (`trials.workers: 0`)."""
     config = TrialConfig.model_validate(params["trial"])
-    fit(config, _Reporter(config, _send_to_tune), resume=_read(ray.tune.get_checkpoint()))
+    resume = _read(ray.tune.get_checkpoint())
+    fit(config, _Reporter(config, _send_to_tune, resume), resume=resume)
 
 
 def train_in_worker(params: dict[str, Any]) -> None:
@@ -40,22 +41,29 @@ def train_in_worker(params: dict[str, Any]) -> None:
             (report each epoch, for a live view, and not only the evaluated ones).
     """
     config = TrialConfig.model_validate(params["trial"])
-    reporter = _Reporter(config, _send_to_train, every_epoch=params.get("every_epoch", False))
-    fit(config, reporter, resume=_read(ray.train.get_checkpoint()), test=params.get("test", False))
+    resume = _read(ray.train.get_checkpoint())
+    reporter = _Reporter(config, _send_to_train, resume, every_epoch=params.get("every_epoch", False))
+    fit(config, reporter, resume=resume, test=params.get("test", False))
 
 
 class _Reporter:
-    """Holds epochs back until one is evaluated: every result must carry the searched metric."""
+    """Holds epochs back until one is evaluated: every result must carry the searched metric.
 
-    def __init__(self, config: TrialConfig, send: Send, *, every_epoch: bool = False) -> None:
+    The first result of a resumed run has all epochs before it, too. A checkpoint is on disk before its result is with
+    the driver, so a driver that is killed between the two never heard of it.
+    """
+
+    def __init__(
+        self, config: TrialConfig, send: Send, resume: Checkpoint | None, *, every_epoch: bool = False
+    ) -> None:
         self._config, self._send, self._every_epoch = config, send, every_epoch
-        self._records: list[EpochRecord] = []
+        self._records: list[EpochRecord] = list(resume.history) if resume else []
 
     def __call__(self, record: EpochRecord, snapshot: Callable[[], Checkpoint]) -> None:
         self._records.append(record)
         if not (record.evaluated or self._every_epoch):
             return
-        result = result_of(self._records, self._config.training.epochs)
+        result = result_of(self._records, self._config)
         self._records = []
         if not record.evaluated or distributed.rank() != 0:
             self._send(result, None)
@@ -81,27 +89,28 @@ def _send_to_train(result: dict[str, Any], folder: Path | None) -> None:
 
 
 def _read(checkpoint: Any) -> Checkpoint | None:
-    """The checkpoint to go on from: the one Ray names, or the newest intact one beside it, or none.
-
-    Ray's record can be older than what is on disk after a driver was killed, and name a checkpoint that was pruned.
-    """
+    """The checkpoint to go on from: the one Ray names, or the nearest intact one beside it, or none."""
     if checkpoint is None:
         return None
     try:
         with checkpoint.as_directory() as folder:
             return load_checkpoint(Path(folder))
     except (CheckpointError, OSError) as error:
-        logger.warning("%s; an earlier checkpoint is used", error)
-    for older in _siblings(checkpoint):
-        with suppress(CheckpointError, OSError), older.as_directory() as folder:
+        logger.warning("%s; another checkpoint is looked for", error)
+    for other in _siblings(checkpoint):
+        with suppress(CheckpointError, OSError), other.as_directory() as folder:
             return load_checkpoint(Path(folder))
     logger.warning("no intact checkpoint beside %s; the trial starts again", checkpoint.path)
     return None
 
 
 def _siblings(checkpoint: Any) -> list[Any]:
-    """The checkpoints of the same run, newest first."""
-    parent, _, _ = checkpoint.path.rstrip("/").rpartition("/")
+    """The checkpoints of the same run: older ones, the newest first, then newer ones, the oldest first.
+
+    After a driver was killed Ray's record can be older than what is on disk, and name a checkpoint that was pruned.
+    """
+    parent, _, own = checkpoint.path.rstrip("/").rpartition("/")
     found = checkpoint.filesystem.get_file_info(FileSelector(parent, allow_not_found=True))
-    paths = sorted((info.path for info in found if info.base_name.startswith("checkpoint_")), reverse=True)
-    return [ray.tune.Checkpoint(path, filesystem=checkpoint.filesystem) for path in paths]
+    names = sorted(info.base_name for info in found if info.base_name.startswith("checkpoint_"))
+    nearest = [name for name in reversed(names) if name < own] + [name for name in names if name > own]
+    return [ray.tune.Checkpoint(f"{parent}/{name}", filesystem=checkpoint.filesystem) for name in nearest]

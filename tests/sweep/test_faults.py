@@ -86,6 +86,22 @@ def test_ctrl_c_closes_its_runs_and_says_how_to_go_on(sandbox: Sandbox, started:
     check_sound(sandbox, 5)
 
 
+@pytest.mark.parametrize("line", ["connecting to Ray", "small: 0/5 trials done"])
+def test_a_sigterm_ends_a_sweep_however_early_it_comes(
+    sandbox: Sandbox, started: list[subprocess.Popen[str]], line: str
+) -> None:
+    process = sandbox.start("sweep", sandbox.space(trials=5, epochs=500))
+    started.append(process)
+    read_until(process, line)
+    rest = kill(process, signal.SIGTERM)
+    assert "Traceback" not in rest
+    if "`hmlc resume small`" not in rest:  # before there was anything to resume
+        assert not sandbox.home.study("small").exists()
+        return
+    assert process.returncode == 130, rest
+    assert {run.status for run in [sandbox.parent(), *sandbox.trials()]} <= {"FINISHED", "KILLED"}
+
+
 def test_failed_trials_say_why_and_the_sweep_goes_on(sandbox: Sandbox) -> None:
     """A configuration that does not fit the data, and a loss that is not finite."""
     space = sandbox.space(trials=4, epochs=8)

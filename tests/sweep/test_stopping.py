@@ -1,0 +1,69 @@
+"""SIGTERM, wherever it comes: it is raised as Ctrl-C is, and asked for again where something swallowed it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+import pytest
+
+from hmlc_ray.sweep.stopping import end_tuning, refuse_to_go_on, stoppable
+
+
+@pytest.fixture
+def tunes_handler() -> Iterator[list[int]]:
+    """A handler as Tune's: it notes the signal and takes itself away."""
+    heard: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, note)
+    yield heard
+    signal.signal(signal.SIGINT, before)
+
+
+def swallow_sigterm() -> None:
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except BaseException:
+        return
+    raise AssertionError("SIGTERM raised nothing")
+
+
+def test_it_interrupts() -> None:
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_swallowed_one_stops_the_next_part_of_the_study() -> None:
+    with stoppable():
+        refuse_to_go_on()
+        swallow_sigterm()
+        with pytest.raises(KeyboardInterrupt):
+            refuse_to_go_on()
+
+
+def test_a_request_does_not_outlive_its_block() -> None:
+    with stoppable():
+        swallow_sigterm()
+    with stoppable():
+        refuse_to_go_on()
+
+
+def test_tune_hears_of_one_that_came_before_it_listened(request: pytest.FixtureRequest) -> None:
+    with stoppable():
+        swallow_sigterm()
+        heard: list[int] = request.getfixturevalue("tunes_handler")
+        end_tuning()
+        end_tuning()  # must not break off what the first began
+    assert heard == [signal.SIGINT]
+
+
+def test_tune_is_left_alone_without_a_signal(tunes_handler: list[int]) -> None:
+    with stoppable():
+        end_tuning()
+    assert not tunes_handler
