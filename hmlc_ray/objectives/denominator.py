@@ -130,9 +130,8 @@ class Triangle(Denominator):
     """Blocks of the upper triangle of e."""
 
     def __init__(self, v: Tensor, tau: float, columns: Columns, blocks: Blocks) -> None:
-        super().__init__(_aligned(v), tau, columns, blocks)
-        self.width = v.shape[1]
-        self.extra = columns.extra and (_aligned(columns.extra[0]), columns.extra[1])
+        super().__init__(v, tau, columns, blocks)
+        self.extra = columns.extra
         # For every block its rows, and all rows from its start on.
         self.own = torch.split(self.v, blocks.step)
         self.rest = [self.v[rows.start :] for rows in blocks.rows()]
@@ -165,17 +164,20 @@ class Triangle(Denominator):
         return self.sums.log()
 
     def gradient(self, b: Tensor) -> Tensor:
-        g, result = b / (self.sums * self.tau), torch.zeros_like(self.v)
+        g = b / (self.sums * self.tau)
+        # Matrix kernels are fastest with full rows for a block's own part, and with columns for the later rows' part.
+        aligned, transposed = _aligned(self.v), self.v.T.contiguous()
+        result, across = torch.zeros_like(aligned), torch.zeros_like(transposed)
         for index, own in enumerate(torch.split(result, self.blocks.step)):
             block = self.blocks.triangle[index] if self.blocks.keep else self._exponentials(index)
             self._weigh(block, g)
-            own.addmm_(block.similarities, self.rest[index])
+            own.addmm_(block.similarities, aligned[block.rows.start :])
             if block.rows.stop < self.blocks.count:
-                result[block.rows.stop :].addmm_(block.later, self.own[index])
+                across[:, block.rows.stop :].addmm_(transposed[:, block.rows], block.later.T)
             if self.extra is not None:
                 q, psi = self.extra
-                own.addmm_(self._extra(index, q).mul_(g[:, block.rows].T @ psi), q)
-        return result[:, : self.width]
+                own[:, : q.shape[1]].addmm_(self._extra(index, q).mul_(g[:, block.rows].T @ psi), q)
+        return result[:, : self.v.shape[1]].add_(across.T)
 
     def _extra(self, index: int, q: Tensor) -> Tensor:
         """e' of a block, float [rows, C]."""

@@ -83,9 +83,11 @@ def level_quotas(form: str, num_dims: int, num_classes: Sequence[int]) -> IntArr
     while True:
         weight = np.where(lifted, 0.0, shares)
         exact = np.where(lifted, floor, (num_dims - floor * lifted.sum()) * weight / weight.sum())
-        if (exact >= floor).all():
+        # Rounded down by a hair, the last level would be lifted too, and nobody left to share what remains.
+        low = exact < floor - 1e-6
+        if not low.any():
             return _largest_remainders(exact, num_dims)
-        lifted |= exact < floor
+        lifted |= low
 
 
 def assign(shares: LevelShares, u: FloatArray, quotas: IntArray | None) -> BoolArray:

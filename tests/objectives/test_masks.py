@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from planted import planted
 from scipy.optimize import linear_sum_assignment
@@ -58,6 +58,7 @@ def test_many_components_may_belong_to_one_level_and_close_ones_to_two() -> None
 
 @settings(max_examples=40, deadline=None)
 @given(size=sizes, seed=st.integers(0, 99), form=st.sampled_from(["equal", "log_classes"]))
+@example(size=(35, 5), seed=0, form="log_classes")  # every level at the floor
 def test_quotas_hold_exactly_and_partition_the_dimensions(size: tuple[int, int], seed: int, form: str) -> None:
     num_dims, num_levels = size
     rng = np.random.default_rng(seed)
