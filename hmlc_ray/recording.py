@@ -1,10 +1,9 @@
-"""How a run gets into MLflow: which store, which tags, which files, and how it ends."""
+"""How a run gets into MLflow: which tags, which files, and how it ends."""
 
 from __future__ import annotations
 
-import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,29 +14,12 @@ from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.loader import place_of
 from hmlc_ray.devices import resolve_device
 from hmlc_ray.export import MASKS_FILE, export_encoder, write_mask_table
-from hmlc_ray.home import Home
 from hmlc_ray.tracking import Tracker, tags
 
-URI_VARIABLE = "MLFLOW_TRACKING_URI"
 CHECKPOINT = "checkpoint"
 ENCODER = "encoder"
 CONFUSION = "confusion"
 """Artifact folders of a run, and the names of their copies in the home folder."""
-
-
-def open_tracker(
-    uri: str | None, home: Home, *, spool: Path | None = None, note: Callable[[str], None] | None = None
-) -> Tracker:
-    """The store given, else `MLFLOW_TRACKING_URI`, else the home folder's own sqlite store.
-
-    Args:
-        spool, note: see `Tracker.connect`.
-
-    Raises:
-        TrackingError: within seconds, if it cannot be reached or written.
-    """
-    chosen = uri or os.environ.get(URI_VARIABLE) or home.tracking_uri
-    return Tracker.connect(chosen, artifact_root=home.artifacts, spool=spool, note=note)
 
 
 def run_tags(config: TrialConfig, fingerprint: str) -> dict[str, str]:

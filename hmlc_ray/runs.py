@@ -18,18 +18,10 @@ from hmlc_ray.evaluation import evaluate
 from hmlc_ray.export import encoder_of
 from hmlc_ray.fit import cached_data, fit
 from hmlc_ray.home import Home
-from hmlc_ray.recording import (
-    CHECKPOINT,
-    ENCODER,
-    log_checkpoint,
-    log_export,
-    open_tracker,
-    place_tag,
-    recorded,
-    run_tags,
-)
+from hmlc_ray.recording import CHECKPOINT, ENCODER, log_checkpoint, log_export, place_tag, recorded, run_tags
 from hmlc_ray.seeding import kernels
 from hmlc_ray.summary import RunProgress, RunSummary
+from hmlc_ray.tracking.opening import open_tracker
 
 
 def train_run(

@@ -22,7 +22,7 @@ def best(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Show the best trial of a study."""
-    from hmlc_ray.sweep.results import best_trial
+    from hmlc_ray.sweep.best import best_trial
 
     found = best_trial(name, home=home, tracking_uri=tracking_uri)
     if emit_config is not None:

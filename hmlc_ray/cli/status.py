@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, TrackingUri
+
+if TYPE_CHECKING:
+    from hmlc_ray.sweep.status import StudyStatus
 
 
 def status(
@@ -24,18 +28,26 @@ def status(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Show how studies stand: their trials, the best so far, and their jobs."""
-    from hmlc_ray.sweep.job_client import connect
-    from hmlc_ray.sweep.status import as_json as plain
-    from hmlc_ray.sweep.status import statuses
-
     # Whoever looks on, often on the head itself, must not slow down what is looked at.
     os.setpriority(os.PRIO_PROCESS, 0, max(os.getpriority(os.PRIO_PROCESS, 0), 10))
-    client = None if address is None else connect(address)
-    found = statuses(name, home=home, tracking_uri=tracking_uri, client=client)
+    found = _found(name, address, home, tracking_uri)
     if as_json:
+        from hmlc_ray.sweep.status import as_json as plain
+
         values = [plain(status) for status in found]
         typer.echo(json.dumps(values if name is None else values[0], indent=2))
         return
     from hmlc_ray.cli.study_tables import print_statuses
 
     print_statuses(found)
+
+
+def _found(name: str | None, address: str | None, home: Path, tracking_uri: str | None) -> list[StudyStatus]:
+    if address is None:
+        from hmlc_ray.sweep.status import statuses
+
+        return statuses(name, home=home, tracking_uri=tracking_uri)
+    from hmlc_ray.sweep.job_client import connect
+    from hmlc_ray.sweep.job_status import job_statuses
+
+    return job_statuses(name, home=home, tracking_uri=tracking_uri, client=connect(address))

@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 
 from hmlc_ray.errors import StudyError, TrackingError
 from hmlc_ray.home import Home
-from hmlc_ray.recording import open_tracker
 from hmlc_ray.summary import SweepProgress
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.drivers import BEAT_S, DRIVER, SEEN, STALE_S, Life, identity, life, where
+from hmlc_ray.tracking.opening import open_tracker
 
 
 @contextmanager

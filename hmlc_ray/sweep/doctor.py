@@ -19,7 +19,6 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import ClusterError, ConfigError, TrackingError
 from hmlc_ray.home import Home
 from hmlc_ray.loopback import is_loopback
-from hmlc_ray.recording import URI_VARIABLE, open_tracker
 from hmlc_ray.sweep.authentication import asks_for_token
 from hmlc_ray.sweep.cluster import connected
 from hmlc_ray.sweep.node_checks import Node, ask_nodes
@@ -28,6 +27,7 @@ from hmlc_ray.sweep.prepare import base_data, located
 from hmlc_ray.sweep.resources import Amounts, concurrency, total_of
 from hmlc_ray.sweep.stores import Results
 from hmlc_ray.sweep.supply import alive_nodes, nodes_of
+from hmlc_ray.tracking.opening import URI_VARIABLE, open_tracker
 from hmlc_ray.tracking.uri import is_server, public_uri
 
 Level = Literal["ok", "note", "fail"]

@@ -12,9 +12,9 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
-from hmlc_ray.recording import URI_VARIABLE, open_tracker
 from hmlc_ray.sweep.saved import is_saved, load_study
 from hmlc_ray.tracking import Tracker, tags
+from hmlc_ray.tracking.opening import URI_VARIABLE, open_tracker
 
 SWEEP_ARTIFACT = "sweep.yaml"
 """Of the study's run: the sweep as it was started."""

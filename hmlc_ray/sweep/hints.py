@@ -6,9 +6,9 @@ import os
 import shlex
 
 from hmlc_ray.home import Home
-from hmlc_ray.recording import URI_VARIABLE
 from hmlc_ray.tracking import public_uri
 from hmlc_ray.tracking.drivers import JOB_VARIABLE
+from hmlc_ray.tracking.opening import URI_VARIABLE
 
 
 def resume_command(study: str, home: Home, address: str | None, tracking_uri: str | None) -> str:

@@ -11,7 +11,6 @@ from optuna.trial import TrialState
 
 from hmlc_ray.errors import ConfigError, StudyError
 from hmlc_ray.home import Home
-from hmlc_ray.recording import open_tracker
 from hmlc_ray.summary import SweepProgress
 from hmlc_ray.sweep.alive import settled_life
 from hmlc_ray.sweep.found import existing_store, find_run, find_sweep
@@ -19,6 +18,7 @@ from hmlc_ray.sweep.saved import driven, is_saved
 from hmlc_ray.sweep.stores import open_trials
 from hmlc_ray.tracking import Tracker, TrialRun, tags
 from hmlc_ray.tracking.drivers import DRIVER, life, where
+from hmlc_ray.tracking.opening import open_tracker
 
 OPEN = ("RUNNING", "SCHEDULED")
 

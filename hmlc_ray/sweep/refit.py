@@ -18,8 +18,9 @@ from hmlc_ray.home import Home
 from hmlc_ray.recording import ENCODER, log_checkpoint, log_export, recorded, run_tags
 from hmlc_ray.seeding import kernels
 from hmlc_ray.summary import SweepProgress, TrialRow
+from hmlc_ray.sweep.best import checkpoint_of
 from hmlc_ray.sweep.group import train_group
-from hmlc_ray.sweep.results import REFIT, checkpoint_of
+from hmlc_ray.sweep.results import REFIT
 from hmlc_ray.sweep.stores import Results
 from hmlc_ray.tracking import Tracker, TrialRun
 

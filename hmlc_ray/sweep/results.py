@@ -1,18 +1,11 @@
-"""Which trial won, read from MLflow alone."""
+"""How the trials stand and which one won, read from MLflow alone; without torch, so that looking is quick."""
 
 from __future__ import annotations
 
 import json
-import tempfile
-from pathlib import Path
 
-from hmlc_ray.checkpoint import Checkpoint, load_checkpoint
 from hmlc_ray.config.sweep import StudyConfig
-from hmlc_ray.errors import StudyError
-from hmlc_ray.home import Home
-from hmlc_ray.recording import CHECKPOINT
-from hmlc_ray.summary import BestTrial, Status, TrialRow
-from hmlc_ray.sweep.found import existing_store, find_run, find_sweep
+from hmlc_ray.summary import Status, TrialRow
 from hmlc_ray.tracking import Tracker, TrialRun, tags
 
 REFIT = "refit"
@@ -34,24 +27,6 @@ _STATUS: dict[str, Status] = {
 }
 
 
-def best_trial(name: str, *, home: Path, tracking_uri: str | None) -> BestTrial:
-    """The best completed trial of a study, with its configuration.
-
-    Raises:
-        StudyError: if there is no such study, or no trial of it is complete.
-    """
-    places = Home.of(home)
-    tracker = existing_store(tracking_uri, places)
-    study = find_sweep(name, places, tracker).study
-    if tracker is None:
-        raise StudyError(f"study {name!r} has not got as far as a trial yet")
-    row = best_row(rows_of(tracker, find_run(name, tracker), study), study)
-    if row is None:
-        raise StudyError(f"no trial of study {name!r} is complete yet")
-    checkpoint = checkpoint_of(tracker, row.run_id)
-    return BestTrial(row=row, config=checkpoint.config, metrics=checkpoint.metrics)
-
-
 def rows_of(tracker: Tracker, parent: str, study: StudyConfig) -> list[TrialRow]:
     """Every trial of a study by number; a refit is none."""
     runs = [run for run in tracker.children(parent) if not run.trial_id.startswith(REFIT)]
@@ -63,12 +38,6 @@ def best_row(rows: list[TrialRow], study: StudyConfig) -> TrialRow | None:
     done = [row for row in rows if row.status == "completed" and row.value is not None]
     sign = 1 if study.mode == "max" else -1
     return max(done, key=lambda row: (sign * (row.value or 0.0), -row.number), default=None)
-
-
-def checkpoint_of(tracker: Tracker, run_id: str) -> Checkpoint:
-    """The checkpoint that a run logged."""
-    with tempfile.TemporaryDirectory() as scratch:
-        return load_checkpoint(tracker.download(run_id, CHECKPOINT, Path(scratch)))
 
 
 def _row(run: TrialRun, study: StudyConfig) -> TrialRow:

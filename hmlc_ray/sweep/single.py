@@ -14,7 +14,7 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.duplicates import warn_of_duplicates
 from hmlc_ray.fit import cached_data
 from hmlc_ray.home import Home
-from hmlc_ray.recording import ENCODER, log_checkpoint, log_export, open_tracker, recorded, run_tags
+from hmlc_ray.recording import ENCODER, log_checkpoint, log_export, recorded, run_tags
 from hmlc_ray.summary import RunProgress, RunSummary
 from hmlc_ray.sweep.cluster import connected
 from hmlc_ray.sweep.group import train_group
@@ -22,6 +22,7 @@ from hmlc_ray.sweep.prepare import located_trial
 from hmlc_ray.sweep.resources import require, worker_demand
 from hmlc_ray.sweep.stores import Results
 from hmlc_ray.sweep.supply import nodes_of
+from hmlc_ray.tracking.opening import open_tracker
 
 
 def train_on_ray(

@@ -11,7 +11,6 @@ from hmlc_ray.data.duplicates import warn_of_duplicates
 from hmlc_ray.errors import StudyError
 from hmlc_ray.fit import cached_data, check_fits
 from hmlc_ray.home import Home
-from hmlc_ray.recording import open_tracker
 from hmlc_ray.summary import SweepProgress, SweepSummary
 from hmlc_ray.sweep.alive import beating, refuse_alive
 from hmlc_ray.sweep.cluster import connected
@@ -23,6 +22,7 @@ from hmlc_ray.sweep.saved import driven, is_saved, save_study
 from hmlc_ray.sweep.stopping import stoppable
 from hmlc_ray.sweep.stores import check_places, settled
 from hmlc_ray.tracking import Tracker, tags
+from hmlc_ray.tracking.opening import open_tracker
 
 
 def run_sweep(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hmlc_ray.errors import StoreAway, TrackingError
+from hmlc_ray.tracking.sqlite import make_store_file
 from hmlc_ray.tracking.uri import is_server, public_uri, scrub, sqlite_path
 from hmlc_ray.tracking.values import shorten
 
@@ -50,7 +51,7 @@ def open_store(uri: str, experiment: str, artifact_root: Path | str | None) -> t
 
         _silence()
         if file is not None:
-            file.absolute().parent.mkdir(parents=True, exist_ok=True)
+            make_store_file(file)
         elif not is_server(uri):
             _probe_database(uri)
         client = MlflowClient(tracking_uri=uri)

@@ -143,7 +143,7 @@ def test_sweep_refuses_too_few_trials(hmlc: Run, trials: str) -> None:
 
 def test_best_emits_a_configuration_that_train_reads(hmlc: Run, layer: Layer) -> None:
     config = TrialConfig.model_validate({"objective": {"temperature": 0.123456789012345678}, "seed": 5})
-    layer("hmlc_ray.sweep.results", best_trial=Recorder(BestTrial(row(3, "completed", 0.9), config, METRICS)))
+    layer("hmlc_ray.sweep.best", best_trial=Recorder(BestTrial(row(3, "completed", 0.9), config, METRICS)))
     result = hmlc("best", "s", "--emit-config", "best.yaml")
     assert result.exit_code == 0
     assert load_trial("best.yaml") == config
@@ -157,7 +157,7 @@ def test_best_emits_a_configuration_that_train_reads(hmlc: Run, layer: Layer) ->
 
 @pytest.mark.parametrize(("file", "reason"), [("none/best.yaml", "No such file or directory"), (".", "it is a folder")])
 def test_best_cannot_write(hmlc: Run, layer: Layer, file: str, reason: str) -> None:
-    layer("hmlc_ray.sweep.results", best_trial=Recorder(BestTrial(row(3, "completed", 0.9), TrialConfig(), METRICS)))
+    layer("hmlc_ray.sweep.best", best_trial=Recorder(BestTrial(row(3, "completed", 0.9), TrialConfig(), METRICS)))
     result = hmlc("best", "s", "--emit-config", file)
     assert (result.exit_code, result.stderr) == (2, f"hmlc: {file} cannot be written: {reason}\n")
 

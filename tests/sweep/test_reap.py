@@ -15,7 +15,6 @@ import pytest
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
-from hmlc_ray.recording import open_tracker
 from hmlc_ray.summary import SweepCounts
 from hmlc_ray.sweep import alive
 from hmlc_ray.sweep.alive import refuse_alive
@@ -26,6 +25,7 @@ from hmlc_ray.sweep.status import statuses
 from hmlc_ray.sweep.stores import open_trials
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.drivers import DRIVER, SEEN, identity, life
+from hmlc_ray.tracking.opening import open_tracker
 
 SWEEP = SweepConfig.model_validate({"study": {"name": "s", "num_trials": 2}, "space": {"seed": {"int": [0, 1]}}})
 

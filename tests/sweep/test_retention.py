@@ -13,11 +13,12 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.home import Home
-from hmlc_ray.recording import CHECKPOINT, open_tracker
+from hmlc_ray.recording import CHECKPOINT
 from hmlc_ray.sweep import retention
 from hmlc_ray.sweep.retention import FREED, HELD, LOGGED, WORKING, Retention
 from hmlc_ray.sweep.stores import Results
 from hmlc_ray.tracking import tags
+from hmlc_ray.tracking.opening import open_tracker
 
 SIZE = 100
 

@@ -10,12 +10,12 @@ import pytest
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.home import Home
-from hmlc_ray.recording import open_tracker
 from hmlc_ray.summary import SweepCounts
 from hmlc_ray.sweep.retention import Retention
 from hmlc_ray.sweep.session import AlreadyEnded, SweepSession, activate
 from hmlc_ray.sweep.stores import Results
 from hmlc_ray.tracking import Tracker
+from hmlc_ray.tracking.opening import open_tracker
 
 STUDY = StudyConfig(name="s", num_trials=3)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -100,7 +102,11 @@ def test_a_relative_path_is_below_the_working_directory(
     Tracker.connect(sqlite_uri)
     home = Path(sqlite_uri.removeprefix("sqlite:///")).parent
     (tmp_path / "hmlc-home").mkdir()
-    (tmp_path / "hmlc-home" / "mlflow.db").write_bytes((home / "mlflow.db").read_bytes())
+    with (
+        closing(sqlite3.connect(home / "mlflow.db")) as made,
+        closing(sqlite3.connect(tmp_path / "hmlc-home" / "mlflow.db")) as copy,
+    ):
+        made.backup(copy)  # the file alone may lack what is in its log
     monkeypatch.chdir(tmp_path)
     tracker = Tracker.connect("sqlite:///hmlc-home/mlflow.db", "relative")
     tracker.log_dict(tracker.single_run("run", params={}, tags={}), {}, "empty.json")

@@ -1,0 +1,39 @@
+"""The best trial with what its run logged."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from hmlc_ray.checkpoint import Checkpoint, load_checkpoint
+from hmlc_ray.errors import StudyError
+from hmlc_ray.home import Home
+from hmlc_ray.recording import CHECKPOINT
+from hmlc_ray.summary import BestTrial
+from hmlc_ray.sweep.found import existing_store, find_run, find_sweep
+from hmlc_ray.sweep.results import best_row, rows_of
+from hmlc_ray.tracking import Tracker
+
+
+def best_trial(name: str, *, home: Path, tracking_uri: str | None) -> BestTrial:
+    """The best completed trial of a study, with its configuration.
+
+    Raises:
+        StudyError: if there is no such study, or no trial of it is complete.
+    """
+    places = Home.of(home)
+    tracker = existing_store(tracking_uri, places)
+    study = find_sweep(name, places, tracker).study
+    if tracker is None:
+        raise StudyError(f"study {name!r} has not got as far as a trial yet")
+    row = best_row(rows_of(tracker, find_run(name, tracker), study), study)
+    if row is None:
+        raise StudyError(f"no trial of study {name!r} is complete yet")
+    checkpoint = checkpoint_of(tracker, row.run_id)
+    return BestTrial(row=row, config=checkpoint.config, metrics=checkpoint.metrics)
+
+
+def checkpoint_of(tracker: Tracker, run_id: str) -> Checkpoint:
+    """The checkpoint that a run logged."""
+    with tempfile.TemporaryDirectory() as scratch:
+        return load_checkpoint(tracker.download(run_id, CHECKPOINT, Path(scratch)))

@@ -1,0 +1,27 @@
+"""Which MLflow store a command uses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from hmlc_ray.home import Home
+from hmlc_ray.tracking.tracker import Tracker
+
+URI_VARIABLE = "MLFLOW_TRACKING_URI"
+
+
+def open_tracker(
+    uri: str | None, home: Home, *, spool: Path | None = None, note: Callable[[str], None] | None = None
+) -> Tracker:
+    """The store given, else `MLFLOW_TRACKING_URI`, else the home folder's own sqlite store.
+
+    Args:
+        spool, note: see `Tracker.connect`.
+
+    Raises:
+        TrackingError: within seconds, if it cannot be reached or written.
+    """
+    chosen = uri or os.environ.get(URI_VARIABLE) or home.tracking_uri
+    return Tracker.connect(chosen, artifact_root=home.artifacts, spool=spool, note=note)
