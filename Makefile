@@ -13,12 +13,13 @@ STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-faults fuzz lint audit bench ui clean
+.PHONY: help install demo test test-faults test-data fuzz lint audit bench ui clean
 
 help:
 	@echo "make demo    a sweep over scikit-learn's digits, end to end"
 	@echo "make test    the tests (ARGS='-k name' for some)"
 	@echo "make test-faults  the rarer faults: lost nodes and heads, cut networks, full disks; minutes"
+	@echo "make test-data  the smoke profiles, whole: on real data where HMLC_DATA_DIR names them; minutes"
 	@echo "make fuzz    the tests on damaged files, for minutes"
 	@echo "make audit   known vulnerabilities of what is installed (asks the network)"
 	@echo "make lint    ruff, strict types, import contracts"
@@ -32,10 +33,13 @@ demo: $(STAMP)
 	@$(BIN)/hmlc sweep search_spaces/digits.yaml --name demo-$$(date -u +%Y%m%d-%H%M%S) $(ARGS)
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not fault" $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not fault and not data" $(ARGS)
 
 test-faults: $(STAMP)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m fault $(ARGS)
+
+test-data: $(STAMP)
+	@$(BIN)/python -m pytest -q -m data $(ARGS)
 
 fuzz: $(STAMP)
 	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -q --timeout=0 tests/security/test_fuzz_files.py $(ARGS)
