@@ -56,7 +56,8 @@ class Checkpoint:
     generator), `masks` (float [H, D], or None), a copy that is readable without building the learner, and `confusion`
     (by split and level name int64 [C_h, C_h]; empty before the last evaluation)."""
     history: tuple[EpochRecord, ...] = ()
-    """Every epoch so far: what was reported in vain, because who listened was killed, is told again from here."""
+    """Every epoch so far, as far as the checkpoint that the run went on from knew them: what was reported in vain,
+    because who listened was killed, is told again from here."""
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
@@ -130,7 +131,7 @@ def load_checkpoint(folder: Path, *, device: torch.device | str = "cpu") -> Chec
         )
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"checkpoint {folder} is refused: {STATE_FILE} holds more than tensors") from error
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"checkpoint {folder} is damaged: {str(error).splitlines()[0]}") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import ray
@@ -52,19 +53,25 @@ class Driver:
 
     def start(self) -> SweepSummary:
         """Run a new study."""
-        return self._run(build_tuner(self._sweep, self._home, self._concurrency))
+        return self._run(lambda: build_tuner(self._sweep, self._home, self._concurrency))
 
     def resume(self, *, retry: bool = False) -> SweepSummary:
         """Go on with a study. If its driver died before Tune's first snapshot, all there is are Optuna's trials.
 
         With `retry` go on with trials that Tune knows as failed, too; those that MLflow knows as failed stay so.
         """
-        tuner = restore_tuner(self._sweep, self._home, retry=retry)
-        return self._run(tuner or build_tuner(self._sweep, self._home, self._concurrency))
 
-    def _run(self, tuner: ray.tune.Tuner) -> SweepSummary:
-        parent = self._open_parent()
+        def restored() -> ray.tune.Tuner:
+            tuner = restore_tuner(self._sweep, self._home, retry=retry)
+            return tuner or build_tuner(self._sweep, self._home, self._concurrency)
+
+        return self._run(restored)
+
+    def _run(self, make_tuner: Callable[[], ray.tune.Tuner]) -> SweepSummary:
+        parent: str | None = None
         try:
+            tuner = make_tuner()
+            parent = self._open_parent()
             refuse_to_go_on()
             self._tune(tuner, parent)
             self._settle()
@@ -98,8 +105,10 @@ class Driver:
         self._tracker.log_dict(parent, self._sweep.model_dump(mode="json"), "sweep.yaml")
         return parent
 
-    def _close(self, parent: str, error: BaseException | None) -> None:
-        """End the parent run and whatever else is still RUNNING: nobody trains it any more."""
+    def _close(self, parent: str | None, error: BaseException | None) -> None:
+        """End the parent run, where it is opened, and whatever else is still RUNNING: nobody trains it any more."""
+        if parent is None:
+            return
         # While the store is away it cannot be asked; a resume will end them.
         with suppress(StoreAway):
             self._tracker.settle()

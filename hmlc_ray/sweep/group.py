@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +62,7 @@ def train_group(
         callbacks=[_Forward(queue)],
     )
     try:
-        with listener:
+        with _interruptible(), listener:
             trainer.fit()
     except TrainingFailedError as error:
         cause = cause_of(error)
@@ -70,6 +72,24 @@ def train_group(
     assert listener.checkpoint is not None, "a run ends with an evaluation"
     assert listener.result is not None
     return GroupResult(listener.checkpoint, listener.result)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C in the block is a KeyboardInterrupt, as it is elsewhere.
+
+    Ray Train's own handler aborts the run, leaves the process with exit code 0, and is never taken away.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit:
+        raise KeyboardInterrupt from None
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Listener:

@@ -17,17 +17,18 @@ def stoppable() -> Iterator[None]:
 
     To be entered when Ray is connected: Ray's own handler would end the process at once. The exception that the signal
     raises is lost where it comes while some library catches everything, or in a destructor; so the driver asks again
-    by `refuse_to_go_on` and `end_tuning`.
+    by `refuse_to_go_on` and `end_tuning`. Where SIGINT is ignored, as in the background of a script, SIGTERM still
+    interrupts.
     """
     global _requested
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _requested = False
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield
     finally:
+        _requested = False
         signal.signal(signal.SIGTERM, before)
 
 
@@ -51,5 +52,7 @@ def end_tuning() -> None:
 def _interrupt(number: int, frame: FrameType | None) -> None:
     global _requested
     _requested = True
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        raise KeyboardInterrupt
     # Raised rather than thrown as an exception: Tune has a handler of its own, which saves its state first.
     signal.raise_signal(signal.SIGINT)

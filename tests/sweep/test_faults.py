@@ -14,6 +14,7 @@ from invariants import check_sound
 from PIL import Image
 from sandbox import TRIALS, Sandbox, drain, kill, read_until, trial_processes, wait_until
 
+from hmlc_ray.sweep.saved import is_saved
 from hmlc_ray.tracking import tags
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -86,19 +87,25 @@ def test_ctrl_c_closes_its_runs_and_says_how_to_go_on(sandbox: Sandbox, started:
     check_sound(sandbox, 5)
 
 
-@pytest.mark.parametrize("line", ["connecting to Ray", "small: 0/5 trials done"])
-def test_a_sigterm_ends_a_sweep_however_early_it_comes(
-    sandbox: Sandbox, started: list[subprocess.Popen[str]], line: str
+@pytest.mark.fault
+@pytest.mark.parametrize("begun", ["is saved", "opens its store", "waits for its first trial"])
+def test_a_sigterm_ends_a_sweep_that_is_just_starting(
+    sandbox: Sandbox, started: list[subprocess.Popen[str]], begun: str
 ) -> None:
     process = sandbox.start("sweep", sandbox.space(trials=5, epochs=500))
     started.append(process)
-    read_until(process, line)
+    if begun == "is saved":
+        wait_until(lambda: is_saved("small", sandbox.home), "the study's folder")
+    elif begun == "opens its store":
+        wait_until(lambda: (sandbox.home.root / "optuna.db").exists(), "Optuna's database")
+    else:
+        read_until(process, "small: 0/5 trials done")
     rest = kill(process, signal.SIGTERM)
     assert "Traceback" not in rest
-    if "`hmlc resume small`" not in rest:  # before there was anything to resume
-        assert not sandbox.home.study("small").exists()
-        return
     assert process.returncode == 130, rest
+    assert "`hmlc resume small`" in rest
+    if sandbox.tracker().find_study("small") is None:
+        return
     assert {run.status for run in [sandbox.parent(), *sandbox.trials()]} <= {"FINISHED", "KILLED"}
 
 
@@ -129,6 +136,27 @@ def test_failed_trials_say_why_and_the_sweep_goes_on(sandbox: Sandbox) -> None:
     refused = sandbox.hmlc("sweep", space, *options[:2], "--name", "small2", "-o", "training.global_batch_size=3")
     assert refused.returncode == 2
     assert TOO_SMALL in refused.stderr
+
+
+@pytest.mark.fault
+def test_an_interrupted_refit_is_resumed(sandbox: Sandbox, started: list[subprocess.Popen[str]]) -> None:
+    """Ray Train has a handler of its own, which would end the process as if all were well."""
+    process = sandbox.start("sweep", sandbox.space(trials=1, epochs=40, refit="{workers: 1}"))
+    started.append(process)
+    read_until(process, "refit: epoch 2 of 40")
+    rest = kill(process, signal.SIGTERM)
+    assert process.returncode == 130, rest
+    assert "`hmlc resume small`" in rest
+    assert "Traceback" not in rest
+    assert sandbox.parent().status == "KILLED"
+
+    resumed = sandbox.hmlc("resume", "small")
+    assert resumed.returncode == 0, resumed.stderr
+    check_sound(sandbox, 1)
+    tracker = sandbox.tracker()
+    (refit,) = (run for run in tracker.children(sandbox.parent().run_id) if not run.trial_id.isdecimal())
+    assert refit.status == "FINISHED"
+    assert sandbox.steps(refit, "train/loss") == list(range(1, 41))
 
 
 @pytest.mark.fault

@@ -50,8 +50,16 @@ def test_a_swallowed_one_stops_the_next_part_of_the_study() -> None:
 def test_a_request_does_not_outlive_its_block() -> None:
     with stoppable():
         swallow_sigterm()
-    with stoppable():
-        refuse_to_go_on()
+    refuse_to_go_on()
+
+
+def test_it_interrupts_where_ctrl_c_is_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(KeyboardInterrupt), stoppable():
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_tune_hears_of_one_that_came_before_it_listened(request: pytest.FixtureRequest) -> None:
