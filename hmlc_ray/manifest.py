@@ -165,6 +165,7 @@ def _columns(file: Path, header: Sequence[str]) -> tuple[int, int | None, tuple[
             f"splits are given; got {','.join(header)!r}"
         )
     try:
+        check_printable(levels)
         check_level_names(levels[::-1])
     except TaxonomyError as error:
         raise DataError(f"the header of {str(file)!r} is wrong: {error}") from error

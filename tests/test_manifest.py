@@ -90,6 +90,7 @@ MISTAKES = {
     "no header": ("a/1.png,beagle,dog\n", r"must start with a header like path,leaf,parent"),
     "leaf is not first": ("path,kind,leaf\n", r"must start with a header like path,leaf,parent"),
     "twice the same level": ("path,leaf,kind,kind\n", r"the header of .* is wrong: level names must differ"),
+    "a bell in a level": ("path,leaf,ki\and\n", r"the header of .* is wrong: the name .ki\\x07nd. holds a control"),
     "empty": ("", r"list\.csv' is empty; its first line must be a header"),
     "header alone": ("path,leaf\n", r"lists no sample of the split train"),
     "an open quote": ('path,leaf\n"a/1.png,x\n', r"cannot read the manifest .*list\.csv'"),

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from hmlc_ray.config.base import Section
-from hmlc_ray.level_names import check_level_names
+from hmlc_ray.level_names import check_level_names, check_printable
 
 
 class SplitSection(Section):
@@ -23,6 +23,7 @@ class SplitSection(Section):
 
 
 def level_names_checked(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names, for a pydantic validator; see `check_level_names`."""
+    """The names, for a pydantic validator; see `check_level_names` and `check_printable`."""
+    check_printable(names)
     check_level_names(names)
     return names
