@@ -122,7 +122,7 @@ def load_checkpoint(folder: Path, *, device: torch.device | str = "cpu") -> Chec
             config=TrialConfig.model_validate(_read_json(folder / CONFIG_FILE)),
             taxonomy=Taxonomy.from_dict(_read_json(folder / TAXONOMY_FILE)),
             epochs_done=int(meta["epochs_done"]),
-            metrics={str(k): float(v) for k, v in meta["metrics"].items()},
+            metrics=_figures(meta["metrics"]),
             chosen_regularisation=tuple(meta["chosen_regularisation"]) if meta["chosen_regularisation"] else None,
             input_shape=tuple(meta["input_shape"]),
             fingerprint=str(meta["data_fingerprint"]),
@@ -136,8 +136,11 @@ def load_checkpoint(folder: Path, *, device: torch.device | str = "cpu") -> Chec
 
 
 def _record(entry: dict[str, Any]) -> EpochRecord:
-    metrics = {str(name): float(value) for name, value in entry["metrics"].items()}
-    return EpochRecord(int(entry["epoch"]), metrics, bool(entry["evaluated"]))
+    return EpochRecord(int(entry["epoch"]), _figures(entry["metrics"]), bool(entry["evaluated"]))
+
+
+def _figures(values: dict[str, Any]) -> dict[str, float]:
+    return {str(name): float(value) for name, value in values.items()}
 
 
 def _replace_folder(staging: Path, folder: Path) -> None:

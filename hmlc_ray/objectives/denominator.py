@@ -166,23 +166,18 @@ class Triangle(Denominator):
     def gradient(self, b: Tensor) -> Tensor:
         g = b / (self.sums * self.tau)
         # Matrix kernels are fastest with full rows for a block's own part, and with columns for the later rows' part.
-        aligned = _aligned(self.v)
-        result = torch.zeros_like(aligned)
-        transposed = self.v.T.contiguous() if len(self.blocks) > 1 else None
-        across = None if transposed is None else torch.zeros_like(transposed)
+        aligned, transposed = _aligned(self.v), self.v.T.contiguous()
+        result, across = torch.zeros_like(aligned), torch.zeros_like(transposed)
         for index, own in enumerate(torch.split(result, self.blocks.step)):
             block = self.blocks.triangle[index] if self.blocks.keep else self._exponentials(index)
             self._weigh(block, g)
             own.addmm_(block.similarities, aligned[block.rows.start :])
             if block.rows.stop < self.blocks.count:
-                assert transposed is not None, "only the last block has no later rows"
-                assert across is not None
                 across[:, block.rows.stop :].addmm_(transposed[:, block.rows], block.later.T)
             if self.extra is not None:
                 q, psi = self.extra
                 own[:, : q.shape[1]].addmm_(self._extra(index, q).mul_(g[:, block.rows].T @ psi), q)
-        result = result[:, : self.v.shape[1]]
-        return result if across is None else result.add_(across.T)
+        return result[:, : self.v.shape[1]].add_(across.T)
 
     def _extra(self, index: int, q: Tensor) -> Tensor:
         """e' of a block, float [rows, C]."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +16,7 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import HmlcError, TrainingError
 from hmlc_ray.recording import error_sentence
 from hmlc_ray.sweep.records import cause_of
+from hmlc_ray.sweep.stopping import interruptible
 from hmlc_ray.sweep.trial import torch_trainer
 
 OnResult = Callable[[dict[str, Any]], None]
@@ -62,7 +61,7 @@ def train_group(
         callbacks=[_Forward(queue)],
     )
     try:
-        with _interruptible(), listener:
+        with interruptible(), listener:
             trainer.fit()
     except TrainingFailedError as error:
         cause = cause_of(error)
@@ -72,24 +71,6 @@ def train_group(
     assert listener.checkpoint is not None, "a run ends with an evaluation"
     assert listener.result is not None
     return GroupResult(listener.checkpoint, listener.result)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Ctrl-C in the block is a KeyboardInterrupt, as it is elsewhere.
-
-    Ray Train's own handler aborts the run, leaves the process with exit code 0, and is never taken away.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit:
-        raise KeyboardInterrupt from None
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 class _Listener:

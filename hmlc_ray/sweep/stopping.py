@@ -1,4 +1,7 @@
-"""SIGTERM ends a driver as Ctrl-C does: a job that is stopped, or a node that is taken away, closes its runs first."""
+"""How a driver is interrupted, by Ctrl-C or by SIGTERM: it closes its runs first, whatever handlers Ray has of its own.
+
+SIGTERM is what a job that is stopped gets, and a node that is taken away.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ def stoppable() -> Iterator[None]:
     interrupts.
     """
     global _requested
-    if threading.current_thread() is not threading.main_thread():
+    if not _gets_signals():
         yield
         return
     before = signal.signal(signal.SIGTERM, _interrupt)
@@ -30,6 +33,24 @@ def stoppable() -> Iterator[None]:
     finally:
         _requested = False
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C during a Ray Train run is a KeyboardInterrupt, as it is elsewhere.
+
+    Ray Train's own handler aborts the run, leaves the process with exit code 0, and is never taken away.
+    """
+    if not _gets_signals():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit:
+        raise KeyboardInterrupt from None
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def refuse_to_go_on() -> None:
@@ -47,6 +68,10 @@ def end_tuning() -> None:
     # Tune's own handler takes itself away when it is called: a second signal would break off what the first began.
     if _requested and signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         signal.raise_signal(signal.SIGINT)
+
+
+def _gets_signals() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
+from packs import file_of, root_of
 
 from hmlc_ray.config.data import GroceryConfig, ImageFolderConfig, MnistConfig, TinyImagenetConfig
 from hmlc_ray.config.points import ModelNetConfig
@@ -17,23 +15,8 @@ from hmlc_ray.meshes.files import Sampling, open_clouds
 from hmlc_ray.taxonomies.named import cifar100_taxonomy
 
 
-@pytest.fixture
-def pack() -> Callable[[str], Path]:
-    """The path of something below HMLC_DATA_DIR."""
-
-    def find(name: str) -> Path:
-        root = os.environ.get("HMLC_DATA_DIR")
-        if not root:
-            pytest.skip("HMLC_DATA_DIR is not set")
-        if not (Path(root) / name).exists():
-            pytest.skip(f"HMLC_DATA_DIR holds no {name}")
-        return Path(root)
-
-    return find
-
-
-def test_mnist_has_its_known_counts(pack: Callable[[str], Path]) -> None:
-    data = load_data(MnistConfig(root=str(pack("MNIST/raw"))))
+def test_mnist_has_its_known_counts() -> None:
+    data = load_data(MnistConfig(root=str(root_of("MNIST/raw"))))
     assert data.val is not None
     assert [len(part) for part in (data.train, data.val, data.test)] == [48_000, 12_000, 10_000]
     train = torch.bincount(torch.cat([data.train.leaf, data.val.leaf])).tolist()
@@ -42,8 +25,8 @@ def test_mnist_has_its_known_counts(pack: Callable[[str], Path]) -> None:
     assert abs(data.train.inputs.float().mean() / 255 - 0.1307) < 0.002
 
 
-def test_cifar100_as_a_folder_has_its_twenty_superclasses(pack: Callable[[str], Path]) -> None:
-    root = pack("cifar100-partial") / "cifar100-partial"
+def test_cifar100_as_a_folder_has_its_twenty_superclasses() -> None:
+    root = file_of("cifar100-partial")
     data = load_data(ImageFolderConfig(root=str(root), level_names=("superclass", "class")))
     assert data.taxonomy.num_classes == (20, 100)
     assert torch.bincount(torch.from_numpy(data.taxonomy.leaf_paths[:, 0].copy())).tolist() == [5] * 20
@@ -53,8 +36,8 @@ def test_cifar100_as_a_folder_has_its_twenty_superclasses(pack: Callable[[str], 
     assert min(counts[-1]) >= 1
 
 
-def test_the_superclasses_of_cifar100_are_the_official_ones(pack: Callable[[str], Path]) -> None:
-    file = pack("cifar100-partial/cifar100_all_labels.npz") / "cifar100-partial" / "cifar100_all_labels.npz"
+def test_the_superclasses_of_cifar100_are_the_official_ones() -> None:
+    file = file_of("cifar100-partial/cifar100_all_labels.npz")
     official = np.load(file, allow_pickle=False)
     taxonomy = cifar100_taxonomy()
     assert taxonomy.class_names[1] == tuple(official["fine_names"])
@@ -62,8 +45,8 @@ def test_the_superclasses_of_cifar100_are_the_official_ones(pack: Callable[[str]
     assert parents == [str(official["coarse_names"][parent]) for parent in official["fine_to_coarse"]]
 
 
-def test_grocery_has_its_published_splits(pack: Callable[[str], Path]) -> None:
-    data = load_data(GroceryConfig(root=str(pack("grocery-128") / "grocery-128"), image_size=16))
+def test_grocery_has_its_published_splits() -> None:
+    data = load_data(GroceryConfig(root=str(file_of("grocery-128")), image_size=16))
     assert data.val is not None
     assert [len(part) for part in (data.train, data.val, data.test)] == [2640, 296, 2485]
     assert data.taxonomy.num_classes == (3, 43, 81)
@@ -71,17 +54,17 @@ def test_grocery_has_its_published_splits(pack: Callable[[str], Path]) -> None:
     assert (min(counts), max(counts)) == (16, 70)
 
 
-def test_tiny_imagenet_has_a_tree_of_four_levels(pack: Callable[[str], Path]) -> None:
-    root = pack("tiny-imagenet-200-subset") / "tiny-imagenet-200-subset"
+def test_tiny_imagenet_has_a_tree_of_four_levels() -> None:
+    root = file_of("tiny-imagenet-200-subset")
     data = load_data(TinyImagenetConfig(root=str(root), image_size=8))
     assert data.taxonomy.num_classes == (6, 19, 72, 200)
     assert data.val is not None
     assert [len(part) for part in (data.train, data.val, data.test)] == [16_000, 4000, 10_000]
 
 
-def test_modelnets_meshes_are_sampled_as_they_were_published(pack: Callable[[str], Path], tmp_path: Path) -> None:
+def test_modelnets_meshes_are_sampled_as_they_were_published(tmp_path: Path) -> None:
     """Three of the five classes have enough meshes to be divided; all fourteen are sound."""
-    root = pack("modelnet-mini/ModelNet40") / "modelnet-mini" / "ModelNet40"
+    root = file_of("modelnet-mini/ModelNet40")
     files = sorted(root.rglob("*.off"))
     _, stored = open_clouds(files, root, Sampling(256, normals=True, seed=0), strict=True)
     assert stored.clouds.shape == (14, 256, 6)

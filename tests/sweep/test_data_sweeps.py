@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from packs import file_of, root_of
 from PIL import Image
 from sandbox import Sandbox
 
@@ -42,15 +43,6 @@ def smoke(tmp_path: Path) -> Callable[..., Sandbox]:
     return run
 
 
-def root_of(needed: str) -> Path:
-    root = os.environ.get("HMLC_DATA_DIR")
-    if not root:
-        pytest.skip("HMLC_DATA_DIR is not set")
-    if not (Path(root) / needed).exists():
-        pytest.skip(f"HMLC_DATA_DIR holds no {needed}")
-    return Path(root)
-
-
 @pytest.mark.data
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("pack", PACKS)
@@ -66,7 +58,7 @@ def test_the_smoke_profile_learns_from_real_data(pack: str, smoke: Callable[...,
 @pytest.mark.timeout(600)
 def test_the_smoke_profile_runs_on_real_meshes(smoke: Callable[..., Sandbox], tmp_path: Path) -> None:
     """On the three classes that have enough meshes at hand to be divided: eleven, from which nothing can be learnt."""
-    root = root_of("modelnet-mini/ModelNet40") / "modelnet-mini" / "ModelNet40"
+    root = file_of("modelnet-mini/ModelNet40")
     (tmp_path / "data").mkdir()
     for name in ("bathtub", "bed", "chair"):
         (tmp_path / "data" / name).symlink_to(root / name)

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import json
-import os
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
+from packs import file_of
 from pydantic import TypeAdapter
 
 from hmlc_ray.config.data import DataConfig
@@ -26,16 +25,6 @@ FIVE_LEVELS = {
     "1,2,2": [10],
 }
 """Superclasses by the numbers of their groups, as the published code of arXiv 2303.05689 numbers them."""
-
-
-def real(name: str) -> Path:
-    root = os.environ.get("HMLC_DATA_DIR")
-    if not root:
-        pytest.skip("HMLC_DATA_DIR is not set")
-    file = Path(root) / name
-    if not file.exists():
-        pytest.skip(f"HMLC_DATA_DIR holds no {name}")
-    return file
 
 
 def test_the_two_trees_of_digits_have_other_parents_above_the_same_leaves() -> None:
@@ -93,7 +82,7 @@ def test_the_configuration_knows_the_levels_of_the_tree(data: dict[str, str], na
 
 
 def test_superclasses_are_those_of_the_real_labels() -> None:
-    labels = np.load(real("cifar100-partial/cifar100_all_labels.npz"), allow_pickle=False)
+    labels = np.load(file_of("cifar100-partial/cifar100_all_labels.npz"), allow_pickle=False)
     tree = cifar100_taxonomy()
     assert tree.class_names[1] == tuple(labels["fine_names"].tolist())
     names = [labels["coarse_names"][c] for c in labels["fine_to_coarse"]]
@@ -147,7 +136,7 @@ def test_hypernym_paths_are_cut_at_depths_and_short_ones_stand_for_themselves() 
 
 
 def test_wordnet_trees_of_real_synsets() -> None:
-    entries = json.loads(real("tiny-imagenet-200-subset/wordnet_hierarchy.json").read_text(encoding="utf-8"))
+    entries = json.loads(file_of("tiny-imagenet-200-subset/wordnet_hierarchy.json").read_text(encoding="utf-8"))
     assert from_synset_table(entries).num_classes == (6, 19, 72, 200)
     by_id = from_synset_table(entries, keys=("lexfile", "super", "mid"))
     assert by_id.num_classes == (6, 19, 73, 200), "two synsets share a name"
