@@ -188,6 +188,7 @@ def measure(steps: dict[str, Callable[[], None]], rounds: int, arguments: argpar
 
     def timed(step: Callable[[], None], repeats: int) -> float:
         step()
+        step()
         synchronise(arguments.device)
         start = clock()
         for _ in range(repeats):
@@ -198,9 +199,10 @@ def measure(steps: dict[str, Callable[[], None]], rounds: int, arguments: argpar
     times = {name: Timing([], {BASE: [], RIVAL: []}) for name in steps}
     for _ in range(rounds):
         for name, step in steps.items():
-            own, base, rival = timed(step, 3), timed(steps[BASE], 3), timed(steps[RIVAL], 1)
+            rival, before = timed(steps[RIVAL], 1), timed(steps[BASE], 3)
+            own, after = timed(step, 3), timed(steps[BASE], 3)
             times[name].milliseconds.append(own)
-            times[name].ratios[BASE].append(own / base)
+            times[name].ratios[BASE].append(own * 2 / (before + after))
             times[name].ratios[RIVAL].append(own / rival)
     return times
 

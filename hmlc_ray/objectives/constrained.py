@@ -20,7 +20,7 @@ from torch.autograd.function import once_differentiable
 from hmlc_ray.objectives.base import LossReport
 from hmlc_ray.objectives.contrast import LevelTerms, Problem
 from hmlc_ray.objectives.denominator import Blocks, denominator, row_slices
-from hmlc_ray.objectives.positives import Classes, others_of_class
+from hmlc_ray.objectives.positives import Classes
 from hmlc_ray.objectives.vectors import outside_graphs
 
 CPU_ROWS = 128
@@ -147,7 +147,7 @@ def _floored(problem: Problem, pairs: _Pairs, lse: Tensor, floors: _Floors) -> t
         w[:, :own] += w[:, :own].T.clone()
         gradient[rows].addmm_(w, pairs.v[rows.start :], alpha=-1)
         gradient[rows.stop :].addmm_(w[:, own:].T, pairs.v[rows], alpha=-1)
-    finest = others_of_class(pairs.v, problem.classes.ids[-1])
+    finest = problem.classes.others(pairs.v, -1)
     attraction[-1], above[-1] = torch.linalg.vecdot(pairs.v, finest), problem.classes.positives[-1]
     gradient.addcmul_(finest, (pull / tau)[-1, :, None], value=-2)
     losses = (problem.share * lse - kappa * attraction / tau).sum(dim=1)

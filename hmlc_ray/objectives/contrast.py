@@ -25,7 +25,7 @@ from torch.autograd.function import once_differentiable
 
 from hmlc_ray.objectives.base import LossReport
 from hmlc_ray.objectives.denominator import Blocks, Columns, denominator
-from hmlc_ray.objectives.positives import Classes, others_of_class
+from hmlc_ray.objectives.positives import Classes
 from hmlc_ray.objectives.vectors import outside_graphs
 
 
@@ -160,11 +160,12 @@ class _Contrast(torch.autograd.Function):
         log_sums, attraction = torch.empty_like(share), torch.empty_like(share)
         for group, v in zip(problem.groups, vectors, strict=True):
             sums = denominator(v, group.tau, group.columns, blocks)
-            log_sums[group.levels] = sums.log_sums()
+            own = sums.log_sums()
             if problem.differentiate:
                 gradients.append(sums.gradient(group.merged(b)))
-            for h in group.levels:
-                others = others_of_class(v, problem.classes.ids[h])
+            for k, h in enumerate(group.levels):
+                log_sums[h] = own[min(k, len(own) - 1)]
+                others = problem.classes.others(v, h)
                 torch.div(torch.linalg.vecdot(v, others), group.tau, out=attraction[h])
                 if problem.differentiate:
                     gradients[-1].addcmul_(others, pull[h, :, None], value=1 / group.tau)

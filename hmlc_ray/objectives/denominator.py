@@ -26,7 +26,7 @@ from hmlc_ray.objectives.vectors import ALIGNMENT
 BOUND = 60.0
 """Largest 1/tau at which exp(v_i.v_a / tau) of unit vectors, and sums over 1e5 of them, stay normal float32 numbers."""
 CPU_BLOCK = 384
-"""Rows per block on a CPU where the caller asks for none: blocks stay in the cache."""
+"""Most rows per block on a CPU where the caller asks for no number: blocks stay in the cache."""
 LOG2_E = 1 / math.log(2)
 """exp(x) is computed as 2^(x log2 e), which is several times faster on a CPU, and as exact."""
 
@@ -44,16 +44,20 @@ class Columns:
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows, and memory for their similarities to themselves and all later rows."""
+    """Some rows, and memory for the similarities to them of themselves and all later rows.
+
+    It is a tall matrix, which threads share by its rows: what one has multiplied it also exponentiates and sums, from
+    its own cache.
+    """
 
     rows: slice
     """Start and stop are below n."""
     similarities: Tensor
-    """float [rows, rows from the start on]."""
+    """float [rows from the start on, rows]."""
     diagonal: Tensor
     """The part of it that compares a row with itself, [rows]."""
     later: Tensor
-    """The part of it beyond the rows themselves, transposed: [rows after the stop, rows]."""
+    """The part of it beyond the rows themselves: [rows after the stop, rows]."""
     scratch: Tensor
     """Of the same shape; for passing use."""
 
@@ -69,7 +73,7 @@ class Blocks:
 
     def __init__(self, like: Tensor, chunk: int | None, keep: bool) -> None:
         self.count = len(like)
-        self.step = max(1, min(self.count, chunk or (CPU_BLOCK if like.device.type == "cpu" else self.count)))
+        self.step = max(1, min(self.count, chunk or (_even(self.count) if like.device.type == "cpu" else self.count)))
         self.keep = keep and chunk is None
         self._like = like
 
@@ -87,11 +91,17 @@ class Blocks:
         common = None if self.keep else torch.empty_like(scratch)
         blocks = []
         for rows in self.rows():
-            shape = (rows.stop - rows.start, self.count - rows.start)
+            shape = (self.count - rows.start, rows.stop - rows.start)
             size = shape[0] * shape[1]
             own = self._like.new_empty(shape) if common is None else common[:size].view(shape)
-            blocks.append(Block(rows, own, own.diagonal(), own[:, shape[0] :].T, scratch[:size].view(shape)))
+            blocks.append(Block(rows, own, own.diagonal(), own[shape[1] :], scratch[:size].view(shape)))
         return blocks
+
+
+def _even(count: int) -> int:
+    """Rows per block where blocks are of about one size, and aligned: the fewest pairs are computed twice."""
+    blocks = math.ceil(count / CPU_BLOCK)
+    return math.ceil(count / max(1, blocks) / ALIGNMENT) * ALIGNMENT
 
 
 def row_slices(count: int, step: int) -> list[slice]:
@@ -132,15 +142,12 @@ class Triangle(Denominator):
     def __init__(self, v: Tensor, tau: float, columns: Columns, blocks: Blocks) -> None:
         super().__init__(v, tau, columns, blocks)
         self.extra = columns.extra
-        # For every block its rows, and all rows from its start on.
-        self.own = torch.split(self.v, blocks.step)
-        self.rest = [self.v[rows.start :] for rows in blocks.rows()]
 
     def _exponentials(self, index: int) -> Block:
         """e of a block; 0 for a row with itself."""
         block = self.blocks.triangle[index]
         e = block.similarities
-        torch.addmm(e, self.own[index], self.rest[index].T, beta=0, alpha=LOG2_E / self.tau, out=e)
+        torch.addmm(e, self.v[block.rows.start :], self.v[block.rows].T, beta=0, alpha=LOG2_E / self.tau, out=e)
         e.exp2_()
         block.diagonal.zero_()
         return block
@@ -152,44 +159,42 @@ class Triangle(Denominator):
             block = self._exponentials(index)
             start, stop = block.rows.start, block.rows.stop
             if omega is None:
-                own.add_(block.similarities.sum(dim=1))
+                own.add_(block.similarities.sum(dim=0))
                 if stop < self.blocks.count:
                     sums[:, stop:].add_(block.later.sum(dim=1))
             else:
-                own.addmm_(omega[:, start:], block.similarities.T)
+                own.addmm_(omega[:, start:], block.similarities)
                 sums[:, stop:].addmm_(omega[:, start:stop], block.later.T)
             if self.extra is not None:
-                own.addmm_(self.extra[1], self._extra(index, self.extra[0]).T)
+                own.addmm_(self.extra[1], self._extra(block, self.extra[0]).T)
         self.sums = sums.clamp_min_(torch.finfo(sums.dtype).tiny)
         return self.sums.log()
 
     def gradient(self, b: Tensor) -> Tensor:
         g = b / (self.sums * self.tau)
-        # Matrix kernels are fastest with full rows for a block's own part, and with columns for the later rows' part.
-        aligned, transposed = _aligned(self.v), self.v.T.contiguous()
-        result, across = torch.zeros_like(aligned), torch.zeros_like(transposed)
+        aligned = _aligned(self.v)
+        result = torch.zeros_like(aligned)
         for index, own in enumerate(torch.split(result, self.blocks.step)):
             block = self.blocks.triangle[index] if self.blocks.keep else self._exponentials(index)
             self._weigh(block, g)
-            own.addmm_(block.similarities, aligned[block.rows.start :])
-            if block.rows.stop < self.blocks.count:
-                across[:, block.rows.stop :].addmm_(transposed[:, block.rows], block.later.T)
+            own.addmm_(block.similarities.T, aligned[block.rows.start :])
+            result[block.rows.stop :].addmm_(block.later, aligned[block.rows])
             if self.extra is not None:
                 q, psi = self.extra
-                own[:, : q.shape[1]].addmm_(self._extra(index, q).mul_(g[:, block.rows].T @ psi), q)
-        return result[:, : self.v.shape[1]].add_(across.T)
+                own[:, : q.shape[1]].addmm_(self._extra(block, q).mul_(g[:, block.rows].T @ psi), q)
+        return result[:, : self.v.shape[1]]
 
-    def _extra(self, index: int, q: Tensor) -> Tensor:
+    def _extra(self, block: Block, q: Tensor) -> Tensor:
         """e' of a block, float [rows, C]."""
-        return torch.mm(self.own[index], q.T).mul_(LOG2_E / self.tau).exp2_()
+        return torch.mm(self.v[block.rows], q.T).mul_(LOG2_E / self.tau).exp2_()
 
     def _weigh(self, block: Block, g: Tensor) -> None:
         """e to W, in place."""
         omega, rows = self.columns.batch, block.rows
         if omega is None:
-            pair = torch.add(g[0, rows, None], g[:, rows.start :], out=block.scratch)
+            pair = torch.add(g[0, rows.start :, None], g[:, rows], out=block.scratch)
         else:
-            left, right = torch.cat([g, omega])[:, rows], torch.cat([omega, g])[:, rows.start :]
+            left, right = torch.cat([g, omega])[:, rows.start :], torch.cat([omega, g])[:, rows]
             pair = torch.mm(left.T, right, out=block.scratch)
         block.similarities.mul_(pair)
 

@@ -16,17 +16,21 @@ class Classes:
     """int64 [H, n], from 0 and below n: equal where the labels are."""
     positives: Tensor
     """int64 [H, n], |P_h(i)|: other rows of the same class."""
+    order: Tensor
+    """int64 [H, n]: the rows, class by class in the order of the ids."""
+    starts: Tensor
+    """int64 [H, n]: where a class's rows begin in the order; n for an id that no row has."""
 
     @classmethod
     def of(cls, labels: Tensor) -> Classes:
         """From any labels, int64 [n, H]. All shapes follow from [n, H], so nothing waits for the device."""
         labels = labels.T.contiguous()
         ordered, order = labels.sort(dim=1)
-        starts = torch.zeros_like(labels)
-        torch.ne(ordered[:, 1:], ordered[:, :-1], out=starts[:, 1:])
-        ids = torch.empty_like(labels).scatter_(1, order, starts.cumsum(dim=1))
+        new = torch.zeros_like(labels)
+        torch.ne(ordered[:, 1:], ordered[:, :-1], out=new[:, 1:])
+        ids = torch.empty_like(labels).scatter_(1, order, new.cumsum(dim=1))
         sizes = torch.zeros_like(labels).scatter_add_(1, ids, torch.ones_like(labels))
-        return cls(ids, sizes.gather(1, ids) - 1)
+        return cls(ids, sizes.gather(1, ids) - 1, order, sizes.cumsum(dim=1) - sizes)
 
     @property
     def valid(self) -> Tensor:
@@ -40,7 +44,10 @@ class Classes:
             alpha = alpha * anchor_weights.T.to(dtype)
         return alpha / alpha.sum(dim=1, keepdim=True).clamp_min(torch.finfo(dtype).tiny)
 
+    def others(self, v: Tensor, level: int) -> Tensor:
+        """For every row the sum of the other rows of its class at the level, float [n, d] from v [n, d].
 
-def others_of_class(v: Tensor, ids: Tensor) -> Tensor:
-    """For every row the sum of the other rows of its class, float [n, d] from v [n, d] and ids [n] below n."""
-    return torch.zeros_like(v).index_add_(0, ids, v).index_select(0, ids).sub_(v)
+        A class's rows are added in a fixed order, on every device.
+        """
+        sums = torch.embedding_bag(v, self.order[level], self.starts[level])[0]
+        return sums.index_select(0, self.ids[level]).sub_(v)

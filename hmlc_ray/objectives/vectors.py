@@ -121,11 +121,10 @@ class FeatureMasks:
         return len(self.source)
 
     def split(self, chosen: Tensor) -> list[Tensor]:
-        """Chosen columns [n, sum of D_h] as float [levels, n, D_h]: neighbouring levels of one width stay together."""
+        """Chosen columns [n, sum of D_h] as float [n, levels, D_h]: neighbouring levels of one width stay together."""
         widths = [len(list(same)) * [width] for width, same in groupby(s.stop - s.start for s in self.spans.values())]
         parts = torch.split(chosen, [sum(run) for run in widths], dim=1)
-        runs = zip(parts, widths, strict=True)
-        return [part.view(len(part), len(run), run[0]).transpose(0, 1).contiguous() for part, run in runs]
+        return [part.view(len(part), len(run), run[0]) for part, run in zip(parts, widths, strict=True)]
 
     def spread(self, chosen: Tensor, width: int) -> Tensor:
         """The transpose of choosing columns: [n, sum of D_h] to [n, D]."""
@@ -157,16 +156,16 @@ class _Masked(torch.autograd.Function):
         ctx.masks, ctx.width = masks, rows.shape[1]
         runs = [unit_vectors(run) for run in masks.split(chosen)]
         ctx.save_for_backward(*(tensor for run in runs for tensor in run))
-        return tuple(v for unit, _, _ in runs for v in unit.unbind(0))
+        return tuple(v for unit, _, _ in runs for v in unit.unbind(1))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         masks, saved, done, parts = ctx.masks, ctx.saved_tensors, 0, []
         for k in range(0, len(saved), 3):
-            levels = saved[k].shape[0]
-            own = torch.stack(gradients[done : done + levels])
-            parts.append(unit_gradient(own, *saved[k : k + 3]).transpose(0, 1).flatten(1))
+            levels = saved[k].shape[1]
+            own = torch.stack(gradients[done : done + levels], dim=1)
+            parts.append(unit_gradient(own, *saved[k : k + 3]).flatten(1))
             done += levels
         chosen = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
         if masks.weights is not None:
