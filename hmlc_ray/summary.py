@@ -82,6 +82,16 @@ class BestTrial:
 
 
 @dataclass(frozen=True)
+class BestSoFar:
+    """The best of the trials that are complete."""
+
+    number: int
+    value: float
+    run_id: str
+    """Of the MLflow run."""
+
+
+@dataclass(frozen=True)
 class SweepCounts:
     """A sweep as it goes; trials that have not started are in `total` alone."""
 

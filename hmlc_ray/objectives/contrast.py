@@ -165,10 +165,7 @@ class _Contrast(torch.autograd.Function):
                 gradients.append(sums.gradient(group.merged(b)))
             for k, h in enumerate(group.levels):
                 log_sums[h] = own[min(k, len(own) - 1)]
-                others = problem.classes.others(v, h)
-                torch.div(torch.linalg.vecdot(v, others), group.tau, out=attraction[h])
-                if problem.differentiate:
-                    gradients[-1].addcmul_(others, pull[h, :, None], value=1 / group.tau)
+                attraction[h] = _attraction(v, group.tau, problem.classes, h, pull[h], gradients[-1:])
         losses = (share * (log_sums - attraction / count)).sum(dim=1)
         ctx.save_for_backward(*gradients)
         ctx.mark_non_differentiable(losses)
@@ -178,3 +175,12 @@ class _Contrast(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, total: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         return (None, None, *(gradient * total for gradient in ctx.saved_tensors))
+
+
+def _attraction(v: Tensor, tau: float, classes: Classes, level: int, pull: Tensor, gradients: list[Tensor]) -> Tensor:
+    """sum_p v_i.v_p / tau, float [n]; its gradient, times `pull`, is added to the one given, if any."""
+    others = classes.others(v, level)
+    for gradient in gradients:
+        gradient.addcmul_(others, pull[:, None], value=1 / tau)
+    attraction: Tensor = torch.linalg.vecdot(v, others)
+    return attraction.div_(tau)

@@ -130,6 +130,7 @@ class Driver:
         activate(session)
         try:
             tuner.fit()
+            session.conclude()
         finally:
             activate(None)
         # Tune handles the first Ctrl-C itself: it saves its state, stops the trials and returns.

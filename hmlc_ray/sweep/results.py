@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from hmlc_ray.config.sweep import StudyConfig
-from hmlc_ray.summary import Status, TrialRow
+from hmlc_ray.summary import BestSoFar, Status, TrialRow
 from hmlc_ray.tracking import Tracker, TrialRun, tags
 
 REFIT = "refit"
@@ -36,8 +36,18 @@ def rows_of(tracker: Tracker, parent: str, study: StudyConfig) -> list[TrialRow]
 def best_row(rows: list[TrialRow], study: StudyConfig) -> TrialRow | None:
     """The best of the completed trials; the earlier one of equals."""
     done = [row for row in rows if row.status == "completed" and row.value is not None]
-    sign = 1 if study.mode == "max" else -1
-    return max(done, key=lambda row: (sign * (row.value or 0.0), -row.number), default=None)
+    return max(done, key=lambda row: rank(study, row.value or 0.0, row.number), default=None)
+
+
+def best_so_far(rows: list[TrialRow], study: StudyConfig) -> BestSoFar | None:
+    """The same, in short."""
+    row = best_row(rows, study)
+    return None if row is None or row.value is None else BestSoFar(row.number, row.value, row.run_id)
+
+
+def rank(study: StudyConfig, value: float, number: int) -> tuple[float, int]:
+    """Larger is better; the earlier one of equals."""
+    return (value if study.mode == "max" else -value, -number)
 
 
 def _row(run: TrialRun, study: StudyConfig) -> TrialRow:

@@ -14,11 +14,12 @@ from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError
 from hmlc_ray.recording import error_sentence, log_checkpoint, run_tags
-from hmlc_ray.summary import SweepCounts, SweepProgress
+from hmlc_ray.summary import BestSoFar, SweepCounts, SweepProgress
 from hmlc_ray.sweep.reasons import reason_of
 from hmlc_ray.sweep.records import WARNING, is_pruned
-from hmlc_ray.sweep.results import EPOCHS, SEARCHED, SECONDS, VALUE, best_row, rows_of
+from hmlc_ray.sweep.results import EPOCHS, SEARCHED, SECONDS, VALUE, best_so_far, rank, rows_of
 from hmlc_ray.sweep.retention import LOGGED, WORKING, Retention
+from hmlc_ray.sweep.standing import Standing, StandingWriter
 from hmlc_ray.sweep.stopping import end_tuning
 from hmlc_ray.tracking import Tracker, tags
 
@@ -50,8 +51,8 @@ class SweepSession:
         self._known = {row.number for row in rows}
         self._states: dict[int, str] = {row.number: row.status for row in rows if row.status in _ENDED}
         self.ended_before = frozenset(self._states)
-        best = best_row(rows, study)
-        self._best = best.value if best else None
+        self._best = best_so_far(rows, study)
+        self._standing = StandingWriter(tracker, parent)
 
     def started(self, number: int, config: TrialConfig, searched: dict[str, Any]) -> None:
         if number in self.ended_before:
@@ -91,7 +92,7 @@ class SweepSession:
         status: Literal["pruned", "completed"] = "pruned" if is_pruned(result) else "completed"
         value = float(result[self._study.objective_metric])
         if status == "completed":
-            self._best = value if self._best is None else self._better(self._best, value)
+            self._best = self._better(BestSoFar(number, value, self._runs[number]))
         folder = str(Path(checkpoint.path).parent) if checkpoint is not None else None
         logged = self._log(self._runs[number], checkpoint) if self._retention.admits(status, number, value) else {}
         outcome = {
@@ -131,21 +132,28 @@ class SweepSession:
         """Whether fewer trials ended than the study has."""
         return sum(state != "running" for state in self._states.values()) < self._study.num_trials
 
-    def _better(self, a: float, b: float) -> float:
-        return max(a, b) if self._study.mode == "max" else min(a, b)
+    def conclude(self) -> None:
+        """Tell how the trials stand for the last time."""
+        self._show(last=True)
 
-    def _show(self) -> None:
+    def _better(self, other: BestSoFar) -> BestSoFar:
+        best = self._best
+        if best is None or rank(self._study, other.value, other.number) > rank(self._study, best.value, best.number):
+            return other
+        return best
+
+    def _show(self, *, last: bool = False) -> None:
         states = list(self._states.values())
-        self._progress.update(
-            SweepCounts(
-                total=self._study.num_trials,
-                running=states.count("running"),
-                completed=states.count("completed"),
-                pruned=states.count("pruned"),
-                failed=states.count("failed"),
-                best=self._best,
-            )
+        counts = SweepCounts(
+            total=self._study.num_trials,
+            running=states.count("running"),
+            completed=states.count("completed"),
+            pruned=states.count("pruned"),
+            failed=states.count("failed"),
+            best=self._best.value if self._best else None,
         )
+        self._progress.update(counts)
+        self._standing.update(Standing(counts, len(self._known - self._states.keys()), self._best), last=last)
 
 
 _active: SweepSession | None = None

@@ -11,9 +11,10 @@ from hmlc_ray.config.schema import nearest
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
-from hmlc_ray.summary import SweepCounts, TrialRow
+from hmlc_ray.summary import BestSoFar, SweepCounts
 from hmlc_ray.sweep.found import existing_store
-from hmlc_ray.sweep.results import best_row, rows_of
+from hmlc_ray.sweep.results import best_so_far, rows_of
+from hmlc_ray.sweep.standing import Standing, standing_of
 from hmlc_ray.tracking import Tracker, TrialRun, tags
 from hmlc_ray.tracking.drivers import life
 from hmlc_ray.tracking.uri import public_uri
@@ -37,7 +38,7 @@ class StudyStatus:
     interrupted: int = 0
     """Trials that a stopped driver left."""
     objective_metric: str | None = None
-    best: TrialRow | None = None
+    best: BestSoFar | None = None
     tracking_uri: str | None = None
     job: Attempt | None = None
     note: str | None = None
@@ -75,8 +76,14 @@ def chosen(name: str | None, known: Iterable[str], where: str) -> list[str]:
 def status_of(tracker: Tracker, run: TrialRun) -> StudyStatus:
     """A study by its run."""
     study = _study_of(run)
-    rows = rows_of(tracker, run.run_id, study)
-    best = best_row(rows, study)
+    now = standing_of(run) or _counted(tracker, run.run_id, study)
+    state = _ENDED.get(run.status) or _LIFE[life(run.tags)]
+    return StudyStatus(study.name, state, now.counts, now.interrupted, study.objective_metric, now.best, tracker.uri)
+
+
+def _counted(tracker: Tracker, run_id: str, study: StudyConfig) -> Standing:
+    rows = rows_of(tracker, run_id, study)
+    best = best_so_far(rows, study)
     states = [row.status for row in rows]
     counts = SweepCounts(
         total=study.num_trials,
@@ -86,10 +93,7 @@ def status_of(tracker: Tracker, run: TrialRun) -> StudyStatus:
         failed=states.count("failed"),
         best=best.value if best else None,
     )
-    state = _ENDED.get(run.status) or _LIFE[life(run.tags)]
-    return StudyStatus(
-        study.name, state, counts, states.count("interrupted"), study.objective_metric, best, tracker.uri
-    )
+    return Standing(counts, states.count("interrupted"), best)
 
 
 def _study_of(run: TrialRun) -> StudyConfig:

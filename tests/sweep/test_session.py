@@ -13,6 +13,7 @@ from hmlc_ray.home import Home
 from hmlc_ray.summary import SweepCounts
 from hmlc_ray.sweep.retention import Retention
 from hmlc_ray.sweep.session import AlreadyEnded, SweepSession, activate
+from hmlc_ray.sweep.status import statuses
 from hmlc_ray.sweep.stores import Results
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.opening import open_tracker
@@ -44,7 +45,7 @@ def result(epoch: int, value: float) -> dict[str, Any]:
 
 
 def test_a_second_driver_goes_on_and_leaves_alone_what_had_ended(tracker: Tracker, tmp_path: Path) -> None:
-    parent = tracker.study_run("s", tags={}, params={})
+    parent = tracker.study_run("s", tags={}, params={"study.num_trials": 3})
     retention = Retention("all", 1, tracker, Results.of(None, Home.of(tmp_path)), "s")
     first = SweepSession(STUDY, tracker, parent, "f", Counts(), retention)
     for number in range(3):
@@ -53,6 +54,9 @@ def test_a_second_driver_goes_on_and_leaves_alone_what_had_ended(tracker: Tracke
     first.ended(0, result(1, 0.5), None)
     first.failed(1, "NonFiniteLoss: the loss became nan")
     assert first.unfinished()
+    first.conclude()
+    seen = statuses("s", home=tmp_path, tracking_uri=None)[0]
+    assert seen.counts == SweepCounts(total=3, running=1, pruned=1, failed=1)
 
     counts = Counts()
     second = SweepSession(STUDY, tracker, parent, "f", counts, retention)
@@ -80,3 +84,10 @@ def test_a_second_driver_goes_on_and_leaves_alone_what_had_ended(tracker: Tracke
     assert runs[1].tags["hmlc.error"] == "NonFiniteLoss: the loss became nan"
     assert (counts.last.completed, counts.last.pruned, counts.last.failed) == (1, 1, 1)
     assert not second.unfinished()
+    second.conclude()
+    by_tag = statuses("s", home=tmp_path, tracking_uri=None)[0]
+    assert by_tag.best is not None
+    assert (by_tag.best.number, by_tag.best.run_id) == (2, runs[2].run_id)
+    tracker.finish(parent, "FINISHED")
+    by_runs = statuses("s", home=tmp_path, tracking_uri=None)[0]
+    assert (by_tag.counts, by_tag.best) == (by_runs.counts, by_runs.best)
