@@ -7,9 +7,10 @@ epochs and reports each with 30 figures and a checkpoint. All else is real: Tune
 pruning of checkpoints. Only the judgement of the winner is left out: there is no encoder to judge.
 
 Printed, with the goals: trials lost or double (0), growth of the driver's memory from trial 50 on (200 MB), its
-bookkeeping per report (50 ms), the time that a trial costs beyond its sleep, last against first hundred (1.3), the
-same sweep while `--readers` threads of another process ask for its status (5 % slower), and the time from the SIGKILL
-of a trial's process to its next epoch.
+bookkeeping per report (50 ms), the time that a trial costs beyond its sleep, last against first hundred (1.3), what
+`--readers` threads of another process cost that ask for its status every second (5 %; they ask during every second
+fifteen trials of one sweep, each of which is compared with the fifteen before and after), and the time from the
+SIGKILL of a trial's process to its next epoch.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -55,23 +57,27 @@ NODES, EPOCHS, SECONDS = 4, 5, 0.5
 METRIC = "val/probe_top1/mean"
 TRACE = "trace.txt"
 GOAL_MEMORY_MB, GOAL_REPORT_MS, GOAL_GROWTH, GOAL_SLOWER = 200, 50, 1.3, 1.05
+WINDOW = 15
+"""Trials during which readers ask, or do not."""
 READER = """
 import os, sys, threading
 from pathlib import Path
 from hmlc_ray.sweep.status import statuses
 home, study, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 os.setpriority(os.PRIO_PROCESS, 0, 10)  # as hmlc status does
-stop, asked = threading.Event(), []
+on, asked = threading.Event(), []
 def ask():
-    while not stop.is_set():
+    while on.wait():
         statuses(study, home=home, tracking_uri=None)
         asked.append(1)
-        stop.wait(1)
+        threading.Event().wait(1)
+statuses(study, home=home, tracking_uri=None)
 for _ in range(count):
     threading.Thread(target=ask, daemon=True).start()
-sys.stdin.read()
-stop.set()
-print(len(asked))
+for line in sys.stdin:
+    on.set() if line.strip() == "on" else on.clear()
+print(len(asked), flush=True)
+os._exit(0)
 """
 
 
@@ -98,11 +104,14 @@ class Watch:
 
     ends: list[float] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
+    ended: Callable[[int], None] = lambda count: None
+    """Told how many trials have ended, whenever one has."""
 
     def update(self, counts: SweepCounts) -> None:
         if counts.done > len(self.ends):
             self.ends.append(time.perf_counter())
             self.memory.append(psutil.Process().memory_info().rss / 1e6)
+            self.ended(counts.done)
 
     def note(self, text: str) -> None:
         pass
@@ -129,7 +138,7 @@ class Costs:
         return patch.object(owner, name, call)
 
 
-def run(name: str, trials: int, home: Path, address: str, costs: Costs) -> Watch:
+def run(name: str, trials: int, home: Path, address: str, costs: Costs, watch: Watch | None = None) -> Watch:
     """One sweep from its first trial to its end."""
     sweep = SweepConfig.model_validate(
         {
@@ -139,7 +148,7 @@ def run(name: str, trials: int, home: Path, address: str, costs: Costs) -> Watch
             "space": {"objective.temperature": {"float": [0.05, 0.5]}, "seed": {"int": [0, 1000]}},
         }
     )
-    watch = Watch()
+    watch = watch or Watch()
     os.environ["HMLC_HOME"] = str(home)
     with (
         patch.object(trial, "train_in_process", sleep_and_report),
@@ -209,38 +218,36 @@ def many(trials: int, home: Path, address: str) -> float:
 
 
 def read_along(trials: int, readers: int, home: Path, address: str) -> None:
-    """The same sweep with readers of its status, and before and after that without; each in a store of its own."""
-    before = wall(run("alone", trials, home / "before", address, Costs()))
-    read, asked = _read_while_running(trials, readers, home / "read", address)
-    after = wall(run("alone", trials, home / "after", address, Costs()))
-    ratio = 2 * read / (before + after)
-    print(
-        f"{readers} readers, {asked} answers: {read:.3f} s per trial against {before:.3f} and {after:.3f} without, "
-        f"ratio {ratio:.2f} ({GOAL_SLOWER}: {verdict(ratio <= GOAL_SLOWER)})"
-    )
-
-
-def _read_while_running(trials: int, readers: int, home: Path, address: str) -> tuple[float, int]:
-    """Seconds per trial, and how often the readers were answered."""
-    command = [sys.executable, "-c", READER, str(home), "read", str(readers)]
+    """A sweep whose status is asked for during every second window."""
     box: list[subprocess.Popen[str]] = []
+    command = [sys.executable, "-c", READER, str(home), "read", str(readers)]
 
-    def start_reading() -> None:
-        tracker = open_tracker(None, Home.of(home))
-        while tracker.find_study("read") is None:
-            time.sleep(0.5)
-        box.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+    def ended(count: int) -> None:
+        if count == WINDOW // 2:  # it starts during the first window, which is left out
+            box.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        elif box and box[0].stdin is not None and count % WINDOW == 0:
+            box[0].stdin.write("on\n" if count // WINDOW % 2 == 0 else "off\n")
+            box[0].stdin.flush()
 
-    thread = threading.Thread(target=start_reading, daemon=True)
-    thread.start()
     try:
-        read = wall(run("read", trials, home, address, Costs()))
-    except BaseException:
+        ends = run("read", trials, home, address, Costs(), Watch(ended=ended)).ends
+        answers = int(box[0].communicate(timeout=60)[0])
+    finally:
         for reader in box:
             reader.kill()
-        raise
-    thread.join()
-    return read, int(box[0].communicate()[0])
+    marks = [ends[count - 1] for count in range(WINDOW, len(ends) + 1, WINDOW)]
+    spans = [(after - before) / WINDOW for before, after in pairwise(marks)]
+    ratios = [2 * spans[k] / (spans[k - 1] + spans[k + 1]) for k in range(1, len(spans) - 1, 2)]
+    quiet = [2 * spans[k] / (spans[k - 1] + spans[k + 1]) for k in range(2, len(spans) - 1, 2)]
+    ratio = statistics.median(ratios)
+    print(
+        f"{readers} readers, {answers} answers: {statistics.median(spans[1::2]):.3f} s per trial against "
+        f"{statistics.median(spans[::2]):.3f} without; ratio to the windows before and after, median of {len(ratios)}: "
+        f"{ratio:.2f} ({GOAL_SLOWER}: {verdict(ratio <= GOAL_SLOWER)}); all: "
+        + " ".join(f"{one:.2f}" for one in ratios)
+        + "; windows without: "
+        + " ".join(f"{one:.2f}" for one in quiet)
+    )
 
 
 def recovery(home: Path, address: str) -> None:
@@ -291,7 +298,7 @@ def main() -> None:
             if "many" in options.parts:
                 many(trials, Path(folder) / "many", cluster.address)
             if "readers" in options.parts:
-                read_along(min(trials, 150), options.readers, Path(folder) / "read", cluster.address)
+                read_along(min(trials, 300), options.readers, Path(folder) / "read", cluster.address)
             if "recovery" in options.parts:
                 recovery(Path(folder) / "killed", cluster.address)
     finally:
