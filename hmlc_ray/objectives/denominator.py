@@ -7,7 +7,7 @@ anchor weights b [K, n] the gradient of sum_ki b_ki lse_ki with respect to v is
 
     1/tau [ W v + X q ],   W_ij = e_ij sum_k ( g_ki Omega_kj + Omega_ki g_kj ),   X_ic = e'_ic sum_k g_ki Psi_kc,
 
-with g_ki = b_ki exp(-lse_ki). W is symmetric like e, so only blocks of the upper triangle are computed.
+with g_ki = b_ki exp(-lse_ki). W is symmetric like e, so only blocks of one triangle are computed.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def denominator(v: Tensor, tau: float, columns: Columns, blocks: Blocks) -> Deno
 
 
 class Triangle(Denominator):
-    """Blocks of the upper triangle of e."""
+    """Blocks of the lower triangle of e."""
 
     def __init__(self, v: Tensor, tau: float, columns: Columns, blocks: Blocks) -> None:
         super().__init__(v, tau, columns, blocks)

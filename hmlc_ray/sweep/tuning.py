@@ -16,6 +16,8 @@ from hmlc_ray.sweep.session import AlreadyEnded, SessionCallback
 from hmlc_ray.sweep.stores import Results, open_trials
 from hmlc_ray.sweep.trial import build_trainable
 
+KEPT = 4
+"""Checkpoints that a running trial keeps. Whenever a trial has written so many, Tune takes a snapshot of all trials."""
 _SNAPSHOT = "TUNE_GLOBAL_CHECKPOINT_S"
 _SNAPSHOT_GIVEN = os.environ.get(_SNAPSHOT)
 # An upper bound on evaluations per trial; trials end by themselves.
@@ -45,7 +47,7 @@ def build_tuner(sweep: SweepConfig, home: Home, concurrency: int) -> ray.tune.Tu
             stop=AlreadyEnded(),
             verbose=0,
             failure_config=ray.tune.FailureConfig(max_failures=sweep.trials.retries),
-            checkpoint_config=ray.tune.CheckpointConfig(num_to_keep=2),
+            checkpoint_config=ray.tune.CheckpointConfig(num_to_keep=KEPT),
         ),
     )
 
