@@ -2,7 +2,7 @@
 
     python benchmarks/objectives.py [--quick] [--device cpu] [--threads 2] [--samples 512] [--rounds 15]
 
-Batch of 2 x 512 rows, D = 128, three levels of 2, 20 and 100 classes. Both references are timed right beside every
+Batch of 2 x 512 rows, D = 128, three levels of 2, 20 and 100 classes. Both references are timed beside every
 objective, so that load on the machine hits all three; printed are medians of times and of ratios. On one thread, CPU
 time is taken instead of wall time. Peak memory counts tensors made and alive during forward and backward.
 
@@ -179,11 +179,11 @@ class Timing:
 
     milliseconds: list[float]
     ratios: dict[str, list[float]]
-    """To what was timed just before and after it."""
+    """To one SupCon, timed just before and after it, and to the rival, timed before these."""
 
 
 def measure(steps: dict[str, Callable[[], None]], rounds: int, arguments: argparse.Namespace) -> dict[str, Timing]:
-    """Time forward and backward of every objective, with both references right beside it."""
+    """Time forward and backward of every objective, between two of one SupCon, after the rival."""
     clock = time.process_time if arguments.threads == 1 else time.perf_counter
 
     def timed(step: Callable[[], None], repeats: int) -> float:

@@ -163,9 +163,10 @@ class _Contrast(torch.autograd.Function):
             own = sums.log_sums()
             if problem.differentiate:
                 gradients.append(sums.gradient(group.merged(b)))
-            for k, h in enumerate(group.levels):
-                log_sums[h] = own[min(k, len(own) - 1)]
-                attraction[h] = _attraction(v, group.tau, problem.classes, h, pull[h], gradients[-1:])
+            gradient = gradients[-1] if problem.differentiate else None
+            for h, lse in zip(group.levels, own.expand(len(group.levels), -1), strict=True):
+                log_sums[h] = lse
+                attraction[h] = _attraction(v, group.tau, problem.classes, h, pull[h], gradient)
         losses = (share * (log_sums - attraction / count)).sum(dim=1)
         ctx.save_for_backward(*gradients)
         ctx.mark_non_differentiable(losses)
@@ -177,10 +178,10 @@ class _Contrast(torch.autograd.Function):
         return (None, None, *(gradient * total for gradient in ctx.saved_tensors))
 
 
-def _attraction(v: Tensor, tau: float, classes: Classes, level: int, pull: Tensor, gradients: list[Tensor]) -> Tensor:
+def _attraction(v: Tensor, tau: float, classes: Classes, level: int, pull: Tensor, gradient: Tensor | None) -> Tensor:
     """sum_p v_i.v_p / tau, float [n]; its gradient, times `pull`, is added to the one given, if any."""
     others = classes.others(v, level)
-    for gradient in gradients:
+    if gradient is not None:
         gradient.addcmul_(others, pull[:, None], value=1 / tau)
     attraction: Tensor = torch.linalg.vecdot(v, others)
     return attraction.div_(tau)

@@ -25,7 +25,7 @@ class Classes:
     def of(cls, labels: Tensor) -> Classes:
         """From any labels, int64 [n, H]. All shapes follow from [n, H], so nothing waits for the device."""
         labels = labels.T.contiguous()
-        ordered, order = labels.sort(dim=1)
+        ordered, order = labels.sort(dim=1, stable=True)
         new = torch.zeros_like(labels)
         torch.ne(ordered[:, 1:], ordered[:, :-1], out=new[:, 1:])
         ids = torch.empty_like(labels).scatter_(1, order, new.cumsum(dim=1))

@@ -130,7 +130,7 @@ class Driver:
         activate(session)
         try:
             tuner.fit()
-            session.conclude()
+            session.look_on(last=True)
         finally:
             activate(None)
         # Tune handles the first Ctrl-C itself: it saves its state, stops the trials and returns.

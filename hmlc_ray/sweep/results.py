@@ -36,7 +36,7 @@ def rows_of(tracker: Tracker, parent: str, study: StudyConfig) -> list[TrialRow]
 def best_row(rows: list[TrialRow], study: StudyConfig) -> TrialRow | None:
     """The best of the completed trials; the earlier one of equals."""
     done = [row for row in rows if row.status == "completed" and row.value is not None]
-    return max(done, key=lambda row: rank(study, row.value or 0.0, row.number), default=None)
+    return max(done, key=lambda row: rank(study.mode, row.value or 0.0, row.number), default=None)
 
 
 def best_so_far(rows: list[TrialRow], study: StudyConfig) -> BestSoFar | None:
@@ -45,9 +45,9 @@ def best_so_far(rows: list[TrialRow], study: StudyConfig) -> BestSoFar | None:
     return None if row is None or row.value is None else BestSoFar(row.number, row.value, row.run_id)
 
 
-def rank(study: StudyConfig, value: float, number: int) -> tuple[float, int]:
-    """Larger is better; the earlier one of equals."""
-    return (value if study.mode == "max" else -value, -number)
+def rank(mode: str, value: float, number: int) -> tuple[float, int]:
+    """Of a trial's value in a study of `mode` max or min: larger is better; the earlier one of equals."""
+    return (value if mode == "max" else -value, -number)
 
 
 def _row(run: TrialRun, study: StudyConfig) -> TrialRow:

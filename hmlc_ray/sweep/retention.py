@@ -14,7 +14,7 @@ import pyarrow.fs
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.recording import CHECKPOINT
 from hmlc_ray.summary import CheckpointBytes
-from hmlc_ray.sweep.results import VALUE
+from hmlc_ray.sweep.results import VALUE, rank
 from hmlc_ray.sweep.stores import Results
 from hmlc_ray.tracking import Tracker, TrialRun, tags
 
@@ -53,8 +53,8 @@ class Retention:
 
     keep: str
     """`all`, `final` or `best-K`."""
-    sign: int
-    """1 where greater values are better, else -1."""
+    mode: str
+    """Which values are better: `max` or `min`."""
     tracker: Tracker
     results: Results
     study: str
@@ -69,7 +69,7 @@ class Retention:
         """Of a study as the store has it: a resumed one goes on with what was kept and freed before."""
         study = sweep.study
         freed = int(tracker.run(parent).tags.get(FREED, 0))
-        made = cls(sweep.trials.checkpoints.keep, 1 if study.mode == "max" else -1, tracker, results, study.name, freed)
+        made = cls(sweep.trials.checkpoints.keep, study.mode, tracker, results, study.name, freed)
         for run in tracker.children(parent):
             made._remember(run)
         return made
@@ -77,7 +77,7 @@ class Retention:
     def _remember(self, run: TrialRun) -> None:
         status, size = run.tags.get(tags.STATUS), int(run.tags.get(LOGGED, 0))
         if status == "completed" and size:
-            self._best.append(_Kept(self._rank(run.tags[VALUE], int(run.trial_id)), run.run_id, size))
+            self._best.append(_Kept(rank(self.mode, float(run.tags[VALUE]), int(run.trial_id)), run.run_id, size))
         if status in ("completed", "pruned") and WORKING in run.tags and self.keep != "all":
             self._waiting.append((float("inf"), run.tags[WORKING]))
 
@@ -85,13 +85,13 @@ class Retention:
         """Whether an ended trial's checkpoint is worth logging."""
         if self._limit is None:
             return True
-        better = sum(kept.rank > self._rank(value, number) for kept in self._best)
+        better = sum(kept.rank > rank(self.mode, value, number) for kept in self._best)
         return status == "completed" and better < self._limit
 
     def ended(self, status: str, number: int, value: float, run_id: str, size: int, folder: str | None) -> None:
         """A trial ended; its run holds `size` bytes of checkpoint, and `folder` is where it kept them before."""
         if status == "completed" and size:
-            self._best.append(_Kept(self._rank(value, number), run_id, size))
+            self._best.append(_Kept(rank(self.mode, value, number), run_id, size))
         if self._limit is not None:
             self._best.sort(key=lambda kept: kept.rank, reverse=True)
             for lesser in self._best[self._limit :]:
@@ -127,9 +127,6 @@ class Retention:
     @property
     def _limit(self) -> int | None:
         return int(self.keep.removeprefix("best-")) if self.keep.startswith("best-") else None
-
-    def _rank(self, value: float | str, number: int) -> tuple[float, int]:
-        return self.sign * float(value), -number
 
     def _last_snapshot(self) -> float:
         """When Tune last noted how the trials stand, s since the epoch; 0 if never."""

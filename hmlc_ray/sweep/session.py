@@ -53,6 +53,7 @@ class SweepSession:
         self.ended_before = frozenset(self._states)
         self._best = best_so_far(rows, study)
         self._standing = StandingWriter(tracker, parent)
+        self._standing.update(self._stand())
 
     def started(self, number: int, config: TrialConfig, searched: dict[str, Any]) -> None:
         if number in self.ended_before:
@@ -132,17 +133,21 @@ class SweepSession:
         """Whether fewer trials ended than the study has."""
         return sum(state != "running" for state in self._states.values()) < self._study.num_trials
 
-    def conclude(self) -> None:
-        """Tell how the trials stand for the last time."""
-        self._show(last=True)
+    def look_on(self, *, last: bool = False) -> None:
+        """Let those who look on know how the trials stand; to be called often, and at the end as the `last` time."""
+        self._standing.flush(last=last)
 
     def _better(self, other: BestSoFar) -> BestSoFar:
-        best = self._best
-        if best is None or rank(self._study, other.value, other.number) > rank(self._study, best.value, best.number):
+        if self._best is None:
             return other
-        return best
+        return max(self._best, other, key=lambda best: rank(self._study.mode, best.value, best.number))
 
-    def _show(self, *, last: bool = False) -> None:
+    def _show(self) -> None:
+        standing = self._stand()
+        self._progress.update(standing.counts)
+        self._standing.update(standing)
+
+    def _stand(self) -> Standing:
         states = list(self._states.values())
         counts = SweepCounts(
             total=self._study.num_trials,
@@ -152,8 +157,7 @@ class SweepSession:
             failed=states.count("failed"),
             best=self._best.value if self._best else None,
         )
-        self._progress.update(counts)
-        self._standing.update(Standing(counts, len(self._known - self._states.keys()), self._best), last=last)
+        return Standing(counts, len(self._known - self._states.keys()), self._best)
 
 
 _active: SweepSession | None = None
@@ -170,6 +174,7 @@ class SessionCallback(ray.tune.Callback):  # type: ignore[misc]
 
     def on_step_begin(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
         end_tuning()
+        _session().look_on()
 
     def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         _start(trial)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 
+from hmlc_ray.errors import TrackingError
 from hmlc_ray.summary import BestSoFar, SweepCounts
 from hmlc_ray.tracking import Tracker, TrialRun
 from hmlc_ray.tracking.drivers import DRIVER, identity, life
@@ -27,28 +29,47 @@ class Standing:
 
 
 class StandingWriter:
-    """Keeps the tag of a study up to date, at most every `EVERY_S` seconds."""
+    """Keeps the tag of a study up to date: what is new is written once `EVERY_S` seconds have passed since the last.
+
+    The tag is for those who look on. A sweep does not fail where it cannot be written.
+    """
 
     def __init__(self, tracker: Tracker, parent: str) -> None:
         self._tracker, self._parent, self._driver = tracker, parent, identity()
+        self._now: Standing | None = None
         self._written: Standing | None = None
         self._next = 0.0
 
-    def update(self, standing: Standing, *, last: bool = False) -> None:
-        """Write it if it is new, and its time has come or it is the last of this driver."""
-        now = time.monotonic()
-        if standing == self._written or (now < self._next and not last):
+    def update(self, standing: Standing) -> None:
+        """This is how the study stands now; it is written at the next `flush`."""
+        self._now = standing
+
+    def flush(self, *, last: bool = False) -> None:
+        """Write what is new, if its time has come or it is the last of this driver; to be called often."""
+        if self._now is None or (time.monotonic() < self._next and not last):
             return
-        tag = json.dumps({"driver": self._driver, **asdict(standing)})
-        self._tracker.set_tags(self._parent, {STANDING: tag})
-        self._written, self._next = standing, now + EVERY_S
+        now = self._with_known_run(self._now)
+        if now == self._written:
+            return
+        with suppress(TrackingError):
+            tag = json.dumps({"driver": self._driver, **asdict(now)})
+            self._tracker.set_tags(self._parent, {STANDING: tag})
+            self._written = now
+        self._next = time.monotonic() + EVERY_S
+
+    def _with_known_run(self, standing: Standing) -> Standing:
+        """The best trial's run may have been created since, by a store that was away."""
+        best = standing.best
+        if best is None:
+            return standing
+        return replace(standing, best=replace(best, run_id=self._tracker.known(best.run_id)))
 
 
 def standing_of(run: TrialRun) -> Standing | None:
     """What the tag of a study's run says; None where its trials have to be asked.
 
-    That is so if the study is not driven, if its driver is dead or has not written the tag yet, and while the run of
-    the best trial waits to be created.
+    That is so if the study is not driven, if its driver is known to be dead or has not written the tag yet, and while
+    the run of the best trial waits to be created.
     """
     driver = run.tags.get(DRIVER)
     if run.status != "RUNNING" or driver is None or life(run.tags) == "dead":

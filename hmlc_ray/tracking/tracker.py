@@ -194,6 +194,11 @@ class Tracker:
         """Set a run to RUNNING again, as a resume does; an earlier error is forgotten."""
         self._outbox.put(Reopen(run=run_id, time=_now()))
 
+    def known(self, run_id: str) -> str:
+        """The id that a run has got since `trial_run` gave another name for it; that name while it waits."""
+        parent, separator, trial_id = run_id.partition("/")
+        return (self._writer.known(parent, trial_id) if separator else None) or run_id
+
     def run(self, run_id: str) -> TrialRun:
         """One run as it stands."""
         with translated(self._uri):

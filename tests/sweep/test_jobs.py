@@ -4,80 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
-import socket
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from invariants import check_sound
-from nodes import Node
+from jobs_head import TOKEN, Service, jobs_head
 from ray.job_submission import JobSubmissionClient
-from sandbox import HMLC, TRIALS, Sandbox, read_until, wait_until
+from sandbox import TRIALS, Sandbox, read_until, wait_until
 
 pytestmark = pytest.mark.slow
-TOKEN = "a-token-that-nobody-may-see"
-
-
-@dataclass(frozen=True)
-class Service:
-    """A head, and where its jobs keep things."""
-
-    url: str
-    cluster: Sandbox
-
-    def run(self, laptop: Sandbox, *args: str) -> subprocess.CompletedProcess[str]:
-        return laptop.hmlc(*args, "--address", self.url, env={"MLFLOW_TRACKING_TOKEN": TOKEN})
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    cluster = Sandbox(tmp_path_factory.mktemp("cluster"))
-    dashboard, client, agent = free_ports(3)
-    # A job finds its cluster by a file in here: heads that share the folder would get each other's jobs. Sockets lie
-    # here too, and their paths must be short.
-    folder = tempfile.mkdtemp(prefix="hmlc-ray-", dir="/tmp")
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("PATH", f"{Path(HMLC).parent}{os.pathsep}{os.environ['PATH']}")
-        environment.setenv("HMLC_HOME", str(cluster.home.root))
-        environment.delenv("MLFLOW_TRACKING_URI", raising=False)
-        node = Node(
-            "--head",
-            "--port=0",
-            "--num-cpus=2",
-            "--dashboard-host=127.0.0.1",
-            f"--dashboard-port={dashboard}",
-            f"--ray-client-server-port={client}",
-            f"--dashboard-agent-listen-port={agent}",
-            f"--temp-dir={folder}",
-        )
-    url = f"http://127.0.0.1:{dashboard}"
-    try:
-        wait_until(lambda: answers(dashboard), "the dashboard")
-        yield Service(url, cluster)
-    finally:
-        node.kill()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports outside of those that Ray gives its workers."""
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    with jobs_head(Sandbox(tmp_path_factory.mktemp("cluster"))) as made:
+        yield made
 
 
 def test_a_study_is_submitted_and_told_from_a_machine_that_holds_nothing(service: Service, sandbox: Sandbox) -> None:

@@ -11,8 +11,9 @@ from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.home import Home
 from hmlc_ray.summary import SweepCounts
+from hmlc_ray.sweep import standing
 from hmlc_ray.sweep.retention import Retention
-from hmlc_ray.sweep.session import AlreadyEnded, SweepSession, activate
+from hmlc_ray.sweep.session import AlreadyEnded, SessionCallback, SweepSession, activate
 from hmlc_ray.sweep.status import statuses
 from hmlc_ray.sweep.stores import Results
 from hmlc_ray.tracking import Tracker
@@ -44,9 +45,11 @@ def result(epoch: int, value: float) -> dict[str, Any]:
     return {**metrics, "epoch": epoch, "total_epochs": 3, "history": history, "time_total_s": 1.0}
 
 
-def test_a_second_driver_goes_on_and_leaves_alone_what_had_ended(tracker: Tracker, tmp_path: Path) -> None:
+def test_a_second_driver_goes_on_and_leaves_alone_what_had_ended(
+    tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     parent = tracker.study_run("s", tags={}, params={"study.num_trials": 3})
-    retention = Retention("all", 1, tracker, Results.of(None, Home.of(tmp_path)), "s")
+    retention = Retention("all", "max", tracker, Results.of(None, Home.of(tmp_path)), "s")
     first = SweepSession(STUDY, tracker, parent, "f", Counts(), retention)
     for number in range(3):
         first.started(number, TrialConfig(seed=number), {"seed": number})
@@ -54,12 +57,18 @@ def test_a_second_driver_goes_on_and_leaves_alone_what_had_ended(tracker: Tracke
     first.ended(0, result(1, 0.5), None)
     first.failed(1, "NonFiniteLoss: the loss became nan")
     assert first.unfinished()
-    first.conclude()
+    activate(first)
+    monkeypatch.setattr(standing, "EVERY_S", 0.0)
+    SessionCallback().on_step_begin(1, [])
+    activate(None)
     seen = statuses("s", home=tmp_path, tracking_uri=None)[0]
     assert seen.counts == SweepCounts(total=3, running=1, pruned=1, failed=1)
 
     counts = Counts()
     second = SweepSession(STUDY, tracker, parent, "f", counts, retention)
+    second.look_on()
+    fresh = statuses("s", home=tmp_path, tracking_uri=None)[0]
+    assert (fresh.counts, fresh.interrupted) == (SweepCounts(total=3, pruned=1, failed=1), 1)
     assert second.ended_before == {0, 1}
     activate(second)
     try:
@@ -84,7 +93,7 @@ def test_a_second_driver_goes_on_and_leaves_alone_what_had_ended(tracker: Tracke
     assert runs[1].tags["hmlc.error"] == "NonFiniteLoss: the loss became nan"
     assert (counts.last.completed, counts.last.pruned, counts.last.failed) == (1, 1, 1)
     assert not second.unfinished()
-    second.conclude()
+    second.look_on(last=True)
     by_tag = statuses("s", home=tmp_path, tracking_uri=None)[0]
     assert by_tag.best is not None
     assert (by_tag.best.number, by_tag.best.run_id) == (2, runs[2].run_id)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hmlc_ray.errors import StoreAway
 from hmlc_ray.home import Home
 from hmlc_ray.summary import BestSoFar, SweepCounts
 from hmlc_ray.sweep import standing
@@ -31,6 +32,12 @@ def parent(tracker: Tracker) -> str:
     return tracker.study_run("s", tags={}, params={"study.num_trials": 4})
 
 
+def write(tracker: Tracker, parent: str, now: Standing) -> None:
+    writer = StandingWriter(tracker, parent)
+    writer.update(now)
+    writer.flush()
+
+
 def asked(tmp_path: Path) -> StudyStatus:
     return statuses("s", home=tmp_path, tracking_uri=None)[0]
 
@@ -38,7 +45,7 @@ def asked(tmp_path: Path) -> StudyStatus:
 def test_a_driven_study_is_told_by_its_tag_alone(
     tracker: Tracker, parent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    StandingWriter(tracker, parent).update(NOW)
+    write(tracker, parent, NOW)
     monkeypatch.setattr(Tracker, "children", lambda *_: pytest.fail("the trials' runs were loaded"))
     status = asked(tmp_path)
     assert (status.state, status.counts, status.interrupted, status.best) == ("running", NOW.counts, 1, NOW.best)
@@ -46,13 +53,13 @@ def test_a_driven_study_is_told_by_its_tag_alone(
 
 @pytest.mark.parametrize("ended", ["FINISHED", "KILLED", "FAILED"])
 def test_the_trials_of_a_study_that_ended_are_asked(tracker: Tracker, parent: str, tmp_path: Path, ended: str) -> None:
-    StandingWriter(tracker, parent).update(NOW)
+    write(tracker, parent, NOW)
     tracker.finish(parent, ended)  # type: ignore[arg-type]
     assert asked(tmp_path).counts == SweepCounts(total=4)
 
 
 def test_what_an_earlier_driver_left_is_not_believed(tracker: Tracker, parent: str, tmp_path: Path) -> None:
-    StandingWriter(tracker, parent).update(NOW)
+    write(tracker, parent, NOW)
     own = json.loads(identity())
     tracker.set_tags(parent, {DRIVER: json.dumps(own | {"job": "another"})})
     assert standing_of(tracker.run(parent)) is None
@@ -69,24 +76,50 @@ def test_a_tag_of_another_form_is_none(tracker: Tracker, parent: str, text: str)
 
 
 def test_a_best_run_that_waits_to_be_created_is_looked_for_among_the_trials(tracker: Tracker, parent: str) -> None:
-    StandingWriter(tracker, parent).update(replace(NOW, best=BestSoFar(1, 0.7, f"{parent}/1")))
+    write(tracker, parent, replace(NOW, best=BestSoFar(1, 0.7, f"{parent}/1")))
     assert standing_of(tracker.run(parent)) is None
 
 
-def test_writes_are_rare_and_the_last_is_certain(
-    tracker: Tracker, parent: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_writes_are_rare_and_none_is_forgotten(tracker: Tracker, parent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
     monkeypatch.setattr(standing.time, "monotonic", lambda: clock[0])
     writer, later = StandingWriter(tracker, parent), replace(NOW, interrupted=0)
-    writer.update(NOW)
-    writer.update(later)
+    writer.flush()
+    assert STANDING not in tracker.run(parent).tags
+    for now in (NOW, later):
+        writer.update(now)
+        writer.flush()
     assert standing_of(tracker.run(parent)) == NOW
     clock[0] += standing.EVERY_S
-    writer.update(later)
+    writer.flush()
     assert standing_of(tracker.run(parent)) == later
-    writer.update(NOW, last=True)
+    writer.update(NOW)
+    writer.flush(last=True)
     assert standing_of(tracker.run(parent)) == NOW
     monkeypatch.setattr(Tracker, "set_tags", lambda *_: pytest.fail("written again, though nothing changed"))
     clock[0] += standing.EVERY_S
-    writer.update(NOW, last=True)
+    writer.flush()
+
+
+def test_a_run_that_a_store_made_late_is_told_by_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tracker = open_tracker(None, Home.of(tmp_path), spool=tmp_path / "spool")
+    parent = tracker.study_run("s", tags={}, params={})
+    with monkeypatch.context() as away:
+        away.setattr(tracker._writer, "apply", lambda _: _raise(StoreAway("away")))
+        waiting = tracker.trial_run(parent, "1", name="s-1", params={}, tags={})
+    assert waiting == f"{parent}/1"
+    tracker.settle()
+    write(tracker, parent, replace(NOW, best=BestSoFar(1, 0.7, waiting)))
+    found = standing_of(tracker.run(parent))
+    assert found is not None
+    assert found.best == BestSoFar(1, 0.7, tracker.children(parent)[0].run_id)
+
+
+def test_a_tag_that_cannot_be_written_ends_nothing(tracker: Tracker, parent: str) -> None:
+    tracker._client.delete_run(parent)
+    write(tracker, parent, NOW)
+    assert STANDING not in tracker.run(parent).tags
+
+
+def _raise(error: Exception) -> None:
+    raise error
