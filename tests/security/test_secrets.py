@@ -23,7 +23,12 @@ from small_space import small_space
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PASSWORD, TOKEN = "planted-mlflow-0f3a9c", "planted0ray0token0" + "5" * 32
-PLANTED = [secret.encode() for secret in (PASSWORD, TOKEN)]
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "PLANTEDKEYID0F3A",
+    "AWS_SECRET_ACCESS_KEY": "planted-s3-0f3a9c",
+    "AWS_SESSION_TOKEN": "planted-s3t-0f",
+}
+PLANTED = [secret.encode() for secret in (PASSWORD, TOKEN, *KEYS.values())]
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +120,7 @@ def command(tmp_path: Path) -> Iterator[Command]:
         "TMPDIR": str(scratch),
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": TOKEN,
+        **KEYS,
     }
     (tmp_path / "space.yaml").write_text(small_space("secretive"))
     yield Command(tmp_path, env)
