@@ -14,7 +14,7 @@ from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError
 from hmlc_ray.recording import error_sentence, log_checkpoint, run_tags
-from hmlc_ray.summary import BestSoFar, SweepCounts, SweepProgress
+from hmlc_ray.summary import BestSoFar, SweepProgress
 from hmlc_ray.sweep.reasons import reason_of
 from hmlc_ray.sweep.records import WARNING, is_pruned
 from hmlc_ray.sweep.results import EPOCHS, SEARCHED, SECONDS, VALUE, best_so_far, rank, rows_of
@@ -148,16 +148,10 @@ class SweepSession:
         self._standing.update(standing)
 
     def _stand(self) -> Standing:
-        states = list(self._states.values())
-        counts = SweepCounts(
-            total=self._study.num_trials,
-            running=states.count("running"),
-            completed=states.count("completed"),
-            pruned=states.count("pruned"),
-            failed=states.count("failed"),
-            best=self._best.value if self._best else None,
+        interrupted = len(self._known - self._states.keys())
+        return Standing.of(
+            self._states.values(), total=self._study.num_trials, interrupted=interrupted, best=self._best
         )
-        return Standing(counts, len(self._known - self._states.keys()), self._best)
 
 
 _active: SweepSession | None = None

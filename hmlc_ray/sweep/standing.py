@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
@@ -26,6 +27,20 @@ class Standing:
     interrupted: int
     """Trials that an earlier driver left, and this one has not started yet."""
     best: BestSoFar | None
+
+    @classmethod
+    def of(cls, states: Iterable[str], *, total: int, interrupted: int, best: BestSoFar | None) -> Standing:
+        """Counted from the states of the trials that there are; `total` is how many the study is to have."""
+        states = list(states)
+        counts = SweepCounts(
+            total=total,
+            running=states.count("running"),
+            completed=states.count("completed"),
+            pruned=states.count("pruned"),
+            failed=states.count("failed"),
+            best=best.value if best else None,
+        )
+        return cls(counts, interrupted, best)
 
 
 class StandingWriter:

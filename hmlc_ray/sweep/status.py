@@ -83,17 +83,9 @@ def status_of(tracker: Tracker, run: TrialRun) -> StudyStatus:
 
 def _counted(tracker: Tracker, run_id: str, study: StudyConfig) -> Standing:
     rows = rows_of(tracker, run_id, study)
-    best = best_so_far(rows, study)
     states = [row.status for row in rows]
-    counts = SweepCounts(
-        total=study.num_trials,
-        running=states.count("running"),
-        completed=states.count("completed"),
-        pruned=states.count("pruned"),
-        failed=states.count("failed"),
-        best=best.value if best else None,
-    )
-    return Standing(counts, states.count("interrupted"), best)
+    best, interrupted = best_so_far(rows, study), states.count("interrupted")
+    return Standing.of(states, total=study.num_trials, interrupted=interrupted, best=best)
 
 
 def _study_of(run: TrialRun) -> StudyConfig:

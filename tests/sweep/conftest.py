@@ -9,10 +9,21 @@ from pathlib import Path
 import pytest
 from sandbox import Sandbox
 
+from hmlc_ray.home import Home
+from hmlc_ray.tracking import Tracker
+from hmlc_ray.tracking.opening import open_tracker
+
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Sandbox:
     return Sandbox(tmp_path)
+
+
+@pytest.fixture
+def tracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tracker:
+    """The embedded store of a home of its own."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return open_tracker(None, Home.of(tmp_path))
 
 
 @pytest.fixture

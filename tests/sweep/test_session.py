@@ -17,7 +17,6 @@ from hmlc_ray.sweep.session import AlreadyEnded, SessionCallback, SweepSession, 
 from hmlc_ray.sweep.status import statuses
 from hmlc_ray.sweep.stores import Results
 from hmlc_ray.tracking import Tracker
-from hmlc_ray.tracking.opening import open_tracker
 
 STUDY = StudyConfig(name="s", num_trials=3)
 
@@ -31,12 +30,6 @@ class Counts:
 
     def note(self, text: str) -> None:
         raise AssertionError(text)
-
-
-@pytest.fixture
-def tracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tracker:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return open_tracker(None, Home.of(tmp_path))
 
 
 def result(epoch: int, value: float) -> dict[str, Any]:

@@ -22,12 +22,6 @@ NOW = Standing(SweepCounts(total=4, running=1, completed=2, best=0.7), 1, BestSo
 
 
 @pytest.fixture
-def tracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tracker:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return open_tracker(None, Home.of(tmp_path))
-
-
-@pytest.fixture
 def parent(tracker: Tracker) -> str:
     return tracker.study_run("s", tags={}, params={"study.num_trials": 4})
 
