@@ -46,6 +46,7 @@ from hmlc_ray.home import Home
 from hmlc_ray.summary import SweepCounts
 from hmlc_ray.sweep import driver, trial, worker
 from hmlc_ray.sweep.refit import Conclusion
+from hmlc_ray.sweep.resumption import read_checkpoint
 from hmlc_ray.sweep.search import StudySearch
 from hmlc_ray.sweep.session import SweepSession
 from hmlc_ray.sweep.study import run_sweep
@@ -84,7 +85,7 @@ os._exit(0)
 def sleep_and_report(params: dict[str, Any]) -> None:
     """In place of `train_in_process`: no learning, the same reports."""
     config = TrialConfig.model_validate(params["trial"])
-    resume = worker._read(worker.ray.tune.get_checkpoint())
+    resume = read_checkpoint(worker.ray.tune.get_checkpoint())
     taxonomy = Taxonomy.from_paths(("top", "leaf"), [("a", "x"), ("b", "y")])
     report = worker._Reporter(config, worker._send_to_tune, resume)
     value = 1 / (1 + abs(config.objective.temperature - 0.2))  # type: ignore[union-attr]

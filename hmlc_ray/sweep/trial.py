@@ -14,6 +14,7 @@ from ray.tune.integration.ray_train import TuneReportCallback
 from hmlc_ray.config.sweep import Resources, TrialsConfig
 from hmlc_ray.home import Home
 from hmlc_ray.sweep.resources import DRIVER_CPUS
+from hmlc_ray.sweep.resumption import GoesOn
 from hmlc_ray.sweep.worker import train_in_process, train_in_worker
 
 Loop = Callable[[dict[str, Any]], None]
@@ -28,8 +29,13 @@ def build_trainable(trials: TrialsConfig, storage: str) -> Any:
     """
     if trials.worker_range[0] == 0:
         need = {"cpu": trials.resources.cpus, "gpu": trials.resources.gpus}
-        return ray.tune.with_resources(_at_home(train_in_process), need)
+        return ray.tune.with_resources(_resumable(_at_home(train_in_process)), need)
     return ray.tune.with_resources(_at_home(_train_in_group(trials, storage)), {"cpu": DRIVER_CPUS})
+
+
+def _resumable(train: Loop) -> Loop:
+    train.__mixins__ = (GoesOn,)  # type: ignore[attr-defined]  # what Tune makes a trainable of it with
+    return train
 
 
 def _at_home(train: Loop) -> Loop:

@@ -7,6 +7,7 @@ from typing import Any
 
 import ray.tune
 from ray.tune.execution.class_cache import ENV_VARS_TO_PROPAGATE
+from ray.tune.execution.experiment_state import _ExperimentCheckpointManager
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 
 from hmlc_ray.config.sweep import SchedulerConfig, SweepConfig
@@ -17,8 +18,8 @@ from hmlc_ray.sweep.session import AlreadyEnded, SessionCallback
 from hmlc_ray.sweep.stores import Results, open_trials
 from hmlc_ray.sweep.trial import build_trainable
 
-KEPT = 4
-"""Checkpoints that a running trial keeps. Whenever a trial has written so many, Tune takes a snapshot of all trials."""
+KEPT = 2
+"""Checkpoints that a running trial keeps: the last, and the one before in case that is damaged."""
 _SNAPSHOT = "TUNE_GLOBAL_CHECKPOINT_S"
 _SNAPSHOT_GIVEN = os.environ.get(_SNAPSHOT)
 _KEYS = frozenset(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"))
@@ -70,9 +71,16 @@ def restore_tuner(sweep: SweepConfig, home: Home, *, retry: bool = False) -> ray
 def _pace_snapshots(sweep: SweepConfig) -> None:
     """Choose the seconds between two snapshots of the experiment: what a killed driver may have to repeat.
 
-    A snapshot holds all trials, so a period that grows with their number keeps its share of the time constant.
+    A snapshot holds all trials, so a period that grows with their number keeps its share of the time constant. Tune
+    would also take one whenever a trial has written `KEPT` checkpoints, lest none that it names be there any more. A
+    trial of ours then goes on from those that are there (`resumption.GoesOn`).
     """
     os.environ[_SNAPSHOT] = _SNAPSHOT_GIVEN or str(max(1, sweep.study.num_trials // 50))
+    _ExperimentCheckpointManager.on_trial_checkpoint = _no_snapshot
+
+
+def _no_snapshot(manager: _ExperimentCheckpointManager, trial: Any) -> None:
+    """In place of Tune's count of a trial's checkpoints."""
 
 
 def _withhold_keys() -> None:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import ray.train
 import ray.tune
-from pyarrow.fs import FileSelector
 
 from hmlc_ray import distributed
-from hmlc_ray.checkpoint import Checkpoint, EpochRecord, load_checkpoint, write_checkpoint_files
+from hmlc_ray.checkpoint import Checkpoint, EpochRecord, write_checkpoint_files
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.errors import CheckpointError
 from hmlc_ray.fit import fit
 from hmlc_ray.recording import error_sentence
 from hmlc_ray.sweep.records import WARNING, result_of
+from hmlc_ray.sweep.resumption import read_checkpoint
 
-logger = logging.getLogger(__name__)
 Send = Callable[[dict[str, Any], Path | None], None]
 """Sends a result and, where there is one, the folder of a checkpoint."""
 
@@ -29,7 +25,7 @@ Send = Callable[[dict[str, Any], Path | None], None]
 def train_in_process(params: dict[str, Any]) -> None:
     """A trial without a worker group: `fit` in Tune's own, reused process (`trials.workers: 0`)."""
     config = TrialConfig.model_validate(params["trial"])
-    resume = _read(ray.tune.get_checkpoint())
+    resume = read_checkpoint(ray.tune.get_checkpoint())
     fit(config, _Reporter(config, _send_to_tune, resume), resume=resume)
 
 
@@ -41,7 +37,7 @@ def train_in_worker(params: dict[str, Any]) -> None:
             (report each epoch, for a live view, and not only the evaluated ones).
     """
     config = TrialConfig.model_validate(params["trial"])
-    resume = _read(ray.train.get_checkpoint())
+    resume = read_checkpoint(ray.train.get_checkpoint())
     reporter = _Reporter(config, _send_to_train, resume, every_epoch=params.get("every_epoch", False))
     fit(config, reporter, resume=resume, test=params.get("test", False))
 
@@ -86,31 +82,3 @@ def _send_to_tune(result: dict[str, Any], folder: Path | None) -> None:
 
 def _send_to_train(result: dict[str, Any], folder: Path | None) -> None:
     ray.train.report(result, checkpoint=ray.train.Checkpoint.from_directory(folder) if folder else None)
-
-
-def _read(checkpoint: Any) -> Checkpoint | None:
-    """The checkpoint to go on from: the one Ray names, or the nearest intact one beside it, or none."""
-    if checkpoint is None:
-        return None
-    try:
-        with checkpoint.as_directory() as folder:
-            return load_checkpoint(Path(folder))
-    except (CheckpointError, OSError) as error:
-        logger.warning("%s; another checkpoint is looked for", error)
-    for other in _siblings(checkpoint):
-        with suppress(CheckpointError, OSError), other.as_directory() as folder:
-            return load_checkpoint(Path(folder))
-    logger.warning("no intact checkpoint beside %s; the trial starts again", checkpoint.path)
-    return None
-
-
-def _siblings(checkpoint: Any) -> list[Any]:
-    """The checkpoints of the same run: older ones, the newest first, then newer ones, the oldest first.
-
-    After a driver was killed Ray's record can be older than what is on disk, and name a checkpoint that was pruned.
-    """
-    parent, _, own = checkpoint.path.rstrip("/").rpartition("/")
-    found = checkpoint.filesystem.get_file_info(FileSelector(parent, allow_not_found=True))
-    names = sorted(info.base_name for info in found if info.base_name.startswith("checkpoint_"))
-    nearest = [name for name in reversed(names) if name < own] + [name for name in names if name > own]
-    return [ray.tune.Checkpoint(f"{parent}/{name}", filesystem=checkpoint.filesystem) for name in nearest]

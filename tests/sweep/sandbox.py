@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import optuna
 import psutil
@@ -105,6 +107,14 @@ class Sandbox:
             last[path.parent] = max(last.get(path.parent, 0), int(path.name.rpartition("_")[2]))
         return [folder for folder, index in last.items() if 1 <= index <= EPOCHS - 3]
 
+    def outdated(self) -> list[str]:
+        """Trials with checkpoints, none of which is among those that Tune's snapshot names for them."""
+        study = self.home.ray / "small"
+        with suppress(IndexError, ValueError):  # none yet, or one that is being written
+            snapshot = json.loads(sorted(study.glob("experiment_state-*.json"))[-1].read_text())
+            return [folder.name for folder, named in _named(study, snapshot) if named and not named & _held(folder)]
+        return []
+
     def parent(self, study: str = "small") -> TrialRun:
         tracker = self.tracker()
         run_id = tracker.find_study(study)
@@ -136,6 +146,19 @@ class Sandbox:
 
     def statuses(self, study: str = "small") -> list[str]:
         return [run.tags[tags.STATUS] for run in self.trials(study)]
+
+
+def _named(study: Path, snapshot: dict[str, Any]) -> Iterator[tuple[Path, set[str]]]:
+    """The folders of trials that have checkpoints, and the names of those that the snapshot knows of."""
+    for state, progress in snapshot["trial_data"]:
+        folder = study / json.loads(state)["trial_id"]
+        known = bytes.fromhex(json.loads(progress)["checkpoint_manager"]["value"])
+        if _held(folder):
+            yield folder, set(re.findall(r"checkpoint_\d+", known.decode(errors="replace")))
+
+
+def _held(folder: Path) -> set[str]:
+    return {path.name for path in folder.glob("checkpoint_*")}
 
 
 def read_until(process: subprocess.Popen[str], wanted: str) -> list[str]:

@@ -71,6 +71,24 @@ def test_a_truncated_checkpoint_gives_way_to_the_one_before(
     check_sound(sandbox, TRIALS, like=undisturbed)
 
 
+@pytest.mark.fault
+def test_a_driver_dies_long_after_its_last_snapshot(sandbox: Sandbox, started: list[subprocess.Popen[str]]) -> None:
+    """Checkpoints that Tune's snapshot names are gone by then; a trial goes on from those that are there."""
+    process = sandbox.start(
+        "sweep", sandbox.space(trials=2, epochs=60, scheduler="null"), env={"TUNE_GLOBAL_CHECKPOINT_S": "3"}
+    )
+    started.append(process)
+    drain(process)
+    wait_until(sandbox.outdated, "a trial whose checkpoints of the snapshot are gone")
+    process.kill()
+    process.wait()
+    assert sandbox.outdated()
+
+    resumed = sandbox.hmlc("resume", "small")
+    assert resumed.returncode == 0, resumed.stderr
+    check_sound(sandbox, 2)
+
+
 def test_ctrl_c_closes_its_runs_and_says_how_to_go_on(sandbox: Sandbox, started: list[subprocess.Popen[str]]) -> None:
     process = sandbox.start("sweep", sandbox.space(trials=5, epochs=5))
     started.append(process)

@@ -14,7 +14,8 @@ from hmlc_ray.checkpoint import Checkpoint, EpochRecord, save_checkpoint
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.fit import fit
 from hmlc_ray.sweep.records import EVALUATIONS
-from hmlc_ray.sweep.worker import _read, _Reporter
+from hmlc_ray.sweep.resumption import read_checkpoint
+from hmlc_ray.sweep.worker import _Reporter
 
 CONFIG = TrialConfig.model_validate(
     {
@@ -73,7 +74,7 @@ def test_epochs_whose_report_was_lost_are_told_when_the_trial_goes_on(tmp_path: 
     with pytest.raises(Killed):
         train(before)
     newest = ray.tune.Checkpoint.from_directory(tmp_path / "b" / f"checkpoint_{dies_at:06d}")
-    train(after, _read(newest))
+    train(after, read_checkpoint(newest))
     assert set(after.epochs) == {1, 2, 3, 4, 5}
     assert figures(after) == figures(undisturbed)
     assert after.results[-1][EVALUATIONS] == 3
@@ -81,7 +82,7 @@ def test_epochs_whose_report_was_lost_are_told_when_the_trial_goes_on(tmp_path: 
 
 @pytest.fixture
 def checkpoints(tmp_path: Path) -> Callable[..., ray.tune.Checkpoint]:
-    """Damages some of the checkpoints after 1 to 4 epochs, by their index, and names the first of those."""
+    """Spoils some of the checkpoints after 1 to 4 epochs, by their index, and names the first of those."""
     made: list[Checkpoint] = []
 
     def keep(record: EpochRecord, snapshot: Callable[[], Checkpoint]) -> None:
@@ -91,19 +92,28 @@ def checkpoints(tmp_path: Path) -> Callable[..., ray.tune.Checkpoint]:
     for index, checkpoint in enumerate(made):
         save_checkpoint(tmp_path / f"checkpoint_{index:06d}", checkpoint)
 
-    def damaged(*indices: int) -> ray.tune.Checkpoint:
-        for index in indices:
-            (tmp_path / f"checkpoint_{index:06d}" / "state.pt").write_bytes(b"")
-        return ray.tune.Checkpoint.from_directory(tmp_path / f"checkpoint_{indices[0]:06d}")
+    def spoil(how: Callable[[Path], object], *indices: int) -> ray.tune.Checkpoint:
+        folders = [tmp_path / f"checkpoint_{index:06d}" for index in indices]
+        for folder in folders:
+            how(folder)
+        return ray.tune.Checkpoint.from_directory(folders[0])
 
-    return damaged
+    return spoil
 
 
+def _empty(folder: Path) -> None:
+    (folder / "state.pt").write_bytes(b"")
+
+
+@pytest.mark.parametrize("how", [_empty, shutil.rmtree])
 @pytest.mark.parametrize(
-    ("damaged", "epochs"), [((1,), 1), ((2, 1), 1), ((0,), 2), ((1, 0), 3), ((3, 2, 1), 1), ((0, 1, 2, 3), None)]
+    ("spoilt", "epochs"), [((1,), 1), ((2, 1), 1), ((0,), 2), ((1, 0), 3), ((3, 2, 1), 1), ((0, 1, 2, 3), None)]
 )
-def test_a_damaged_checkpoint_gives_way_to_the_one_before_else_to_the_next(
-    checkpoints: Callable[..., ray.tune.Checkpoint], damaged: tuple[int, ...], epochs: int | None
+def test_a_checkpoint_that_is_damaged_or_gone_gives_way_to_the_one_before_else_to_the_next(
+    checkpoints: Callable[..., ray.tune.Checkpoint],
+    how: Callable[[Path], object],
+    spoilt: tuple[int, ...],
+    epochs: int | None,
 ) -> None:
-    found = _read(checkpoints(*damaged))
+    found = read_checkpoint(checkpoints(how, *spoilt))
     assert (found.epochs_done if found else None) == epochs
