@@ -9,8 +9,9 @@ pruning of checkpoints. Only the judgement of the winner is left out: there is n
 Printed, with the goals: trials lost or double (0), growth of the driver's memory from trial 50 on (200 MB), its
 bookkeeping per report (50 ms), the time that a trial costs beyond its sleep, last against first hundred (1.3), what
 `--readers` threads of another process cost that ask for its status every second (5 %; they ask during every second
-fifteen trials of one sweep, each of which is compared with the fifteen before and after), and the time from the
-SIGKILL of a trial's process to its next epoch.
+fifteen trials of one sweep, each of which is compared with the fifteen before and after), how much longer the sweep
+takes for as many processes of `hmlc status` that start at the same moment (shown; the same with 45 trials), and the
+time from the SIGKILL of a trial's process to its next epoch.
 """
 
 from __future__ import annotations
@@ -58,14 +59,13 @@ NODES, EPOCHS, SECONDS = 4, 5, 0.5
 METRIC = "val/probe_top1/mean"
 TRACE = "trace.txt"
 GOAL_MEMORY_MB, GOAL_REPORT_MS, GOAL_GROWTH, GOAL_SLOWER = 200, 50, 1.3, 1.05
-WINDOW = 15
-"""Trials during which readers ask, or do not."""
+WINDOW, LONG_WINDOW = 15, 45
+"""Trials during which readers ask, or do not; trials after twenty processes have started."""
 READER = """
 import os, sys, threading, time
 from pathlib import Path
 from hmlc_ray.sweep.status import statuses
 home, study, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-os.setpriority(os.PRIO_PROCESS, 0, 10)  # as hmlc status does
 on, asked = threading.Event(), []
 def ask():
     while on.wait():
@@ -80,6 +80,23 @@ for line in sys.stdin:
 print(len(asked), flush=True)
 os._exit(0)
 """
+STARTER = """
+import subprocess, sys, time
+home, study, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+command = [sys.executable, "-m", "hmlc_ray.cli", "status", study, "--home", home]
+took = []
+for line in sys.stdin:
+    if line.strip() == "on":
+        start = time.perf_counter()
+        for one in [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(count)]:
+            assert one.wait() == 0
+        took.append(round(time.perf_counter() - start, 1))
+print(*took, flush=True)
+"""
+
+
+Spans = tuple[list[float], str]
+"""Seconds per trial of each window but the first, and what the process beside the sweep said at its end."""
 
 
 def sleep_and_report(params: dict[str, Any]) -> None:
@@ -218,26 +235,42 @@ def many(trials: int, home: Path, address: str) -> float:
     return wall(watch)
 
 
-def read_along(trials: int, readers: int, home: Path, address: str) -> None:
-    """A sweep whose status is asked for during every second window."""
+def spans_of(name: str, trials: int, window: int, code: str, readers: int, home: Path, address: str) -> Spans:
+    """A sweep with a process beside it that is told `on` at the start of every second window, and `off` at its end."""
     box: list[subprocess.Popen[str]] = []
-    command = [sys.executable, "-c", READER, str(home), "read", str(readers)]
+    command = [sys.executable, "-c", code, str(home), name, str(readers)]
 
     def ended(count: int) -> None:
-        if count == WINDOW // 2:
+        if count == window // 2:
             box.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-        elif box and box[0].stdin is not None and count % WINDOW == 0:
-            box[0].stdin.write("on\n" if count // WINDOW % 2 == 0 else "off\n")
+        elif box and box[0].stdin is not None and count % window == 0:
+            box[0].stdin.write("on\n" if count // window % 2 == 0 else "off\n")
             box[0].stdin.flush()
 
     try:
-        ends = run("read", trials, home, address, Costs(), Watch(ended=ended)).ends
-        answers = int(box[0].communicate(timeout=60)[0])
+        ends = run(name, trials, home, address, Costs(), Watch(ended=ended)).ends
+        said = box[0].communicate(timeout=60)[0].strip()
     finally:
         for reader in box:
             reader.kill()
-    marks = [ends[count - 1] for count in range(WINDOW, len(ends) + 1, WINDOW)]
-    spans = [(after - before) / WINDOW for before, after in pairwise(marks)]
+    marks = [ends[count - 1] for count in range(window, len(ends) + 1, window)]
+    return [(after - before) / window for before, after in pairwise(marks)], said
+
+
+def start_along(trials: int, readers: int, home: Path, address: str) -> None:
+    """A sweep in which processes that ask for its status start together, every second window."""
+    spans, took = spans_of("started", trials, LONG_WINDOW, STARTER, readers, home, address)
+    lost = [LONG_WINDOW * (spans[k] - (spans[k - 1] + spans[k + 1]) / 2) for k in range(1, len(spans) - 1, 2)]
+    print(
+        f"{readers} processes of `hmlc status` at once: they ended after {took} s; the {LONG_WINDOW} trials beside and "
+        f"after them took {' '.join(f'{one:+.1f}' for one in lost)} s more than those before and after, "
+        f"{LONG_WINDOW * statistics.median(spans[::2]):.1f} s"
+    )
+
+
+def read_along(trials: int, readers: int, home: Path, address: str) -> None:
+    """A sweep whose status is asked for during every second window."""
+    spans, answers = spans_of("read", trials, WINDOW, READER, readers, home, address)
     # The first window without readers is left out: there the reader may still be loading MLflow.
     ratios = [2 * spans[k] / (spans[k - 1] + spans[k + 1]) for k in range(3, len(spans) - 1, 2)]
     quiet = [2 * spans[k] / (spans[k - 2] + spans[k + 2]) for k in range(4, len(spans) - 2, 2)]
@@ -301,6 +334,8 @@ def main() -> None:
                 many(trials, Path(folder) / "many", cluster.address)
             if "readers" in options.parts:
                 read_along(max(6 * WINDOW, min(trials, 300)), options.readers, Path(folder) / "read", cluster.address)
+                starts = max(5 * LONG_WINDOW, min(trials, 9 * LONG_WINDOW))
+                start_along(starts, options.readers, Path(folder) / "started", cluster.address)
             if "recovery" in options.parts:
                 recovery(Path(folder) / "killed", cluster.address)
     finally:

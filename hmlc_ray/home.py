@@ -24,7 +24,7 @@ class Home:
       optuna.db                  Optuna's studies
       ray/<study>/               Tune's experiments, with trial checkpoints
       ray/_groups/, ray/_refits/ Ray Train's runs: trials with a worker group, and refits
-      studies/<study>/           the sweep as it was started, and the exported best encoder
+      studies/<study>/           the sweep as it was started, how it stands, and the exported best encoder
       runs/<name>/               checkpoints and exports of single runs
       cache/                     decoded data; it can be deleted whenever nothing runs
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,8 +27,6 @@ def status(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Show how studies stand: their trials, the best so far, and their jobs."""
-    # Whoever looks on, often on the head itself, must not slow down what is looked at.
-    os.setpriority(os.PRIO_PROCESS, 0, max(os.getpriority(os.PRIO_PROCESS, 0), 10))
     found = _found(name, address, home, tracking_uri)
     if as_json:
         from hmlc_ray.sweep.status import as_json as plain

@@ -22,6 +22,7 @@ from hmlc_ray.sweep.resources import concurrency, refit_trials
 from hmlc_ray.sweep.results import best_row, rows_of
 from hmlc_ray.sweep.retention import Retention
 from hmlc_ray.sweep.session import SweepSession, activate
+from hmlc_ray.sweep.standing import forget_driven
 from hmlc_ray.sweep.stopping import refuse_to_go_on
 from hmlc_ray.sweep.stores import Results
 from hmlc_ray.sweep.supply import nodes_of
@@ -109,6 +110,7 @@ class Driver:
         """End the parent run, where it is opened, and whatever else is still RUNNING: nobody trains it any more."""
         if parent is None:
             return
+        forget_driven(self._home.study(self._sweep.study.name))
         # While the store is away it cannot be asked; a resume will end them.
         with suppress(StoreAway):
             self._tracker.settle()
@@ -125,7 +127,13 @@ class Driver:
         results = Results.of(self._sweep.study.storage, self._home)
         self._retention = Retention.of(self._sweep, results, self._tracker, parent)
         session = SweepSession(
-            self._sweep.study, self._tracker, parent, self._data.fingerprint, self._progress, self._retention
+            self._sweep.study,
+            self._tracker,
+            parent,
+            self._data.fingerprint,
+            self._progress,
+            self._retention,
+            self._home.study(self._sweep.study.name),
         )
         activate(session)
         try:

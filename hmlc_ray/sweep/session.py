@@ -43,7 +43,9 @@ class SweepSession:
         fingerprint: str,
         progress: SweepProgress,
         retention: Retention,
+        folder: Path,
     ) -> None:
+        """`folder` is the study's own in the home folder."""
         self._study, self._tracker, self._parent, self._fingerprint = study, tracker, parent, fingerprint
         self._progress, self._retention = progress, retention
         self._runs: dict[int, str] = {}
@@ -52,7 +54,7 @@ class SweepSession:
         self._states: dict[int, str] = {row.number: row.status for row in rows if row.status in _ENDED}
         self.ended_before = frozenset(self._states)
         self._best = best_so_far(rows, study)
-        self._standing = StandingWriter(tracker, parent)
+        self._standing = StandingWriter(tracker, parent, folder, study.objective_metric)
         self._standing.update(self._stand())
 
     def started(self, number: int, config: TrialConfig, searched: dict[str, Any]) -> None:

@@ -1,12 +1,19 @@
-"""How a study stands while it is driven, in one tag of its run: who asks need not load the runs of all its trials."""
+"""How a study stands while it is driven, in one tag of its run: who asks need not load the runs of all its trials.
+
+On the driver's own machine a file in the study's folder says the same: who asks there need not even load MLflow, whose
+import takes a multiple of all else, beside trials that want the processor.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from hmlc_ray.errors import TrackingError
 from hmlc_ray.summary import BestSoFar, SweepCounts
@@ -15,6 +22,8 @@ from hmlc_ray.tracking.drivers import DRIVER, identity, life
 
 STANDING = "hmlc.standing"
 """Tag of a study's run: a `Standing` and the driver that wrote it, as JSON."""
+FILE = "standing.json"
+"""In a study's folder, for the time that it is driven: the same, with what else a status tells."""
 EVERY_S = 1.0
 """Least seconds between two writes."""
 
@@ -43,14 +52,25 @@ class Standing:
         return cls(counts, interrupted, best)
 
 
-class StandingWriter:
-    """Keeps the tag of a study up to date: what is new is written once `EVERY_S` seconds have passed since the last.
+@dataclass(frozen=True)
+class DrivenStudy:
+    """What the file says of a study that is driven on this machine."""
 
-    The tag is for those who look on. A sweep does not fail where it cannot be written.
+    standing: Standing
+    objective_metric: str
+    store: str
+    """The MLflow store's URI, without credentials."""
+
+
+class StandingWriter:
+    """Keeps tag and file of a study up to date: what is new is written `EVERY_S` seconds after the last, or at once.
+
+    They are for those who look on. A sweep does not fail where they cannot be written.
     """
 
-    def __init__(self, tracker: Tracker, parent: str) -> None:
+    def __init__(self, tracker: Tracker, parent: str, folder: Path, objective_metric: str) -> None:
         self._tracker, self._parent, self._driver = tracker, parent, identity()
+        self._folder, self._objective_metric = folder, objective_metric
         self._now: Standing | None = None
         self._written: Standing | None = None
         self._next = 0.0
@@ -66,11 +86,18 @@ class StandingWriter:
         now = self._with_known_run(self._now)
         if now == self._written:
             return
+        values = {"driver": self._driver, **asdict(now)}
+        with suppress(OSError):
+            self._write_file({**values, "objective_metric": self._objective_metric, "store": self._tracker.uri})
         with suppress(TrackingError):
-            tag = json.dumps({"driver": self._driver, **asdict(now)})
-            self._tracker.set_tags(self._parent, {STANDING: tag})
+            self._tracker.set_tags(self._parent, {STANDING: json.dumps(values)})
             self._written = now
         self._next = time.monotonic() + EVERY_S
+
+    def _write_file(self, values: dict[str, object]) -> None:
+        staging = self._folder / f".{FILE}"
+        staging.write_text(json.dumps(values), encoding="utf-8")
+        os.replace(staging, self._folder / FILE)
 
     def _with_known_run(self, standing: Standing) -> Standing:
         """The best trial's run may have been created since, by a store that was away."""
@@ -89,11 +116,30 @@ def standing_of(run: TrialRun) -> Standing | None:
     driver = run.tags.get(DRIVER)
     if run.status != "RUNNING" or driver is None or life(run.tags) == "dead":
         return None
-    try:
+    with suppress(ValueError, KeyError, TypeError):  # none, or not written by this package
         values = json.loads(run.tags[STANDING])
-        best = BestSoFar(**values["best"]) if values["best"] else None
-        if values["driver"] != driver or (best is not None and "/" in best.run_id):
-            return None
-        return Standing(SweepCounts(**values["counts"]), int(values["interrupted"]), best)
-    except (ValueError, KeyError, TypeError):  # none, or not written by this package
+        return _standing(values) if values["driver"] == driver else None
+    return None
+
+
+def driven_study(folder: Path) -> DrivenStudy | None:
+    """What the file in a study's folder says; None unless its driver lives, on this machine."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        values = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        standing = _standing(values) if life({DRIVER: values["driver"]}) == "alive" else None
+        return DrivenStudy(standing, str(values["objective_metric"]), str(values["store"])) if standing else None
+    return None
+
+
+def forget_driven(folder: Path) -> None:
+    """The study is not driven any more."""
+    with suppress(OSError):
+        (folder / FILE).unlink()
+
+
+def _standing(values: dict[str, Any]) -> Standing | None:
+    """None while the run of the best trial waits to be created."""
+    best = BestSoFar(**values["best"]) if values["best"] else None
+    if best is not None and "/" in best.run_id:
         return None
+    return Standing(SweepCounts(**values["counts"]), int(values["interrupted"]), best)

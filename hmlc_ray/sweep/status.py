@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +15,11 @@ from hmlc_ray.home import Home
 from hmlc_ray.summary import BestSoFar, SweepCounts
 from hmlc_ray.sweep.found import existing_store
 from hmlc_ray.sweep.results import best_so_far, rows_of
-from hmlc_ray.sweep.standing import Standing, standing_of
+from hmlc_ray.sweep.standing import Standing, driven_study, standing_of
 from hmlc_ray.tracking import Tracker, TrialRun, tags
 from hmlc_ray.tracking.drivers import life
-from hmlc_ray.tracking.uri import public_uri
+from hmlc_ray.tracking.opening import chosen_uri
+from hmlc_ray.tracking.uri import public_uri, with_driver
 
 if TYPE_CHECKING:
     from hmlc_ray.sweep.job_attempts import Attempt
@@ -52,10 +54,24 @@ def statuses(name: str | None, *, home: Path, tracking_uri: str | None) -> list[
         StudyError: if there is no study of that name, with the nearest there is.
         TrackingError: if the store cannot be reached.
     """
+    if name is not None and (driven := _driven_here(name, Home.of(home), tracking_uri)):
+        return [driven]
     tracker = existing_store(tracking_uri, Home.of(home))
     known = {run.tags[tags.STUDY]: run for run in tracker.studies()} if tracker else {}
     where = tracker.uri if tracker else str(Home.of(home).root)
     return [status_of(tracker, known[study]) for study in chosen(name, known, where) if tracker]
+
+
+def _driven_here(name: str, home: Home, tracking_uri: str | None) -> StudyStatus | None:
+    """The study by the file of its driver, where that runs on this machine and writes to the store in question."""
+    with suppress(StudyError):  # no name, and so nowhere a study
+        driven = driven_study(home.study(name))
+        if driven is not None and driven.store == public_uri(with_driver(chosen_uri(tracking_uri, home))):
+            now = driven.standing
+            return StudyStatus(
+                name, "running", now.counts, now.interrupted, driven.objective_metric, now.best, driven.store
+            )
+    return None
 
 
 def chosen(name: str | None, known: Iterable[str], where: str) -> list[str]:

@@ -23,5 +23,9 @@ def open_tracker(
     Raises:
         TrackingError: within seconds, if it cannot be reached or written.
     """
-    chosen = uri or os.environ.get(URI_VARIABLE) or home.tracking_uri
-    return Tracker.connect(chosen, artifact_root=home.artifacts, spool=spool, note=note)
+    return Tracker.connect(chosen_uri(uri, home), artifact_root=home.artifacts, spool=spool, note=note)
+
+
+def chosen_uri(uri: str | None, home: Home) -> str:
+    """The store given, else `MLFLOW_TRACKING_URI`, else the home folder's own."""
+    return uri or os.environ.get(URI_VARIABLE) or home.tracking_uri

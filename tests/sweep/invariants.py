@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from mlflow.tracking import MlflowClient
 from sandbox import Sandbox, figures
 
+from hmlc_ray.sweep.standing import FILE
 from hmlc_ray.tracking import TrialRun, tags
 
 
@@ -37,6 +38,7 @@ def check_sound(
     if like is not None:
         _check_alike(runs, like.trials()[:trials], set(failed))
     assert not sandbox.home.spool("small").exists()
+    assert not (sandbox.home.study("small") / FILE).exists()
 
 
 def _check_points(sandbox: Sandbox, run: TrialRun, *, last: int | None) -> None:

@@ -43,7 +43,7 @@ def test_a_second_driver_goes_on_and_leaves_alone_what_had_ended(
 ) -> None:
     parent = tracker.study_run("s", tags={}, params={"study.num_trials": 3})
     retention = Retention("all", "max", tracker, Results.of(None, Home.of(tmp_path)), "s")
-    first = SweepSession(STUDY, tracker, parent, "f", Counts(), retention)
+    first = SweepSession(STUDY, tracker, parent, "f", Counts(), retention, tmp_path)
     for number in range(3):
         first.started(number, TrialConfig(seed=number), {"seed": number})
         first.reported(number, result(1, 0.5 + number / 10))
@@ -58,7 +58,7 @@ def test_a_second_driver_goes_on_and_leaves_alone_what_had_ended(
     assert seen.counts == SweepCounts(total=3, running=1, pruned=1, failed=1)
 
     counts = Counts()
-    second = SweepSession(STUDY, tracker, parent, "f", counts, retention)
+    second = SweepSession(STUDY, tracker, parent, "f", counts, retention, tmp_path)
     second.look_on()
     fresh = statuses("s", home=tmp_path, tracking_uri=None)[0]
     assert (fresh.counts, fresh.interrupted) == (SweepCounts(total=3, pruned=1, failed=1), 1)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from hmlc_ray.errors import StoreAway
 from hmlc_ray.home import Home
 from hmlc_ray.summary import BestSoFar, SweepCounts
 from hmlc_ray.sweep import standing
-from hmlc_ray.sweep.standing import STANDING, Standing, StandingWriter, standing_of
+from hmlc_ray.sweep.standing import STANDING, Standing, StandingWriter, forget_driven, standing_of
 from hmlc_ray.sweep.status import StudyStatus, statuses
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.drivers import DRIVER, identity
@@ -26,10 +29,18 @@ def parent(tracker: Tracker) -> str:
     return tracker.study_run("s", tags={}, params={"study.num_trials": 4})
 
 
-def write(tracker: Tracker, parent: str, now: Standing) -> None:
-    writer = StandingWriter(tracker, parent)
+def write(tracker: Tracker, parent: str, now: Standing, folder: Path = Path("/nowhere")) -> None:
+    """To the tag, and into the file of a study's folder that is there."""
+    writer = StandingWriter(tracker, parent, folder, "val/knn_top1/mean")
     writer.update(now)
     writer.flush()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = Home.of(tmp_path).study("s")
+    folder.mkdir(parents=True)
+    return folder
 
 
 def asked(tmp_path: Path) -> StudyStatus:
@@ -77,7 +88,7 @@ def test_a_best_run_that_waits_to_be_created_is_looked_for_among_the_trials(trac
 def test_writes_are_rare_and_none_is_forgotten(tracker: Tracker, parent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
     monkeypatch.setattr(standing.time, "monotonic", lambda: clock[0])
-    writer, later = StandingWriter(tracker, parent), replace(NOW, interrupted=0)
+    writer, later = StandingWriter(tracker, parent, Path("/nowhere"), "m"), replace(NOW, interrupted=0)
     writer.flush()
     assert STANDING not in tracker.run(parent).tags
     for now in (NOW, later):
@@ -113,6 +124,58 @@ def test_a_tag_that_cannot_be_written_ends_nothing(tracker: Tracker, parent: str
     tracker._client.delete_run(parent)
     write(tracker, parent, NOW)
     assert STANDING not in tracker.run(parent).tags
+
+
+def test_on_the_driver_s_machine_its_file_tells_all_and_mlflow_is_not_loaded(
+    tracker: Tracker, parent: str, tmp_path: Path, folder: Path
+) -> None:
+    write(tracker, parent, NOW, folder)
+    assert asked(tmp_path) == StudyStatus(
+        "s", "running", NOW.counts, 1, "val/knn_top1/mean", NOW.best, Home.of(tmp_path).tracking_uri
+    )
+    code = (
+        "import sys; from pathlib import Path; from hmlc_ray.sweep.status import statuses; "
+        "print(statuses('s', home=Path(sys.argv[1]), tracking_uri=None)[0].counts.running, "
+        "sorted({'mlflow', 'ray', 'torch', 'optuna'} & set(sys.modules)))"
+    )
+    own = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], env=own, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("1 []\n", "")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"driver": json.dumps(json.loads(identity()) | {"started": 1.0})},
+        {"driver": json.dumps(json.loads(identity()) | {"host": "another"})},
+        {"store": "sqlite:////another.db"},
+        {"best": {"number": 1, "value": 0.7, "run_id": "waits/1"}},
+        {"counts": {}},
+        {"counts": None},
+    ],
+)
+def test_a_file_that_cannot_be_believed_is_not(
+    tracker: Tracker, parent: str, tmp_path: Path, folder: Path, changed: dict[str, object]
+) -> None:
+    write(tracker, parent, NOW, folder)
+    file = folder / standing.FILE
+    file.write_text(json.dumps(json.loads(file.read_text()) | changed))
+    tracker.finish(parent, "KILLED")
+    assert asked(tmp_path).state == "interrupted"
+    for text in ("", "{", "[]", "null"):
+        file.write_text(text)
+        assert asked(tmp_path).state == "interrupted"
+
+
+def test_a_study_that_is_not_driven_any_more_has_no_file(
+    tracker: Tracker, parent: str, tmp_path: Path, folder: Path
+) -> None:
+    write(tracker, parent, NOW, folder)
+    tracker.finish(parent, "FINISHED")
+    assert asked(tmp_path).state == "running"
+    forget_driven(folder)
+    forget_driven(folder)
+    assert asked(tmp_path).state == "complete"
 
 
 def _raise(error: Exception) -> None:
