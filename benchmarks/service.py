@@ -271,7 +271,7 @@ def start_along(trials: int, readers: int, home: Path, address: str) -> None:
 def read_along(trials: int, readers: int, home: Path, address: str) -> None:
     """A sweep whose status is asked for during every second window."""
     spans, answers = spans_of("read", trials, WINDOW, READER, readers, home, address)
-    # The first window without readers is left out: there the reader may still be loading MLflow.
+    # The first window without readers is left out: there the reader itself is starting.
     ratios = [2 * spans[k] / (spans[k - 1] + spans[k + 1]) for k in range(3, len(spans) - 1, 2)]
     quiet = [2 * spans[k] / (spans[k - 2] + spans[k + 2]) for k in range(4, len(spans) - 2, 2)]
     ratio = statistics.median(ratios)

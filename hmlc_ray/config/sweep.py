@@ -98,7 +98,7 @@ class CheckpointsConfig(Section):
 
     keep: str = Field("final", pattern=r"^(all|final|best-[1-9]\d{0,5})$", description="all, final or best-K")
     """`final`: a trial's last one, in its MLflow run; `best-K`: that of the best K completed trials; `all`: also the
-    last few of every trial where it trained."""
+    last two of every trial where it trained."""
 
 
 class TrialsConfig(Section):

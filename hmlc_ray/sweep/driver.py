@@ -26,6 +26,7 @@ from hmlc_ray.sweep.standing import forget_driven
 from hmlc_ray.sweep.stopping import refuse_to_go_on
 from hmlc_ray.sweep.stores import Results
 from hmlc_ray.sweep.supply import nodes_of
+from hmlc_ray.sweep.tune_changes import changed_tune
 from hmlc_ray.sweep.tuning import build_tuner, restore_tuner
 from hmlc_ray.tracking import Tracker, tags
 
@@ -137,7 +138,8 @@ class Driver:
         )
         activate(session)
         try:
-            tuner.fit()
+            with changed_tune():
+                tuner.fit()
             session.look_on(last=True)
         finally:
             activate(None)

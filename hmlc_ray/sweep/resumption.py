@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +25,14 @@ class GoesOn:
 
     def restore(self, result: Any) -> None:
         """Go on from the named checkpoint, or else from the nearest beside it; without any, start again."""
-        found = next((other for other in _nearest(result.checkpoint) if _is_there(other)), None)
-        if found is not None:
-            super().restore(type(result)(found, result.metrics))  # type: ignore[misc]
+        named = result.checkpoint
+        found = next((other for other in _nearest(named) if _is_there(other)), None)
+        if found is None:
+            logger.warning("%s is gone, and there is none beside it; the trial starts again", named.path)
+            return
+        if found is not named:
+            logger.warning("%s is gone; the trial goes on from %s", named.path, found.path)
+        super().restore(type(result)(found, result.metrics))  # type: ignore[misc]
 
 
 def read_checkpoint(named: Any) -> Checkpoint | None:
@@ -49,10 +53,8 @@ def _nearest(named: Any) -> Iterator[Any]:
     """The named checkpoint, then those of the same run: older ones, newest first, then newer ones, oldest first."""
     yield named
     parent, _, own = named.path.rstrip("/").rpartition("/")
-    names = []
-    with suppress(OSError):
-        found = named.filesystem.get_file_info(FileSelector(parent, allow_not_found=True))
-        names = sorted(info.base_name for info in found if info.base_name.startswith("checkpoint_"))
+    found = named.filesystem.get_file_info(FileSelector(parent, allow_not_found=True))
+    names = sorted(info.base_name for info in found if info.base_name.startswith("checkpoint_"))
     nearest = [name for name in reversed(names) if name < own] + [name for name in names if name > own]
     for name in nearest:
         yield ray.tune.Checkpoint(f"{parent}/{name}", filesystem=named.filesystem)

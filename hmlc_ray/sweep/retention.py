@@ -42,7 +42,7 @@ class _Kept:
 class Retention:
     """Prunes the checkpoints of a study's ended trials while it runs, by `trials.checkpoints.keep`.
 
-    A trial's run in MLflow holds its last checkpoint; where it trained lie the last few, to go on from. The latter are
+    A trial's run in MLflow holds its last checkpoint; where it trained lie the last two, to go on from. The latter are
     deleted once it has ended and Tune has noted that: a Tune that is restored from an older snapshot goes on with the
     trial. Failed and interrupted trials keep theirs, for a retry. The best trial's checkpoint, which the refit needs,
     is among the best of any number.

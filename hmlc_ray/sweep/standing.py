@@ -26,6 +26,8 @@ FILE = "standing.json"
 """In a study's folder, for the time that it is driven: the same, with what else a status tells."""
 EVERY_S = 1.0
 """Least seconds between two writes."""
+_OTHER_FORM = (ValueError, KeyError, TypeError, OverflowError)
+"""Errors that reading ends with where there is none, or not written by this package."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class DrivenStudy:
 
 
 class StandingWriter:
-    """Keeps tag and file of a study up to date: what is new is written `EVERY_S` seconds after the last, or at once.
+    """Keeps tag and file of a study up to date: what is new is written `EVERY_S` seconds after the last or later.
 
     They are for those who look on. A sweep does not fail where they cannot be written.
     """
@@ -87,8 +89,10 @@ class StandingWriter:
         if now == self._written:
             return
         values = {"driver": self._driver, **asdict(now)}
-        with suppress(OSError):
+        try:
             self._write_file({**values, "objective_metric": self._objective_metric, "store": self._tracker.uri})
+        except OSError:  # a full disk, say: the tag tells instead
+            forget_driven(self._folder)
         with suppress(TrackingError):
             self._tracker.set_tags(self._parent, {STANDING: json.dumps(values)})
             self._written = now
@@ -116,7 +120,7 @@ def standing_of(run: TrialRun) -> Standing | None:
     driver = run.tags.get(DRIVER)
     if run.status != "RUNNING" or driver is None or life(run.tags) == "dead":
         return None
-    with suppress(ValueError, KeyError, TypeError):  # none, or not written by this package
+    with suppress(*_OTHER_FORM):
         values = json.loads(run.tags[STANDING])
         return _standing(values) if values["driver"] == driver else None
     return None
@@ -124,7 +128,7 @@ def standing_of(run: TrialRun) -> Standing | None:
 
 def driven_study(folder: Path) -> DrivenStudy | None:
     """What the file in a study's folder says; None unless its driver lives, on this machine."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, *_OTHER_FORM):
         values = json.loads((folder / FILE).read_text(encoding="utf-8"))
         standing = _standing(values) if life({DRIVER: values["driver"]}) == "alive" else None
         return DrivenStudy(standing, str(values["objective_metric"]), str(values["store"])) if standing else None
@@ -133,8 +137,9 @@ def driven_study(folder: Path) -> DrivenStudy | None:
 
 def forget_driven(folder: Path) -> None:
     """The study is not driven any more."""
-    with suppress(OSError):
-        (folder / FILE).unlink()
+    for name in (FILE, f".{FILE}"):
+        with suppress(OSError):
+            (folder / name).unlink()
 
 
 def _standing(values: dict[str, Any]) -> Standing | None:

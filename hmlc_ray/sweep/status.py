@@ -1,4 +1,5 @@
-"""How a study stands, from its MLflow runs. Nothing is started and nothing is written; nothing of Ray is loaded."""
+"""How a study stands, from its driver's own word or its MLflow runs. Nothing is started, nothing is written, and
+nothing of Ray is loaded."""
 
 from __future__ import annotations
 

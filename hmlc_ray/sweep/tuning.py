@@ -7,7 +7,6 @@ from typing import Any
 
 import ray.tune
 from ray.tune.execution.class_cache import ENV_VARS_TO_PROPAGATE
-from ray.tune.execution.experiment_state import _ExperimentCheckpointManager
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 
 from hmlc_ray.config.sweep import SchedulerConfig, SweepConfig
@@ -71,16 +70,9 @@ def restore_tuner(sweep: SweepConfig, home: Home, *, retry: bool = False) -> ray
 def _pace_snapshots(sweep: SweepConfig) -> None:
     """Choose the seconds between two snapshots of the experiment: what a killed driver may have to repeat.
 
-    A snapshot holds all trials, so a period that grows with their number keeps its share of the time constant. Tune
-    would also take one whenever a trial has written `KEPT` checkpoints, lest none that it names be there any more. A
-    trial of ours then goes on from those that are there (`resumption.GoesOn`).
+    A snapshot holds all trials, so a period that grows with their number keeps its share of the time constant.
     """
     os.environ[_SNAPSHOT] = _SNAPSHOT_GIVEN or str(max(1, sweep.study.num_trials // 50))
-    _ExperimentCheckpointManager.on_trial_checkpoint = _no_snapshot
-
-
-def _no_snapshot(manager: _ExperimentCheckpointManager, trial: Any) -> None:
-    """In place of Tune's count of a trial's checkpoints."""
 
 
 def _withhold_keys() -> None:

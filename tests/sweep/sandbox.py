@@ -20,6 +20,8 @@ import optuna
 import psutil
 from mlflow.tracking import MlflowClient
 
+from hmlc_ray.checkpoint import load_checkpoint
+from hmlc_ray.errors import CheckpointError
 from hmlc_ray.home import Home
 from hmlc_ray.tracking import Tracker, TrialRun, tags
 
@@ -114,6 +116,15 @@ class Sandbox:
             snapshot = json.loads(sorted(study.glob("experiment_state-*.json"))[-1].read_text())
             return [folder.name for folder, named in _named(study, snapshot) if named and not named & _held(folder)]
         return []
+
+    def checkpointed(self, since: float = 0.0) -> list[int]:
+        """The epochs done of the checkpoints on disk that were written after a moment."""
+        found = []
+        for folder in (self.home.ray / "small").glob("*/checkpoint_*"):
+            with suppress(CheckpointError, OSError):  # being written, or deleted
+                if (folder / "state.pt").stat().st_mtime > since:
+                    found.append(load_checkpoint(folder).epochs_done)
+        return found
 
     def parent(self, study: str = "small") -> TrialRun:
         tracker = self.tracker()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from invariants import check_sound
 from PIL import Image
@@ -73,19 +75,27 @@ def test_a_truncated_checkpoint_gives_way_to_the_one_before(
 
 @pytest.mark.fault
 def test_a_driver_dies_long_after_its_last_snapshot(sandbox: Sandbox, started: list[subprocess.Popen[str]]) -> None:
-    """Checkpoints that Tune's snapshot names are gone by then; a trial goes on from those that are there."""
+    """Checkpoints that Tune's snapshot names are gone by then; a trial goes on from those that are there, twice."""
     process = sandbox.start(
         "sweep", sandbox.space(trials=2, epochs=60, scheduler="null"), env={"TUNE_GLOBAL_CHECKPOINT_S": "3"}
     )
     started.append(process)
     drain(process)
     wait_until(sandbox.outdated, "a trial whose checkpoints of the snapshot are gone")
+    training = trial_processes(process.pid)
     process.kill()
     process.wait()
+    _, left = psutil.wait_procs(training, timeout=60)
+    assert not left
     assert sandbox.outdated()
+    before, moment = min(sandbox.checkpointed()), time.time()
 
-    resumed = sandbox.hmlc("resume", "small")
-    assert resumed.returncode == 0, resumed.stderr
+    resumed = sandbox.start("resume", "small")
+    started.append(resumed)
+    lines = drain(resumed)
+    assert min(wait_until(lambda: sandbox.checkpointed(since=moment), "a checkpoint of the resumed trial")) > before
+    trial_processes(resumed.pid)[0].kill()
+    assert resumed.wait(timeout=400) == 0, "".join(lines)
     check_sound(sandbox, 2)
 
 

@@ -167,6 +167,22 @@ def test_a_file_that_cannot_be_believed_is_not(
         assert asked(tmp_path).state == "interrupted"
 
 
+def test_a_file_that_cannot_be_written_is_not_left_behind(
+    tracker: Tracker, parent: str, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old one would be believed as long as the driver lives."""
+    monkeypatch.setattr(standing, "EVERY_S", 0.0)
+    writer, later = StandingWriter(tracker, parent, folder, "m"), replace(NOW, interrupted=0)
+    writer.update(NOW)
+    writer.flush()
+    writer.update(later)
+    with monkeypatch.context() as full:
+        full.setattr(standing.os, "replace", lambda *_: _raise(OSError(28, "No space left on device")))
+        writer.flush()
+    assert list(folder.iterdir()) == []
+    assert asked(tmp_path).interrupted == 0
+
+
 def test_a_study_that_is_not_driven_any_more_has_no_file(
     tracker: Tracker, parent: str, tmp_path: Path, folder: Path
 ) -> None:
