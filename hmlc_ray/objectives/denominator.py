@@ -47,7 +47,8 @@ class Block:
     """Some rows, and memory for the similarities to them of themselves and all later rows.
 
     It is a tall matrix, which threads share by its rows: what one has multiplied it also exponentiates and sums, from
-    its own cache.
+    its own cache. Sums are taken share by share, and every share has scratch of its own, for that reason: to write what
+    another thread has touched last takes several times longer where their cores have no cache in common.
     """
 
     rows: slice
@@ -58,8 +59,10 @@ class Block:
     """The part of it that compares a row with itself, [rows]."""
     later: Tensor
     """The part of it beyond the rows themselves: [rows after the stop, rows]."""
+    shares: Tensor
+    """All of it by threads: [threads, rows from the start on / threads, rows]; by fewer where that leaves a rest."""
     scratch: Tensor
-    """Of the same shape; for passing use."""
+    """Of the shape of the shares, for passing use; a thread's part of the memory is the same for every block."""
 
 
 class Blocks:
@@ -92,10 +95,18 @@ class Blocks:
         blocks = []
         for rows in self.rows():
             shape = (self.count - rows.start, rows.stop - rows.start)
-            size = shape[0] * shape[1]
-            own = self._like.new_empty(shape) if common is None else common[:size].view(shape)
-            blocks.append(Block(rows, own, own.diagonal(), own[shape[1] :], scratch[:size].view(shape)))
+            own = self._like.new_empty(shape) if common is None else common[: math.prod(shape)].view(shape)
+            blocks.append(_block(rows, own, scratch))
         return blocks
+
+
+def _block(rows: slice, own: Tensor, scratch: Tensor) -> Block:
+    """With memory for its similarities, and some that all blocks use."""
+    count, width = own.shape
+    threads = math.gcd(count, torch.get_num_threads()) if own.device.type == "cpu" else 1
+    shape = (threads, count // threads, width)
+    parts = scratch.as_strided(shape, (len(scratch) // threads, width, 1))
+    return Block(rows, own, own.diagonal(), own[width:], own.view(shape), parts)
 
 
 def _even(count: int) -> int:
@@ -159,9 +170,9 @@ class Triangle(Denominator):
             block = self._exponentials(index)
             start, stop = block.rows.start, block.rows.stop
             if omega is None:
-                own.add_(block.similarities.sum(dim=0))
-                if stop < self.blocks.count:
-                    sums[:, stop:].add_(block.later.sum(dim=1))
+                columns, later = _sums(block)
+                own.add_(columns)
+                sums[:, stop:].add_(later)
             else:
                 own.addmm_(omega[:, start:], block.similarities)
                 sums[:, stop:].addmm_(omega[:, start:stop], block.later.T)
@@ -192,11 +203,20 @@ class Triangle(Denominator):
         """e to W, in place."""
         omega, rows = self.columns.batch, block.rows
         if omega is None:
-            pair = torch.add(g[0, rows.start :, None], g[:, rows], out=block.scratch)
+            left = g[0, rows.start :].view(*block.shares.shape[:2], 1)
+            block.shares.mul_(torch.add(left, g[:, rows], out=block.scratch))
         else:
             left, right = torch.cat([g, omega])[:, rows.start :], torch.cat([omega, g])[:, rows]
-            pair = torch.mm(left.T, right, out=block.scratch)
-        block.similarities.mul_(pair)
+            left = left.T.unflatten(0, block.shares.shape[:2])
+            block.shares.mul_(torch.bmm(left, right.expand(len(left), -1, -1), out=block.scratch))
+
+
+def _sums(block: Block) -> tuple[Tensor, Tensor]:
+    """Of the block's columns over all rows, [rows], and of the later rows, [rows after the stop]."""
+    if len(block.shares) == 1:
+        return block.similarities.sum(dim=0), block.later.sum(dim=1)
+    later = block.shares.sum(dim=2).flatten()[block.shares.shape[2] :]
+    return block.shares.sum(dim=1).sum(dim=0), later
 
 
 def _aligned(rows: Tensor) -> Tensor:
