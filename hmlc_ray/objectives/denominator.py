@@ -64,6 +64,11 @@ class Block:
     scratch: Tensor
     """Of the shape of the shares, for passing use; a thread's part of the memory is the same for every block."""
 
+    @property
+    def whole_scratch(self) -> Tensor:
+        """The same memory in the shape of the similarities, without gaps."""
+        return self.scratch.as_strided(self.similarities.shape, self.similarities.stride())
+
 
 class Blocks:
     """How n rows are divided, with memory that one denominator after the other uses.
@@ -207,8 +212,7 @@ class Triangle(Denominator):
             block.shares.mul_(torch.add(left, g[:, rows], out=block.scratch))
         else:
             left, right = torch.cat([g, omega])[:, rows.start :], torch.cat([omega, g])[:, rows]
-            left = left.T.unflatten(0, block.shares.shape[:2])
-            block.shares.mul_(torch.bmm(left, right.expand(len(left), -1, -1), out=block.scratch))
+            block.similarities.mul_(torch.mm(left.T, right, out=block.whole_scratch))
 
 
 def _sums(block: Block) -> tuple[Tensor, Tensor]:
