@@ -12,6 +12,7 @@ from hmlc_ray.config.paths import parse_override
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError
+from hmlc_ray.whole_files import write_whole
 
 SWEEP_KEYS = ("study", "trials", "base", "space", "profiles")
 
@@ -54,9 +55,7 @@ def write_trial(path: str | Path, config: TrialConfig) -> None:
     path = Path(path)
     if path.is_dir():
         raise ConfigError(f"{path} cannot be written: it is a folder")
-    staging = path.with_name(f".{path.name}.tmp")
     try:
-        staging.write_text(dump_trial(config), encoding="utf-8")
-        staging.replace(path)
+        write_whole(path, dump_trial(config))
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}") from None

@@ -7,7 +7,10 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+
+from hmlc_ray.whole_files import write_whole
 
 Settings = Sequence[int | bool | str]
 
@@ -46,12 +49,8 @@ def remembered(note: Path) -> str | None:
 
 def remember(note: Path, key: str) -> None:
     """Write a note. Best effort: without it the files are hashed again, and that is all."""
-    staging = note.with_name(f"{note.name}.{os.getpid()}")
-    try:
-        staging.write_text(json.dumps({"key": key}), encoding="utf-8")
-        staging.replace(note)
-    except OSError:
-        staging.unlink(missing_ok=True)
+    with suppress(OSError):
+        write_whole(note, json.dumps({"key": key}))
 
 
 def _digest(file: Path) -> bytes:

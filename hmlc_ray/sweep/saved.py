@@ -11,6 +11,7 @@ from pathlib import Path
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
+from hmlc_ray.whole_files import write_whole
 
 SWEEP_FILE = "sweep.json"
 LOCK_FILE = ".driver"
@@ -57,9 +58,7 @@ def save_study(sweep: SweepConfig, home: Home) -> None:
     """Keep the sweep for `load_study`; the file appears whole or not at all."""
     folder = home.study(sweep.study.name)
     folder.mkdir(parents=True, exist_ok=True)
-    staging = folder / f".{SWEEP_FILE}"
-    staging.write_text(sweep.model_dump_json(indent=2), encoding="utf-8")
-    staging.replace(folder / SWEEP_FILE)
+    write_whole(folder / SWEEP_FILE, sweep.model_dump_json(indent=2))
 
 
 def load_study(name: str, home: Home) -> SweepConfig:

@@ -7,7 +7,6 @@ import takes a multiple of all else, beside trials that want the processor.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -19,6 +18,7 @@ from hmlc_ray.errors import TrackingError
 from hmlc_ray.summary import BestSoFar, SweepCounts
 from hmlc_ray.tracking import Tracker, TrialRun
 from hmlc_ray.tracking.drivers import DRIVER, identity, life
+from hmlc_ray.whole_files import write_whole
 
 STANDING = "hmlc.standing"
 """Tag of a study's run: a `Standing` and the driver that wrote it, as JSON."""
@@ -90,18 +90,14 @@ class StandingWriter:
             return
         values = {"driver": self._driver, **asdict(now)}
         try:
-            self._write_file({**values, "objective_metric": self._objective_metric, "store": self._tracker.uri})
+            told = {**values, "objective_metric": self._objective_metric, "store": self._tracker.uri}
+            write_whole(self._folder / FILE, json.dumps(told))
         except OSError:  # a full disk, say: the tag tells instead
             forget_driven(self._folder)
         with suppress(TrackingError):
             self._tracker.set_tags(self._parent, {STANDING: json.dumps(values)})
             self._written = now
         self._next = time.monotonic() + EVERY_S
-
-    def _write_file(self, values: dict[str, object]) -> None:
-        staging = self._folder / f".{FILE}"
-        staging.write_text(json.dumps(values), encoding="utf-8")
-        os.replace(staging, self._folder / FILE)
 
     def _with_known_run(self, standing: Standing) -> Standing:
         """The best trial's run may have been created since, by a store that was away."""
@@ -137,9 +133,8 @@ def driven_study(folder: Path) -> DrivenStudy | None:
 
 def forget_driven(folder: Path) -> None:
     """The study is not driven any more."""
-    for name in (FILE, f".{FILE}"):
-        with suppress(OSError):
-            (folder / name).unlink()
+    with suppress(OSError):
+        (folder / FILE).unlink()
 
 
 def _standing(values: dict[str, Any]) -> Standing | None:

@@ -55,11 +55,12 @@ def statuses(name: str | None, *, home: Path, tracking_uri: str | None) -> list[
         StudyError: if there is no study of that name, with the nearest there is.
         TrackingError: if the store cannot be reached.
     """
-    if name is not None and (driven := _driven_here(name, Home.of(home), tracking_uri)):
+    places = Home.of(home)
+    if name is not None and (driven := _driven_here(name, places, tracking_uri)):
         return [driven]
-    tracker = existing_store(tracking_uri, Home.of(home))
+    tracker = existing_store(tracking_uri, places)
     known = {run.tags[tags.STUDY]: run for run in tracker.studies()} if tracker else {}
-    where = tracker.uri if tracker else str(Home.of(home).root)
+    where = tracker.uri if tracker else str(places.root)
     return [status_of(tracker, known[study]) for study in chosen(name, known, where) if tracker]
 
 

@@ -6,7 +6,6 @@ import os
 from typing import Any
 
 import ray.tune
-from ray.tune.execution.class_cache import ENV_VARS_TO_PROPAGATE
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 
 from hmlc_ray.config.sweep import SchedulerConfig, SweepConfig
@@ -21,7 +20,6 @@ KEPT = 2
 """Checkpoints that a running trial keeps: the last, and the one before in case that is damaged."""
 _SNAPSHOT = "TUNE_GLOBAL_CHECKPOINT_S"
 _SNAPSHOT_GIVEN = os.environ.get(_SNAPSHOT)
-_KEYS = frozenset(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"))
 # An upper bound on evaluations per trial; trials end by themselves.
 _MANY = 1_000_000
 
@@ -75,16 +73,7 @@ def _pace_snapshots(sweep: SweepConfig) -> None:
     os.environ[_SNAPSHOT] = _SNAPSHOT_GIVEN or str(max(1, sweep.study.num_trials // 50))
 
 
-def _withhold_keys() -> None:
-    """Let every node use its own AWS credentials.
-
-    Tune hands the driver's to trials in a runtime environment, which Ray writes on the command lines of its processes.
-    """
-    ENV_VARS_TO_PROPAGATE.difference_update(_KEYS)
-
-
 def trainable_of(sweep: SweepConfig, home: Home) -> Any:
-    _withhold_keys()
     return build_trainable(sweep.trials, Results.of(sweep.study.storage, home).groups(sweep.study.name))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hmlc_ray.tracking.operations import LogArtifacts, Operation, parse
+from hmlc_ray.whole_files import write_whole
 
 _OPERATIONS, _SENT, _ARTIFACTS, _REFUSED = "operations.jsonl", "sent", "artifacts", "refused.jsonl"
 
@@ -66,9 +67,7 @@ class Spool:
 
     def sent(self, operation: Operation, mark: int) -> None:
         """Note that an operation, and all before it, need not be sent again."""
-        staging = self._mark.with_suffix(".new")
-        staging.write_text(str(mark))
-        staging.replace(self._mark)
+        write_whole(self._mark, str(mark))
         self.count -= 1
         if isinstance(operation, LogArtifacts):
             shutil.rmtree(operation.folder, ignore_errors=True)

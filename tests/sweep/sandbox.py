@@ -20,7 +20,7 @@ import optuna
 import psutil
 from mlflow.tracking import MlflowClient
 
-from hmlc_ray.checkpoint import load_checkpoint
+from hmlc_ray.checkpoint import STATE_FILE, load_checkpoint
 from hmlc_ray.errors import CheckpointError
 from hmlc_ray.home import Home
 from hmlc_ray.tracking import Tracker, TrialRun, tags
@@ -122,7 +122,7 @@ class Sandbox:
         found = []
         for folder in (self.home.ray / "small").glob("*/checkpoint_*"):
             with suppress(CheckpointError, OSError):  # being written, or deleted
-                if (folder / "state.pt").stat().st_mtime > since:
+                if (folder / STATE_FILE).stat().st_mtime > since:
                     found.append(load_checkpoint(folder).epochs_done)
         return found
 

@@ -177,7 +177,7 @@ def test_a_file_that_cannot_be_written_is_not_left_behind(
     writer.flush()
     writer.update(later)
     with monkeypatch.context() as full:
-        full.setattr(standing.os, "replace", lambda *_: _raise(OSError(28, "No space left on device")))
+        full.setattr(os, "replace", lambda *_: _raise(OSError(28, "No space left on device")))
         writer.flush()
     assert list(folder.iterdir()) == []
     assert asked(tmp_path).interrupted == 0
