@@ -37,7 +37,7 @@ from hmlc_ray.encoders import build_encoder
 from hmlc_ray.objectives import Batch, Objective, build_objective
 from hmlc_ray.objectives.contrast import LevelTerms, level_contrast
 from hmlc_ray.objectives.level_objective import LevelObjective
-from hmlc_ray.objectives.vectors import normalise
+from hmlc_ray.objectives.vectors import LevelVectors, normalise
 from hmlc_ray.taxonomy import Taxonomy
 
 WIDTH, FEATURES, CHILDREN = 128, 128, (2, 10, 5)
@@ -306,7 +306,7 @@ def large(n: int, chunk: int | None) -> None:
     start = time.perf_counter()
     with LiveBytes() as live:
         v = normalise(z)
-        loss = level_contrast((v, v, v), labels, LevelTerms((0.1,) * 3, torch.ones(3), chunk=chunk)).total
+        loss = level_contrast(LevelVectors.shared(v, 3), labels, LevelTerms((0.1,) * 3, torch.ones(3), chunk=chunk)).total
         loss.backward()
     print(
         f"n = {n}, chunk = {chunk}: {time.perf_counter() - start:.1f} s, {live.peak / 1e6:.0f} MB for the loss, "

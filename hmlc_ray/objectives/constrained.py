@@ -21,7 +21,7 @@ from hmlc_ray.objectives.base import LossReport
 from hmlc_ray.objectives.contrast import LevelTerms, Problem
 from hmlc_ray.objectives.denominator import Blocks, denominator, row_slices
 from hmlc_ray.objectives.positives import Classes
-from hmlc_ray.objectives.vectors import outside_graphs
+from hmlc_ray.objectives.vectors import LevelVectors, outside_graphs
 
 CPU_ROWS = 128
 """Rows per pass on a CPU where the caller asks for none."""
@@ -40,7 +40,7 @@ def constrained_contrast(v: Tensor, labels: Tensor, terms: LevelTerms) -> LossRe
         The report; `per_level` holds the floored losses. `total` can be differentiated once.
     """
     with torch.autocast(v.device.type, enabled=False):
-        problem = Problem.of((v,) * labels.shape[1], labels, terms)
+        problem = Problem.of(LevelVectors.shared(v, labels.shape[1]), labels, terms)
         total, losses = _Constrained.apply(problem, terms, v)  # type: ignore[no-untyped-call]
     return LossReport(total, losses, problem.classes.valid.sum(dim=1))
 
@@ -60,7 +60,7 @@ class _Constrained(torch.autograd.Function):
         losses, b, gradient = _floored(problem, pairs, lse, _floors(pairs, lse))
         if problem.differentiate:
             for group, one in zip(problem.groups, sums, strict=True):
-                gradient += one.gradient(group.merged(b))
+                one.add_gradient(group.merged(b), gradient)
             ctx.save_for_backward(gradient)
         ctx.mark_non_differentiable(losses)
         return losses @ problem.weights, losses
@@ -147,7 +147,7 @@ def _floored(problem: Problem, pairs: _Pairs, lse: Tensor, floors: _Floors) -> t
         w[:, :own] += w[:, :own].T.clone()
         gradient[rows].addmm_(w, pairs.v[rows.start :], alpha=-1)
         gradient[rows.stop :].addmm_(w[:, own:].T, pairs.v[rows], alpha=-1)
-    finest = problem.classes.others(pairs.v, -1)
+    finest = problem.classes.others(pairs.v[:, None], [len(lse) - 1])[:, 0]
     attraction[-1], above[-1] = torch.linalg.vecdot(pairs.v, finest), problem.classes.positives[-1]
     gradient.addcmul_(finest, (pull / tau)[-1, :, None], value=-2)
     losses = (problem.share * lse - kappa * attraction / tau).sum(dim=1)

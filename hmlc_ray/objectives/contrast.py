@@ -26,7 +26,7 @@ from torch.autograd.function import once_differentiable
 from hmlc_ray.objectives.base import LossReport
 from hmlc_ray.objectives.denominator import Blocks, Columns, denominator
 from hmlc_ray.objectives.positives import Classes
-from hmlc_ray.objectives.vectors import outside_graphs
+from hmlc_ray.objectives.vectors import LevelVectors, Place, outside_graphs
 
 
 @dataclass(frozen=True)
@@ -73,23 +73,20 @@ class LevelTerms:
 
 
 @outside_graphs
-def level_contrast(vectors: Sequence[Tensor], labels: Tensor, terms: LevelTerms) -> LossReport:
+def level_contrast(vectors: LevelVectors, labels: Tensor, terms: LevelTerms) -> LossReport:
     """The weighted sum of the levels' contrasts.
 
     Args:
-        vectors: per level v^h, float32 or float64 [n, D_h], rows of length at most 1. Levels that are given the same
-            tensor object (and temperature) share their similarities.
+        vectors: v^h. Levels with the same (and the same temperature) share their similarities.
         labels: int64 [n, H]; any integers, equal where rows are of one class.
         terms: temperatures and weights.
 
     Returns:
         The report; a level without a valid anchor counts as 0 and gets no gradient. `total` can be differentiated once.
     """
-    with torch.autocast(vectors[0].device.type, enabled=False):
+    with torch.autocast(labels.device.type, enabled=False):
         problem = Problem.of(vectors, labels, terms)
-        distinct = [vectors[group.levels[0]] for group in problem.groups]
-        blocks = Blocks(vectors[0], terms.chunk, keep=problem.differentiate)
-        total, losses = _Contrast.apply(problem, blocks, *distinct)  # type: ignore[no-untyped-call]
+        total, losses = _Contrast.apply(problem, terms.chunk, *vectors.stacks)  # type: ignore[no-untyped-call]
     return LossReport(total, losses, problem.classes.valid.sum(dim=1))
 
 
@@ -98,6 +95,7 @@ class Group:
     """Levels that share their similarities."""
 
     levels: list[int]
+    place: Place
     tau: float
     columns: Columns
 
@@ -121,21 +119,23 @@ class Problem:
     differentiate: bool
 
     @classmethod
-    def of(cls, vectors: Sequence[Tensor], labels: Tensor, terms: LevelTerms) -> Problem:
+    def of(cls, vectors: LevelVectors, labels: Tensor, terms: LevelTerms) -> Problem:
         """Prepare it."""
         classes = Classes.of(labels)
-        share = classes.anchor_shares(terms.anchor_weights, vectors[0].dtype)
+        share = classes.anchor_shares(terms.anchor_weights, vectors.stacks[0].dtype)
         weights = terms.weights.to(share)
-        differentiate = torch.is_grad_enabled() and any(v.requires_grad for v in vectors)
-        return cls(classes, share, weights / weights.sum(), _groups(vectors, terms), differentiate)
+        differentiate = torch.is_grad_enabled() and any(stack.requires_grad for stack in vectors.stacks)
+        groups = _groups(vectors.places, terms, share.dtype)
+        return cls(classes, share, weights / weights.sum(), groups, differentiate)
 
 
-def _groups(vectors: Sequence[Tensor], terms: LevelTerms) -> list[Group]:
-    sharing: dict[tuple[int, float], list[int]] = {}
-    for h, (v, tau) in enumerate(zip(vectors, terms.temperatures, strict=True)):
-        sharing.setdefault((id(v), tau), []).append(h)
-    dtype = vectors[0].dtype
-    return [Group(levels, tau, _columns(levels, terms.columns, dtype)) for (_, tau), levels in sharing.items()]
+def _groups(places: Sequence[Place], terms: LevelTerms, dtype: torch.dtype) -> list[Group]:
+    sharing: dict[tuple[Place, float], list[int]] = {}
+    for h, key in enumerate(zip(places, terms.temperatures, strict=True)):
+        sharing.setdefault(key, []).append(h)
+    return [
+        Group(levels, place, tau, _columns(levels, terms.columns, dtype)) for (place, tau), levels in sharing.items()
+    ]
 
 
 def _columns(levels: list[int], columns: ColumnWeights | None, dtype: torch.dtype) -> Columns:
@@ -149,26 +149,15 @@ def _columns(levels: list[int], columns: ColumnWeights | None, dtype: torch.dtyp
 
 
 class _Contrast(torch.autograd.Function):
-    """sum_h w_h L_h, and the L_h, which carry no gradient; the vectors are one tensor per group."""
+    """sum_h w_h L_h, and the L_h, which carry no gradient, from the stacks of vectors."""
 
     @staticmethod
-    def forward(ctx: Any, problem: Problem, blocks: Blocks, *vectors: Tensor) -> tuple[Tensor, Tensor]:
-        share, weights, count = problem.share, problem.weights[:, None], problem.classes.positives.clamp_min(1)
-        b, gradients = share * weights, []
-        # A row pulls as an anchor and, with the same strength, as a positive of its class's other rows.
-        pull = -2 * b / count
-        log_sums, attraction = torch.empty_like(share), torch.empty_like(share)
-        for group, v in zip(problem.groups, vectors, strict=True):
-            sums = denominator(v, group.tau, group.columns, blocks)
-            own = sums.log_sums()
-            if problem.differentiate:
-                gradients.append(sums.gradient(group.merged(b)))
-            gradient = gradients[-1] if problem.differentiate else None
-            for h, lse in zip(group.levels, own.expand(len(group.levels), -1), strict=True):
-                log_sums[h] = lse
-                attraction[h] = _attraction(v, group.tau, problem.classes, h, pull[h], gradient)
-        losses = (share * (log_sums - attraction / count)).sum(dim=1)
-        ctx.save_for_backward(*gradients)
+    def forward(ctx: Any, problem: Problem, chunk: int | None, *stacks: Tensor) -> tuple[Tensor, Tensor]:
+        gradients = [torch.zeros_like(stack) for stack in stacks] if problem.differentiate else None
+        log_sums = _repulsion(problem, chunk, stacks, gradients)
+        attraction = _attraction(problem, stacks, gradients)
+        losses = (problem.share * (log_sums - attraction)).sum(dim=1)
+        ctx.save_for_backward(*(gradients or ()))
         ctx.mark_non_differentiable(losses)
         return losses @ problem.weights, losses
 
@@ -178,10 +167,47 @@ class _Contrast(torch.autograd.Function):
         return (None, None, *(gradient * total for gradient in ctx.saved_tensors))
 
 
-def _attraction(v: Tensor, tau: float, classes: Classes, level: int, pull: Tensor, gradient: Tensor | None) -> Tensor:
-    """sum_p v_i.v_p / tau, float [n]; its gradient, times `pull`, is added to the one given, if any."""
-    others = classes.others(v, level)
-    if gradient is not None:
-        gradient.addcmul_(others, pull[:, None], value=1 / tau)
-    attraction: Tensor = torch.linalg.vecdot(v, others)
-    return attraction.div_(tau)
+def _repulsion(
+    problem: Problem, chunk: int | None, stacks: Sequence[Tensor], gradients: Sequence[Tensor] | None
+) -> Tensor:
+    """log sum_{a != i} omega_a exp(v_i.v_a / tau), float [H, n]; the gradient of its part of the loss is added."""
+    log_sums, b = torch.empty_like(problem.share), problem.share * problem.weights[:, None]
+    blocks = Blocks(stacks[0], chunk, keep=gradients is not None)
+    for group in problem.groups:
+        stack, slot = group.place.stack, group.place.slot
+        sums = denominator(stacks[stack][:, slot], group.tau, group.columns, blocks, group.place.width)
+        own = sums.log_sums()
+        for h, lse in zip(group.levels, own.expand(len(group.levels), -1), strict=True):
+            log_sums[h] = lse
+        if gradients is not None:
+            sums.add_gradient(group.merged(b), gradients[stack][:, slot])
+    return log_sums
+
+
+def _attraction(problem: Problem, stacks: Sequence[Tensor], gradients: Sequence[Tensor] | None) -> Tensor:
+    """The mean of v_i.v_p / tau over the positives p, float [H, n]; the gradient of its part of the loss is added."""
+    count = problem.classes.positives.clamp_min(1)
+    # A row pulls as an anchor and, with the same strength, as a positive of its class's other rows.
+    pull = problem.share * problem.weights[:, None] * (-2 / count)
+    result = torch.empty_like(problem.share)
+    for stack, slots, tau, levels in _together(problem.groups, [stack.shape[1] for stack in stacks]):
+        v = stacks[stack][:, slots]
+        others = problem.classes.others(v, levels)
+        if gradients is not None:
+            strength = pull[levels[0] : levels[-1] + 1] if len(levels) > 1 else pull[levels[0], None]
+            gradients[stack][:, slots].addcmul_(others, strength.T[..., None], value=1 / tau)
+        for h, own in zip(levels, torch.linalg.vecdot(v, others).unbind(dim=1), strict=True):
+            torch.div(own, tau, out=result[h])
+    return result.div_(count)
+
+
+def _together(groups: Sequence[Group], sizes: Sequence[int]) -> list[tuple[int, slice, float, list[int]]]:
+    """Levels by stack, slots and temperature: those of a whole stack at once where each has a slot of its own."""
+    result = []
+    for stack, size in enumerate(sizes):
+        own = [group for group in groups if group.place.stack == stack]
+        levels = [group.levels[0] for group in own]
+        whole = [group.place.slot for group in own] == list(range(size)) and all(len(group.levels)==1 for group in own) and len({g.tau for g in own}) == 1
+        if whole: result.append((stack, slice(None), own[0].tau, levels))
+        else: result += [(stack, slice(g.place.slot, g.place.slot+1), g.tau, [h]) for g in own for h in g.levels]
+    return result

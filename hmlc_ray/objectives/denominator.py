@@ -126,50 +126,51 @@ def row_slices(count: int, step: int) -> list[slice]:
 
 
 class Denominator(ABC):
-    """Base of the two ways to compute it; call `log_sums` once, then `gradient` at most once.
+    """Base of the two ways to compute it; call `log_sums` once, then `add_gradient` at most once.
 
     Args:
         v: rows of length at most 1, float [n, d].
         tau: temperature.
         columns: the column weights.
         blocks: of n rows.
+        width: numbers of a row that are not zeros to fill it up; None: d.
     """
 
-    def __init__(self, v: Tensor, tau: float, columns: Columns, blocks: Blocks) -> None:
+    def __init__(self, v: Tensor, tau: float, columns: Columns, blocks: Blocks, width: int | None = None) -> None:
         self.v, self.tau, self.columns, self.blocks = v, tau, columns, blocks
+        self.width = v.shape[1] if width is None else width
 
     @abstractmethod
     def log_sums(self) -> Tensor:
         """lse, float [K, n]; a row without columns gets a finite number."""
 
     @abstractmethod
-    def gradient(self, b: Tensor) -> Tensor:
-        """Of sum_ki b_ki lse_ki with respect to v, float [n, d], from b [K, n]; b is 0 where a row has no columns."""
+    def add_gradient(self, b: Tensor, into: Tensor) -> None:
+        """Add that of sum_ki b_ki lse_ki with respect to v to float [n, d].
+
+        b [K, n] is 0 where a row has no columns.
+        """
 
 
-def denominator(v: Tensor, tau: float, columns: Columns, blocks: Blocks) -> Denominator:
+def denominator(v: Tensor, tau: float, columns: Columns, blocks: Blocks, width: int | None = None) -> Denominator:
     """The fast way where exponentials cannot overflow, the safe one below that temperature."""
-    return (Triangle if 1 / tau <= BOUND else Rows)(v, tau, columns, blocks)
+    return (Triangle if 1 / tau <= BOUND else Rows)(v, tau, columns, blocks, width)
 
 
 class Triangle(Denominator):
     """Blocks of the lower triangle of e."""
 
-    def __init__(self, v: Tensor, tau: float, columns: Columns, blocks: Blocks) -> None:
-        super().__init__(v, tau, columns, blocks)
-        self.extra = columns.extra
-
     def _exponentials(self, index: int) -> Block:
         """e of a block; 0 for a row with itself."""
         block = self.blocks.triangle[index]
-        e = block.similarities
-        torch.addmm(e, self.v[block.rows.start :], self.v[block.rows].T, beta=0, alpha=LOG2_E / self.tau, out=e)
+        v, e = self.v[:, : self.width], block.similarities
+        torch.addmm(e, v[block.rows.start :], v[block.rows].T, beta=0, alpha=LOG2_E / self.tau, out=e)
         e.exp2_()
         block.diagonal.zero_()
         return block
 
     def log_sums(self) -> Tensor:
-        omega = self.columns.batch
+        omega, extra = self.columns.batch, self.columns.extra
         sums = self.v.new_zeros((1, len(self.v)) if omega is None else omega.shape)
         for index, own in enumerate(torch.split(sums, self.blocks.step, dim=1)):
             block = self._exponentials(index)
@@ -181,24 +182,27 @@ class Triangle(Denominator):
             else:
                 own.addmm_(omega[:, start:], block.similarities)
                 sums[:, stop:].addmm_(omega[:, start:stop], block.later.T)
-            if self.extra is not None:
-                own.addmm_(self.extra[1], self._extra(block, self.extra[0]).T)
+            if extra is not None:
+                own.addmm_(extra[1], self._extra(block, extra[0]).T)
         self.sums = sums.clamp_min_(torch.finfo(sums.dtype).tiny)
         return self.sums.log()
 
-    def gradient(self, b: Tensor) -> Tensor:
-        g = b / (self.sums * self.tau)
-        aligned = _aligned(self.v)
-        result = torch.zeros_like(aligned)
+    def add_gradient(self, b: Tensor, into: Tensor) -> None:
+        v = _aligned(self.v)
+        result = into if v is self.v else torch.zeros_like(v)
+        self._add_gradient(b / (self.sums * self.tau), v, result)
+        if result is not into:
+            into += result[:, : into.shape[1]]
+
+    def _add_gradient(self, g: Tensor, v: Tensor, result: Tensor) -> None:
         for index, own in enumerate(torch.split(result, self.blocks.step)):
             block = self.blocks.triangle[index] if self.blocks.keep else self._exponentials(index)
             self._weigh(block, g)
-            own.addmm_(block.similarities.T, aligned[block.rows.start :])
-            result[block.rows.stop :].addmm_(block.later, aligned[block.rows])
-            if self.extra is not None:
-                q, psi = self.extra
+            own.addmm_(block.similarities.T, v[block.rows.start :])
+            result[block.rows.stop :].addmm_(block.later, v[block.rows])
+            if self.columns.extra is not None:
+                q, psi = self.columns.extra
                 own[:, : q.shape[1]].addmm_(self._extra(block, q).mul_(g[:, block.rows].T @ psi), q)
-        return result[:, : self.v.shape[1]]
 
     def _extra(self, block: Block, q: Tensor) -> Tensor:
         """e' of a block, float [rows, C]."""
@@ -252,15 +256,14 @@ class Rows(Denominator):
         self.lse = torch.cat(result, dim=1).clamp_min_(torch.finfo(self.v.dtype).min)
         return self.lse
 
-    def gradient(self, b: Tensor) -> Tensor:
-        weights, result, n = self._log_weights(), torch.zeros_like(self.v), len(self.v)
+    def add_gradient(self, b: Tensor, into: Tensor) -> None:
+        weights, n, over = self._log_weights(), len(self.v), 1 / self.tau
         for rows in self.blocks.rows():
             logits = self._logits(rows)
             p = torch.zeros_like(logits)
             for k, weight in enumerate(weights):
                 p.addcmul_((logits + weight).sub_(self.lse[k, rows, None]).exp_(), b[k, rows, None])
-            result[rows].addmm_(p[:, :n], self.v)
-            result.addmm_(p[:, :n].T, self.v[rows])
+            into[rows].addmm_(p[:, :n], self.v, alpha=over)
+            into.addmm_(p[:, :n].T, self.v[rows], alpha=over)
             if self.columns.extra is not None:
-                result[rows].addmm_(p[:, n:], self.columns.extra[0])
-        return result.div_(self.tau)
+                into[rows].addmm_(p[:, n:], self.columns.extra[0], alpha=over)

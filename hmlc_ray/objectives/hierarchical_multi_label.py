@@ -22,7 +22,7 @@ from hmlc_ray.objectives.base import Batch, LossReport
 from hmlc_ray.objectives.constrained import constrained_contrast
 from hmlc_ray.objectives.contrast import level_contrast
 from hmlc_ray.objectives.level_objective import LevelObjective
-from hmlc_ray.objectives.vectors import full_precision, normalise
+from hmlc_ray.objectives.vectors import LevelVectors, full_precision, normalise
 
 
 class HierarchicalMultiLabel(LevelObjective):
@@ -59,7 +59,7 @@ class HierarchicalMultiLabel(LevelObjective):
         elif self.constrained:
             report = constrained_contrast(unit, batch.paths, self.terms(batch.paths))
         else:
-            report = level_contrast((unit,) * batch.paths.shape[1], batch.paths, self.terms(batch.paths))
+            report = level_contrast(LevelVectors.shared(unit, batch.paths.shape[1]), batch.paths, self.terms(batch.paths))
         self.balance.update((unit,) * batch.paths.shape[1], batch.paths)
         return report
 
@@ -68,7 +68,8 @@ class HierarchicalMultiLabel(LevelObjective):
         losses, valid = [], []
         for level in reversed(range(batch.paths.shape[1])):
             paths = batch.paths[rows]
-            report = level_contrast((unit[rows],), paths[:, level, None], self.terms(paths).of_level(level))
+            vectors = LevelVectors.shared(unit[rows], 1)
+            report = level_contrast(vectors, paths[:, level, None], self.terms(paths).of_level(level))
             losses.append(report.total)
             valid.append(report.num_valid_anchors[0])
             rows = rows[_first_samples(paths[:, level], batch.instance[rows])]

@@ -12,8 +12,9 @@ from hmlc_ray.config.objective import LevelsSection
 from hmlc_ray.objectives.balance import Balance, InLevel
 from hmlc_ray.objectives.base import Batch, LossReport, Objective
 from hmlc_ray.objectives.contrast import LevelTerms, level_contrast
+from hmlc_ray.objectives.feature_masks import FeatureMasks
 from hmlc_ray.objectives.levels import level_temperatures, level_weights
-from hmlc_ray.objectives.vectors import FeatureMasks, full_precision, normalise
+from hmlc_ray.objectives.vectors import LevelVectors, full_precision, normalise
 
 
 def _as_stored(prototypes: Tensor, level: int) -> Tensor:
@@ -57,7 +58,7 @@ class LevelObjective(Objective):
         else:
             whole = ()
         if masks is None:
-            report = level_contrast(whole, batch.paths, self.terms(batch.paths))
+            report = level_contrast(LevelVectors.shared(whole[0], levels), batch.paths, self.terms(batch.paths))
         else:
             terms = self.terms(batch.paths, masks.apply)
             report = level_contrast(masks.vectors(batch.embeddings), batch.paths, terms)
@@ -66,7 +67,7 @@ class LevelObjective(Objective):
 
     def contrast_vectors(self, vectors: Sequence[Tensor], paths: Tensor) -> LossReport:
         """Contrast unit vectors of the caller's making, per level [n, D]; prototypes average these."""
-        report = level_contrast(vectors, paths, self.terms(paths))
+        report = level_contrast(LevelVectors.separate(vectors), paths, self.terms(paths))
         self.balance.update(vectors, paths)
         return report
 

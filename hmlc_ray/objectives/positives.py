@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -44,10 +45,22 @@ class Classes:
             alpha = alpha * anchor_weights.T.to(dtype)
         return alpha / alpha.sum(dim=1, keepdim=True).clamp_min(torch.finfo(dtype).tiny)
 
-    def others(self, v: Tensor, level: int) -> Tensor:
-        """For every row the sum of the other rows of its class at the level, float [n, d] from v [n, d].
+    def others(self, v: Tensor, levels: Sequence[int]) -> Tensor:
+        """For every row the sum of the other rows of its class, float [n, L, d], from v of L levels [n, L, d].
 
         A class's rows are added in a fixed order, on every device.
         """
-        sums = torch.embedding_bag(v, self.order[level], self.starts[level])[0]
-        return sums.index_select(0, self.ids[level]).sub_(v)
+        n, count = len(v), len(levels)
+        order, starts, ids = (_of_levels(own, levels) for own in (self.order, self.starts, self.ids))
+        if count > 1:
+            level = torch.arange(count, device=v.device)[:, None]
+            order, starts, ids = order * count + level, starts + n * level, ids + n * level
+        sums = torch.embedding_bag(v.flatten(0, 1), order.flatten(), starts.flatten())[0]
+        return sums.index_select(0, ids.T.flatten()).view(v.shape).sub_(v)
+
+
+def _of_levels(values: Tensor, levels: Sequence[int]) -> Tensor:
+    """Rows of [H, n], without a copy where all are meant, or one."""
+    if len(levels) == 1:
+        return values[levels[0]][None]
+    return values if list(levels) == list(range(len(values))) else values[list(levels)]

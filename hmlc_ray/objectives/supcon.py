@@ -8,7 +8,7 @@ from torch import Tensor
 from hmlc_ray.config.objective import SimclrConfig, SupconConfig
 from hmlc_ray.objectives.base import Batch, LossReport, Objective
 from hmlc_ray.objectives.contrast import LevelTerms, level_contrast
-from hmlc_ray.objectives.vectors import full_precision, normalise
+from hmlc_ray.objectives.vectors import LevelVectors, full_precision, normalise
 from hmlc_ray.taxonomy import Taxonomy
 
 
@@ -54,4 +54,5 @@ class Simclr(Objective):
 def contrast_one(embeddings: Tensor, labels: Tensor, temperature: float, chunk: int | None) -> LossReport:
     """SupCon of embeddings [n, D] under one labelling [n]; the report has one level."""
     terms = LevelTerms((temperature,), torch.ones(1, device=embeddings.device), chunk=chunk)
-    return level_contrast((normalise(full_precision(embeddings)),), labels[:, None], terms)
+    unit = normalise(full_precision(embeddings))
+    return level_contrast(LevelVectors.shared(unit, 1), labels[:, None], terms)

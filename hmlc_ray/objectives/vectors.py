@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from itertools import groupby
 from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn import functional
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -81,108 +79,39 @@ def unit_gradient(gradient: Tensor, unit: Tensor, divisor: Tensor, turns: Tensor
 
 
 @dataclass(frozen=True)
-class FeatureMasks:
-    """Constant masks prepared for use: levels with the same mask share their vectors, and a level reads only its own
-    dimensions.
+class Place:
+    """Where the vectors of a level stand."""
 
-    Build it with `FeatureMasks.of` once per change of the masks: it looks at their values.
-    """
+    stack: int
+    slot: int
+    width: int
+    """Their length in numbers; what follows, if anything, is zeros."""
 
-    source: tuple[int, ...]
-    """Per level the first level with the same mask."""
-    columns: Tensor
-    """The dimensions of one such level after the other, int64 [sum of D_h]; D stands for a column of zeros, with which
-    each level is filled up to a multiple of `ALIGNMENT`."""
-    spans: dict[int, slice]
-    """Where in `columns` a level's dimensions stand."""
-    weights: Tensor | None
-    """The mask on those dimensions, float [sum of D_h]; None: all ones."""
-    places: Tensor | None
-    """Where in `columns` each dimension stands, int64 [D]; None if not every dimension stands there exactly once."""
+
+@dataclass(frozen=True)
+class LevelVectors:
+    """v^h, the rows that each level contrasts, of length at most 1."""
+
+    stacks: tuple[Tensor, ...]
+    """float32 or float64 [n, S, D_s]: vectors of one width side by side, which one step can treat together."""
+    places: tuple[Place, ...]
+    """Per level; levels of the same place have the same vectors, and share what is computed of them."""
 
     @classmethod
-    def of(cls, values: Tensor) -> FeatureMasks:
-        """Prepare masks [H, D]."""
-        values = values.detach()
-        source = tuple(next(k for k in range(h + 1) if torch.equal(values[k], values[h])) for h in range(len(values)))
-        columns, spans, start = [], {}, 0
-        for h in sorted(set(source)):
-            own = values[h].nonzero().flatten()
-            columns.append(functional.pad(own, (0, -len(own) % ALIGNMENT), value=values.shape[1]))
-            spans[h] = slice(start, start + len(columns[-1]))
-            start = spans[h].stop
-        level = torch.tensor([h for h, own in zip(spans, columns, strict=True) for _ in own]).to(values.device)
-        every = torch.cat(columns)
-        weights = _with_zeros(values)[level, every]
-        binary = bool((values == (values != 0)).all())
-        return cls(source, every, spans, None if binary else weights, _places(every, values.shape[1]))
+    def shared(cls, unit: Tensor, levels: int) -> LevelVectors:
+        """All levels contrast [n, D]."""
+        return cls((unit[:, None],), (Place(0, 0, unit.shape[1]),) * levels)
 
-    def __len__(self) -> int:
-        return len(self.source)
+    @classmethod
+    def separate(cls, vectors: Sequence[Tensor]) -> LevelVectors:
+        """Each level contrasts its own, per level [n, D_h]."""
+        places = tuple(Place(h, 0, v.shape[1]) for h, v in enumerate(vectors))
+        return cls(tuple(v[:, None] for v in vectors), places)
 
-    def split(self, chosen: Tensor) -> list[Tensor]:
-        """Chosen columns [n, sum of D_h] as float [n, levels, D_h]: neighbouring levels of one width stay together."""
-        widths = [len(list(same)) * [width] for width, same in groupby(s.stop - s.start for s in self.spans.values())]
-        parts = torch.split(chosen, [sum(run) for run in widths], dim=1)
-        return [part.view(len(part), len(run), run[0]) for part, run in zip(parts, widths, strict=True)]
-
-    def spread(self, chosen: Tensor, width: int) -> Tensor:
-        """The transpose of choosing columns: [n, sum of D_h] to [n, D]."""
-        if self.places is not None:
-            return chosen.index_select(1, self.places)
-        return chosen.new_zeros(len(chosen), width + 1).index_add_(1, self.columns, chosen)[:, :-1]
-
-    @outside_graphs
-    def vectors(self, rows: Tensor) -> tuple[Tensor, ...]:
-        """v^h of rows [n, D] per level, [n, D_h]: cut to the level's dimensions, masked and normalised.
-
-        Levels with the same mask get the same tensor, by which their similarities are shared.
-        """
-        own = dict(zip(self.spans, _Masked.apply(full_precision(rows), self), strict=True))  # type: ignore[no-untyped-call]
-        return tuple(own[h] for h in self.source)
-
-    def apply(self, rows: Tensor, level: int) -> Tensor:
-        """v^h of one level, without gradient."""
-        with torch.no_grad():
-            return self.vectors(rows)[level]
-
-
-class _Masked(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, masks: FeatureMasks) -> tuple[Tensor, ...]:
-        chosen = _with_zeros(rows).index_select(1, masks.columns)
-        if masks.weights is not None:
-            chosen *= masks.weights.to(rows.dtype)
-        ctx.masks, ctx.width = masks, rows.shape[1]
-        runs = [unit_vectors(run) for run in masks.split(chosen)]
-        ctx.save_for_backward(*(tensor for run in runs for tensor in run))
-        return tuple(v for unit, _, _ in runs for v in unit.unbind(1))
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        masks, saved, done, parts = ctx.masks, ctx.saved_tensors, 0, []
-        for k in range(0, len(saved), 3):
-            levels = saved[k].shape[1]
-            own = torch.stack(gradients[done : done + levels], dim=1)
-            parts.append(unit_gradient(own, *saved[k : k + 3]).flatten(1))
-            done += levels
-        chosen = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-        if masks.weights is not None:
-            chosen *= masks.weights.to(chosen.dtype)
-        return masks.spread(chosen, ctx.width), None
-
-
-def _places(columns: Tensor, width: int) -> Tensor | None:
-    """Where 0 .. width - 1 stand in `columns`, if each stands there once."""
-    ordered, order = columns.sort(stable=True)
-    own = ordered < width
-    return order[own] if torch.equal(ordered[own], torch.arange(width).to(columns)) else None
-
-
-def _with_zeros(rows: Tensor) -> Tensor:
-    """A column of zeros appended."""
-    return functional.pad(rows, (0, 1))
+    def __getitem__(self, level: int) -> Tensor:
+        """v^h, float [n, D_h], with what is filled up."""
+        place = self.places[level]
+        return self.stacks[place.stack][:, place.slot]
 
 
 def bounded(rows: Tensor) -> Tensor:

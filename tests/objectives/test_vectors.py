@@ -1,4 +1,4 @@
-"""Normalisation, and masks prepared for use."""
+"""Normalisation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hmlc_ray.objectives.vectors import FeatureMasks, full_precision, normalise
+from hmlc_ray.objectives.vectors import full_precision, normalise
 
 
 def test_normalise_is_what_torch_does() -> None:
@@ -39,17 +39,3 @@ def test_any_length_is_finite(exponent: int) -> None:
 )
 def test_precision(given: torch.dtype, used: torch.dtype) -> None:
     assert full_precision(torch.ones(1, dtype=given)).dtype == used
-
-
-def test_masked_vectors() -> None:
-    torch.manual_seed(0)
-    rows = torch.randn(4, 6, dtype=torch.float64, requires_grad=True)
-    masks = torch.tensor([[1, 1, 0, 0, 1, 1], [0, 0, 0.5, 1, 0, 0], [1, 1, 0, 0, 1, 1], [1, 1, 1, 1, 1, 1]]).double()
-    prepared = FeatureMasks.of(masks)
-    vectors = prepared.vectors(rows)
-    assert vectors[0] is vectors[2]
-    for h, v in enumerate(vectors):
-        expected = torch.nn.functional.normalize(rows * masks[h])
-        torch.testing.assert_close(v @ v.T, expected @ expected.T)
-        torch.testing.assert_close(prepared.apply(rows, h), v)
-    assert torch.autograd.gradcheck(lambda rows: torch.cat([v @ v.T for v in prepared.vectors(rows)]), rows)
