@@ -147,7 +147,7 @@ def _floored(problem: Problem, pairs: _Pairs, lse: Tensor, floors: _Floors) -> t
         w[:, :own] += w[:, :own].T.clone()
         gradient[rows].addmm_(w, pairs.v[rows.start :], alpha=-1)
         gradient[rows.stop :].addmm_(w[:, own:].T, pairs.v[rows], alpha=-1)
-    finest = problem.classes.others(pairs.v[:, None], [len(lse) - 1])[:, 0]
+    finest = problem.classes.others(pairs.v[:, None], len(lse) - 1)[:, 0]
     attraction[-1], above[-1] = torch.linalg.vecdot(pairs.v, finest), problem.classes.positives[-1]
     gradient.addcmul_(finest, (pull / tau)[-1, :, None], value=-2)
     losses = (problem.share * lse - kappa * attraction / tau).sum(dim=1)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -106,6 +106,15 @@ class Group:
         return b[self.levels] if self.columns.batch is not None else b[self.levels].sum(dim=0, keepdim=True)
 
 
+class Run(NamedTuple):
+    """Neighbouring levels of one temperature whose vectors stand side by side."""
+
+    levels: slice
+    place: Place
+    """Of the first level."""
+    tau: float
+
+
 @dataclass(frozen=True)
 class Problem:
     """One batch's contrast, ready to be computed."""
@@ -116,6 +125,7 @@ class Problem:
     weights: Tensor
     """w_h / sum w, float [H]."""
     groups: list[Group]
+    runs: list[Run]
     differentiate: bool
 
     @classmethod
@@ -125,8 +135,8 @@ class Problem:
         share = classes.anchor_shares(terms.anchor_weights, vectors.stacks[0].dtype)
         weights = terms.weights.to(share)
         differentiate = torch.is_grad_enabled() and any(stack.requires_grad for stack in vectors.stacks)
-        groups = _groups(vectors.places, terms, share.dtype)
-        return cls(classes, share, weights / weights.sum(), groups, differentiate)
+        groups, runs = _groups(vectors.places, terms, share.dtype), _runs(vectors.places, terms.temperatures)
+        return cls(classes, share, weights / weights.sum(), groups, runs, differentiate)
 
 
 def _groups(places: Sequence[Place], terms: LevelTerms, dtype: torch.dtype) -> list[Group]:
@@ -136,6 +146,20 @@ def _groups(places: Sequence[Place], terms: LevelTerms, dtype: torch.dtype) -> l
     return [
         Group(levels, place, tau, _columns(levels, terms.columns, dtype)) for (place, tau), levels in sharing.items()
     ]
+
+
+def _runs(places: Sequence[Place], temperatures: Sequence[float]) -> list[Run]:
+    runs: list[Run] = []
+    for h, (place, tau) in enumerate(zip(places, temperatures, strict=True)):
+        if h > 0 and _is_next(places[h - 1], place) and tau == temperatures[h - 1]:
+            runs[-1] = runs[-1]._replace(levels=slice(runs[-1].levels.start, h + 1))
+        else:
+            runs.append(Run(slice(h, h + 1), place, tau))
+    return runs
+
+
+def _is_next(place: Place, other: Place) -> bool:
+    return place.stack == other.stack and place.slot + 1 == other.slot
 
 
 def _columns(levels: list[int], columns: ColumnWeights | None, dtype: torch.dtype) -> Columns:
@@ -187,27 +211,14 @@ def _repulsion(
 def _attraction(problem: Problem, stacks: Sequence[Tensor], gradients: Sequence[Tensor] | None) -> Tensor:
     """The mean of v_i.v_p / tau over the positives p, float [H, n]; the gradient of its part of the loss is added."""
     count = problem.classes.positives.clamp_min(1)
-    # A row pulls as an anchor and, with the same strength, as a positive of its class's other rows.
-    pull = problem.share * problem.weights[:, None] * (-2 / count)
-    result = torch.empty_like(problem.share)
-    for stack, slots, tau, levels in _together(problem.groups, [stack.shape[1] for stack in stacks]):
-        v = stacks[stack][:, slots]
-        others = problem.classes.others(v, levels)
+    pull = (problem.share * problem.weights[:, None]).div_(count)
+    parts = []
+    for levels, place, tau in problem.runs:
+        slots = slice(place.slot, place.slot + levels.stop - levels.start)
+        v = stacks[place.stack][:, slots]
+        others = problem.classes.others(v, levels.start)
         if gradients is not None:
-            strength = pull[levels[0] : levels[-1] + 1] if len(levels) > 1 else pull[levels[0], None]
-            gradients[stack][:, slots].addcmul_(others, strength.T[..., None], value=1 / tau)
-        for h, own in zip(levels, torch.linalg.vecdot(v, others).unbind(dim=1), strict=True):
-            torch.div(own, tau, out=result[h])
-    return result.div_(count)
-
-
-def _together(groups: Sequence[Group], sizes: Sequence[int]) -> list[tuple[int, slice, float, list[int]]]:
-    """Levels by stack, slots and temperature: those of a whole stack at once where each has a slot of its own."""
-    result = []
-    for stack, size in enumerate(sizes):
-        own = [group for group in groups if group.place.stack == stack]
-        levels = [group.levels[0] for group in own]
-        whole = [group.place.slot for group in own] == list(range(size)) and all(len(group.levels)==1 for group in own) and len({g.tau for g in own}) == 1
-        if whole: result.append((stack, slice(None), own[0].tau, levels))
-        else: result += [(stack, slice(g.place.slot, g.place.slot+1), g.tau, [h]) for g in own for h in g.levels]
-    return result
+            # A row pulls as an anchor and, with the same strength, as a positive of its class's other rows.
+            gradients[place.stack][:, slots].addcmul_(others, pull[levels].T.unsqueeze(2), value=-2 / tau)
+        parts.append(torch.linalg.vecdot(v, others).T.div_(tau))
+    return torch.cat(parts).div_(count)

@@ -138,7 +138,7 @@ class Denominator(ABC):
 
     def __init__(self, v: Tensor, tau: float, columns: Columns, blocks: Blocks, width: int | None = None) -> None:
         self.v, self.tau, self.columns, self.blocks = v, tau, columns, blocks
-        self.width = v.shape[1] if width is None else width
+        self.unfilled = v if width in (None, v.shape[1]) else v[:, :width]
 
     @abstractmethod
     def log_sums(self) -> Tensor:
@@ -163,7 +163,7 @@ class Triangle(Denominator):
     def _exponentials(self, index: int) -> Block:
         """e of a block; 0 for a row with itself."""
         block = self.blocks.triangle[index]
-        v, e = self.v[:, : self.width], block.similarities
+        v, e = self.unfilled, block.similarities
         torch.addmm(e, v[block.rows.start :], v[block.rows].T, beta=0, alpha=LOG2_E / self.tau, out=e)
         e.exp2_()
         block.diagonal.zero_()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -45,22 +44,20 @@ class Classes:
             alpha = alpha * anchor_weights.T.to(dtype)
         return alpha / alpha.sum(dim=1, keepdim=True).clamp_min(torch.finfo(dtype).tiny)
 
-    def others(self, v: Tensor, levels: Sequence[int]) -> Tensor:
+    def others(self, v: Tensor, first: int) -> Tensor:
         """For every row the sum of the other rows of its class, float [n, L, d], from v of L levels [n, L, d].
 
         A class's rows are added in a fixed order, on every device.
+
+        Args:
+            v: of neighbouring levels.
+            first: the first of these.
         """
-        n, count = len(v), len(levels)
-        order, starts, ids = (_of_levels(own, levels) for own in (self.order, self.starts, self.ids))
+        n, count, _ = v.shape
+        levels = slice(first, first + count)
+        order, starts, ids = self.order[levels], self.starts[levels], self.ids[levels]
         if count > 1:
             level = torch.arange(count, device=v.device)[:, None]
-            order, starts, ids = order * count + level, starts + n * level, ids + n * level
+            order, starts, ids = order * count + level, starts + n * level, (ids + n * level).T
         sums = torch.embedding_bag(v.flatten(0, 1), order.flatten(), starts.flatten())[0]
-        return sums.index_select(0, ids.T.flatten()).view(v.shape).sub_(v)
-
-
-def _of_levels(values: Tensor, levels: Sequence[int]) -> Tensor:
-    """Rows of [H, n], without a copy where all are meant, or one."""
-    if len(levels) == 1:
-        return values[levels[0]][None]
-    return values if list(levels) == list(range(len(values))) else values[list(levels)]
+        return sums.index_select(0, ids.flatten()).view(v.shape).sub_(v)
