@@ -305,8 +305,8 @@ def large(n: int, chunk: int | None) -> None:
     labels = torch.stack([leaf // 50, leaf // 5, leaf], dim=1)
     start = time.perf_counter()
     with LiveBytes() as live:
-        v = normalise(z)
-        loss = level_contrast(LevelVectors.shared(v, 3), labels, LevelTerms((0.1,) * 3, torch.ones(3), chunk=chunk)).total
+        vectors = LevelVectors.shared(normalise(z), LEVELS)
+        loss = level_contrast(vectors, labels, LevelTerms((0.1,) * LEVELS, torch.ones(LEVELS), chunk=chunk)).total
         loss.backward()
     print(
         f"n = {n}, chunk = {chunk}: {time.perf_counter() - start:.1f} s, {live.peak / 1e6:.0f} MB for the loss, "

@@ -46,8 +46,8 @@ class AHmlc(LevelObjective):
         with torch.autocast(batch.embeddings.device.type, enabled=False):
             rows = full_precision(batch.embeddings)
             parts = [
-                _Gated.apply(rows, own, last.weight, last.bias, self.attention_temperature)  # type: ignore[no-untyped-call]
-                for own, (_, _, last) in zip(self._hidden(rows), self._layers(), strict=True)
+                _Gated.apply(rows, first.weight, first.bias, last.weight, last.bias, self.attention_temperature)  # type: ignore[no-untyped-call]
+                for first, _, last in self._layers()
             ]
             report = self.contrast_vectors([v for v, _ in parts], batch.paths)
             means = torch.stack([mean for _, mean in parts])
@@ -62,61 +62,46 @@ class AHmlc(LevelObjective):
     def _layers(self) -> list[list[nn.Module]]:
         return [list(head.children()) for head in self.heads]
 
-    def _hidden(self, rows: Tensor) -> tuple[Tensor, ...]:
-        """ReLU(W1_h z), per level [n, D/r]: the first layers of all levels as one."""
-        first = [layers[0] for layers in self._layers()]
-        weight, bias = (torch.cat([getattr(layer, name) for layer in first]) for name in ("weight", "bias"))
-        hidden: Tensor = _Hidden.apply(rows, weight, bias)  # type: ignore[no-untyped-call]
-        return hidden.chunk(len(first), dim=1)
-
     def masks(self) -> Tensor:
         """float [H, D]: the mean gates of the last training batch."""
         return self.mean_gates
 
 
-class _Hidden(torch.autograd.Function):
-    """ReLU(W z + bias) with z bounded; the bounded copy is not kept."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        hidden = functional.linear(bounded(rows), weight, bias).relu_()
-        ctx.save_for_backward(rows, weight, hidden)
-        return hidden
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
-        rows, weight, hidden = ctx.saved_tensors
-        own = gradient * (hidden > 0)
-        clipped = bounded(rows)
-        to_rows = (own @ weight).mul_(clipped == rows)
-        return to_rows, own.T @ clipped, own.sum(dim=0)
-
-
 class _Gated(torch.autograd.Function):
-    """v of m * z with m = sigmoid((hidden W^T + bias) / T), and the mean of m; gates are not kept but computed anew."""
+    """v of m * z with m = sigmoid((W2 ReLU(W1 z + b1) + b2) / T), and the mean of m.
+
+    z is bounded where the head reads it. Of what is between, nothing is kept: the backward pass computes it anew.
+    """
 
     @staticmethod
     def forward(
-        ctx: Any, rows: Tensor, hidden: Tensor, weight: Tensor, bias: Tensor, temperature: float
+        ctx: Any, rows: Tensor, weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor, temperature: float
     ) -> tuple[Tensor, Tensor]:
-        gate = _gate(hidden, weight, bias, temperature)
+        gate = _gate(_hidden(bounded(rows), weight1, bias1), weight2, bias2, temperature)
         mean = gate.mean(dim=0)
         unit, divisor, turns = unit_vectors(gate.mul_(rows))
         ctx.temperature = temperature
-        ctx.save_for_backward(rows, hidden, weight, bias, unit, divisor, turns)
+        ctx.save_for_backward(rows, weight1, bias1, weight2, bias2, unit, divisor, turns)
         return unit, mean
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, to_unit: Tensor, to_mean: Tensor) -> tuple[Tensor | None, ...]:
-        rows, hidden, weight, bias, *unit = ctx.saved_tensors
-        gate = _gate(hidden, weight, bias, ctx.temperature)
+        rows, weight1, bias1, weight2, bias2, *unit = ctx.saved_tensors
+        clipped = bounded(rows)
+        hidden = _hidden(clipped, weight1, bias1)
+        gate = _gate(hidden, weight2, bias2, ctx.temperature)
         to_product = unit_gradient(to_unit, *unit)
         to_gate = torch.addcmul(to_mean / len(rows), to_product, rows)
         to_logits = torch.ops.aten.sigmoid_backward(to_gate, gate).div_(ctx.temperature)
-        to_rows = to_product.mul_(gate)
-        return to_rows, to_logits @ weight, to_logits.T @ hidden, to_logits.sum(dim=0), None
+        to_hidden = (to_logits @ weight2).mul_(hidden > 0)
+        to_rows = to_product.mul_(gate).addcmul_(to_hidden @ weight1, (clipped == rows).to(rows))
+        heads = to_hidden.T @ clipped, to_hidden.sum(dim=0), to_logits.T @ hidden, to_logits.sum(dim=0)
+        return to_rows, *heads, None
+
+
+def _hidden(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return functional.linear(rows, weight, bias).relu_()
 
 
 def _gate(hidden: Tensor, weight: Tensor, bias: Tensor, temperature: float) -> Tensor:

@@ -14,9 +14,9 @@ from hmlc_ray import distributed
 from hmlc_ray.config.objective import GHmlcConfig
 from hmlc_ray.objectives.base import Batch, LossReport
 from hmlc_ray.objectives.descriptor import ClassSums
+from hmlc_ray.objectives.feature_masks import FeatureMasks
 from hmlc_ray.objectives.level_objective import LevelObjective
 from hmlc_ray.objectives.refit import MaskFit, check_sizes, fit_masks, fixed_masks, refit_due
-from hmlc_ray.objectives.feature_masks import FeatureMasks
 from hmlc_ray.taxonomy import Taxonomy
 
 

@@ -53,14 +53,14 @@ class HierarchicalMultiLabel(LevelObjective):
 
     def forward(self, batch: Batch) -> LossReport:
         """The loss of embeddings [n, D] with paths [n, H] (and sample ids [n] for `code`)."""
-        unit = normalise(full_precision(batch.embeddings))
+        unit, levels = normalise(full_precision(batch.embeddings)), batch.paths.shape[1]
         if self.variant == "code":
             report = self._released(unit, batch)
         elif self.constrained:
             report = constrained_contrast(unit, batch.paths, self.terms(batch.paths))
         else:
-            report = level_contrast(LevelVectors.shared(unit, batch.paths.shape[1]), batch.paths, self.terms(batch.paths))
-        self.balance.update((unit,) * batch.paths.shape[1], batch.paths)
+            report = level_contrast(LevelVectors.shared(unit, levels), batch.paths, self.terms(batch.paths))
+        self.balance.update((unit,) * levels, batch.paths)
         return report
 
     def _released(self, unit: Tensor, batch: Batch) -> LossReport:

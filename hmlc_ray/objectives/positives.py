@@ -58,6 +58,6 @@ class Classes:
         order, starts, ids = self.order[levels], self.starts[levels], self.ids[levels]
         if count > 1:
             level = torch.arange(count, device=v.device)[:, None]
-            order, starts, ids = order * count + level, starts + n * level, (ids + n * level).T
+            order, starts, ids = torch.add(level, order, alpha=count), starts + n * level, (ids + n * level).T
         sums = torch.embedding_bag(v.flatten(0, 1), order.flatten(), starts.flatten())[0]
         return sums.index_select(0, ids.flatten()).view(v.shape).sub_(v)
