@@ -160,25 +160,16 @@ def denominator(v: Tensor, tau: float, columns: Columns, blocks: Blocks, width: 
 class Triangle(Denominator):
     """Blocks of the lower triangle of e."""
 
-    def _exponentials(self, index: int) -> Block:
-        """e of a block; 0 for a row with itself."""
-        block = self.blocks.triangle[index]
-        v, e = self.unfilled, block.similarities
-        torch.addmm(e, v[block.rows.start :], v[block.rows].T, beta=0, alpha=LOG2_E / self.tau, out=e)
-        e.exp2_()
-        block.diagonal.zero_()
-        return block
-
     def log_sums(self) -> Tensor:
         omega, extra = self.columns.batch, self.columns.extra
         sums = self.v.new_zeros((1, len(self.v)) if omega is None else omega.shape)
-        for index, own in enumerate(torch.split(sums, self.blocks.step, dim=1)):
-            block = self._exponentials(index)
+        for block, own in zip(self.blocks.triangle, torch.split(sums, self.blocks.step, dim=1), strict=True):
+            self._exponentials(block)
             start, stop = block.rows.start, block.rows.stop
             if omega is None:
-                columns, later = _sums(block)
-                own.add_(columns)
-                sums[:, stop:].add_(later)
+                own += _over_rows(block)
+                if len(block.later):
+                    sums[0, stop:] += _over_columns(block)
             else:
                 own.addmm_(omega[:, start:], block.similarities)
                 sums[:, stop:].addmm_(omega[:, start:stop], block.later.T)
@@ -195,36 +186,52 @@ class Triangle(Denominator):
             into += result[:, : into.shape[1]]
 
     def _add_gradient(self, g: Tensor, v: Tensor, result: Tensor) -> None:
-        for index, own in enumerate(torch.split(result, self.blocks.step)):
-            block = self.blocks.triangle[index] if self.blocks.keep else self._exponentials(index)
-            self._weigh(block, g)
-            own.addmm_(block.similarities.T, v[block.rows.start :])
-            result[block.rows.stop :].addmm_(block.later, v[block.rows])
+        parts = (torch.split(rows, self.blocks.step) for rows in (result, v, g.T))
+        for block, result_own, v_own, g_own in zip(self.blocks.triangle, *parts, strict=True):
+            if not self.blocks.keep:
+                self._exponentials(block)
+            self._weigh(block, g, g_own.T)
+            result_own.addmm_(block.similarities.T, v[block.rows.start :])
+            if len(block.later):
+                result[block.rows.stop :].addmm_(block.later, v_own)
             if self.columns.extra is not None:
                 q, psi = self.columns.extra
-                own[:, : q.shape[1]].addmm_(self._extra(block, q).mul_(g[:, block.rows].T @ psi), q)
+                result_own[:, : q.shape[1]].addmm_(self._extra(block, q).mul_(g_own @ psi), q)
+
+    def _exponentials(self, block: Block) -> None:
+        """e of a block; 0 for a row with itself."""
+        v, e = self.unfilled, block.similarities
+        torch.addmm(e, v[block.rows.start :], v[block.rows].T, beta=0, alpha=LOG2_E / self.tau, out=e)
+        e.exp2_()
+        block.diagonal.zero_()
 
     def _extra(self, block: Block, q: Tensor) -> Tensor:
         """e' of a block, float [rows, C]."""
         return torch.mm(self.v[block.rows], q.T).mul_(LOG2_E / self.tau).exp2_()
 
-    def _weigh(self, block: Block, g: Tensor) -> None:
-        """e to W, in place."""
+    def _weigh(self, block: Block, g: Tensor, own: Tensor) -> None:
+        """e to W, in place; `own` is g of the block's rows."""
         omega, rows = self.columns.batch, block.rows
         if omega is None:
             left = g[0, rows.start :].view(*block.shares.shape[:2], 1)
-            block.shares.mul_(torch.add(left, g[:, rows], out=block.scratch))
+            block.shares.mul_(torch.add(left, own, out=block.scratch))
         else:
             left, right = torch.cat([g, omega])[:, rows.start :], torch.cat([omega, g])[:, rows]
             block.similarities.mul_(torch.mm(left.T, right, out=block.whole_scratch))
 
 
-def _sums(block: Block) -> tuple[Tensor, Tensor]:
-    """Of the block's columns over all rows, [rows], and of the later rows, [rows after the stop]."""
+def _over_rows(block: Block) -> Tensor:
+    """Sums over all rows of a block, [rows]."""
     if len(block.shares) == 1:
-        return block.similarities.sum(dim=0), block.later.sum(dim=1)
-    later = block.shares.sum(dim=2).flatten()[block.shares.shape[2] :]
-    return block.shares.sum(dim=1).sum(dim=0), later
+        return block.similarities.sum(dim=0)
+    return block.shares.sum(dim=1).sum(dim=0)
+
+
+def _over_columns(block: Block) -> Tensor:
+    """Sums of a block's later rows, [rows after the stop]."""
+    if len(block.shares) == 1:
+        return block.later.sum(dim=1)
+    return block.shares.sum(dim=2).flatten()[block.shares.shape[2] :]
 
 
 def _aligned(rows: Tensor) -> Tensor:
