@@ -88,7 +88,11 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     steps = make_steps(arguments)
+    if arguments.threads > 1 and arguments.device == "cpu":
+        hand_over()
     times = measure(steps, arguments.rounds, arguments)
+    if arguments.threads > 1 and arguments.device == "cpu":
+        hand_over()
     peaks = {name: peak_memory(step, arguments.device) for name, step in steps.items()}
     report(times, peaks)
     mask_fit(arguments)
@@ -205,6 +209,27 @@ def measure(steps: dict[str, Callable[[], None]], rounds: int, arguments: argpar
             times[name].ratios[BASE].append(own * 2 / (before + after))
             times[name].ratios[RIVAL].append(own / rival)
     return times
+
+
+def hand_over() -> None:
+    """How far threads are apart: a matrix is multiplied in place, by rows, after a sum by rows or one by columns.
+
+    After the latter, half of what a thread writes was read last by another. About 1 x: they share a core; 3 x: a cache;
+    10 x: nothing, and every pass over a matrix that is not shared out as the one before costs that much more.
+    """
+    matrix = torch.ones(1024, 352)
+
+    def after(dim: int) -> float:
+        times = []
+        for _ in range(50):
+            matrix.sum(dim=dim)
+            start = time.perf_counter()
+            matrix.mul_(1)
+            times.append(time.perf_counter() - start)
+        return median(times) * 1e6
+
+    own, other = after(1), after(0)
+    print(f"to write 1.4 MB that a thread itself read last {own:.0f} us, that others did {other:.0f} us: {other / own:.1f} x")
 
 
 def synchronise(device: str) -> None:

@@ -79,7 +79,7 @@ class _Gated(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         gate = _gate(_hidden(bounded(rows), weight1, bias1), weight2, bias2, temperature)
         mean = gate.mean(dim=0)
-        unit, divisor, turns = unit_vectors(gate.mul_(rows))
+        unit, divisor, turns = unit_vectors(gate.mul_(rows), in_place=True)
         ctx.temperature = temperature
         ctx.save_for_backward(rows, weight1, bias1, weight2, bias2, unit, divisor, turns)
         return unit, mean

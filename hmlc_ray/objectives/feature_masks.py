@@ -95,7 +95,7 @@ class _Masked(torch.autograd.Function):
         if masks.weights is not None:
             chosen *= masks.weights.to(rows.dtype)
         ctx.masks, ctx.width = masks, rows.shape[1]
-        stacks = [unit_vectors(stack) for stack in masks.split(chosen)]
+        stacks = [unit_vectors(stack, in_place=True) for stack in masks.split(chosen)]
         ctx.save_for_backward(*(tensor for stack in stacks for tensor in stack))
         return tuple(unit for unit, _, _ in stacks)
 

@@ -62,14 +62,14 @@ class _Normalise(torch.autograd.Function):
         return unit_gradient(gradient, *ctx.saved_tensors)
 
 
-def unit_vectors(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def unit_vectors(rows: Tensor, in_place: bool = False) -> tuple[Tensor, Tensor, Tensor]:
     """v, what the rows were divided by, and whether v turns with them (a short row grows as well).
 
     Lengths are summed in float64, where squares of float32 numbers neither overflow nor vanish.
     """
     length = torch.linalg.vector_norm(rows, dim=-1, keepdim=True, dtype=torch.float64)
     divisor = length.clamp_min(EPSILON).to(rows.dtype)
-    return rows / divisor, divisor, length > EPSILON
+    return rows.div_(divisor) if in_place else rows / divisor, divisor, length > EPSILON
 
 
 def unit_gradient(gradient: Tensor, unit: Tensor, divisor: Tensor, turns: Tensor) -> Tensor:
