@@ -229,7 +229,9 @@ def hand_over() -> None:
         return median(times) * 1e6
 
     own, other = after(1), after(0)
-    print(f"to write 1.4 MB that a thread itself read last {own:.0f} us, that others did {other:.0f} us: {other / own:.1f} x")
+    print(
+        f"to write 1.4 MB that a thread itself read last {own:.0f} us, that others did {other:.0f} us: {other / own:.1f} x"
+    )
 
 
 def synchronise(device: str) -> None:

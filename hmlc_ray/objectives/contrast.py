@@ -178,8 +178,9 @@ class _Contrast(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, problem: Problem, chunk: int | None, *stacks: Tensor) -> tuple[Tensor, Tensor]:
         gradients = [torch.zeros_like(stack) for stack in stacks] if problem.differentiate else None
-        log_sums = _repulsion(problem, chunk, stacks, gradients)
-        attraction = _attraction(problem, stacks, gradients)
+        b = problem.share * problem.weights[:, None]
+        log_sums = _repulsion(problem, b, chunk, stacks, gradients)
+        attraction = _attraction(problem, b, stacks, gradients)
         losses = (problem.share * (log_sums - attraction)).sum(dim=1)
         ctx.save_for_backward(*(gradients or ()))
         ctx.mark_non_differentiable(losses)
@@ -192,10 +193,13 @@ class _Contrast(torch.autograd.Function):
 
 
 def _repulsion(
-    problem: Problem, chunk: int | None, stacks: Sequence[Tensor], gradients: Sequence[Tensor] | None
+    problem: Problem, b: Tensor, chunk: int | None, stacks: Sequence[Tensor], gradients: Sequence[Tensor] | None
 ) -> Tensor:
-    """log sum_{a != i} omega_a exp(v_i.v_a / tau), float [H, n]; the gradient of its part of the loss is added."""
-    log_sums, b = torch.empty_like(problem.share), problem.share * problem.weights[:, None]
+    """log sum_{a != i} omega_a exp(v_i.v_a / tau), float [H, n]; the gradient of its part of the loss is added.
+
+    b, float [H, n], is what an anchor weighs in the loss.
+    """
+    log_sums = torch.empty_like(b)
     blocks = Blocks(stacks[0], chunk, keep=gradients is not None)
     for group in problem.groups:
         stack, slot = group.place.stack, group.place.slot
@@ -208,11 +212,10 @@ def _repulsion(
     return log_sums
 
 
-def _attraction(problem: Problem, stacks: Sequence[Tensor], gradients: Sequence[Tensor] | None) -> Tensor:
+def _attraction(problem: Problem, b: Tensor, stacks: Sequence[Tensor], gradients: Sequence[Tensor] | None) -> Tensor:
     """The mean of v_i.v_p / tau over the positives p, float [H, n]; the gradient of its part of the loss is added."""
     count = problem.classes.positives.clamp_min(1)
-    pull = (problem.share * problem.weights[:, None]).div_(count)
-    parts = []
+    pull, parts = b / count, []
     for levels, place, tau in problem.runs:
         slots = slice(place.slot, place.slot + levels.stop - levels.start)
         v = stacks[place.stack][:, slots]
@@ -221,4 +224,4 @@ def _attraction(problem: Problem, stacks: Sequence[Tensor], gradients: Sequence[
             # A row pulls as an anchor and, with the same strength, as a positive of its class's other rows.
             gradients[place.stack][:, slots].addcmul_(others, pull[levels].T.unsqueeze(2), value=-2 / tau)
         parts.append(torch.linalg.vecdot(v, others).T.div_(tau))
-    return torch.cat(parts).div_(count)
+    return (parts[0] if len(parts) == 1 else torch.cat(parts)).div_(count)
