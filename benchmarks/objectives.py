@@ -1,10 +1,11 @@
 """Objectives: time of forward and backward, and peak memory, against one SupCon and pytorch-metric-learning's.
 
-    python benchmarks/objectives.py [--quick] [--device cpu] [--threads 2] [--samples 512] [--rounds 15]
+    python benchmarks/objectives.py [--quick] [--device cpu] [--threads 1] [--samples 512] [--rounds 15]
 
 Batch of 2 x 512 rows, D = 128, three levels of 2, 20 and 100 classes. Both references are timed beside every
-objective, so that load on the machine hits all three; printed are medians of times and of ratios. On one thread, CPU
-time is taken instead of wall time. Peak memory counts tensors made and alive during forward and backward.
+objective, so that load on the machine hits all three; printed are medians of times and of ratios. On one thread, which
+is what a trial has by default, CPU time is taken instead of wall time. Peak memory counts tensors made and alive during
+forward and backward.
 
 `mlcl` trains a projection head per level; `three embeddings` is its loss alone, on what the heads give.
 """
@@ -106,7 +107,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, and no large batch")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--samples", type=int, default=512, help="samples in two views each")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--only", help="objectives whose name contains this, besides the two references")
@@ -229,9 +230,7 @@ def hand_over() -> None:
         return median(times) * 1e6
 
     own, other = after(1), after(0)
-    print(
-        f"to write 1.4 MB that a thread itself read last {own:.0f} us, that others did {other:.0f} us: {other / own:.1f} x"
-    )
+    print(f"threads: to write 1.4 MB after itself {own:.0f} us, after another {other:.0f} us: {other / own:.1f} x")
 
 
 def synchronise(device: str) -> None:
