@@ -87,17 +87,31 @@ class _Gated(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, to_unit: Tensor, to_mean: Tensor) -> tuple[Tensor | None, ...]:
-        rows, weight1, bias1, weight2, bias2, *unit = ctx.saved_tensors
-        clipped = bounded(rows)
-        hidden = _hidden(clipped, weight1, bias1)
-        gate = _gate(hidden, weight2, bias2, ctx.temperature)
-        to_product = unit_gradient(to_unit, *unit)
-        to_gate = torch.addcmul(to_mean / len(rows), to_product, rows)
-        to_logits = torch.ops.aten.sigmoid_backward(to_gate, gate).div_(ctx.temperature)
-        to_hidden = (to_logits @ weight2).mul_(hidden > 0)
-        to_rows = to_product.mul_(gate).addcmul_(to_hidden @ weight1, (clipped == rows).to(rows))
-        heads = to_hidden.T @ clipped, to_hidden.sum(dim=0), to_logits.T @ hidden, to_logits.sum(dim=0)
-        return to_rows, *heads, None
+        with torch.autocast(to_unit.device.type, enabled=False):
+            return *_gated_gradient(to_unit, to_mean, ctx.temperature, *ctx.saved_tensors), None
+
+
+def _gated_gradient(
+    to_unit: Tensor,
+    to_mean: Tensor,
+    temperature: float,
+    rows: Tensor,
+    weight1: Tensor,
+    bias1: Tensor,
+    weight2: Tensor,
+    bias2: Tensor,
+    *unit: Tensor,
+) -> tuple[Tensor, ...]:
+    """With respect to the rows, and to the head's weights and biases."""
+    clipped = bounded(rows)
+    hidden = _hidden(clipped, weight1, bias1)
+    gate = _gate(hidden, weight2, bias2, temperature)
+    to_product = unit_gradient(to_unit, *unit)
+    to_gate = torch.addcmul(to_mean / len(rows), to_product, rows)
+    to_logits = torch.ops.aten.sigmoid_backward(to_gate, gate).div_(temperature)
+    to_hidden = (to_logits @ weight2).mul_(hidden > 0)
+    to_rows = to_product.mul_(gate).addcmul_(to_hidden @ weight1, (clipped == rows).to(rows))
+    return to_rows, to_hidden.T @ clipped, to_hidden.sum(dim=0), to_logits.T @ hidden, to_logits.sum(dim=0)
 
 
 def _hidden(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -9,8 +9,8 @@ denominator weights omega; both are 1 unless an imbalance mode says otherwise.
 
 How it is computed: levels with the same vectors and temperature share their similarities, and without omega even the
 logarithm. The positives need no matrix, since sum_p v_i.v_p = v_i.(s - v_i) with s the sum over the anchor's class. The
-weights of L are known beforehand, so the gradient is computed in the forward pass, level by level, and only scaled in
-the backward pass: one matrix of similarities is alive at a time, however many levels there are.
+weights of L are known beforehand, so the gradient is computed in the forward pass and only scaled in the backward pass:
+one matrix of similarities is alive at a time, however many levels there are.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def level_contrast(vectors: LevelVectors, labels: Tensor, terms: LevelTerms) -> 
     """The weighted sum of the levels' contrasts.
 
     Args:
-        vectors: v^h. Levels with the same (and the same temperature) share their similarities.
+        vectors: v^h. Levels of the same place (and the same temperature) share their similarities.
         labels: int64 [n, H]; any integers, equal where rows are of one class.
         terms: temperatures and weights.
 
@@ -135,7 +135,7 @@ class Problem:
         share = classes.anchor_shares(terms.anchor_weights, vectors.stacks[0].dtype)
         weights = terms.weights.to(share)
         differentiate = torch.is_grad_enabled() and any(stack.requires_grad for stack in vectors.stacks)
-        groups, runs = _groups(vectors.places, terms, share.dtype), _runs(vectors.places, terms.temperatures)
+        groups, runs = _groups(vectors.places, terms, share.dtype), _runs(vectors.places, terms)
         return cls(classes, share, weights / weights.sum(), groups, runs, differentiate)
 
 
@@ -148,10 +148,12 @@ def _groups(places: Sequence[Place], terms: LevelTerms, dtype: torch.dtype) -> l
     ]
 
 
-def _runs(places: Sequence[Place], temperatures: Sequence[float]) -> list[Run]:
+def _runs(places: Sequence[Place], terms: LevelTerms) -> list[Run]:
+    """Of one level each where the caller asks for little memory."""
     runs: list[Run] = []
-    for h, (place, tau) in enumerate(zip(places, temperatures, strict=True)):
-        if h > 0 and _is_next(places[h - 1], place) and tau == temperatures[h - 1]:
+    for h, (place, tau) in enumerate(zip(places, terms.temperatures, strict=True)):
+        together = h > 0 and terms.chunk is None and tau == terms.temperatures[h - 1]
+        if together and _is_next(places[h - 1], place):
             runs[-1] = runs[-1]._replace(levels=slice(runs[-1].levels.start, h + 1))
         else:
             runs.append(Run(slice(h, h + 1), place, tau))

@@ -85,9 +85,6 @@ class Blocks:
         self.keep = keep and chunk is None
         self._like = like
 
-    def __len__(self) -> int:
-        return len(range(0, self.count, self.step))
-
     def rows(self) -> list[slice]:
         """The rows of every block."""
         return row_slices(self.count, self.step)
@@ -133,7 +130,7 @@ class Denominator(ABC):
         tau: temperature.
         columns: the column weights.
         blocks: of n rows.
-        width: numbers of a row that are not zeros to fill it up; None: d.
+        width: numbers of a row that are not zeros to fill it up, which may save work; None: d.
     """
 
     def __init__(self, v: Tensor, tau: float, columns: Columns, blocks: Blocks, width: int | None = None) -> None:

@@ -24,7 +24,7 @@ from hmlc_ray.objectives.vectors import (
 
 @dataclass(frozen=True)
 class FeatureMasks:
-    """Masks of which levels with the same share their vectors, and by which a level reads only its own dimensions.
+    """Constant masks: levels with the same mask share their vectors, and a level reads only its own dimensions.
 
     Build it with `FeatureMasks.of` once per change of the masks: it looks at their values.
     """
@@ -32,7 +32,8 @@ class FeatureMasks:
     places: tuple[Place, ...]
     """Per level, where its vectors stand."""
     stacks: tuple[tuple[int, int], ...]
-    """S and D_s of the vectors' stacks: neighbouring levels of one width stand together."""
+    """S and D_s of the vectors' stacks: masks that follow each other stand together where they are filled up to one
+    width."""
     columns: Tensor
     """The dimensions of one place after the other, int64 [sum of S D_s]; D stands for a column of zeros, with which
     each is filled up to a multiple of `ALIGNMENT`."""
@@ -42,6 +43,7 @@ class FeatureMasks:
     """Where in `columns` each dimension stands, int64 [D]; None if not every dimension stands there exactly once."""
 
     @classmethod
+    @outside_graphs
     def of(cls, values: Tensor) -> FeatureMasks:
         """Prepare masks [H, D]."""
         values = values.detach()
@@ -60,9 +62,6 @@ class FeatureMasks:
             None if binary else weights,
             _origin(columns, values.shape[1]),
         )
-
-    def __len__(self) -> int:
-        return len(self.places)
 
     def split(self, chosen: Tensor) -> list[Tensor]:
         """Chosen columns [n, sum of S D_s] by stacks, float [n, S, D_s]."""

@@ -54,15 +54,14 @@ class LevelObjective(Objective):
         """
         levels = batch.paths.shape[1]
         if masks is None or self.balance.mode == "denominator":
-            whole = (normalise(full_precision(batch.embeddings)),) * levels
-        else:
-            whole = ()
+            unit = normalise(full_precision(batch.embeddings))
         if masks is None:
-            report = level_contrast(LevelVectors.shared(whole[0], levels), batch.paths, self.terms(batch.paths))
+            report = level_contrast(LevelVectors.shared(unit, levels), batch.paths, self.terms(batch.paths))
         else:
             terms = self.terms(batch.paths, masks.apply)
             report = level_contrast(masks.vectors(batch.embeddings), batch.paths, terms)
-        self.balance.update(whole, batch.paths)
+        if self.balance.mode == "denominator":
+            self.balance.update((unit,) * levels, batch.paths)
         return report
 
     def contrast_vectors(self, vectors: Sequence[Tensor], paths: Tensor) -> LossReport:

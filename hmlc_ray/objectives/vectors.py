@@ -85,7 +85,7 @@ class Place:
     stack: int
     slot: int
     width: int
-    """Their length in numbers; what follows, if anything, is zeros."""
+    """How many of a vector's numbers are its own; what follows, if anything, is zeros to fill it up."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class LevelVectors:
     """v^h, the rows that each level contrasts, of length at most 1."""
 
     stacks: tuple[Tensor, ...]
-    """float32 or float64 [n, S, D_s]: vectors of one width side by side, which one step can treat together."""
+    """float32 or float64 [n, S, D_s]: vectors side by side, filled up to one width, for what treats all at once."""
     places: tuple[Place, ...]
     """Per level; levels of the same place have the same vectors, and share what is computed of them."""
 

@@ -234,13 +234,27 @@ def test_max_constraint_rewards_predictions_that_obey_the_tree() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")  # The compiler warns about its own tracing.
-@pytest.mark.parametrize("kind", ["hmce", "a-hmlc"])
-def test_compiles_around_the_contrast(kind: str) -> None:
+@pytest.mark.parametrize("values", [{"kind": "hmce"}, {"kind": "a-hmlc"}, {"kind": "g-hmlc", "mask": "random"}])
+def test_compiles_around_the_contrast(values: dict[str, Any]) -> None:
     taxonomy = regular_tree((2, 2))
-    objective, batch = build({"kind": kind}, taxonomy), make_batch(taxonomy)
+    objective, batch = build(values, taxonomy), make_batch(taxonomy)
+    for epoch in range(3):  # Masks come into use.
+        objective.begin_epoch(epoch, 20)
+        objective.end_epoch(epoch, 20)
     z = batch.embeddings.requires_grad_()
     compiled = torch.compile(
         lambda z: objective(Batch(z, batch.paths, batch.instance, batch.features)).total, backend="aot_eager"
     )
     (wanted,), (gradient,) = torch.autograd.grad(objective(batch).total, z), torch.autograd.grad(compiled(z), z)
     torch.testing.assert_close(gradient, wanted)
+
+
+def test_gates_are_not_computed_anew_in_reduced_precision() -> None:
+    taxonomy = regular_tree((2, 2))
+    objective, batch = build({"kind": "a-hmlc"}, taxonomy), make_batch(taxonomy)
+    inputs = [batch.embeddings.requires_grad_(), *objective.parameters()]
+    expected = torch.autograd.grad(objective(batch).total, inputs)
+    loss = objective(batch).total
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        gradients = torch.autograd.grad(loss, inputs)
+    torch.testing.assert_close(gradients, expected, rtol=1e-5, atol=1e-7)
