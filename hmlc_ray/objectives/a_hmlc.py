@@ -46,8 +46,8 @@ class AHmlc(LevelObjective):
         with torch.autocast(batch.embeddings.device.type, enabled=False):
             rows = full_precision(batch.embeddings)
             parts = [
-                _Gated.apply(rows, first.weight, first.bias, last.weight, last.bias, self.attention_temperature)  # type: ignore[no-untyped-call]
-                for first, _, last in self._layers()
+                _Gated.apply(rows, own, last.weight, last.bias, self.attention_temperature)  # type: ignore[no-untyped-call]
+                for own, (_, _, last) in zip(self._hidden(rows), self._layers(), strict=True)
             ]
             report = self.contrast_vectors([v for v, _ in parts], batch.paths)
             means = torch.stack([mean for _, mean in parts])
@@ -62,60 +62,64 @@ class AHmlc(LevelObjective):
     def _layers(self) -> list[list[nn.Module]]:
         return [list(head.children()) for head in self.heads]
 
+    def _hidden(self, rows: Tensor) -> tuple[Tensor, ...]:
+        """ReLU(W1_h z), per level [n, D/r]: the first layers of all levels as one."""
+        first = [layers[0] for layers in self._layers()]
+        weights = [getattr(layer, name) for name in ("weight", "bias") for layer in first]
+        hidden: Tensor = _Hidden.apply(rows, *weights)  # type: ignore[no-untyped-call]
+        return hidden.chunk(len(first), dim=1)
+
     def masks(self) -> Tensor:
         """float [H, D]: the mean gates of the last training batch."""
         return self.mean_gates
 
 
-class _Gated(torch.autograd.Function):
-    """v of m * z with m = sigmoid((W2 ReLU(W1 z + b1) + b2) / T), and the mean of m.
+class _Hidden(torch.autograd.Function):
+    """ReLU(W z + b) with z bounded and the levels' W and b as one; neither these nor the bounded copy are kept."""
 
-    z is bounded where the head reads it. Of what is between, nothing is kept: the backward pass computes it anew.
-    """
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, *layers: Tensor) -> Tensor:
+        weights, biases = layers[: len(layers) // 2], layers[len(layers) // 2 :]
+        hidden = functional.linear(bounded(rows), torch.cat(weights), torch.cat(biases)).relu_()
+        ctx.save_for_backward(rows, hidden, *weights)
+        return hidden
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        rows, hidden, *weights = ctx.saved_tensors
+        own, clipped = gradient * (hidden > 0), bounded(rows)
+        with torch.autocast(rows.device.type, enabled=False):
+            to_rows = (own @ torch.cat(weights)).mul_(clipped == rows)
+            to_weights, to_biases = own.T @ clipped, own.sum(dim=0)
+        return to_rows, *to_weights.chunk(len(weights)), *to_biases.chunk(len(weights))
+
+
+class _Gated(torch.autograd.Function):
+    """v of m * z with m = sigmoid((hidden W^T + b) / T), and the mean of m; gates are not kept but computed anew."""
 
     @staticmethod
     def forward(
-        ctx: Any, rows: Tensor, weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor, temperature: float
+        ctx: Any, rows: Tensor, hidden: Tensor, weight: Tensor, bias: Tensor, temperature: float
     ) -> tuple[Tensor, Tensor]:
-        gate = _gate(_hidden(bounded(rows), weight1, bias1), weight2, bias2, temperature)
+        gate = _gate(hidden, weight, bias, temperature)
         mean = gate.mean(dim=0)
         unit, divisor, turns = unit_vectors(gate.mul_(rows), in_place=True)
         ctx.temperature = temperature
-        ctx.save_for_backward(rows, weight1, bias1, weight2, bias2, unit, divisor, turns)
+        ctx.save_for_backward(rows, hidden, weight, bias, unit, divisor, turns)
         return unit, mean
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, to_unit: Tensor, to_mean: Tensor) -> tuple[Tensor | None, ...]:
-        with torch.autocast(to_unit.device.type, enabled=False):
-            return *_gated_gradient(to_unit, to_mean, ctx.temperature, *ctx.saved_tensors), None
-
-
-def _gated_gradient(
-    to_unit: Tensor,
-    to_mean: Tensor,
-    temperature: float,
-    rows: Tensor,
-    weight1: Tensor,
-    bias1: Tensor,
-    weight2: Tensor,
-    bias2: Tensor,
-    *unit: Tensor,
-) -> tuple[Tensor, ...]:
-    """With respect to the rows, and to the head's weights and biases."""
-    clipped = bounded(rows)
-    hidden = _hidden(clipped, weight1, bias1)
-    gate = _gate(hidden, weight2, bias2, temperature)
-    to_product = unit_gradient(to_unit, *unit)
-    to_gate = torch.addcmul(to_mean / len(rows), to_product, rows)
-    to_logits = torch.ops.aten.sigmoid_backward(to_gate, gate).div_(temperature)
-    to_hidden = (to_logits @ weight2).mul_(hidden > 0)
-    to_rows = to_product.mul_(gate).addcmul_(to_hidden @ weight1, (clipped == rows).to(rows))
-    return to_rows, to_hidden.T @ clipped, to_hidden.sum(dim=0), to_logits.T @ hidden, to_logits.sum(dim=0)
-
-
-def _hidden(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    return functional.linear(rows, weight, bias).relu_()
+        rows, hidden, weight, bias, *unit = ctx.saved_tensors
+        with torch.autocast(rows.device.type, enabled=False):
+            gate = _gate(hidden, weight, bias, ctx.temperature)
+            to_product = unit_gradient(to_unit, *unit)
+            to_gate = torch.addcmul(to_mean / len(rows), to_product, rows)
+            to_logits = torch.ops.aten.sigmoid_backward(to_gate, gate).div_(ctx.temperature)
+            to_rows = to_product.mul_(gate)
+            return to_rows, to_logits @ weight, to_logits.T @ hidden, to_logits.sum(dim=0), None
 
 
 def _gate(hidden: Tensor, weight: Tensor, bias: Tensor, temperature: float) -> Tensor:
