@@ -89,11 +89,9 @@ def main() -> None:
         return
     torch.manual_seed(0)
     steps = make_steps(arguments)
-    if arguments.threads > 1 and arguments.device == "cpu":
-        hand_over()
+    hand_over(arguments)
     times = measure(steps, arguments.rounds, arguments)
-    if arguments.threads > 1 and arguments.device == "cpu":
-        hand_over()
+    hand_over(arguments)
     peaks = {name: peak_memory(step, arguments.device) for name, step in steps.items()}
     report(times, peaks)
     mask_fit(arguments)
@@ -214,12 +212,14 @@ def measure(steps: dict[str, Callable[[], None]], rounds: int, arguments: argpar
     return times
 
 
-def hand_over() -> None:
-    """How far threads are apart: a matrix is multiplied in place, by rows, after a sum by rows or one by columns.
+def hand_over(arguments: argparse.Namespace) -> None:
+    """How far threads of a CPU are apart: a matrix is multiplied in place, by rows, after a sum by rows or by columns.
 
     After the latter, half of what a thread writes was read last by another. About 1 x: they share a core; 3 x: a cache;
     10 x: nothing, and every pass over a matrix that is not shared out as the one before costs that much more.
     """
+    if arguments.threads == 1 or arguments.device != "cpu":
+        return
     matrix = torch.ones(1024, 352)
 
     def after(dim: int) -> float:
