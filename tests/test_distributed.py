@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
+from gloo import on_two_processes
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -29,29 +28,24 @@ def _loss(rows: torch.Tensor) -> torch.Tensor:
     return (rows @ rows.T).exp().sum(1).log().sum()
 
 
-def _worker(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/init", rank=rank, world_size=2)
-    try:
-        results: dict[str, object] = {
-            "ranks": (distributed.rank(), distributed.world_size()),
-            "object": distributed.broadcast_object({"from": rank}),
-            "tensor": distributed.broadcast_from_rank0(torch.full((2,), float(rank))),
-        }
-        for counts in COUNTS:
-            mine = ROWS.split(counts)[rank]
-            ints = distributed.all_gather_rows(mine.mul(100).long())
-            flags = distributed.all_gather_rows(mine > 0, counts)
-            half = distributed.all_gather_rows(mine.bfloat16())
-            model = DistributedDataParallel(_linear())
-            gathered = distributed.all_gather_rows(model(mine))
-            loss = _loss(gathered)
-            loss.backward()
-            grad = model.module.weight.grad
-            results[str(counts)] = (ints, flags, half, loss.detach(), grad)
-        torch.save(results, f"{folder}/{rank}.pt")
-    finally:
-        dist.destroy_process_group()
+def _worker(rank: int) -> dict[str, object]:
+    results: dict[str, object] = {
+        "ranks": (distributed.rank(), distributed.world_size()),
+        "object": distributed.broadcast_object({"from": rank}),
+        "tensor": distributed.broadcast_from_rank0(torch.full((2,), float(rank))),
+    }
+    for counts in COUNTS:
+        mine = ROWS.split(counts)[rank]
+        ints = distributed.all_gather_rows(mine.mul(100).long())
+        flags = distributed.all_gather_rows(mine > 0, counts)
+        half = distributed.all_gather_rows(mine.bfloat16())
+        model = DistributedDataParallel(_linear())
+        gathered = distributed.all_gather_rows(model(mine))
+        loss = _loss(gathered)
+        loss.backward()
+        grad = model.module.weight.grad
+        results[str(counts)] = (ints, flags, half, loss.detach(), grad)
+    return results
 
 
 def _linear() -> nn.Linear:
@@ -63,13 +57,12 @@ def _linear() -> nn.Linear:
 
 @pytest.mark.slow
 def test_two_processes_get_the_rows_and_the_gradient_of_one(tmp_path: Path) -> None:
-    mp.spawn(_worker, args=(str(tmp_path),), nprocs=2)
+    both = on_two_processes(_worker, tmp_path)
     model = _linear()
     loss = _loss(model(ROWS))
     loss.backward()
     assert model.weight.grad is not None
-    for rank in range(2):
-        results = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+    for rank, results in enumerate(both):
         assert results["ranks"] == (rank, 2)
         assert results["object"] == {"from": 0}
         assert results["tensor"].tolist() == [0, 0]

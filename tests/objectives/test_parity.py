@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
+from gloo import on_two_processes
 from planted import regular_tree
 from pydantic import TypeAdapter
 from torch import Tensor, nn
@@ -79,22 +77,14 @@ def train(learner: Learner, rank: int, world_size: int) -> dict[str, Any]:
     return {"losses": torch.stack(losses), "gradients": gradients, "logs": logs, "masks": learner.objective.masks()}
 
 
-def worker(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/init", rank=rank, world_size=2)
-    try:
-        results = {name: train(make_learner(values), rank, 2) for name, values in OBJECTIVES.items()}
-        torch.save(results, f"{folder}/{rank}.pt")
-    finally:
-        dist.destroy_process_group()
+def worker(rank: int) -> dict[str, Any]:
+    return {name: train(make_learner(values), rank, 2) for name, values in OBJECTIVES.items()}
 
 
 @pytest.fixture(scope="module")
 def two_processes(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What each of two workers saw, by objective."""
-    folder: Path = tmp_path_factory.mktemp("gloo")
-    mp.spawn(worker, args=(str(folder),), nprocs=2)
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
+    return on_two_processes(worker, tmp_path_factory.mktemp("gloo"))
 
 
 @pytest.mark.slow
