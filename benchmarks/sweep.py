@@ -55,7 +55,7 @@ def overheads(name: str, trials: int, workers: int, home: Path) -> list[float]:
     parent = tracker.find_study(name)
     assert parent is not None
     runs = sorted(tracker.children(parent), key=lambda run: int(run.trial_id))
-    loops = [tracker.total(run.run_id, SECONDS) for run in runs]
+    loops = [sum(value for _, value in tracker.history(run.run_id, SECONDS)) for run in runs]
     walls = [end - before for before, end in zip(clock.ends, clock.ends[1:], strict=False)]
     return [wall - loop for wall, loop in zip(walls, loops[1:], strict=True)]
 

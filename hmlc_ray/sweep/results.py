@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.summary import BestSoFar, Status, TrialRow
@@ -29,8 +30,7 @@ _STATUS: dict[str, Status] = {
 
 def rows_of(tracker: Tracker, parent: str, study: StudyConfig) -> list[TrialRow]:
     """Every trial of a study by number; a refit is none."""
-    runs = [run for run in tracker.children(parent) if not run.trial_id.startswith(REFIT)]
-    return sorted((_row(run, study) for run in runs), key=lambda row: row.number)
+    return sorted((_row(run, study) for run in _trials(tracker, parent)), key=lambda row: row.number)
 
 
 def best_row(rows: list[TrialRow], study: StudyConfig) -> TrialRow | None:
@@ -45,9 +45,23 @@ def best_so_far(rows: list[TrialRow], study: StudyConfig) -> BestSoFar | None:
     return None if row is None or row.value is None else BestSoFar(row.number, row.value, row.run_id)
 
 
+def evaluations_of(tracker: Tracker, parent: str, study: StudyConfig) -> dict[int, dict[int, float]]:
+    """The searched metric's values of every trial, by number and by evaluation, counted from 1 as `records` does."""
+    found: dict[int, dict[int, float]] = {}
+    for run in _trials(tracker, parent):
+        every = int(run.params.get("evaluation.every", 1))  # a run whose making was cut off has nothing at all
+        history = tracker.history(run.run_id, study.objective_metric)
+        found[int(run.trial_id)] = {math.ceil(epoch / every): value for epoch, value in history}
+    return found
+
+
 def rank(mode: str, value: float, number: int) -> tuple[float, int]:
     """Of a trial's value in a study of `mode` max or min: larger is better; the earlier one of equals."""
     return (value if mode == "max" else -value, -number)
+
+
+def _trials(tracker: Tracker, parent: str) -> list[TrialRun]:
+    return [run for run in tracker.children(parent) if not run.trial_id.startswith(REFIT)]
 
 
 def _row(run: TrialRun, study: StudyConfig) -> TrialRow:

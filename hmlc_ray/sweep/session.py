@@ -17,7 +17,7 @@ from hmlc_ray.recording import error_sentence, log_checkpoint, run_tags
 from hmlc_ray.summary import BestSoFar, SweepProgress
 from hmlc_ray.sweep.reasons import reason_of
 from hmlc_ray.sweep.records import WARNING, is_pruned
-from hmlc_ray.sweep.results import EPOCHS, SEARCHED, SECONDS, VALUE, best_so_far, rank, rows_of
+from hmlc_ray.sweep.results import EPOCHS, SEARCHED, SECONDS, VALUE, best_so_far, evaluations_of, rank, rows_of
 from hmlc_ray.sweep.retention import LOGGED, WORKING, Retention
 from hmlc_ray.sweep.standing import Standing, StandingWriter
 from hmlc_ray.sweep.stopping import end_tuning
@@ -73,6 +73,13 @@ class SweepSession:
         self._runs[number] = run_id
         self._states[number] = "running"
         self._show()
+
+    def seen_before(self) -> dict[int, dict[int, float]]:
+        """The searched metric's values that earlier drivers logged, by trial and by evaluation, counted from 1.
+
+        To be asked before this driver's first trial starts.
+        """
+        return evaluations_of(self._tracker, self._parent, self._study) if self._known else {}
 
     def has_started(self, number: int) -> bool:
         """Whether this driver has started the trial."""
@@ -165,12 +172,18 @@ def activate(session: SweepSession | None) -> None:
     _active = session
 
 
+def active() -> SweepSession:
+    """The session that was set."""
+    assert _active is not None, "Tune runs a study only inside a driver's session"
+    return _active
+
+
 class SessionCallback(ray.tune.Callback):  # type: ignore[misc]
     """Tune's events, handed to the active session. Tune pickles callbacks into its snapshot, so this holds nothing."""
 
     def on_step_begin(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
         end_tuning()
-        _session().look_on()
+        active().look_on()
 
     def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         _start(trial)
@@ -179,22 +192,22 @@ class SessionCallback(ray.tune.Callback):  # type: ignore[misc]
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: dict[str, Any], **info: Any
     ) -> None:
         if "history" in result:  # the mark of a trial's end that Tune adds has none
-            _session().reported(_number(trial), result)
+            active().reported(_number(trial), result)
 
     def on_trial_complete(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        _session().ended(_number(trial), trial.last_result, last_checkpoint(trial))
+        active().ended(_number(trial), trial.last_result, last_checkpoint(trial))
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        if not _session().has_started(_number(trial)):
+        if not active().has_started(_number(trial)):
             _start(trial)  # its process, or the node, died before it came to that
-        _session().failed(_number(trial), reason_of(trial))
+        active().failed(_number(trial), reason_of(trial))
 
 
 class AlreadyEnded(ray.tune.Stopper):  # type: ignore[misc]
     """Stops a trial at its first report if it had ended before this driver started."""
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        return result["config"]["number"] in _session().ended_before
+        return result["config"]["number"] in active().ended_before
 
     def stop_all(self) -> bool:
         return False
@@ -210,13 +223,8 @@ def last_checkpoint(trial: TuneTrial) -> ray.tune.Checkpoint | None:
 
 def _start(trial: TuneTrial) -> None:
     searched = {name: value for name, value in trial.config.items() if name not in ("trial", "number")}
-    _session().started(_number(trial), TrialConfig.model_validate(trial.config["trial"]), searched)
+    active().started(_number(trial), TrialConfig.model_validate(trial.config["trial"]), searched)
 
 
 def _number(trial: TuneTrial) -> int:
     return int(trial.config["number"])
-
-
-def _session() -> SweepSession:
-    assert _active is not None, "a sweep's callback runs only inside run_sweep"
-    return _active

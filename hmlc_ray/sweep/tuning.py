@@ -6,11 +6,11 @@ import os
 from typing import Any
 
 import ray.tune
-from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
+from ray.tune.schedulers import FIFOScheduler
 
-from hmlc_ray.config.sweep import SchedulerConfig, SweepConfig
+from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.home import Home
-from hmlc_ray.sweep.records import EVALUATIONS
+from hmlc_ray.sweep.asha import Asha
 from hmlc_ray.sweep.search import StudySearch
 from hmlc_ray.sweep.session import AlreadyEnded, SessionCallback
 from hmlc_ray.sweep.stores import Results, open_trials
@@ -20,8 +20,6 @@ KEPT = 2
 """Checkpoints that a running trial keeps: the last, and the one before in case that is damaged."""
 _SNAPSHOT = "TUNE_GLOBAL_CHECKPOINT_S"
 _SNAPSHOT_GIVEN = os.environ.get(_SNAPSHOT)
-# An upper bound on evaluations per trial; trials end by themselves.
-_MANY = 1_000_000
 
 
 def build_tuner(sweep: SweepConfig, home: Home, concurrency: int) -> ray.tune.Tuner:
@@ -33,7 +31,7 @@ def build_tuner(sweep: SweepConfig, home: Home, concurrency: int) -> ray.tune.Tu
             metric=sweep.study.objective_metric,
             mode=sweep.study.mode,
             search_alg=StudySearch(sweep.search_space(), sweep.study, open_trials(sweep.study, home)),
-            scheduler=build_scheduler(sweep.study.scheduler),
+            scheduler=Asha(sweep.study.scheduler) if sweep.study.scheduler else FIFOScheduler(),
             num_samples=sweep.study.num_trials,
             max_concurrent_trials=concurrency,
             reuse_actors=sweep.trials.worker_range[0] == 0,
@@ -75,19 +73,6 @@ def _pace_snapshots(sweep: SweepConfig) -> None:
 
 def trainable_of(sweep: SweepConfig, home: Home) -> Any:
     return build_trainable(sweep.trials, Results.of(sweep.study.storage, home).groups(sweep.study.name))
-
-
-def build_scheduler(config: SchedulerConfig | None) -> TrialScheduler:
-    """ASHA over evaluations, or none. A trial's last evaluation is never a stop: it ends by itself."""
-    if config is None:
-        return FIFOScheduler()
-    return AsyncHyperBandScheduler(
-        time_attr=EVALUATIONS,
-        max_t=_MANY,
-        grace_period=config.grace_period,
-        reduction_factor=config.reduction_factor,
-        stop_last_trials=False,
-    )
 
 
 def _trial_folder(trial: Any) -> str:

@@ -204,10 +204,11 @@ class Tracker:
         with translated(self._uri):
             return _trial_run(self._client.get_run(self._writer.resolve(run_id)))
 
-    def total(self, run_id: str, metric: str) -> float:
-        """The sum of a metric over all its steps."""
+    def history(self, run_id: str, metric: str) -> list[tuple[int, float]]:
+        """A metric's (step, value), by step."""
         with translated(self._uri):
-            return float(sum(point.value for point in self._client.get_metric_history(run_id, metric)))
+            points = self._client.get_metric_history(run_id, figure_key(metric))
+        return sorted((int(point.step), float(point.value)) for point in points)
 
     def children(self, parent: str) -> list[TrialRun]:
         """The trials of a study, oldest first."""

@@ -14,13 +14,14 @@ import psutil
 import pytest
 from invariants import check_sound
 from PIL import Image
-from sandbox import TRIALS, Sandbox, drain, kill, read_until, trial_processes, wait_until
+from sandbox import EPOCHS, TRIALS, Sandbox, drain, kill, read_until, trial_processes, wait_until
 
 from hmlc_ray.sweep.saved import is_saved
 from hmlc_ray.tracking import tags
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 TOO_SMALL = "a batch of 3 samples is too small for training.sampler"
+EAGER = "{kind: asha, reduction_factor: 1.3}"
 ONE_ENDED = "small: 1/5 trials done"
 
 
@@ -97,6 +98,24 @@ def test_a_driver_dies_long_after_its_last_snapshot(sandbox: Sandbox, started: l
     trial_processes(resumed.pid)[0].kill()
     assert resumed.wait(timeout=400) == 0, "".join(lines)
     check_sound(sandbox, 2)
+
+
+@pytest.mark.fault
+def test_no_trial_is_stopped_before_the_epochs_that_its_run_shows(
+    sandbox: Sandbox, started: list[subprocess.Popen[str]]
+) -> None:
+    """Tune's snapshot knows no trial here: all start again, in front of a scheduler that has seen them before."""
+    space = sandbox.space(trials=8, epochs=EPOCHS, scheduler=EAGER, workers="0, resources: {cpus: 0.25}")
+    process = sandbox.start("sweep", space, env={"TUNE_GLOBAL_CHECKPOINT_S": "3600"})
+    started.append(process)
+    drain(process)
+    wait_until(lambda: len(sandbox.in_training()) >= 2, "two trials with two epochs each")
+    process.kill()
+    process.wait()
+
+    resumed = sandbox.hmlc("resume", "small")
+    assert resumed.returncode == 0, resumed.stderr
+    check_sound(sandbox, 8)
 
 
 def test_ctrl_c_closes_its_runs_and_says_how_to_go_on(sandbox: Sandbox, started: list[subprocess.Popen[str]]) -> None:

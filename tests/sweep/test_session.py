@@ -93,3 +93,24 @@ def test_a_second_driver_goes_on_and_leaves_alone_what_had_ended(
     tracker.finish(parent, "FINISHED")
     by_runs = statuses("s", home=tmp_path, tracking_uri=None)[0]
     assert (by_tag.counts, by_tag.best) == (by_runs.counts, by_runs.best)
+
+
+def test_a_second_driver_knows_the_evaluations_that_the_first_one_logged(tracker: Tracker, tmp_path: Path) -> None:
+    parent = tracker.study_run("s", tags={}, params={})
+    retention = Retention("all", "max", tracker, Results.of(None, Home.of(tmp_path)), "s")
+
+    def session() -> SweepSession:
+        return SweepSession(STUDY, tracker, parent, "f", Counts(), retention, tmp_path)
+
+    first = session()
+    assert first.seen_before() == {}
+    every_other = TrialConfig.model_validate({"training": {"epochs": 5}, "evaluation": {"every": 2}})
+    first.started(0, every_other, {})
+    first.started(1, TrialConfig.model_validate({"evaluation": {"every": 1}}), {})
+    first.started(2, TrialConfig(), {})
+    for epoch in (2, 4, 5):
+        first.reported(0, result(epoch, epoch / 10))
+    first.reported(1, result(1, float("nan")))
+    first.reported(1, result(2, 0.8))
+    first.failed(1, "NonFiniteLoss: the loss became nan")
+    assert session().seen_before() == {0: {1: 0.2, 2: 0.4, 3: 0.5}, 1: {2: 0.8}, 2: {}}
