@@ -86,7 +86,8 @@ def level_contrast(vectors: LevelVectors, labels: Tensor, terms: LevelTerms) -> 
     """
     with torch.autocast(labels.device.type, enabled=False):
         problem = Problem.of(vectors, labels, terms)
-        total, losses = _Contrast.apply(problem, terms.chunk, *vectors.stacks)  # type: ignore[no-untyped-call]
+        runs = _runs(vectors.places, terms)
+        total, losses = _Contrast.apply(problem, runs, terms.chunk, *vectors.stacks)  # type: ignore[no-untyped-call]
     return LossReport(total, losses, problem.classes.valid.sum(dim=1))
 
 
@@ -106,7 +107,7 @@ class Group:
         return b[self.levels] if self.columns.batch is not None else b[self.levels].sum(dim=0, keepdim=True)
 
 
-class Run(NamedTuple):
+class _Run(NamedTuple):
     """Neighbouring levels of one temperature whose vectors stand side by side."""
 
     levels: slice
@@ -125,7 +126,6 @@ class Problem:
     weights: Tensor
     """w_h / sum w, float [H]."""
     groups: list[Group]
-    runs: list[Run]
     differentiate: bool
 
     @classmethod
@@ -135,8 +135,7 @@ class Problem:
         share = classes.anchor_shares(terms.anchor_weights, vectors.stacks[0].dtype)
         weights = terms.weights.to(share)
         differentiate = torch.is_grad_enabled() and any(stack.requires_grad for stack in vectors.stacks)
-        groups, runs = _groups(vectors.places, terms, share.dtype), _runs(vectors.places, terms)
-        return cls(classes, share, weights / weights.sum(), groups, runs, differentiate)
+        return cls(classes, share, weights / weights.sum(), _groups(vectors.places, terms, share.dtype), differentiate)
 
 
 def _groups(places: Sequence[Place], terms: LevelTerms, dtype: torch.dtype) -> list[Group]:
@@ -148,15 +147,15 @@ def _groups(places: Sequence[Place], terms: LevelTerms, dtype: torch.dtype) -> l
     ]
 
 
-def _runs(places: Sequence[Place], terms: LevelTerms) -> list[Run]:
+def _runs(places: Sequence[Place], terms: LevelTerms) -> list[_Run]:
     """Of one level each where the caller asks for little memory."""
-    runs: list[Run] = []
+    runs: list[_Run] = []
     for h, (place, tau) in enumerate(zip(places, terms.temperatures, strict=True)):
         together = h > 0 and terms.chunk is None and tau == terms.temperatures[h - 1]
         if together and _is_next(places[h - 1], place):
             runs[-1] = runs[-1]._replace(levels=slice(runs[-1].levels.start, h + 1))
         else:
-            runs.append(Run(slice(h, h + 1), place, tau))
+            runs.append(_Run(slice(h, h + 1), place, tau))
     return runs
 
 
@@ -178,11 +177,13 @@ class _Contrast(torch.autograd.Function):
     """sum_h w_h L_h, and the L_h, which carry no gradient, from the stacks of vectors."""
 
     @staticmethod
-    def forward(ctx: Any, problem: Problem, chunk: int | None, *stacks: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        ctx: Any, problem: Problem, runs: list[_Run], chunk: int | None, *stacks: Tensor
+    ) -> tuple[Tensor, Tensor]:
         gradients = [torch.zeros_like(stack) for stack in stacks] if problem.differentiate else None
         b = problem.share * problem.weights[:, None]
         log_sums = _repulsion(problem, b, chunk, stacks, gradients)
-        attraction = _attraction(problem, b, stacks, gradients)
+        attraction = _attraction(problem, runs, b, stacks, gradients)
         losses = (problem.share * (log_sums - attraction)).sum(dim=1)
         ctx.save_for_backward(*(gradients or ()))
         ctx.mark_non_differentiable(losses)
@@ -191,7 +192,7 @@ class _Contrast(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, total: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        return (None, None, *(gradient * total for gradient in ctx.saved_tensors))
+        return (None, None, None, *(gradient * total for gradient in ctx.saved_tensors))
 
 
 def _repulsion(
@@ -214,11 +215,13 @@ def _repulsion(
     return log_sums
 
 
-def _attraction(problem: Problem, b: Tensor, stacks: Sequence[Tensor], gradients: Sequence[Tensor] | None) -> Tensor:
+def _attraction(
+    problem: Problem, runs: list[_Run], b: Tensor, stacks: Sequence[Tensor], gradients: Sequence[Tensor] | None
+) -> Tensor:
     """The mean of v_i.v_p / tau over the positives p, float [H, n]; the gradient of its part of the loss is added."""
     count = problem.classes.positives.clamp_min(1)
     pull, parts = b / count, []
-    for levels, place, tau in problem.runs:
+    for levels, place, tau in runs:
         slots = slice(place.slot, place.slot + levels.stop - levels.start)
         v = stacks[place.stack][:, slots]
         others = problem.classes.others(v, levels.start)
