@@ -24,5 +24,5 @@ def _run(rank: int, work: Callable[[int], dict[str, Any]], folder: str) -> None:
     torch.save(work(rank), f"{folder}/{rank}.pt")
     dist.barrier()
     # Without the interpreter's end: DDP keeps gloo's threads alive beyond `destroy_process_group`, and one that lets go
-    # of a tensor while the interpreter goes down now and then aborts the process (pytorch#179291).
+    # of a tensor while the interpreter goes down now and then aborts the process (compare pytorch#179291).
     os._exit(0)

@@ -71,3 +71,8 @@ class EvaluationConfig(Section):
     """One C per level, chosen before: a refit has no validation split left to choose on."""
     neighbours: int = Field(20, ge=1)
     """k of the cosine kNN."""
+
+
+def evaluation_of(epoch: int, every: int) -> int:
+    """The evaluation that an epoch is, or waits for, counted from 1, with one after `every` so many epochs."""
+    return -(-epoch // every)

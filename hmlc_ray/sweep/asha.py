@@ -9,6 +9,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler
 
 from hmlc_ray.config.sweep import SchedulerConfig
+from hmlc_ray.config.training import evaluation_of
 from hmlc_ray.sweep.records import EVALUATIONS
 from hmlc_ray.sweep.session import active
 
@@ -17,12 +18,12 @@ _MANY = 1_000_000
 
 
 class Asha(AsyncHyperBandScheduler):  # type: ignore[misc]  # ray ships no types
-    """ASHA (arXiv 1810.05934) over evaluations. A trial's last one is never a stop: it ends by itself.
+    """ASHA (arXiv 1810.05934) over evaluations.
 
     Tune's snapshot holds no scheduler. Ray's own would begin every resume with empty rungs: it would judge the first
     trials by nothing, and could stop a trial at an evaluation beyond which an earlier driver had let it go. So a
-    trial has its place in a rung under its number, which lasts, not under Tune's id, and the rungs are filled from
-    MLflow before the first trial. Where a trial has a place already, it goes on.
+    trial has its place in a rung under its number, which lasts, not under Tune's id, and the rungs are filled with what
+    earlier drivers logged before the first trial starts. Where a trial has a place already, it goes on.
     """
 
     def __init__(self, config: SchedulerConfig) -> None:
@@ -36,48 +37,40 @@ class Asha(AsyncHyperBandScheduler):  # type: ignore[misc]  # ray ships no types
         self._filled = False
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        super().on_trial_add(tune_controller, _Numbered.of(trial))
+        """The first one fills the rungs. What fails in here Tune takes for a snapshot to be thrown away."""
         if not self._filled:
             self._filled = True
-            self._fill(active().seen_before())
-
-    def _fill(self, seen: dict[int, dict[int, float]]) -> None:
-        (bracket,) = self._brackets
-        for number, values in seen.items():
-            for evaluation, value in sorted(values.items()):
-                bracket.on_result(_Numbered(str(number)), evaluation, self._metric_op * value)
+            for number, values in active().seen_before.items():
+                for evaluation, value in sorted(values.items()):
+                    self._judge(number, evaluation, value)
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """A resumed trial's first result has evaluations that no driver heard of: each counts at its own rung."""
-        numbered = _Numbered.of(trial)
-        decisions = {
-            super(Asha, self).on_trial_result(tune_controller, numbered, {EVALUATIONS: evaluation, self._metric: value})
-            for evaluation, value in _evaluations(result, self._metric)
-        }
-        return str(self.STOP if self.STOP in decisions else self.CONTINUE)
+        for evaluation, value in _evaluations(trial, result, self._metric):
+            if self._judge(trial.config["number"], evaluation, value) == self.STOP:
+                return str(self.STOP)
+        return str(self.CONTINUE)
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        super().on_trial_complete(tune_controller, _Numbered.of(trial), result)
+        """Nothing: its results have been counted."""
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
-        super().on_trial_remove(tune_controller, _Numbered.of(trial))
+        """Nothing: what it was like still counts."""
+
+    def _judge(self, number: int, evaluation: int, value: float) -> str:
+        (bracket,) = self._brackets
+        return str(bracket.on_result(_Numbered(number), evaluation, self._metric_op * value))
 
 
 @dataclass(frozen=True)
 class _Numbered:
-    """What Ray's scheduler reads of a trial, with the number in place of Tune's id."""
+    """What Ray's bracket reads of a trial, with the number in place of Tune's id."""
 
-    trial_id: str
-
-    @classmethod
-    def of(cls, trial: Trial) -> _Numbered:
-        return cls(str(trial.config["number"]))
+    trial_id: int
 
 
-def _evaluations(result: dict[str, Any], metric: str) -> list[tuple[int, float]]:
-    """The evaluations of a result's history, oldest first, each with the metric."""
-    if "history" not in result:  # the mark of an end that Tune adds to a trial without results
-        return []
-    values = [entry["metrics"][metric] for entry in result["history"] if metric in entry["metrics"]]
-    first = result[EVALUATIONS] - len(values) + 1
-    return list(enumerate(values, first))
+def _evaluations(trial: Trial, result: dict[str, Any], metric: str) -> list[tuple[int, float]]:
+    """The evaluations that a result tells, in order; none in the mark of an end that Tune adds."""
+    every = trial.config["trial"]["evaluation"]["every"]
+    told = [(entry["epoch"], entry["metrics"]) for entry in result.get("history", ())]
+    return [(evaluation_of(epoch, every), metrics[metric]) for epoch, metrics in told if metric in metrics]

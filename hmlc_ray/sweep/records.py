@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, TypedDict
 
 from hmlc_ray.checkpoint import EpochRecord
 from hmlc_ray.config.metrics import FIGURES
+from hmlc_ray.config.training import evaluation_of
 from hmlc_ray.config.trial import TrialConfig
 
 _SEARCHED = tuple(f"{figure}/" for figure in FIGURES)
@@ -33,8 +33,8 @@ def result_of(records: list[EpochRecord], config: TrialConfig) -> dict[str, Any]
     last = records[-1]
     searched = {name: value for name, value in last.metrics.items() if name.startswith(_SEARCHED)}
     history = [EpochEntry(epoch=record.epoch, metrics=record.metrics) for record in records]
-    evaluations = math.ceil(last.epoch / config.evaluation.every)
-    counts = {"epoch": last.epoch, "total_epochs": config.training.epochs, EVALUATIONS: evaluations}
+    evaluation = evaluation_of(last.epoch, config.evaluation.every)
+    counts = {"epoch": last.epoch, "total_epochs": config.training.epochs, EVALUATIONS: evaluation}
     return {**searched, **counts, "history": history}
 
 

@@ -23,6 +23,12 @@ RETRIES, EARLIER_ERROR = "hmlc.retries", "hmlc.earlier_error"
 _COPY = "{}~before"
 """No study of ours has such a name."""
 _REOPENED = "reopened"
+_ENDED = {
+    TrialState.COMPLETE: ("completed", "pruned", "failed"),
+    TrialState.PRUNED: ("completed", "pruned", "failed"),
+    TrialState.FAIL: ("failed",),
+}
+"""What MLflow says of a trial that has ended in Optuna and stays so."""
 
 
 def forget_failure(tracker: Tracker, run: TrialRun) -> None:
@@ -32,10 +38,12 @@ def forget_failure(tracker: Tracker, run: TrialRun) -> None:
 
 
 def reopen_unfinished(sweep: SweepConfig, home: Home, tracker: Tracker) -> int:
-    """Make the trials running again that failed in Optuna alone: `hmlc retry` or `hmlc reap` was here.
+    """Make the trials running again that ended in Optuna alone.
+
+    Either `hmlc retry` or `hmlc reap` was here, or the driver died between telling Optuna and telling MLflow.
 
     Returns:
-        How many they are.
+        How many of them failed.
     """
     storage, name = open_trials(sweep.study, home), sweep.study.name
     finish_reopening(storage, name)
@@ -43,11 +51,11 @@ def reopen_unfinished(sweep: SweepConfig, home: Home, tracker: Tracker) -> int:
         return 0
     parent = tracker.find_study(name)
     runs = tracker.children(parent) if parent else []
-    failed = {run.trial_id for run in runs if run.tags.get(tags.STATUS) == "failed"}
-    ended = optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False, states=[TrialState.FAIL])
-    numbers = [trial.number for trial in ended if str(trial.number) not in failed]
-    reopen_trials(storage, name, numbers)
-    return len(numbers)
+    statuses = {run.trial_id: run.tags.get(tags.STATUS, "") for run in runs}
+    ended = optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False, states=tuple(_ENDED))
+    alone = [trial for trial in ended if statuses.get(str(trial.number)) not in _ENDED[trial.state]]
+    reopen_trials(storage, name, [trial.number for trial in alone])
+    return sum(trial.state == TrialState.FAIL for trial in alone)
 
 
 def tell_ended(sweep: SweepConfig, home: Home, rows: Iterable[TrialRow]) -> None:
@@ -98,13 +106,13 @@ def finish_reopening(storage: optuna.storages.BaseStorage, study: str) -> None:
 
 
 def _running(trial: FrozenTrial) -> FrozenTrial:
+    """Without the value that a pruned trial had at its end: it will have another end."""
     running = create_trial(
         state=TrialState.RUNNING,
         params=trial.params,
         distributions=trial.distributions,
         user_attrs=trial.user_attrs,
         system_attrs=trial.system_attrs,
-        intermediate_values=trial.intermediate_values,
     )
     running.datetime_start = trial.datetime_start or running.datetime_start
     return running

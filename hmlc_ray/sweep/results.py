@@ -6,6 +6,7 @@ import json
 import math
 
 from hmlc_ray.config.sweep import StudyConfig
+from hmlc_ray.config.training import evaluation_of
 from hmlc_ray.summary import BestSoFar, Status, TrialRow
 from hmlc_ray.tracking import Tracker, TrialRun, tags
 
@@ -46,13 +47,18 @@ def best_so_far(rows: list[TrialRow], study: StudyConfig) -> BestSoFar | None:
 
 
 def evaluations_of(tracker: Tracker, parent: str, study: StudyConfig) -> dict[int, dict[int, float]]:
-    """The searched metric's values of every trial, by number and by evaluation, counted from 1 as `records` does."""
-    found: dict[int, dict[int, float]] = {}
-    for run in _trials(tracker, parent):
-        every = int(run.params.get("evaluation.every", 1))  # a run whose making was cut off has nothing at all
-        history = tracker.history(run.run_id, study.objective_metric)
-        found[int(run.trial_id)] = {math.ceil(epoch / every): value for epoch, value in history}
-    return found
+    """The searched metric's values of every trial, by number and by evaluation, counted from 1.
+
+    MLflow has no NaN: an evaluation before the last that it lacks had one.
+    """
+    return {int(run.trial_id): _evaluations(tracker, run, study) for run in _trials(tracker, parent)}
+
+
+def _evaluations(tracker: Tracker, run: TrialRun, study: StudyConfig) -> dict[int, float]:
+    every = int(run.params.get("evaluation.every", 1))  # a run whose making was cut off has nothing at all
+    history = tracker.history(run.run_id, study.objective_metric)
+    found = {evaluation_of(epoch, every): value for epoch, value in history}
+    return {evaluation: found.get(evaluation, math.nan) for evaluation in range(1, max(found, default=0) + 1)}
 
 
 def rank(mode: str, value: float, number: int) -> tuple[float, int]:

@@ -53,6 +53,8 @@ class SweepSession:
         self._known = {row.number for row in rows}
         self._states: dict[int, str] = {row.number: row.status for row in rows if row.status in _ENDED}
         self.ended_before = frozenset(self._states)
+        self.seen_before = evaluations_of(tracker, parent, study) if rows and study.scheduler else {}
+        """The searched metric's values that earlier drivers logged, by trial and by evaluation, counted from 1."""
         self._best = best_so_far(rows, study)
         self._standing = StandingWriter(tracker, parent, folder, study.objective_metric)
         self._standing.update(self._stand())
@@ -73,13 +75,6 @@ class SweepSession:
         self._runs[number] = run_id
         self._states[number] = "running"
         self._show()
-
-    def seen_before(self) -> dict[int, dict[int, float]]:
-        """The searched metric's values that earlier drivers logged, by trial and by evaluation, counted from 1.
-
-        To be asked before this driver's first trial starts.
-        """
-        return evaluations_of(self._tracker, self._parent, self._study) if self._known else {}
 
     def has_started(self, number: int) -> bool:
         """Whether this driver has started the trial."""

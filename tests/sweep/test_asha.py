@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from hmlc_ray.sweep.asha import Asha
 from hmlc_ray.sweep.records import EVALUATIONS
 
 METRIC = "val/probe_accuracy/mean"
-TRIALS, LENGTH = 6, 9
+TRIALS, LENGTH, EVERY = 6, 9, 2
 Seen = dict[int, dict[int, float]]
 
 
@@ -33,16 +33,13 @@ class Trial:
         return f"{self.driver}-{self.number}"
 
     @property
-    def config(self) -> dict[str, int]:
-        return {"number": self.number}
+    def config(self) -> dict[str, Any]:
+        return {"number": self.number, "trial": {"evaluation": {"every": EVERY}}}
 
 
 @dataclass
 class Session:
-    seen: Seen = field(default_factory=dict)
-
-    def seen_before(self) -> Seen:
-        return self.seen
+    seen_before: Seen
 
 
 def scheduler(config: SchedulerConfig, driver: int, seen: Seen, mode: str = "max") -> Asha:
@@ -59,8 +56,9 @@ def scheduler(config: SchedulerConfig, driver: int, seen: Seen, mode: str = "max
 def result(last: int, values: list[float]) -> dict[str, Any]:
     """Of evaluation `last`, with the evaluations before it that nobody heard of; an epoch without one between each."""
     history: list[dict[str, Any]] = []
-    for value in values:
-        history += [{"epoch": 0, "metrics": {"train/loss": 1.0}}, {"epoch": 0, "metrics": {METRIC: value}}]
+    for evaluation, value in enumerate(values, last - len(values) + 1):
+        epoch = EVERY * evaluation
+        history += [{"epoch": epoch - 1, "metrics": {"train/loss": 1.0}}, {"epoch": epoch, "metrics": {METRIC: value}}]
     return {METRIC: values[-1], EVALUATIONS: last, "history": history}
 
 
@@ -156,9 +154,25 @@ def test_evaluations_that_are_told_late_count_at_their_own_rungs() -> None:
     assert scheduler(config, 2, seen).on_trial_result(None, Trial(2, 2), result(2, [0.6, 1.0])) == Asha.CONTINUE
 
 
+def test_an_end_that_is_told_again_counts_once() -> None:
+    """A trial that goes on from its last checkpoint tells its last epoch twice: in its history, and judged anew."""
+    made = scheduler(SchedulerConfig(reduction_factor=2), 2, {})
+    told = result(2, [0.2, 0.4])
+    told["history"].append(told["history"][-1])
+    assert made.on_trial_result(None, Trial(0, 2), told) == Asha.CONTINUE
+    assert made.on_trial_result(None, Trial(1, 2), result(1, [0.3])) == Asha.CONTINUE  # 0.2 at evaluation 1
+    assert made.on_trial_result(None, Trial(1, 2), result(2, [0.3])) == Asha.STOP
+
+
+def test_a_stopped_trial_has_no_place_in_later_rungs() -> None:
+    made = scheduler(SchedulerConfig(reduction_factor=2), 2, {0: {1: 0.5}})
+    assert made.on_trial_result(None, Trial(1, 2), result(2, [0.1, 1.0])) == Asha.STOP
+    assert made.on_trial_result(None, Trial(0, 2), result(2, [0.5])) == Asha.CONTINUE
+
+
 def test_a_trial_that_ends_without_a_result_is_left_alone() -> None:
     made = scheduler(SchedulerConfig(), 1, {})
     assert made.on_trial_result(None, Trial(0, 1), {"done": True}) == Asha.CONTINUE
     made.on_trial_complete(None, Trial(0, 1), {"done": True})
-    made.on_trial_remove(None, Trial(1, 1))
-    assert sorted(made._trial_info) == ["0", "2", "3", "4", "5"]
+    made.on_trial_remove(None, Trial(0, 1))
+    assert made.on_trial_result(None, Trial(1, 1), result(1, [0.5])) == Asha.CONTINUE

@@ -15,8 +15,9 @@ from hmlc_ray.config.sweep import StudyConfig, SweepConfig
 from hmlc_ray.home import Home
 from hmlc_ray.summary import Status, TrialRow
 from hmlc_ray.sweep import reopen
-from hmlc_ray.sweep.reopen import finish_reopening, reopen_trials, tell_ended
+from hmlc_ray.sweep.reopen import finish_reopening, reopen_trials, reopen_unfinished, tell_ended
 from hmlc_ray.sweep.stores import open_trials
+from hmlc_ray.tracking import Tracker, tags
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,8 @@ def check(storage: optuna.storages.BaseStorage, before: list[optuna.trial.Frozen
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "RUNNING", "PRUNED", "FAIL"]
     assert [trial.number for trial in study.trials] == list(range(4))
     for old, new in zip(before, study.trials, strict=True):
-        assert (new.params, new.intermediate_values) == (old.params, old.intermediate_values)
+        assert new.params == old.params
+        assert new.intermediate_values == ({} if new.state == TrialState.RUNNING else old.intermediate_values)
     assert study.trials[0].value == 0.5
     study.tell(1, 0.75)
     assert study.best_trial.number == 1
@@ -107,6 +109,31 @@ def test_nothing_to_reopen_writes_nothing(
     monkeypatch.setattr(reopen, "_drop", lambda *_: pytest.fail("something was written"))
     reopen_trials(storage, "s", [])
     finish_reopening(storage, "s")
+
+
+def test_what_ended_in_optuna_alone_is_reopened(
+    tmp_path: Path, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HMLC_OPTUNA_STORAGE", raising=False)
+    sweep, home = (
+        SweepConfig.model_validate({"study": {"name": "s"}, "space": {"seed": {"int": [0, 1]}}}),
+        Home.of(tmp_path),
+    )
+    assert reopen_unfinished(sweep, home, tracker) == 0
+    storage = open_trials(sweep.study, home)
+    study = study_of(storage)
+    parent = tracker.study_run("s", tags={}, params={})
+    for number, status in enumerate(("completed", "failed", "pruned")):
+        run = tracker.trial_run(parent, str(number), name=str(number), params={}, tags={})
+        tracker.finish(run, "FAILED" if status == "failed" else "FINISHED", {tags.STATUS: status})
+    study.tell(study.ask(), 0.5)  # of trials 3 and 4, a failed one and this, MLflow has not heard
+    study.tell(study.ask(), state=TrialState.PRUNED)
+    started = tracker.trial_run(parent, "5", name="5", params={}, tags={})  # the driver died between the two
+    assert reopen_unfinished(sweep, home, tracker) == 1
+    found = optuna.load_study(study_name="s", storage=storage).trials
+    assert [trial.state.name for trial in found] == ["COMPLETE", "FAIL", "PRUNED", "RUNNING", "RUNNING", "RUNNING"]
+    tracker.finish(started, "KILLED")
+    assert reopen_unfinished(sweep, home, tracker) == 0
 
 
 def test_what_ended_unheard_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

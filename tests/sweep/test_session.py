@@ -100,10 +100,11 @@ def test_a_second_driver_knows_the_evaluations_that_the_first_one_logged(tracker
     retention = Retention("all", "max", tracker, Results.of(None, Home.of(tmp_path)), "s")
 
     def session() -> SweepSession:
-        return SweepSession(STUDY, tracker, parent, "f", Counts(), retention, tmp_path)
+        return SweepSession(study, tracker, parent, "f", Counts(), retention, tmp_path)
 
+    study = StudyConfig.model_validate({"name": "s", "num_trials": 3, "scheduler": {"kind": "asha"}})
     first = session()
-    assert first.seen_before() == {}
+    assert first.seen_before == {}
     every_other = TrialConfig.model_validate({"training": {"epochs": 5}, "evaluation": {"every": 2}})
     first.started(0, every_other, {})
     first.started(1, TrialConfig.model_validate({"evaluation": {"every": 1}}), {})
@@ -113,4 +114,6 @@ def test_a_second_driver_knows_the_evaluations_that_the_first_one_logged(tracker
     first.reported(1, result(1, float("nan")))
     first.reported(1, result(2, 0.8))
     first.failed(1, "NonFiniteLoss: the loss became nan")
-    assert session().seen_before() == {0: {1: 0.2, 2: 0.4, 3: 0.5}, 1: {2: 0.8}, 2: {}}
+    seen = session().seen_before
+    assert (seen[0], seen[2]) == ({1: 0.2, 2: 0.4, 3: 0.5}, {})
+    assert seen[1] == pytest.approx({1: float("nan"), 2: 0.8}, nan_ok=True)
