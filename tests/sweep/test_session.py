@@ -9,6 +9,7 @@ import pytest
 
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.errors import StoreAway
 from hmlc_ray.home import Home
 from hmlc_ray.summary import SweepCounts
 from hmlc_ray.sweep import standing
@@ -95,7 +96,9 @@ def test_a_second_driver_goes_on_and_leaves_alone_what_had_ended(
     assert (by_tag.counts, by_tag.best) == (by_runs.counts, by_runs.best)
 
 
-def test_a_second_driver_knows_the_evaluations_that_the_first_one_logged(tracker: Tracker, tmp_path: Path) -> None:
+def test_a_second_driver_knows_the_evaluations_that_the_first_one_logged(
+    tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     parent = tracker.study_run("s", tags={}, params={})
     retention = Retention("all", "max", tracker, Results.of(None, Home.of(tmp_path)), "s")
 
@@ -117,3 +120,11 @@ def test_a_second_driver_knows_the_evaluations_that_the_first_one_logged(tracker
     seen = session().seen_before
     assert (seen[0], seen[2]) == ({1: 0.2, 2: 0.4, 3: 0.5}, {})
     assert seen[1] == pytest.approx({1: float("nan"), 2: 0.8}, nan_ok=True)
+
+    def away(*_: object) -> None:
+        raise StoreAway("the store is away")
+
+    # Before Tune starts: what failed within its restore would make it throw its snapshot away.
+    monkeypatch.setattr(tracker, "history", away)
+    with pytest.raises(StoreAway):
+        session()
