@@ -11,7 +11,7 @@ from ray.tune.schedulers import AsyncHyperBandScheduler
 from hmlc_ray.config.sweep import SchedulerConfig
 from hmlc_ray.config.training import evaluation_of
 from hmlc_ray.sweep.records import EVALUATIONS
-from hmlc_ray.sweep.session import active
+from hmlc_ray.sweep.session import active, number_of
 
 # An upper bound on evaluations per trial; trials end by themselves.
 _MANY = 1_000_000
@@ -47,7 +47,7 @@ class Asha(AsyncHyperBandScheduler):  # type: ignore[misc]  # ray ships no types
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """A resumed trial's first result has evaluations that no driver heard of: each counts at its own rung."""
         for evaluation, value in _evaluations(trial, result, self._metric):
-            if self._judge(trial.config["number"], evaluation, value) == self.STOP:
+            if self._judge(number_of(trial), evaluation, value) == self.STOP:
                 return str(self.STOP)
         return str(self.CONTINUE)
 

@@ -11,7 +11,7 @@ from hmlc_ray.home import Home
 from hmlc_ray.recording import CHECKPOINT
 from hmlc_ray.summary import BestTrial
 from hmlc_ray.sweep.found import existing_store, find_run, find_sweep
-from hmlc_ray.sweep.results import best_row, rows_of
+from hmlc_ray.sweep.results import best_row, rows_of, trial_runs
 from hmlc_ray.tracking import Tracker
 
 
@@ -26,7 +26,7 @@ def best_trial(name: str, *, home: Path, tracking_uri: str | None) -> BestTrial:
     study = find_sweep(name, places, tracker).study
     if tracker is None:
         raise StudyError(f"study {name!r} has not got as far as a trial yet")
-    row = best_row(rows_of(tracker, find_run(name, tracker), study), study)
+    row = best_row(rows_of(trial_runs(tracker, find_run(name, tracker)), study), study)
     if row is None:
         raise StudyError(f"no trial of study {name!r} is complete yet")
     checkpoint = checkpoint_of(tracker, row.run_id)

@@ -19,7 +19,7 @@ from hmlc_ray.summary import SweepProgress, SweepSummary, TrialRow
 from hmlc_ray.sweep.refit import Conclusion, judge_best, refit_best
 from hmlc_ray.sweep.reopen import tell_ended
 from hmlc_ray.sweep.resources import concurrency, refit_trials
-from hmlc_ray.sweep.results import best_row, rows_of
+from hmlc_ray.sweep.results import best_row, rows_of, trial_runs
 from hmlc_ray.sweep.retention import Retention
 from hmlc_ray.sweep.session import SweepSession, activate
 from hmlc_ray.sweep.standing import forget_driven
@@ -153,7 +153,7 @@ class Driver:
 
     def _conclude(self, parent: str) -> SweepSummary:
         study = self._sweep.study
-        rows = rows_of(self._tracker, parent, study)
+        rows = rows_of(trial_runs(self._tracker, parent), study)
         tell_ended(self._sweep, self._home, rows)
         best = best_row(rows, study)
         group = refit_trials(self._sweep)

@@ -11,8 +11,8 @@ from hmlc_ray.config.trial import TrialConfig
 
 _SEARCHED = tuple(f"{figure}/" for figure in FIGURES)
 EVALUATIONS = "evaluations"
-"""Key of a result: the evaluation that it is, or waits for, counted from 1. Schedulers count by it: unlike Ray's count
-of results, it is the same whether or not an epoch was repeated after a fault."""
+"""Key of a result: the evaluation that it is, or waits for, counted from 1. Ray's schedulers count by it: unlike Ray's
+count of results, it is the same whether or not an epoch was repeated after a fault."""
 WARNING = "warning"
 """Key of a result: what went wrong without ending the trial."""
 

@@ -29,9 +29,14 @@ _STATUS: dict[str, Status] = {
 }
 
 
-def rows_of(tracker: Tracker, parent: str, study: StudyConfig) -> list[TrialRow]:
-    """Every trial of a study by number; a refit is none."""
-    return sorted((_row(run, study) for run in _trials(tracker, parent)), key=lambda row: row.number)
+def trial_runs(tracker: Tracker, parent: str) -> list[TrialRun]:
+    """The runs of a study's trials; a refit is none."""
+    return [run for run in tracker.children(parent) if not run.trial_id.startswith(REFIT)]
+
+
+def rows_of(runs: list[TrialRun], study: StudyConfig) -> list[TrialRow]:
+    """A study's trials by number."""
+    return sorted((_row(run, study) for run in runs), key=lambda row: row.number)
 
 
 def best_row(rows: list[TrialRow], study: StudyConfig) -> TrialRow | None:
@@ -46,12 +51,12 @@ def best_so_far(rows: list[TrialRow], study: StudyConfig) -> BestSoFar | None:
     return None if row is None or row.value is None else BestSoFar(row.number, row.value, row.run_id)
 
 
-def evaluations_of(tracker: Tracker, parent: str, study: StudyConfig) -> dict[int, dict[int, float]]:
+def evaluations_of(tracker: Tracker, runs: list[TrialRun], study: StudyConfig) -> dict[int, dict[int, float]]:
     """The searched metric's values of every trial, by number and by evaluation, counted from 1.
 
     MLflow has no NaN: an evaluation before the last that it lacks had one.
     """
-    return {int(run.trial_id): _evaluations(tracker, run, study) for run in _trials(tracker, parent)}
+    return {int(run.trial_id): _evaluations(tracker, run, study) for run in runs}
 
 
 def _evaluations(tracker: Tracker, run: TrialRun, study: StudyConfig) -> dict[int, float]:
@@ -64,10 +69,6 @@ def _evaluations(tracker: Tracker, run: TrialRun, study: StudyConfig) -> dict[in
 def rank(mode: str, value: float, number: int) -> tuple[float, int]:
     """Of a trial's value in a study of `mode` max or min: larger is better; the earlier one of equals."""
     return (value if mode == "max" else -value, -number)
-
-
-def _trials(tracker: Tracker, parent: str) -> list[TrialRun]:
-    return [run for run in tracker.children(parent) if not run.trial_id.startswith(REFIT)]
 
 
 def _row(run: TrialRun, study: StudyConfig) -> TrialRow:

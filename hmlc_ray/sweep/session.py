@@ -17,7 +17,17 @@ from hmlc_ray.recording import error_sentence, log_checkpoint, run_tags
 from hmlc_ray.summary import BestSoFar, SweepProgress
 from hmlc_ray.sweep.reasons import reason_of
 from hmlc_ray.sweep.records import WARNING, is_pruned
-from hmlc_ray.sweep.results import EPOCHS, SEARCHED, SECONDS, VALUE, best_so_far, evaluations_of, rank, rows_of
+from hmlc_ray.sweep.results import (
+    EPOCHS,
+    SEARCHED,
+    SECONDS,
+    VALUE,
+    best_so_far,
+    evaluations_of,
+    rank,
+    rows_of,
+    trial_runs,
+)
 from hmlc_ray.sweep.retention import LOGGED, WORKING, Retention
 from hmlc_ray.sweep.standing import Standing, StandingWriter
 from hmlc_ray.sweep.stopping import end_tuning
@@ -49,11 +59,12 @@ class SweepSession:
         self._study, self._tracker, self._parent, self._fingerprint = study, tracker, parent, fingerprint
         self._progress, self._retention = progress, retention
         self._runs: dict[int, str] = {}
-        rows = rows_of(tracker, parent, study)
+        runs = trial_runs(tracker, parent)
+        rows = rows_of(runs, study)
         self._known = {row.number for row in rows}
         self._states: dict[int, str] = {row.number: row.status for row in rows if row.status in _ENDED}
         self.ended_before = frozenset(self._states)
-        self.seen_before = evaluations_of(tracker, parent, study) if rows and study.scheduler else {}
+        self.seen_before = evaluations_of(tracker, runs, study) if study.scheduler else {}
         """The searched metric's values that earlier drivers logged, by trial and by evaluation, counted from 1."""
         self._best = best_so_far(rows, study)
         self._standing = StandingWriter(tracker, parent, folder, study.objective_metric)
@@ -187,15 +198,15 @@ class SessionCallback(ray.tune.Callback):  # type: ignore[misc]
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: dict[str, Any], **info: Any
     ) -> None:
         if "history" in result:  # the mark of a trial's end that Tune adds has none
-            active().reported(_number(trial), result)
+            active().reported(number_of(trial), result)
 
     def on_trial_complete(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        active().ended(_number(trial), trial.last_result, last_checkpoint(trial))
+        active().ended(number_of(trial), trial.last_result, last_checkpoint(trial))
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        if not active().has_started(_number(trial)):
+        if not active().has_started(number_of(trial)):
             _start(trial)  # its process, or the node, died before it came to that
-        active().failed(_number(trial), reason_of(trial))
+        active().failed(number_of(trial), reason_of(trial))
 
 
 class AlreadyEnded(ray.tune.Stopper):  # type: ignore[misc]
@@ -218,8 +229,9 @@ def last_checkpoint(trial: TuneTrial) -> ray.tune.Checkpoint | None:
 
 def _start(trial: TuneTrial) -> None:
     searched = {name: value for name, value in trial.config.items() if name not in ("trial", "number")}
-    active().started(_number(trial), TrialConfig.model_validate(trial.config["trial"]), searched)
+    active().started(number_of(trial), TrialConfig.model_validate(trial.config["trial"]), searched)
 
 
-def _number(trial: TuneTrial) -> int:
+def number_of(trial: TuneTrial) -> int:
+    """A trial's number in its study: unlike Tune's id, it lasts."""
     return int(trial.config["number"])

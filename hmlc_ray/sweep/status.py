@@ -15,7 +15,7 @@ from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.summary import BestSoFar, SweepCounts
 from hmlc_ray.sweep.found import existing_store
-from hmlc_ray.sweep.results import best_so_far, rows_of
+from hmlc_ray.sweep.results import best_so_far, rows_of, trial_runs
 from hmlc_ray.sweep.standing import Standing, driven_study, standing_of
 from hmlc_ray.tracking import Tracker, TrialRun, tags
 from hmlc_ray.tracking.drivers import life
@@ -100,7 +100,7 @@ def status_of(tracker: Tracker, run: TrialRun) -> StudyStatus:
 
 
 def _counted(tracker: Tracker, run_id: str, study: StudyConfig) -> Standing:
-    rows = rows_of(tracker, run_id, study)
+    rows = rows_of(trial_runs(tracker, run_id), study)
     states = [row.status for row in rows]
     best, interrupted = best_so_far(rows, study), states.count("interrupted")
     return Standing.of(states, total=study.num_trials, interrupted=interrupted, best=best)

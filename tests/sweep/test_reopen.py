@@ -115,10 +115,8 @@ def test_what_ended_in_optuna_alone_is_reopened(
     tmp_path: Path, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HMLC_OPTUNA_STORAGE", raising=False)
-    sweep, home = (
-        SweepConfig.model_validate({"study": {"name": "s"}, "space": {"seed": {"int": [0, 1]}}}),
-        Home.of(tmp_path),
-    )
+    sweep = SweepConfig.model_validate({"study": {"name": "s"}, "space": {"seed": {"int": [0, 1]}}})
+    home = Home.of(tmp_path)
     assert reopen_unfinished(sweep, home, tracker) == 0
     storage = open_trials(sweep.study, home)
     study = study_of(storage)
