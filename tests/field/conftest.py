@@ -1,0 +1,7 @@
+"""Fixtures of the tests named after what a user sees."""
+
+from __future__ import annotations
+
+from sweep_fixtures import sandbox, started, tracker, undisturbed
+
+__all__ = ["sandbox", "started", "tracker", "undisturbed"]
