@@ -13,7 +13,7 @@ STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-faults test-data fuzz lint audit bench ui clean
+.PHONY: help install demo test test-faults test-data fuzz lint audit bench gpu ui clean
 
 help:
 	@echo "make demo    a sweep over scikit-learn's digits, end to end"
@@ -24,6 +24,7 @@ help:
 	@echo "make audit   known vulnerabilities of what is installed (asks the network)"
 	@echo "make lint    ruff, strict types, import contracts"
 	@echo "make bench   the measurements of docs/benchmarks.md"
+	@echo "make gpu     what only a GPU can show, within minutes (ARGS='--minutes 9 --results FILE --data CIFAR100')"
 	@echo "make ui      MLflow's web interface for the embedded store"
 	@echo "make clean   remove the environment, caches and build outputs; results are kept"
 
@@ -54,7 +55,10 @@ lint: $(STAMP)
 	@$(BIN)/lint-imports
 
 bench: $(STAMP)
-	@set -e; for program in benchmarks/[a-z]*.py; do echo "== $$program"; $(BIN)/python $$program $(ARGS); done
+	@set -e; for program in $$(ls benchmarks/[a-z]*.py | grep -v gpu); do echo "== $$program"; $(BIN)/python $$program $(ARGS); done
+
+gpu: $(STAMP)
+	@$(BIN)/python benchmarks/gpu.py $(ARGS)
 
 ui: $(STAMP)
 	@$(BIN)/hmlc ui $(ARGS)

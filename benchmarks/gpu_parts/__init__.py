@@ -1,0 +1,1 @@
+"""The parts of `benchmarks/gpu.py`: each gives its rows, the most valuable first."""
