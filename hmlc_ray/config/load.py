@@ -19,6 +19,7 @@ from hmlc_ray.errors import ConfigError
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 50
+_TOO_DEEP = f"values are nested more than {MAX_DEPTH} deep"
 _FLOAT = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 _SCALARS = (
     ("null", r"~|null|Null|NULL|", "~nN\0"),
@@ -102,7 +103,9 @@ def parse_yaml(text: str, source: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(f"{source}{where}: {error.problem or error.context}") from None
+        problem = error.problem or error.context or ""
+        # Newer versions of libyaml have a limit of their own, which they find while they read ahead.
+        raise ConfigError(f"{source}{where}: {_TOO_DEEP if 'nesting depth' in problem else problem}") from None
     except yaml.reader.ReaderError as error:
         raise ConfigError(f"{source}: character {error.character!r} is not allowed in YAML") from None
 
@@ -128,7 +131,7 @@ def _check_event(event: Any, depth: int) -> None:
     elif getattr(event, "tag", None) is not None:
         problem = "a tag (!) is not allowed here"
     elif depth > MAX_DEPTH:
-        problem = f"values are nested more than {MAX_DEPTH} deep"
+        problem = _TOO_DEEP
     if problem:
         raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
 

@@ -54,7 +54,7 @@ def test_scalars_follow_yaml_1_2(text: str, value: object) -> None:
         ("a: &x 1\nb: *x\n", "line 2, column 4: an alias (*) is not allowed here"),
         ("a: !!python/object:os.system x\n", "line 1, column 4: a tag (!) is not allowed here"),
         ("a: !!int x\n", "line 1, column 4: a tag (!) is not allowed here"),
-        ("[" * 100_000, "line 1, column 51: values are nested more than 50 deep"),
+        ("[" * 900, "line 1, column 51: values are nested more than 50 deep"),
         ("a: " + "9" * 5000 + "\n", "line 1, column 4: the number is too large"),
     ],
 )
@@ -64,6 +64,11 @@ def test_errors_name_line_and_column(tmp_path: Path, text: str, sentence: str) -
     with pytest.raises(ConfigError) as error:
         load_yaml(path)
     assert str(error.value) == f"{path}, {sentence}"
+
+
+def test_a_file_of_brackets_alone_is_refused_by_whatever_libyaml_there_is() -> None:
+    with pytest.raises(ConfigError, match=r"^f, line 1, column \d+: values are nested more than 50 deep$"):
+        parse_yaml("[" * 100_000, "f")
 
 
 @pytest.mark.parametrize(
