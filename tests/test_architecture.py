@@ -63,3 +63,16 @@ def test_every_module_postpones_annotations() -> None:
 def test_no_module_is_longer_than_300_lines() -> None:
     lengths = {str(file.relative_to(PACKAGE)): file.read_text().count("\n") for file in PACKAGE.rglob("*.py")}
     assert {name: lines for name, lines in lengths.items() if lines > 300} == {}
+
+
+def test_an_errors_line_is_picked_in_one_place() -> None:
+    """`str(error).splitlines()[0]` raises IndexError on an empty message; `errors.first_line` does not."""
+    picked = [
+        f"{file.relative_to(PACKAGE)}:{node.lineno}"
+        for file in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Subscript)
+        and not isinstance(node.slice, ast.Slice)
+        and any(isinstance(part, ast.Attribute) and part.attr == "splitlines" for part in ast.walk(node.value))
+    ]
+    assert picked == []

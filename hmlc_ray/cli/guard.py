@@ -10,7 +10,7 @@ from typing import ParamSpec
 
 import typer
 
-from hmlc_ray.errors import HmlcError, UserError
+from hmlc_ray.errors import HmlcError, UserError, first_line
 
 P = ParamSpec("P")
 DEBUG = "HMLC_DEBUG"
@@ -35,11 +35,11 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except KeyboardInterrupt as error:
             _leave(str(error) or "interrupted", INTERRUPTED, error)
         except UserError as error:
-            _leave(str(error), USER_ERROR, error)
+            _leave(str(error) or first_line(error), USER_ERROR, error)
         except HmlcError as error:
-            _leave(str(error), FAILURE, error)
+            _leave(str(error) or first_line(error), FAILURE, error)
         except OSError as error:
-            _leave(f"the system refused: {error} ({_keep(error)})", FAILURE, error)
+            _leave(f"the system refused: {str(error) or first_line(error)} ({_keep(error)})", FAILURE, error)
         except Exception as error:
             if type(error).__module__.startswith(("click", "typer")):
                 raise  # a mistake on the command line, which Typer reports

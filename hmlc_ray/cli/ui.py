@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from hmlc_ray.cli.options import DEFAULT_HOME, Home, TrackingUri
+from hmlc_ray.errors import system_reason
 
 
 def ui(
@@ -74,4 +75,6 @@ def refuse_taken(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
     except OSError as error:
-        raise TrackingError(f"{host}:{port} cannot be listened on ({error.strerror}); choose another --port") from None
+        raise TrackingError(
+            f"{host}:{port} cannot be listened on ({system_reason(error)}); choose another --port"
+        ) from None

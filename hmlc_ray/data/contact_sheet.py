@@ -15,7 +15,7 @@ from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.pixels import to_encoder_input
 from hmlc_ray.data.splits import stratified_subset
 from hmlc_ray.data.views import build_views
-from hmlc_ray.errors import DataError
+from hmlc_ray.errors import DataError, system_reason
 
 SAMPLES = 32
 _COLUMNS = 4  # samples side by side, three pictures each
@@ -42,7 +42,7 @@ def write_contact_sheet(data: DataSet, config: TrialConfig, file: Path, samples:
         staging.replace(file)
     except OSError as error:
         staging.unlink(missing_ok=True)
-        raise DataError(f"cannot write the contact sheet {str(file)!r}: {error.strerror or error}") from error
+        raise DataError(f"cannot write the contact sheet {str(file)!r}: {system_reason(error)}") from error
     return file
 
 

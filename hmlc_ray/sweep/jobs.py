@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import hmlc_ray
-from hmlc_ray.errors import ConfigError, JobError, StudyError
+from hmlc_ray.errors import ConfigError, JobError, StudyError, first_line
 from hmlc_ray.sweep.job_attempts import Attempt, attempt_of, attempts, latest
 from hmlc_ray.sweep.job_client import JobsClient, lost_head
 from hmlc_ray.sweep.job_files import SPACE_FILE, pack, read_space, refuse_secrets
@@ -241,7 +241,7 @@ def _put(
         except RuntimeError as error:
             if "already exists" in str(error):
                 raise StudyError(f"the name is taken: job {submission_id} was submitted just now") from None
-            raise JobError(f"the head refused the job: {str(error).strip().splitlines()[0][:300]}") from error
+            raise JobError(f"the head refused the job: {first_line(error)[:300]}") from error
 
 
 def entrypoint(words: Sequence[str], places: Places) -> str:
