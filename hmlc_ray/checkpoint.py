@@ -148,14 +148,16 @@ def _replace_folder(staging: Path, folder: Path) -> None:
     if not folder.exists():
         os.rename(staging, folder)
         return
-    aside = folder.with_name(f".{folder.name}-old-{os.getpid()}")
-    os.rename(folder, aside)
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))  # renamed over, being empty
     try:
-        os.rename(staging, folder)
-    except OSError:
-        os.rename(aside, folder)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
+        os.rename(folder, aside)
+        try:
+            os.rename(staging, folder)
+        except OSError:
+            os.rename(aside, folder)
+            raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
