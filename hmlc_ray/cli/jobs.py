@@ -69,6 +69,7 @@ def logs(
     """Print what a study's job printed; -f exits with 0 or 1 as the job ends."""
     from hmlc_ray.sweep.job_attempts import latest
     from hmlc_ray.sweep.job_client import connect
+    from hmlc_ray.sweep.job_log import for_people
     from hmlc_ray.sweep.jobs import log_text
 
     client = connect(address)
@@ -76,7 +77,7 @@ def logs(
     if follow:
         follow_to_end(client, attempt)
     else:
-        typer.echo(log_text(client, attempt), nl=False)
+        typer.echo(for_people(log_text(client, attempt)), nl=False)
 
 
 def stop(name: StudyName, address: JobsAddress) -> None:

@@ -20,6 +20,7 @@ from hmlc_ray.errors import ConfigError, JobError, StudyError, first_line
 from hmlc_ray.sweep.job_attempts import Attempt, attempt_of, attempts, latest
 from hmlc_ray.sweep.job_client import JobsClient, lost_head
 from hmlc_ray.sweep.job_files import SPACE_FILE, pack, read_space, refuse_secrets
+from hmlc_ray.sweep.job_log import PeoplesLog
 from hmlc_ray.tracking.drivers import JOB_VARIABLE
 
 USER_ERROR = 2
@@ -161,15 +162,18 @@ def log_text(client: JobsClient, attempt: Attempt) -> str:
 
 
 def follow(client: JobsClient, attempt: Attempt, write: Callable[[str], None]) -> Attempt:
-    """Hand on what a job prints until it ends; gives how it ended.
+    """Hand on what a job prints for people until it ends; gives how it ended.
 
     Raises:
         JobError: if the head is lost.
     """
 
+    log = PeoplesLog(write)
+
     async def tail() -> None:
         async for text in client.tail_job_logs(attempt.submission_id):
-            write(text)
+            log.feed(text)
+        log.close()
 
     with lost_head(client.get_address()):
         try:
