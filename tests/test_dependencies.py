@@ -64,7 +64,7 @@ def test_every_import_is_declared(folder: str, extras: tuple[str, ...]) -> None:
 
 
 def test_every_declared_distribution_has_a_lower_bound() -> None:
-    lines = [*PROJECT["dependencies"], *(line for lines in PROJECT["optional-dependencies"].values() for line in lines)]
+    lines = sum(PROJECT["optional-dependencies"].values(), PROJECT["dependencies"])
     without = [
         line for line in lines if not any(bound.operator in (">=", "==") for bound in Requirement(line).specifier)
     ]

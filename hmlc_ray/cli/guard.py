@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -15,6 +16,9 @@ from hmlc_ray.errors import HmlcError, UserError, first_line
 P = ParamSpec("P")
 DEBUG = "HMLC_DEBUG"
 """Set to 1, it shows the traceback of every error."""
+_COMMAND = re.compile(r"(`hmlc .*?`(?=[\s,;:.)]|$))", re.DOTALL)
+_PLACE = "\ue000"
+"""Stands for a letter of a command while the words around it are wrapped."""
 USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 """Exit codes: the input is wrong; training failed, or a bug; Ctrl-C."""
 
@@ -56,8 +60,11 @@ def _leave(sentence: str, code: int, error: BaseException) -> None:
 
 
 def say(sentence: str) -> None:
-    """One sentence on stderr, wrapped between words where a terminal shows it."""
-    sentence = " ".join(sentence.split())
+    """One sentence on stderr, wrapped between words where a terminal shows it; commands in it stay as they are."""
+    parts = _COMMAND.split(sentence)  # every second one is a command
+    commands = parts[1::2]
+    parts[1::2] = [_PLACE * max(1, len(command)) for command in commands]
+    sentence = re.sub(r"\s*\n\s*", " ", "".join(parts).strip())
     if sys.stderr.isatty():
         import shutil
         import textwrap
@@ -66,6 +73,8 @@ def say(sentence: str) -> None:
         sentence = textwrap.fill(
             sentence, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
         )
+    for command in commands:
+        sentence = re.sub(f"{_PLACE}+", lambda _, command=command: command, sentence, count=1)
     typer.echo(sentence, err=True)
 
 

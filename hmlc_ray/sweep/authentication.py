@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -77,7 +78,7 @@ def check_token_file(*, default: bool = True) -> None:
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ClusterError(
             f"{file} holds Ray's token and is open to other users of this machine (mode {mode:03o}): "
-            f"`chmod 600 {file}` first"
+            f"`{shlex.join(['chmod', '600', str(file.absolute())])}` first"
         )
 
 

@@ -19,7 +19,7 @@ def test_failed_trials_run_again_under_their_numbers_and_in_their_runs(sandbox: 
     before = {run.trial_id: run.run_id for run in sandbox.trials()}
 
     unsaid = sandbox.hmlc("retry", "small")
-    assert (unsaid.returncode, "say which trials run again: hmlc retry small --failed" in unsaid.stderr) == (2, True)
+    assert (unsaid.returncode, "say which trials run again: `hmlc retry small --failed`" in unsaid.stderr) == (2, True)
     done = sandbox.hmlc("retry", "small", "--failed")
     assert done.returncode == 0, done.stdout + done.stderr
     check_sound(sandbox, 2)
