@@ -74,7 +74,8 @@ def say(sentence: str) -> None:
             sentence, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
         )
     for command in commands:
-        sentence = re.sub(f"{_PLACE}+", lambda _, command=command: command, sentence, count=1)
+        before, _, after = sentence.partition(_PLACE)
+        sentence = before + command + after.lstrip(_PLACE)
     typer.echo(sentence, err=True)
 
 

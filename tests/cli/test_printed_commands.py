@@ -48,6 +48,7 @@ URIS = [
     "postgresql://u@h/db?sslmode=require&connect_timeout=5",
     "sqlite:///it's & $x.db",
 ]
+HMLC = cast(Any, typer.main.get_command(app))
 
 
 @pytest.fixture(autouse=True)
@@ -60,8 +61,7 @@ def read_back(text: str) -> tuple[str, dict[str, Any]]:
     """A printed command as a shell and `hmlc` itself read it: the verb and its options."""
     program, verb, *words = shlex.split(text)
     assert program == "hmlc"
-    group = cast(Any, typer.main.get_command(app))
-    params = group.commands[verb].make_context(verb, words).params
+    params = HMLC.commands[verb].make_context(verb, words).params
     return verb, {name: value for name, value in params.items() if value not in (None, False)}
 
 
