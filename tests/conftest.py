@@ -12,23 +12,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
+from longest import LONGEST
 from quick_stores import fill_template, made_once, quicken_stores
 
 _NUMBERS = count()
-LONGEST = (
-    "test_metrics_are_kept_and_sent_when_the_server_is_back",
-    "test_a_stopped_job_closes_its_runs_and_is_resumed",
-    "test_trials_of_a_worker_group_stop_early_and_leave_nothing_behind",
-    "test_a_killed_driver_is_resumed",
-    "test_a_sweep_keeps_its_secrets",
-    "test_it_ends_with_a_table_and_every_run_closed",
-    "test_a_killed_trial_goes_on_from_its_last_checkpoint",
-    "test_failed_trials_run_again_under_their_numbers_and_in_their_runs",
-    "test_two_workers_train_the_same_global_batch",
-    "test_trials_open_what_was_decoded_before",
-    "test_failed_trials_say_why_and_the_sweep_goes_on",
-)
-"""Slow tests that start first, so that the processes of a run end at about the same time."""
 
 # Tests started in the background of a script would hand on that Ctrl-C is ignored to the programs that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

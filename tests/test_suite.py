@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
-from conftest import LONGEST
+from longest import LONGEST
 from mlflow.store.db import utils
 from quick_stores import fill_template, made_once, quicken_stores
 
@@ -19,6 +19,7 @@ def schema(file: Path) -> list[tuple[str, ...]]:
         return [*tables, *connection.execute("SELECT version_num FROM alembic_version").fetchall()]
 
 
+@pytest.mark.filterwarnings("ignore")  # MLflow's use of what SQLAlchemy deprecates is its own affair
 def test_a_copied_store_is_the_one_that_mlflow_makes(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     quicken_stores(lambda: made_once(tmp_path_factory, "store", fill_template) / "mlflow.db")
     engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'copied.db'}")
