@@ -109,12 +109,12 @@ def test_trials_open_what_was_decoded_before(tmp_path: Path) -> None:
         Image.fromarray(rng.integers(0, 256, (12, 12, 3), dtype=np.uint8)).save(file)
     sandbox = Sandbox(tmp_path)
     overrides = ("-o", f"data.root={tmp_path / 'images'}", "-o", "data.image_size=8")
-    assert sandbox.hmlc("data", "prepare", "image-folder", *overrides).returncode == 0
+    assert sandbox.here("data", "prepare", "image-folder", *overrides).returncode == 0
     for file in files:
         found = file.stat()
         file.write_bytes(bytes(found.st_size))
         os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns))
-    fresh = sandbox.hmlc("data", "show", "image-folder", *overrides, env={"HMLC_CACHE": str(tmp_path / "other")})
+    fresh = sandbox.here("data", "show", "image-folder", *overrides, env={"HMLC_CACHE": str(tmp_path / "other")})
     assert fresh.returncode == 2, "without the cache the images cannot be read"
     done = sandbox.hmlc(
         "sweep", str(SPACES / "image_folder.yaml"), "--profile", "smoke", "--name", "smoke", *overrides,

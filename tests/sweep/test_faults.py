@@ -30,7 +30,7 @@ def test_a_killed_driver_is_resumed(sandbox: Sandbox, started: list[subprocess.P
     started.append(process)
     read_until(process, ONE_ENDED)
     process.send_signal(signal.SIGSTOP)  # it lives, and does not end while the second one looks
-    second = sandbox.hmlc("resume", "small")
+    second = sandbox.here("resume", "small")
     assert (second.returncode, "study 'small' is running: " in second.stderr) == (2, True), second.stderr
     kill(process, signal.SIGKILL)
     assert sandbox.parent().status == "RUNNING"  # nobody was left to close it
@@ -180,7 +180,7 @@ def test_failed_trials_say_why_and_the_sweep_goes_on(sandbox: Sandbox) -> None:
     assert sandbox.statuses() == ["completed", "failed", "completed", "failed"]
     assert TOO_SMALL in " ".join(done.stdout.split())
 
-    refused = sandbox.hmlc("sweep", space, *options[:2], "--name", "small2", "-o", "training.global_batch_size=3")
+    refused = sandbox.here("sweep", space, *options[:2], "--name", "small2", "-o", "training.global_batch_size=3")
     assert refused.returncode == 2
     assert TOO_SMALL in refused.stderr
 

@@ -18,7 +18,7 @@ def test_failed_trials_run_again_under_their_numbers_and_in_their_runs(sandbox: 
     assert sandbox.statuses() == ["failed", "failed"]
     before = {run.trial_id: run.run_id for run in sandbox.trials()}
 
-    unsaid = sandbox.hmlc("retry", "small")
+    unsaid = sandbox.here("retry", "small")
     assert (unsaid.returncode, "say which trials run again: `hmlc retry small --failed`" in unsaid.stderr) == (2, True)
     done = sandbox.hmlc("retry", "small", "--failed")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -30,6 +30,6 @@ def test_failed_trials_run_again_under_their_numbers_and_in_their_runs(sandbox: 
         assert "memory" in run.tags["hmlc.earlier_error"]
         assert "hmlc.error" not in run.tags
 
-    none = sandbox.hmlc("retry", "small", "--failed")
+    none = sandbox.here("retry", "small", "--failed")
     assert none.returncode == 2
     assert "no trial of study 'small' failed, there is nothing to run again" in none.stderr
