@@ -6,7 +6,7 @@ LONGEST = (
     "test_metrics_are_kept_and_sent_when_the_server_is_back",
     "test_a_stopped_job_closes_its_runs_and_is_resumed",
     "test_trials_of_a_worker_group_stop_early_and_leave_nothing_behind",
-    "test_a_killed_driver_is_resumed",
+    "test_a_killed_driver_is_resumed_and_an_interrupted_one_again",
     "test_a_sweep_keeps_its_secrets",
     "test_it_ends_with_a_table_and_every_run_closed",
     "test_a_killed_trial_goes_on_from_its_last_checkpoint",

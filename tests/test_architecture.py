@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -36,9 +37,14 @@ def test_a_fresh_process_loads_no_more_than_it_must() -> None:
     assert done.stdout.splitlines() == list(LOADED)
 
 
+@cache
+def _nodes(file: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+
+
 def _imports(file: Path) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in _nodes(file):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -74,7 +80,7 @@ def test_an_errors_line_is_picked_in_one_place() -> None:
     picked = [
         f"{file.relative_to(PACKAGE)}:{node.lineno}"
         for file in PACKAGE.rglob("*.py")
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for node in _nodes(file)
         if isinstance(node, ast.Subscript)
         and not isinstance(node.slice, ast.Slice)
         and any(isinstance(part, ast.Attribute) and part.attr == "splitlines" for part in ast.walk(node.value))

@@ -10,12 +10,14 @@ pytestmark = pytest.mark.slow
 
 
 def test_failed_trials_run_again_under_their_numbers_and_in_their_runs(sandbox: Sandbox) -> None:
-    """Ray's memory monitor kills every trial at first, since it takes 1 % for full; then nothing does."""
+    """Ray's memory monitor, which kills workers on a machine that runs full, takes 1 % for full; then nothing does."""
     monitor = {"RAY_memory_usage_threshold": "0.01", "RAY_memory_monitor_refresh_ms": "100"}
     space = sandbox.space(trials=2, epochs=20, scheduler="null")
     failed = sandbox.hmlc("sweep", space, "-o", "trials.retries=0", env=monitor)
     assert failed.returncode == 1, failed.stderr
+    assert "Traceback" not in failed.stdout + failed.stderr
     assert sandbox.statuses() == ["failed", "failed"]
+    check_sound(sandbox, 2, failed=dict.fromkeys(range(2), "OutOfMemory: the node ran low on memory"))
     before = {run.trial_id: run.run_id for run in sandbox.trials()}
 
     unsaid = sandbox.here("retry", "small")
