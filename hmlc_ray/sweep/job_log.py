@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import fields
 from typing import Any, NamedTuple
 
 from hmlc_ray.summary import BestSoFar, SweepCounts
@@ -21,6 +20,8 @@ _PROGRESS = re.compile(
     re.MULTILINE,
 )
 """All that jobs of version 0.1 say: a line for people."""
+
+_COUNTS = ("total", "running", "completed", "pruned", "failed")
 
 
 class Said(NamedTuple):
@@ -106,15 +107,15 @@ def _clear(rest: str) -> int:
 
 
 def _said(values: dict[str, Any]) -> Said:
-    counts = {field.name: values["counts"][field.name] for field in fields(SweepCounts)}
-    best_value = counts.pop("best")
+    counts = values["counts"]
+    best_value = counts["best"]
     if best_value is not None:
         best_value = _finite(best_value)
     best = values["best"]
     if best is not None:
         best = BestSoFar(_count(best["number"]), _finite(best["value"]), str(best["run_id"]))
     return Said(
-        SweepCounts(**{name: _count(value) for name, value in counts.items()}, best=best_value),
+        SweepCounts(**{name: _count(counts[name]) for name in _COUNTS}, best=best_value),
         _count(values["interrupted"]),
         str(values["objective_metric"]),
         None if best is None or "/" in best.run_id else best,
