@@ -14,5 +14,10 @@ LONGEST = (
     "test_two_workers_train_the_same_global_batch",
     "test_trials_open_what_was_decoded_before",
     "test_failed_trials_say_why_and_the_sweep_goes_on",
+    # Of `make test-faults`; those that need the undisturbed sweep apart, lest one process waits for another's.
+    "test_a_killed_job_is_resumed",
+    "test_a_killed_study_is_resumed_by_a_machine_that_has_none_of_it",
+    "test_a_driver_dies_long_after_its_last_snapshot",
+    "test_no_trial_is_stopped_before_the_epochs_that_its_run_shows",
 )
 """Slow tests that start first, so that the processes of a run end at about the same time."""
