@@ -94,7 +94,8 @@ def _names() -> list[str]:
     name = socket.gethostname()
     full = _full_name(name)
     short = [each.partition(".")[0] for each in (name, full)]
-    return [each for each in (name, full, *short, *(f"{each}.local" for each in short)) if each]
+    found = (name, full, *short, *(f"{each}.local" for each in short))
+    return [each for each in found if each and not each.startswith("localhost")]  # known anyway
 
 
 def _full_name(name: str) -> str:
