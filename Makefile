@@ -34,13 +34,13 @@ demo: $(STAMP)
 	@$(BIN)/hmlc sweep search_spaces/digits.yaml --name demo-$$(date -u +%Y%m%d-%H%M%S) $(ARGS)
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not fault and not data" $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not fault and not data" $(ARGS)
 
 test-faults: $(STAMP)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m fault $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m fault $(ARGS)
 
 test-data: $(STAMP)
-	@$(BIN)/python -m pytest -q -m data $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m data $(ARGS)
 
 fuzz: $(STAMP)
 	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -q --timeout=0 tests/security/test_fuzz_files.py $(ARGS)

@@ -16,7 +16,7 @@ import torch
 
 from hmlc_ray import __version__
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.errors import CheckpointError
+from hmlc_ray.errors import CheckpointError, first_line
 from hmlc_ray.taxonomy import Taxonomy
 
 FORMAT = 1
@@ -87,7 +87,7 @@ def write_checkpoint_files(folder: Path, checkpoint: Checkpoint) -> None:
     try:
         torch.save(checkpoint.state, folder / STATE_FILE)
     except RuntimeError as error:  # torch's word for a full disk
-        raise OSError(f"{STATE_FILE} cannot be written: {str(error).splitlines()[0]}") from error
+        raise OSError(f"{STATE_FILE} cannot be written: {first_line(error)}") from error
     meta = {
         "format": FORMAT,
         "package_version": __version__,
@@ -132,7 +132,7 @@ def load_checkpoint(folder: Path, *, device: torch.device | str = "cpu") -> Chec
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"checkpoint {folder} is refused: {STATE_FILE} holds more than tensors") from error
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"checkpoint {folder} is damaged: {str(error).splitlines()[0]}") from error
+        raise CheckpointError(f"checkpoint {folder} is damaged: {first_line(error)}") from error
 
 
 def _record(entry: dict[str, Any]) -> EpochRecord:
@@ -148,14 +148,16 @@ def _replace_folder(staging: Path, folder: Path) -> None:
     if not folder.exists():
         os.rename(staging, folder)
         return
-    aside = folder.with_name(f".{folder.name}-old-{os.getpid()}")
-    os.rename(folder, aside)
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))  # renamed over, being empty
     try:
-        os.rename(staging, folder)
-    except OSError:
-        os.rename(aside, folder)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
+        os.rename(folder, aside)
+        try:
+            os.rename(staging, folder)
+        except OSError:
+            os.rename(aside, folder)
+            raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

@@ -68,3 +68,13 @@ class TrainingError(HmlcError, RuntimeError):
 
 class NonFiniteLoss(TrainingError):
     """The loss became NaN or infinite; raised before the optimiser step."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of another library says, in one line; the name of its type where it says nothing."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def system_reason(error: OSError) -> str:
+    """Why the system refused, without the path that the sentence around it names."""
+    return error.strerror or first_line(error)

@@ -15,7 +15,7 @@ from hmlc_ray.checkpoint import Checkpoint
 from hmlc_ray.config.encoder import without_weights
 from hmlc_ray.config.points import PointSetSection
 from hmlc_ray.encoders import Encoder, build_encoder
-from hmlc_ray.errors import CheckpointError
+from hmlc_ray.errors import CheckpointError, first_line
 
 WEIGHTS_FILE = "encoder.pt"
 PROGRAM_FILE = "encoder.pt2"
@@ -52,9 +52,7 @@ def encoder_of(checkpoint: Checkpoint) -> Encoder:
     try:
         encoder.load_state_dict(weights)
     except RuntimeError as error:
-        raise CheckpointError(
-            f"the checkpoint's weights are of another encoder: {str(error).splitlines()[0]}"
-        ) from error
+        raise CheckpointError(f"the checkpoint's weights are of another encoder: {first_line(error)}") from error
     return encoder.eval()
 
 

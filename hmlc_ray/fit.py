@@ -23,7 +23,7 @@ from hmlc_ray.data.loader import epoch_batches
 from hmlc_ray.data.sampler import BatchSampler, build_sampler
 from hmlc_ray.data.views import build_views, with_views
 from hmlc_ray.devices import resolve_device, use_amp
-from hmlc_ray.errors import CheckpointError, NonFiniteLoss
+from hmlc_ray.errors import CheckpointError, NonFiniteLoss, first_line
 from hmlc_ray.evaluation import Evaluation, evaluate
 from hmlc_ray.learner import Learner, build_learner
 from hmlc_ray.memory import memory_told
@@ -249,8 +249,7 @@ class _Run:
             self.optimiser.load_state_dict(checkpoint.state["optimiser"])
             self.schedule.load_state_dict(checkpoint.state["schedule"])
         except (KeyError, RuntimeError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise CheckpointError(f"the checkpoint belongs to another model: {reason}") from error
+            raise CheckpointError(f"the checkpoint belongs to another model: {first_line(error)}") from error
         torch.set_rng_state(checkpoint.state["rng"].cpu())
         self.epochs_done = checkpoint.epochs_done
         self.history = list(checkpoint.history)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hmlc_ray.errors import DataError, TaxonomyError
+from hmlc_ray.errors import DataError, TaxonomyError, system_reason
 from hmlc_ray.leaf_table import read_leaf_table
 
 SPLIT_NAMES = ("train", "val", "test")
@@ -107,7 +107,7 @@ def _entries(folder: Path) -> list[tuple[str, bool]]:
         with os.scandir(folder) as entries:
             return sorted((entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith("."))
     except OSError as error:
-        raise DataError(f"cannot read the folder {str(folder)!r}: {error.strerror or error}") from error
+        raise DataError(f"cannot read the folder {str(folder)!r}: {system_reason(error)}") from error
 
 
 def _check_same_classes(root: Path, splits: Mapping[str, Files]) -> None:

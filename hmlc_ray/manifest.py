@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from hmlc_ray.errors import DataError, TaxonomyError
+from hmlc_ray.errors import DataError, TaxonomyError, system_reason
 from hmlc_ray.folders import SPLIT_NAMES
 from hmlc_ray.level_names import check_level_names, check_printable
 
@@ -151,7 +151,7 @@ def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
             reader = csv.reader(stream, strict=True)
             yield from ((reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
+        reason = system_reason(error) if isinstance(error, OSError) else error
         raise DataError(f"cannot read the manifest {str(file)!r}: {reason}") from error
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from hmlc_ray.errors import TrainingError
+from hmlc_ray.errors import TrainingError, first_line
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def memory_told() -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             "the GPU's memory is too small: lower training.global_batch_size, set objective.chunk, or take a smaller "
-            f"encoder or image_size ({str(error).splitlines()[0]})"
+            f"encoder or image_size ({first_line(error)})"
         ) from error
     except (MemoryError, RuntimeError) as error:
         # torch has no class of its own for the CPU's memory.
@@ -26,5 +26,5 @@ def memory_told() -> Iterator[None]:
             raise
         raise TrainingError(
             "the memory is too small: lower training.global_batch_size, set objective.chunk, take a smaller encoder or "
-            f"image_size, or run fewer trials at once ({(str(error) or 'no memory').splitlines()[0]})"
+            f"image_size, or run fewer trials at once ({first_line(error)})"
         ) from error

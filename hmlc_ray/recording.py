@@ -13,6 +13,7 @@ from hmlc_ray.confusion import Matrices, matrices_of, write_confusion
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.loader import place_of
 from hmlc_ray.devices import resolve_device
+from hmlc_ray.errors import first_line
 from hmlc_ray.export import MASKS_FILE, export_encoder, write_mask_table
 from hmlc_ray.tracking import Tracker, tags
 
@@ -38,8 +39,8 @@ def place_tag(data: DataSet, device: str) -> dict[str, str]:
 
 def error_sentence(error: BaseException) -> str:
     """An error in one line, for a tag."""
-    first = (str(error).strip().splitlines() or [""])[0]
-    return f"{type(error).__name__}: {first}"
+    first, name = first_line(error), type(error).__name__
+    return name if first == name else f"{name}: {first}"
 
 
 @contextmanager

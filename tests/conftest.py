@@ -1,11 +1,19 @@
-"""Order of the tests: fast ones first, so that a plain mistake shows within seconds."""
+"""Order and grouping of the tests, and what keeps a run of all of them short (CONTRIBUTING.md, "Keeping it fast")."""
 
 from __future__ import annotations
 
+import os
 import signal
 from itertools import count
 
+# Before anything loads torch or numpy: two processes of tests on two cores, with a pool of threads each that waits by
+# spinning, take each other's time. What a test runs has threads as its configuration says.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import pytest
+from longest import LONGEST
+from quick_stores import fill_template, made_once, quicken_stores
 
 _NUMBERS = count()
 
@@ -14,12 +22,45 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests marked `slow` go last; otherwise the order stays."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    """Quick tests go first, so that a plain mistake shows within seconds; then the slow ones, the longest before all.
+
+    A group stays in one process of pytest-xdist: the quick tests of a file, and those slow ones of a file that share
+    its fixtures. Every other slow test is a group of its own.
+    """
+    ranks: dict[str, int] = {}
+    for item in items:
+        group = _group(item)
+        item.add_marker(pytest.mark.xdist_group(group))
+        ranks[group] = min(ranks.get(group, len(LONGEST)), _rank(item))
+    items.sort(key=lambda item: ranks[_group(item)] if _is_slow(item) else -1)
+
+
+def _group(item: pytest.Item) -> str:
+    file = item.nodeid.partition("::")[0]
+    if not _is_slow(item):
+        return file
+    fixtures = item._fixtureinfo.name2fixturedefs.values()
+    shares = any(found[-1].scope in ("module", "package") for found in fixtures)
+    return f"{file}, slow" if shares else item.nodeid.replace("@", " at ")
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is not None
+
+
+def _rank(item: pytest.Item) -> int:
+    name = getattr(item, "originalname", item.name)
+    return LONGEST.index(name) if name in LONGEST else len(LONGEST)
 
 
 @pytest.fixture(autouse=True)
 def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Decoded data of a test lie in a folder of its own, which is made when something is written there."""
     monkeypatch.setenv("HMLC_CACHE", str(tmp_path_factory.getbasetemp() / f"cache{next(_NUMBERS)}"))
+
+
+@pytest.fixture(autouse=True)
+def _quick_stores(tmp_path_factory: pytest.TempPathFactory) -> None:
+    quicken_stores(lambda: made_once(tmp_path_factory, "store", fill_template) / "mlflow.db")

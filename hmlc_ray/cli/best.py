@@ -39,4 +39,7 @@ def best(
 
     print_best(name, found)
     if emit_config is not None:
-        typer.echo(f"configuration: {emit_config} (reproduce it with: hmlc train {emit_config})")
+        from hmlc_ray.sweep.hints import command, locating
+
+        again = command("train", emit_config, **locating(home, tracking_uri))
+        typer.echo(f"configuration: {emit_config} (reproduce it with: {again})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -10,11 +11,14 @@ from typing import ParamSpec
 
 import typer
 
-from hmlc_ray.errors import HmlcError, UserError
+from hmlc_ray.errors import HmlcError, UserError, first_line
 
 P = ParamSpec("P")
 DEBUG = "HMLC_DEBUG"
 """Set to 1, it shows the traceback of every error."""
+_COMMAND = re.compile(r"(`hmlc .*?`(?=[\s,;:.)]|$))", re.DOTALL)
+_PLACE = "\ue000"
+"""Stands for a letter of a command while the words around it are wrapped."""
 USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 """Exit codes: the input is wrong; training failed, or a bug; Ctrl-C."""
 
@@ -35,11 +39,11 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except KeyboardInterrupt as error:
             _leave(str(error) or "interrupted", INTERRUPTED, error)
         except UserError as error:
-            _leave(str(error), USER_ERROR, error)
+            _leave(str(error) or first_line(error), USER_ERROR, error)
         except HmlcError as error:
-            _leave(str(error), FAILURE, error)
+            _leave(str(error) or first_line(error), FAILURE, error)
         except OSError as error:
-            _leave(f"the system refused: {error} ({_keep(error)})", FAILURE, error)
+            _leave(f"the system refused: {str(error) or first_line(error)} ({_keep(error)})", FAILURE, error)
         except Exception as error:
             if type(error).__module__.startswith(("click", "typer")):
                 raise  # a mistake on the command line, which Typer reports
@@ -56,8 +60,11 @@ def _leave(sentence: str, code: int, error: BaseException) -> None:
 
 
 def say(sentence: str) -> None:
-    """One sentence on stderr, wrapped between words where a terminal shows it."""
-    sentence = " ".join(sentence.split())
+    """One sentence on stderr, wrapped between words where a terminal shows it; commands in it stay as they are."""
+    parts = _COMMAND.split(sentence)  # every second one is a command
+    commands = parts[1::2]
+    parts[1::2] = [_PLACE * max(1, len(command)) for command in commands]
+    sentence = re.sub(r"\s*\n\s*", " ", "".join(parts).strip())
     if sys.stderr.isatty():
         import shutil
         import textwrap
@@ -66,6 +73,9 @@ def say(sentence: str) -> None:
         sentence = textwrap.fill(
             sentence, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
         )
+    for command in commands:
+        before, _, after = sentence.partition(_PLACE)
+        sentence = before + command + after.lstrip(_PLACE)
     typer.echo(sentence, err=True)
 
 

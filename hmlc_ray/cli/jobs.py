@@ -69,6 +69,7 @@ def logs(
     """Print what a study's job printed; -f exits with 0 or 1 as the job ends."""
     from hmlc_ray.sweep.job_attempts import latest
     from hmlc_ray.sweep.job_client import connect
+    from hmlc_ray.sweep.job_log import for_people
     from hmlc_ray.sweep.jobs import log_text
 
     client = connect(address)
@@ -76,16 +77,17 @@ def logs(
     if follow:
         follow_to_end(client, attempt)
     else:
-        typer.echo(log_text(client, attempt), nl=False)
+        typer.echo(for_people(log_text(client, attempt)), nl=False)
 
 
 def stop(name: StudyName, address: JobsAddress) -> None:
     """Stop a study's job; its runs are closed, and `hmlc resume` goes on with it."""
+    from hmlc_ray.sweep.hints import command
     from hmlc_ray.sweep.job_client import connect
     from hmlc_ray.sweep.jobs import stop as stop_job
 
     attempt = stop_job(connect(address), name)
-    typer.echo(f"{name} {attempt.standing}; go on with it by: hmlc resume {name} --address {address}")
+    typer.echo(f"{name} {attempt.standing}; go on with it by: {command('resume', name, address=address)}")
 
 
 def list_studies(address: JobsAddress, as_json: Json = False) -> None:
@@ -140,15 +142,17 @@ def typed(context: typer.Context, option: str) -> str | None:
 
 def told(client: JobsClient, study: str, address: str) -> None:
     """Say what was submitted, and how to look at it."""
+    from hmlc_ray.sweep.hints import command
+
     typer.echo(f"submitted {study} to {client.get_address()}")
-    for command in ("status", "logs -f", "stop"):
-        verb, _, option = command.partition(" ")
-        typer.echo(f"  hmlc {verb} {study} {option + ' ' if option else ''}--address {address}")
+    for verb in ("status", "logs", "stop"):
+        typer.echo(f"  {command(verb, study, f=verb == 'logs', address=address)}")
 
 
 def follow_to_end(client: JobsClient, attempt: Attempt) -> None:
     """Print a job's log until it ends, and exit with 1 unless it was complete."""
     from hmlc_ray.errors import JobError
+    from hmlc_ray.sweep.hints import command
     from hmlc_ray.sweep.jobs import follow
 
     def write(text: str) -> None:
@@ -160,8 +164,8 @@ def follow_to_end(client: JobsClient, attempt: Attempt) -> None:
     except KeyboardInterrupt:
         study, address = attempt.study, client.get_address()
         raise KeyboardInterrupt(
-            f"interrupted; the job goes on: `hmlc logs {study} -f --address {address}` follows it again, "
-            f"`hmlc stop {study} --address {address}` stops it"
+            f"interrupted; the job goes on: `{command('logs', study, f=True, address=address)}` follows it again, "
+            f"`{command('stop', study, address=address)}` stops it"
         ) from None
     if ended.state != "SUCCEEDED":
         raise JobError(f"{ended.study} {ended.standing}")

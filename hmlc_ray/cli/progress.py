@@ -19,7 +19,7 @@ _LOSS, _SPEED = "train/loss", "train/images_per_second"
 @contextmanager
 def sweep_progress(study: str, metric: str = "value", console: Console | None = None) -> Iterator[SweepProgress]:
     """A view of a sweep: trials done, pruned and failed, the best value, the time left."""
-    console = console or Console()
+    console = console or Console(emoji=False)
     if not console.is_terminal:
         yield SweepLines(study, metric, console)
         return
@@ -30,7 +30,7 @@ def sweep_progress(study: str, metric: str = "value", console: Console | None = 
 @contextmanager
 def run_progress(console: Console | None = None) -> Iterator[RunProgress]:
     """A view of one run: epochs, the loss per level, images per second."""
-    console = console or Console()
+    console = console or Console(emoji=False)
     if not console.is_terminal:
         yield RunLines(console)
         return
@@ -154,4 +154,4 @@ def _bar(console: Console) -> Progress:
 
 
 def _print(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)

@@ -16,6 +16,8 @@ def reap(
 ) -> None:
     """Close what an earlier crash left RUNNING, where no driver is alive."""
     from hmlc_ray.cli.progress import sweep_progress
+    from hmlc_ray.home import Home as Places
+    from hmlc_ray.sweep.hints import resume_command
     from hmlc_ray.sweep.reap import reap as close
 
     with sweep_progress(name or "reap") as progress:
@@ -26,6 +28,7 @@ def reap(
             typer.echo(f"{what}: left alone: {entry.left}")
             continue
         closed = f"closed {entry.runs} MLflow runs" + (f" and {entry.trials} Optuna trials" if entry.trials else "")
-        typer.echo(f"{what}: {closed}" + (f"; go on with it by: hmlc resume {entry.name}" if entry.is_study else ""))
+        go_on = resume_command(entry.name, Places.of(home), None, tracking_uri)
+        typer.echo(f"{what}: {closed}" + (f"; go on with it by: {go_on}" if entry.is_study else ""))
     if not found:
         typer.echo("nothing was left running")

@@ -84,7 +84,10 @@ def retry(
     from hmlc_ray.errors import StudyError
 
     if not failed:
-        raise StudyError(f"say which trials run again: hmlc retry {name} --failed")
+        from hmlc_ray.sweep.hints import command, locating
+
+        again = command("retry", name, failed=True, **locating(home, tracking_uri, address))
+        raise StudyError(f"say which trials run again: `{again}`")
     if as_job(context, name, ["retry", name, "--failed"], address, wait):
         return
     from hmlc_ray.cli.progress import sweep_progress

@@ -13,6 +13,8 @@ from rich.table import Table
 
 from hmlc_ray.config.dimensions import readable
 from hmlc_ray.summary import BestTrial, RunSummary, SweepSummary, TrialRow
+from hmlc_ray.sweep.hints import command, locating
+from hmlc_ray.tracking.uri import is_server, public_uri
 
 MOST_ROWS = 20
 """Completed trials in a sweep's table; pruned and failed ones are shown up to half as many."""
@@ -27,8 +29,8 @@ FIGURES = {"probe_top1": "top-1", "probe_balanced_accuracy": "balanced", "probe_
 
 def output_console() -> Console:
     """Stdout; as wide as the terminal, or 120 columns where it goes to a file or a pipe."""
-    console = Console()
-    return console if console.is_terminal else Console(width=120)
+    console = Console(emoji=False)  # a folder may be called :cat:
+    return console if console.is_terminal else Console(width=120, emoji=False)
 
 
 def print_sweep(
@@ -49,8 +51,8 @@ def print_sweep(
         held, freed = (f"{count / 1e6:,.1f} MB" for count in (summary.checkpoints.held, summary.checkpoints.freed))
         _print(console, f"checkpoints of trials: {held} held, {freed} freed")
     if summary.best is not None:
-        where = _places(home, tracking_uri)
-        _print(console, f"configuration: hmlc best {summary.study} --emit-config best.yaml{where}")
+        configuration = command("best", summary.study, emit_config="best.yaml", **locating(home, tracking_uri))
+        _print(console, f"configuration: {configuration}")
     _print(console, f"took {_time(summary.wall_seconds)}; look at the runs with: {ui_command(home, tracking_uri)}")
 
 
@@ -130,20 +132,8 @@ def level_table(metrics: dict[str, float], split: str, level_names: Iterable[str
 def ui_command(home: Path, tracking_uri: str | None) -> str:
     """The command that opens these runs, or the address of the server that has them."""
     if tracking_uri is None:
-        return f"hmlc ui{_places(home)}"
-    from hmlc_ray.tracking.uri import is_server, public_uri
-
-    shown = public_uri(tracking_uri)
-    return shown if is_server(tracking_uri) else f"hmlc ui --tracking-uri {shown}"
-
-
-def _places(home: Path, tracking_uri: str | None = None) -> str:
-    """The options that make another command look where this one wrote."""
-    from hmlc_ray.home import Home
-    from hmlc_ray.tracking.uri import public_uri
-
-    store = "" if tracking_uri is None else f" --tracking-uri {public_uri(tracking_uri)}"
-    return ("" if Home.of(home) == Home.of(None) else f" --home {home}") + store
+        return command("ui", **locating(home, None))
+    return public_uri(tracking_uri) if is_server(tracking_uri) else command("ui", **locating(None, tracking_uri))
 
 
 def _levels(metrics: dict[str, float], split: str, figures: list[str]) -> list[str]:
@@ -196,4 +186,4 @@ def _time(seconds: float) -> str:
 
 
 def _print(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)

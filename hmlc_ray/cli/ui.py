@@ -10,6 +10,10 @@ from typing import Annotated
 import typer
 
 from hmlc_ray.cli.options import DEFAULT_HOME, Home, TrackingUri
+from hmlc_ray.errors import system_reason
+
+_SHOWN = 4
+"""Addresses that are printed, of a machine that may have many."""
 
 
 def ui(
@@ -18,10 +22,18 @@ def ui(
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Allow a host that other machines can reach; there is no password.")
     ] = False,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[:PORT]",
+            help="Another name of this machine under which the interface is opened, as behind a proxy; repeatable.",
+        ),
+    ] = None,
     home: Home = DEFAULT_HOME,
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Open the runs in MLflow's web interface; ends with Ctrl-C."""
+    from hmlc_ray.cli.ui_hosts import access, checked_host, reachable_names, url_host
     from hmlc_ray.errors import TrackingError
     from hmlc_ray.home import Home as Places
     from hmlc_ray.loopback import is_loopback
@@ -36,13 +48,22 @@ def ui(
             f"--host {host} can be reached by other machines, and the interface has no password: "
             "add --allow-remote if that is wanted"
         )
+    more = [checked_host(name) for name in allowed_host or ()]
+    host = host.strip("[]")
     places = Places.of(home)
     store = with_driver(tracking_uri or places.tracking_uri)
     check_store(store)
     refuse_taken(host, port)
-    typer.echo(f"MLflow: http://{host}:{port} (Ctrl-C ends it)")
-    sys.stdout.flush()
     command, environment = server_command(store, places.artifacts, host, port)
+    shown = [url_host(host)]
+    if not is_loopback(host):
+        shown = reachable_names(host)
+    if more or not is_loopback(host):
+        environment |= access(port, [*shown, *more])
+    typer.echo(f"MLflow: {', '.join(f'http://{name}:{port}' for name in shown[:_SHOWN])} (Ctrl-C ends it)")
+    if not is_loopback(host):
+        typer.echo("under another name of this machine it answers 403, unless the name is given by --allowed-host NAME")
+    sys.stdout.flush()
     os.execve(command[0], command, {**os.environ, **environment})  # noqa: S606 - no shell: the program is this Python
 
 
@@ -74,4 +95,6 @@ def refuse_taken(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
     except OSError as error:
-        raise TrackingError(f"{host}:{port} cannot be listened on ({error.strerror}); choose another --port") from None
+        raise TrackingError(
+            f"{host}:{port} cannot be listened on ({system_reason(error)}); choose another --port"
+        ) from None

@@ -11,7 +11,7 @@ from hmlc_ray.config.overrides import apply_overrides
 from hmlc_ray.config.paths import parse_override
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
-from hmlc_ray.errors import ConfigError
+from hmlc_ray.errors import ConfigError, system_reason
 from hmlc_ray.whole_files import write_whole
 
 SWEEP_KEYS = ("study", "trials", "base", "space", "profiles")
@@ -58,4 +58,4 @@ def write_trial(path: str | Path, config: TrialConfig) -> None:
     try:
         write_whole(path, dump_trial(config))
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
+        raise ConfigError(f"{path} cannot be written: {system_reason(error)}") from None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from yaml.resolver import BaseResolver
 
-from hmlc_ray.errors import ConfigError
+from hmlc_ray.errors import ConfigError, system_reason
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 50
@@ -150,4 +150,4 @@ def _read(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: the file is not UTF-8 text (byte {error.start})") from None
     except OSError as error:
-        raise ConfigError(f"{path}: the file cannot be read ({error.strerror})") from None
+        raise ConfigError(f"{path}: the file cannot be read ({system_reason(error)})") from None

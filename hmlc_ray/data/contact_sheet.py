@@ -15,7 +15,8 @@ from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.pixels import to_encoder_input
 from hmlc_ray.data.splits import stratified_subset
 from hmlc_ray.data.views import build_views
-from hmlc_ray.errors import DataError
+from hmlc_ray.errors import DataError, system_reason
+from hmlc_ray.whole_files import staged
 
 SAMPLES = 32
 _COLUMNS = 4  # samples side by side, three pictures each
@@ -36,13 +37,11 @@ def write_contact_sheet(data: DataSet, config: TrialConfig, file: Path, samples:
     views = build_views(config.views)(inputs, torch.Generator().manual_seed(config.seed))
     triples = zip(to_encoder_input(inputs), *views, strict=True)
     sheet = _sheet([np.concatenate([_framed(picture) for picture in triple], axis=1) for triple in triples])
-    staging = file.with_name(f".{file.name}.tmp")
     try:
-        Image.fromarray(sheet).save(staging, format="PNG")
-        staging.replace(file)
+        with staged(file) as part:
+            Image.fromarray(sheet).save(part, format="PNG")
     except OSError as error:
-        staging.unlink(missing_ok=True)
-        raise DataError(f"cannot write the contact sheet {str(file)!r}: {error.strerror or error}") from error
+        raise DataError(f"cannot write the contact sheet {str(file)!r}: {system_reason(error)}") from error
     return file
 
 

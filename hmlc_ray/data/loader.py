@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from hmlc_ray.config.data import CacheMode
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.data.images import ImageFiles
-from hmlc_ray.errors import DataError
+from hmlc_ray.errors import DataError, first_line
 
 Sampler = Iterable[npt.NDArray[np.int64]]
 Place = Literal["device", "memory", "disk", "none"]
@@ -104,7 +104,7 @@ def _decoded(split: Split, sampler: Sampler, device: torch.device) -> Iterator[t
     try:
         yield from loader
     except DataError as error:  # torch puts the traceback of the worker process before the message
-        raise DataError(str(error).strip().splitlines()[-1].partition(": ")[2]) from error
+        raise DataError(str(error).strip().rpartition("\n")[2].partition(": ")[2] or first_line(error)) from error
 
 
 @lru_cache(maxsize=1)  # starting the processes takes seconds

@@ -12,7 +12,7 @@ import numpy as np
 from hmlc_ray.config.points import ModelNetConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.mesh_sets import Files, divide_meshes
-from hmlc_ray.errors import DataError
+from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.taxonomies.named import MODELNET10_CLASSES, MODELNET40_COUNTS, modelnet40_taxonomy
 from hmlc_ray.taxonomy import Taxonomy
 
@@ -69,7 +69,7 @@ def _meshes(folder: Path) -> list[Path]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise DataError(f"cannot read the folder {str(folder)!r}: {error.strerror or error}") from error
+        raise DataError(f"cannot read the folder {str(folder)!r}: {system_reason(error)}") from error
 
 
 def _limited(files: Files, limit: int, seed: int) -> list[list[Path]]:

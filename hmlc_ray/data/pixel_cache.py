@@ -28,7 +28,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from hmlc_ray.data.images import Block, ByteArray, decode_blocks
-from hmlc_ray.errors import DataError
+from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.home import CACHE_VARIABLE, cache_folder
 
 VERSION = 1
@@ -96,7 +96,7 @@ def open_images(images: ImageSet, *, pixels: bool, strict: bool) -> Entry:
         entry = _read(folder) or _locked_build(folder, images, pixels=pixels, strict=strict)
     except OSError as error:
         raise DataError(
-            f"the cache of decoded images in {str(folder.parent)!r} cannot be written ({error.strerror or error}); "
+            f"the cache of decoded images in {str(folder.parent)!r} cannot be written ({system_reason(error)}); "
             f"make room, or name another folder by {CACHE_VARIABLE} (data.cache: none keeps no pixels there)"
         ) from error
     if strict:

@@ -11,7 +11,7 @@ from hmlc_ray.config.data import TinyImagenetConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.splits import divide
 from hmlc_ray.data.stored import Listing, read_splits
-from hmlc_ray.errors import DataError
+from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.folders import IMAGE_SUFFIXES
 from hmlc_ray.taxonomies.wordnet import DEFAULT_KEYS, from_synset_table
 from hmlc_ray.taxonomy import Taxonomy
@@ -46,7 +46,7 @@ def _read_tree(file: Path, wnids: list[str]) -> Taxonomy:
     try:
         return from_synset_table(json.loads(file.read_text(encoding="utf-8")), wnids)
     except OSError as error:
-        raise DataError(f"cannot read {str(file)!r}, {needed}: {error.strerror or error}") from error
+        raise DataError(f"cannot read {str(file)!r}, {needed}: {system_reason(error)}") from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"no tree can be made of {str(file)!r}, {needed}: {error}") from error
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from hmlc_ray.config.encoder import TorchvisionConfig
 from hmlc_ray.encoders.base import Encoder, channels_last, image_channels
 from hmlc_ray.encoders.weights import load_weights
-from hmlc_ray.errors import ConfigError
+from hmlc_ray.errors import ConfigError, first_line
 from hmlc_ray.torchvision_shim import torchvision
 
 _COLOURS = 3
@@ -68,9 +68,9 @@ def _build(name: str, size: tuple[int, int]) -> nn.Module:
 
 
 def _wrong_size(name: str, size: tuple[int, int], error: Exception) -> ConfigError:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return ConfigError(
-        f"torchvision's {name} cannot take images of {size[0]}x{size[1]} pixels ({reason}); set data.image_size"
+        f"torchvision's {name} cannot take images of {size[0]}x{size[1]} pixels ({first_line(error)}); set "
+        "data.image_size"
     )
 
 

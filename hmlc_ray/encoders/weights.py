@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hmlc_ray.errors import ConfigError
+from hmlc_ray.errors import ConfigError, system_reason
 
 _TRUNK = "trunk."
 _NEVER_TRAINED = "num_batches_tracked"
@@ -46,7 +46,7 @@ def _read(file: str) -> Mapping[str, Tensor]:
     try:
         state: Any = torch.load(Path(file).expanduser(), map_location="cpu", weights_only=True)
     except OSError as error:
-        raise ConfigError(f"cannot read encoder.weights {file!r}: {error.strerror or error}") from error
+        raise ConfigError(f"cannot read encoder.weights {file!r}: {system_reason(error)}") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise ConfigError(
             f"encoder.weights {file!r} is no state dict that torch.save wrote, or holds more than tensors"

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hmlc_ray.errors import DataError
+from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.home import cache_folder
 from hmlc_ray.meshes.keys import content_key, file_digests, listing_key, remember, remembered
 from hmlc_ray.meshes.parallel import in_blocks
@@ -81,7 +81,7 @@ def sampled(file: Path, sampling: Sampling) -> Sampled:
     try:
         content = file.read_bytes()
     except OSError as error:
-        return Sampled(None, b"", error.strerror or str(error))
+        return Sampled(None, b"", system_reason(error))
     digest = hashlib.sha256(content).digest()
     try:
         surface = read_surface(content, os.path.splitext(file)[1].lower())

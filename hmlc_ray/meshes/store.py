@@ -22,7 +22,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.lib import format as npy
 
-from hmlc_ray.errors import DataError
+from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.home import CACHE_VARIABLE, cache_folder
 from hmlc_ray.meshes.sample import Cloud
 
@@ -73,7 +73,7 @@ def open_stored(key: str, shape: Shape, make: Callable[[], Iterable[Block]]) -> 
     except OSError as error:
         raise DataError(
             f"the point clouds, {size / 1e6:.1f} MB, cannot be written to {str(folder.parent)!r} "
-            f"({error.strerror or error}); make room, or name another folder by {CACHE_VARIABLE}"
+            f"({system_reason(error)}); make room, or name another folder by {CACHE_VARIABLE}"
         ) from error
     assert stored is not None, "an array is whole when it has its name"
     return stored

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,7 +19,7 @@ from pathlib import Path
 from ray._private import ray_constants
 from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # Cython, missing in its stub
 
-from hmlc_ray.errors import ClusterError
+from hmlc_ray.errors import ClusterError, system_reason
 from hmlc_ray.loopback import is_loopback
 
 MODE, TOKEN, TOKEN_FILE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
@@ -72,12 +73,12 @@ def check_token_file(*, default: bool = True) -> None:
         mode = stat.S_IMODE(file.stat().st_mode)
     except OSError as error:
         if named:
-            raise ClusterError(f"{TOKEN_FILE} names {file}, which cannot be read ({error.strerror})") from None
+            raise ClusterError(f"{TOKEN_FILE} names {file}, which cannot be read ({system_reason(error)})") from None
         return
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ClusterError(
             f"{file} holds Ray's token and is open to other users of this machine (mode {mode:03o}): "
-            f"`chmod 600 {file}` first"
+            f"`{shlex.join(['chmod', '600', str(file.absolute())])}` first"
         )
 
 

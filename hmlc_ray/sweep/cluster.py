@@ -12,7 +12,7 @@ import ray
 from ray._private.services import canonicalize_bootstrap_address
 from ray.exceptions import RayError
 
-from hmlc_ray.errors import ClusterError
+from hmlc_ray.errors import ClusterError, first_line, system_reason
 from hmlc_ray.sweep.authentication import check_head, private
 
 _CONNECT_TIMEOUT_S = 5.0
@@ -60,9 +60,8 @@ def _init(address: str | None, *, dashboard: bool) -> None:
         try:
             ray.init(address="local", include_dashboard=dashboard, **options)
         except Exception as error:  # Ray raises plain ones here
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ClusterError(
-                f"Ray could not be started on this machine, which may be overloaded: {reason}"
+                f"Ray could not be started on this machine, which may be overloaded: {first_line(error)}"
             ) from error
         return
     assert address is not None
@@ -74,7 +73,7 @@ def _init(address: str | None, *, dashboard: bool) -> None:
     except ClusterError:
         raise
     except (RayError, RuntimeError, ValueError, OSError) as error:
-        raise unreachable(address, str(error).strip().splitlines()[0] if str(error).strip() else "no answer") from error
+        raise unreachable(address, first_line(error)) from error
 
 
 def _running_here() -> str:
@@ -99,7 +98,7 @@ def _check_listening(address: str, found: str) -> None:
         # An IPv6 address keeps its brackets everywhere but here.
         socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_TIMEOUT_S).close()
     except OSError as error:
-        raise unreachable(address, error.strerror or str(error)) from error
+        raise unreachable(address, system_reason(error)) from error
 
 
 def unreachable(address: str, reason: str) -> ClusterError:

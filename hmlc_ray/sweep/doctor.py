@@ -16,7 +16,7 @@ import ray
 from ray.util.state import list_nodes
 
 from hmlc_ray.config.sweep import SweepConfig
-from hmlc_ray.errors import ClusterError, ConfigError, TrackingError
+from hmlc_ray.errors import ClusterError, ConfigError, TrackingError, first_line
 from hmlc_ray.home import Home
 from hmlc_ray.loopback import is_loopback
 from hmlc_ray.sweep.authentication import asks_for_token
@@ -107,7 +107,7 @@ def _dashboard(sweep: SweepConfig | None) -> Finding:
         count = len(list_nodes(address=f"http://{url}", timeout=_ANSWER_S))
     except Exception as error:  # Ray's own errors have no common root
         needed = sweep is not None and sweep.trials.worker_range[0] > 0
-        text = f"the State API does not answer ({_first_line(error)})"
+        text = f"the State API does not answer ({first_line(error)[:200]})"
         return Finding(
             "dashboard",
             "fail" if needed else "note",
@@ -200,7 +200,3 @@ def _server_version(uri: str) -> str | None:
 def _words(amounts: Amounts) -> str:
     parts = [f"{amounts.get(name, 0):g} {name}" for name in ("CPU", "GPU") if amounts.get(name)]
     return ", ".join([*parts, f"{amounts.get('memory', 0) / 2**30:.0f} GiB of memory"])
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

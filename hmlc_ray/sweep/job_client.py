@@ -12,7 +12,7 @@ import requests
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobSubmissionClient
 
-from hmlc_ray.errors import ClusterError, JobError
+from hmlc_ray.errors import ClusterError, JobError, first_line
 from hmlc_ray.loopback import is_loopback
 from hmlc_ray.sweep.authentication import check_token_file
 
@@ -110,5 +110,4 @@ def _reason(error: Exception) -> str:
         return "no answer in time"
     if isinstance(error, ConnectionError | requests.exceptions.ConnectionError):
         return "no connection"
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__
+    return first_line(error)[:200]

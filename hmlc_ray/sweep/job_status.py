@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from pathlib import Path
 
 from hmlc_ray.errors import TrackingError
 from hmlc_ray.home import Home
-from hmlc_ray.summary import SweepCounts
 from hmlc_ray.sweep.found import existing_store
 from hmlc_ray.sweep.job_attempts import Attempt, attempts
 from hmlc_ray.sweep.job_client import JobsClient
+from hmlc_ray.sweep.job_log import for_people, last_said
 from hmlc_ray.sweep.jobs import log_text
 from hmlc_ray.sweep.status import StudyStatus, chosen, status_of
 
 _JOB = {"PENDING": "waiting", "RUNNING": "running", "STOPPED": "stopped", "SUCCEEDED": "complete", "FAILED": "failed"}
-_PROGRESS = re.compile(
-    r"\d+/(?P<total>\d+) trials done, (?P<completed>\d+) completed, (?P<pruned>\d+) pruned, (?P<failed>\d+) failed, "
-    r"(?P<running>\d+) running(?:, best \S+ (?P<best>-?[\d.]+))?"
-)
-"""A line of `cli.progress.SweepLines`."""
 
 
 def job_statuses(name: str | None, *, home: Path, tracking_uri: str | None, client: JobsClient) -> list[StudyStatus]:
@@ -68,14 +63,16 @@ def _seen_from_here(job: Attempt, home: Path, tracking_uri: str | None) -> Study
 def _from_log(client: JobsClient, job: Attempt, problem: str | None) -> StudyStatus:
     """What the driver has printed of its progress: all there is to see where the store is out of reach."""
     text = log_text(client, job)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in for_people(text).splitlines() if line.strip()]
     note = problem or "its MLflow store cannot be seen from here (give --tracking-uri); this is what the job printed"
     if job.state == "FAILED" and lines:
         note += f"; its last line: {lines[-1]}"
-    found = list(_PROGRESS.finditer(text))
-    if not found:
+    said = last_said(text)
+    if said is None:
         return StudyStatus(job.study, _JOB[job.state], None, job=job, note=note)
-    values = found[-1].groupdict()
-    best = values.pop("best")
-    counts = SweepCounts(**{name: int(value) for name, value in values.items()}, best=float(best) if best else None)
-    return StudyStatus(job.study, _JOB[job.state], counts, job=job, note=note)
+    counts, interrupted = said.counts, said.interrupted
+    if not job.active:  # killed, it had no time to say that nothing runs
+        counts, interrupted = replace(counts, running=0), interrupted + counts.running
+    return StudyStatus(
+        job.study, _JOB[job.state], counts, interrupted, said.objective_metric, said.best, job=job, note=note
+    )

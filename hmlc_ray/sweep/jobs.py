@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import hmlc_ray
-from hmlc_ray.errors import ConfigError, JobError, StudyError
+from hmlc_ray.errors import ConfigError, JobError, StudyError, first_line
+from hmlc_ray.sweep.hints import command
 from hmlc_ray.sweep.job_attempts import Attempt, attempt_of, attempts, latest
 from hmlc_ray.sweep.job_client import JobsClient, lost_head
 from hmlc_ray.sweep.job_files import SPACE_FILE, pack, read_space, refuse_secrets
+from hmlc_ray.sweep.job_log import PeoplesLog
 from hmlc_ray.tracking.drivers import JOB_VARIABLE
 
 USER_ERROR = 2
@@ -83,7 +85,7 @@ def submit(
     sweep, unchecked = read_space(space, all_overrides, profile)
     study = sweep.study.name
     before = attempts(client).get(study, [])
-    _refuse_known(study, before)
+    _refuse_known(study, before, client.get_address())
     words = ["sweep", SPACE_FILE]
     words += [] if profile is None else ["--profile", profile]
     words += [word for text in all_overrides for word in ("-o", text)]
@@ -103,7 +105,8 @@ def go_on(client: JobsClient, study: str, words: Sequence[str], places: Places) 
     """
     before = attempts(client).get(study, [])
     if before and before[-1].active:
-        raise StudyError(f"study {study!r} {before[-1].standing}: follow it with `hmlc logs {study} -f`")
+        follow = command("logs", study, f=True, address=client.get_address())
+        raise StudyError(f"study {study!r} {before[-1].standing}: follow it with `{follow}`")
     last = before[-1] if before else None
     places = Places(
         places.home or (last.home if last else None),
@@ -143,7 +146,8 @@ def wait(client: JobsClient, attempt: Attempt, *, seconds: float = float("inf"))
         if ended is not None and not ended.active:
             return ended
         if time.monotonic() > deadline:
-            raise JobError(f"job {attempt.submission_id} still runs after {seconds:.0f} s; see `hmlc status`")
+            look = command("status", attempt.study, address=client.get_address())
+            raise JobError(f"job {attempt.submission_id} still runs after {seconds:.0f} s; see `{look}`")
         time.sleep(0.5)
 
 
@@ -161,15 +165,18 @@ def log_text(client: JobsClient, attempt: Attempt) -> str:
 
 
 def follow(client: JobsClient, attempt: Attempt, write: Callable[[str], None]) -> Attempt:
-    """Hand on what a job prints until it ends; gives how it ended.
+    """Hand on what a job prints for people until it ends; gives how it ended.
 
     Raises:
         JobError: if the head is lost.
     """
 
+    log = PeoplesLog(write)
+
     async def tail() -> None:
         async for text in client.tail_job_logs(attempt.submission_id):
-            write(text)
+            log.feed(text)
+        log.close()
 
     with lost_head(client.get_address()):
         try:
@@ -179,17 +186,17 @@ def follow(client: JobsClient, attempt: Attempt, write: Callable[[str], None]) -
     return wait(client, attempt)
 
 
-def _refuse_known(study: str, before: list[Attempt]) -> None:
+def _refuse_known(study: str, before: list[Attempt], address: str) -> None:
     """A name can be used once, unless its last job refused its input, which leaves nothing behind."""
     if not before or (before[-1].state == "FAILED" and before[-1].exit_code == USER_ERROR):
         return
     last = before[-1]
     if last.active:
-        advice = f"follow it with `hmlc logs {study} -f`"
+        advice = f"follow it with `{command('logs', study, f=True, address=address)}`"
     elif last.state == "SUCCEEDED":
-        advice = f"see `hmlc best {study}`"
+        advice = f"see `{command('best', study)}`"
     else:
-        advice = f"go on with it by `hmlc resume {study} --address ...`"
+        advice = f"go on with it by `{command('resume', study, address=address)}`"
     raise StudyError(f"the study name {study!r} is taken: it {last.standing}; {advice}, or choose another --name")
 
 
@@ -241,7 +248,7 @@ def _put(
         except RuntimeError as error:
             if "already exists" in str(error):
                 raise StudyError(f"the name is taken: job {submission_id} was submitted just now") from None
-            raise JobError(f"the head refused the job: {str(error).strip().splitlines()[0][:300]}") from error
+            raise JobError(f"the head refused the job: {first_line(error)[:300]}") from error
 
 
 def entrypoint(words: Sequence[str], places: Places) -> str:

@@ -12,6 +12,7 @@ from ray import cloudpickle
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from hmlc_ray.errors import first_line
 from hmlc_ray.sweep import node_probe
 from hmlc_ray.sweep.stores import Results
 
@@ -47,7 +48,7 @@ def ask_nodes(results: Results, data: str | None) -> list[Node]:
         with system.open_output_stream(f"{path}/{node_probe.DRIVERS_FILE}") as file:
             file.write(b"driver")
     except OSError as error:
-        problem = f"not even from the driver ({str(error).splitlines()[0]})"
+        problem = f"not even from the driver ({first_line(error)})"
     try:
         alive = [node for node in ray.nodes() if node["Alive"]]
         asked = [_ask(node, results.below(folder), data) for node in alive]
@@ -83,7 +84,7 @@ def _answer(node: dict[str, Any], task: Any, problem: str | None) -> Node:
         said = ray.get(task, timeout=_NODE_S)
         skew = _skew(node)
     except RayError as error:
-        reason = f"it did not answer ({str(error).strip().splitlines()[0]})"
+        reason = f"it did not answer ({first_line(error)})"
         return Node(name, {}, [], problem or reason, reason, 0.0, has_gpus)
     versions = {"python": said["python"], **said["versions"]}
     return Node(name, versions, said["gpus"], problem or said["storage"], said["data"], skew, has_gpus)

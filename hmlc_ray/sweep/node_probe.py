@@ -63,7 +63,7 @@ def _use(storage: str, name: str) -> str | None:
         with system.open_output_stream(f"{path}/{name}") as file:
             file.write(name.encode())
     except Exception as error:
-        return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return str(error).strip().partition("\n")[0] or type(error).__name__
     return None
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hmlc_ray.config.sweep import SweepConfig
-from hmlc_ray.errors import StudyError
+from hmlc_ray.errors import StudyError, first_line
 from hmlc_ray.home import Home
 from hmlc_ray.whole_files import write_whole
 
@@ -78,6 +78,4 @@ def load_study(name: str, home: Home) -> SweepConfig:
     try:
         return SweepConfig.model_validate_json(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise StudyError(
-            f"{file} cannot be read ({str(error).splitlines()[0]}): it is damaged or of another version"
-        ) from error
+        raise StudyError(f"{file} cannot be read ({first_line(error)}): it is damaged or of another version") from error

@@ -7,6 +7,7 @@ import takes a multiple of all else, beside trials that want the processor.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -16,8 +17,9 @@ from typing import Any
 
 from hmlc_ray.errors import TrackingError
 from hmlc_ray.summary import BestSoFar, SweepCounts
+from hmlc_ray.sweep.job_log import status_line
 from hmlc_ray.tracking import Tracker, TrialRun
-from hmlc_ray.tracking.drivers import DRIVER, identity, life
+from hmlc_ray.tracking.drivers import DRIVER, JOB_VARIABLE, identity, life
 from hmlc_ray.whole_files import write_whole
 
 STANDING = "hmlc.standing"
@@ -75,6 +77,7 @@ class StandingWriter:
         self._folder, self._objective_metric = folder, objective_metric
         self._now: Standing | None = None
         self._written: Standing | None = None
+        self._said: Standing | None = None
         self._next = 0.0
 
     def update(self, standing: Standing) -> None:
@@ -94,10 +97,19 @@ class StandingWriter:
             write_whole(self._folder / FILE, json.dumps(told))
         except OSError:  # a full disk, say: the tag tells instead
             forget_driven(self._folder)
+        self._say(now)
         with suppress(TrackingError):
             self._tracker.set_tags(self._parent, {STANDING: json.dumps(values)})
             self._written = now
         self._next = time.monotonic() + EVERY_S
+
+    def _say(self, now: Standing) -> None:
+        """In a job's log too: it may be all that can be seen from where somebody asks."""
+        if now == self._said or not os.environ.get(JOB_VARIABLE):
+            return
+        self._said = now
+        with suppress(OSError, ValueError):  # stdout may be full or closed
+            print(status_line({**asdict(now), "objective_metric": self._objective_metric}), flush=True)
 
     def _with_known_run(self, standing: Standing) -> Standing:
         """The best trial's run may have been created since, by a store that was away."""

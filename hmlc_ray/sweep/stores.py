@@ -16,7 +16,7 @@ import pyarrow.fs
 
 from hmlc_ray.config.storage import check_results, check_trials
 from hmlc_ray.config.sweep import StudyConfig, SweepConfig
-from hmlc_ray.errors import ConfigError
+from hmlc_ray.errors import ConfigError, first_line
 from hmlc_ray.home import Home
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Results:
         try:
             return pyarrow.fs.FileSystem.from_uri(self.uri)[0]
         except (pyarrow.ArrowException, OSError) as error:
-            raise ConfigError(f"the storage {self.uri!r} cannot be used: {str(error).splitlines()[0]}") from error
+            raise ConfigError(f"the storage {self.uri!r} cannot be used: {first_line(error)}") from error
 
     def path(self, *parts: str) -> str:
         """A folder in it, as `filesystem` knows it."""
@@ -137,7 +137,7 @@ def check_places(study: StudyConfig, home: Home) -> None:
         elif results.uri != str(home.ray):
             Path(results.uri).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"the storage {results.uri} cannot be used: {str(error).splitlines()[0][:300]}") from error
+        raise ConfigError(f"the storage {results.uri} cannot be used: {first_line(error)[:300]}") from error
 
 
 def open_trials(study: StudyConfig, home: Home) -> optuna.storages.BaseStorage:
@@ -196,7 +196,7 @@ def _database(url: str) -> optuna.storages.BaseStorage:
     try:
         return optuna.storages.RDBStorage(with_driver(url), engine_kwargs=options)
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, RuntimeError) as error:
-        reason = scrub(str(error).strip().splitlines()[0], with_driver(url))
+        reason = scrub(first_line(error), with_driver(url))
         if "no longer compatible" in reason:
             # Both keep their schema's version in a table of the same name.
             reason = "MLflow, or another version of Optuna, uses this database: Optuna needs one of its own"

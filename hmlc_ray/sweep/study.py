@@ -15,7 +15,7 @@ from hmlc_ray.summary import SweepProgress, SweepSummary
 from hmlc_ray.sweep.alive import beating, refuse_alive
 from hmlc_ray.sweep.cluster import connected
 from hmlc_ray.sweep.found import existing_store, find_run, find_sweep
-from hmlc_ray.sweep.hints import resume_command
+from hmlc_ray.sweep.hints import command, locating, resume_command
 from hmlc_ray.sweep.prepare import base_data, located, with_threads
 from hmlc_ray.sweep.reopen import forget_failure, reopen_unfinished
 from hmlc_ray.sweep.saved import driven, is_saved, save_study
@@ -43,9 +43,9 @@ def run_sweep(
     check_fits(sweep.search_space().first(), data)
     name = sweep.study.name
     tracker = open_tracker(tracking_uri, places, spool=places.spool(name), note=progress.note)
-    _refuse_taken(name, places, tracker)
-    check_places(sweep.study, places)
     go_on = resume_command(name, places, address, tracking_uri)
+    _refuse_taken(name, places, tracker, go_on)
+    check_places(sweep.study, places)
     with _driving(sweep, places, address, tracking_uri, progress):
         from hmlc_ray.sweep.driver import Driver
 
@@ -67,14 +67,15 @@ def resume_sweep(
     with places.current():
         data = cached_data(base_data(sweep))
     tracker = open_tracker(tracking_uri, places, spool=places.spool(name), note=progress.note)
-    _refuse_complete(name, tracker)
+    look = command("best", name, **locating(places, tracking_uri))
+    _refuse_complete(name, tracker, look)
     refuse_alive(name, tracker, progress)
     go_on = resume_command(name, places, address, tracking_uri)
     with _driving(sweep, places, address, tracking_uri, progress):
         from hmlc_ray.sweep.driver import Driver, store_wait
 
         tracker.settle(store_wait())
-        _refuse_complete(name, tracker)  # the end itself may have waited to be sent
+        _refuse_complete(name, tracker, look)  # the end itself may have waited to be sent
         save_study(sweep, places)
         reopened = reopen_unfinished(sweep, places, tracker)
         return Driver(sweep, data, places, tracker, progress, go_on).resume(retry=reopened > 0)
@@ -125,7 +126,7 @@ def _driving(
         yield
 
 
-def _refuse_taken(name: str, home: Home, tracker: Tracker) -> None:
+def _refuse_taken(name: str, home: Home, tracker: Tracker, go_on: str) -> None:
     """Tune overwrites the state of a study of the same name (ray#35812), so nothing is started under a taken name."""
     if is_saved(name, home):
         where = str(home.root)
@@ -134,11 +135,11 @@ def _refuse_taken(name: str, home: Home, tracker: Tracker) -> None:
     else:
         return
     raise StudyError(
-        f"the study name {name!r} is taken in {where}: go on with it by `hmlc resume {name}`, or choose another --name"
+        f"the study name {name!r} is taken in {where}: go on with it by `{go_on}`, or choose another --name"
     )
 
 
-def _refuse_complete(name: str, tracker: Tracker) -> None:
+def _refuse_complete(name: str, tracker: Tracker, look: str) -> None:
     parent = tracker.find_study(name)
     if parent is not None and tracker.run(parent).status == "FINISHED":
-        raise StudyError(f"study {name!r} is complete, there is nothing to resume; see `hmlc best {name}`")
+        raise StudyError(f"study {name!r} is complete, there is nothing to resume; see `{look}`")

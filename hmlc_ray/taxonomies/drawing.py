@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from hmlc_ray.errors import TaxonomyError
+from hmlc_ray.errors import TaxonomyError, system_reason
 from hmlc_ray.taxonomy import IntArray, Taxonomy
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def draw(taxonomy: Taxonomy, path: str | Path) -> Path:
             warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
             figure.savefig(path, metadata=DATES.get(path.suffix.lower()))
     except OSError as error:
-        raise TaxonomyError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
+        raise TaxonomyError(f"cannot write {str(path)!r}: {system_reason(error)}") from error
     return path
 
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from hmlc_ray.errors import StoreAway, TrackingError
+from hmlc_ray.errors import StoreAway, TrackingError, system_reason
 from hmlc_ray.tracking.operations import Operation
 from hmlc_ray.tracking.spool import Spool
 from hmlc_ray.tracking.writer import StoreWriter
@@ -91,7 +91,7 @@ class Outbox:
         except OSError as error:
             raise TrackingError(
                 f"the MLflow store {self._writer.uri} does not answer, and {spool.folder} cannot keep what it lacks: "
-                f"{error.strerror or error}"
+                f"{system_reason(error)}"
             ) from error
 
     def _postpone(self, error: StoreAway) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hmlc_ray.errors import StoreAway, TrackingError
+from hmlc_ray.errors import StoreAway, TrackingError, first_line
 from hmlc_ray.tracking.sqlite import make_store_file
 from hmlc_ray.tracking.uri import is_server, public_uri, scrub, sqlite_path
 from hmlc_ray.tracking.values import shorten
@@ -92,8 +92,7 @@ def translated(uri: str) -> Iterator[None]:
     except Exception as error:
         if not _is_of_the_store(error):
             raise
-        lines = [line for line in str(error).strip().splitlines() if line.strip()] or [type(error).__name__]
-        reason = shorten(scrub(lines[0], uri), 300)
+        reason = shorten(scrub(first_line(error), uri), 300)
         kind = StoreAway if _may_pass(error) else TrackingError
         raise kind(f"the MLflow store {public_uri(uri)} cannot be used: {reason}") from error
 

@@ -48,7 +48,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path] * bool(path) + [found for key in keys for found in places(value[key], (*path, key))]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(("base",), [1], ["base.seed=2"], False)
 @example(("base", "objective", "kind"), [], ["objective.kind=bhcl"], False)
 @example(("space", "objective", "branch"), [1], ["objective.chunk=3"], False)

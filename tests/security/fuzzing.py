@@ -15,7 +15,7 @@ from hmlc_ray.errors import UserError
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 FUZZ = settings(
-    max_examples=20_000 if LONG else 400,
+    max_examples=20_000 if LONG else 150,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -29,6 +29,10 @@ class Service:
     variables: Mapping[str, str] = field(default_factory=dict)
     """Laid over the environment of whoever asks."""
 
+    def ask(self, laptop: Sandbox, *args: str) -> subprocess.CompletedProcess[str]:
+        """The same within this process: for what looks at jobs, or is refused."""
+        return laptop.here(*args, "--address", self.url, env={"MLFLOW_TRACKING_TOKEN": TOKEN, **self.variables})
+
     def run(self, laptop: Sandbox, *args: str, **variables: str) -> subprocess.CompletedProcess[str]:
         env = {"MLFLOW_TRACKING_TOKEN": TOKEN, **self.variables, **variables}
         return laptop.hmlc(*args, "--address", self.url, env=env)

@@ -9,18 +9,22 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import chdir, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import optuna
 import psutil
 from mlflow.tracking import MlflowClient
+from typer.testing import CliRunner
 
 from hmlc_ray.checkpoint import STATE_FILE, load_checkpoint
+from hmlc_ray.cli.app import app
 from hmlc_ray.errors import CheckpointError
 from hmlc_ray.home import Home
 from hmlc_ray.tracking import Tracker, TrialRun, tags
@@ -89,6 +93,14 @@ class Sandbox:
     def hmlc(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         own = {**self.env(), **(env or {})}
         return subprocess.run([HMLC, *args], cwd=self.folder, env=own, capture_output=True, text=True, timeout=500)
+
+    def here(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """The same within this process, seconds quicker: for what is refused before Ray starts, or only reads."""
+        own = {**self.env(), **(env or {})}
+        with patch.dict(os.environ, own, clear=True), chdir(self.folder), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as in a process of its own
+            result = CliRunner().invoke(app, args)
+        return subprocess.CompletedProcess(args, result.exit_code, result.stdout, result.stderr)
 
     def start(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         own = {**self.env(), **(env or {})}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from quick_stores import made_once
 from sandbox import Sandbox
 
 from hmlc_ray.home import Home
@@ -41,8 +42,11 @@ def started(sandbox: Sandbox) -> Iterator[list[subprocess.Popen[str]]]:
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
-    """The sweep of `Sandbox.seeded`, without a fault."""
-    sandbox = Sandbox(tmp_path_factory.mktemp("undisturbed"))
-    done = sandbox.hmlc("sweep", sandbox.seeded())
-    assert done.returncode == 0, done.stderr
-    return sandbox
+    """The sweep of `Sandbox.seeded`, without a fault; to be read only."""
+
+    def sweep(folder: Path) -> None:
+        sandbox = Sandbox(folder)
+        done = sandbox.hmlc("sweep", sandbox.seeded())
+        assert done.returncode == 0, done.stderr
+
+    return Sandbox(made_once(tmp_path_factory, "undisturbed", sweep))

@@ -79,7 +79,7 @@ def test_what_cannot_be_reached_is_said_before_any_trial(
     sandbox: Sandbox, options: list[str], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")  # where `auto` looks first, whatever else runs here
-    done = sandbox.hmlc("sweep", sandbox.space(), *options)
+    done = sandbox.here("sweep", sandbox.space(), *options)
     assert done.returncode == 2
     assert sentence in done.stderr
     assert "Traceback" not in done.stdout + done.stderr

@@ -66,7 +66,7 @@ def test_a_sweep_that_ends_while_the_server_is_away_says_how_to_send_the_rest(
     text = " ".join("".join(lines).split())
     assert f"are kept in {served.home.spool('small')}, nothing is lost; when it is back, `hmlc resume small`" in text
     assert "Traceback" not in text
-    refused = served.hmlc("resume", "small")
+    refused = served.here("resume", "small")
     assert (refused.returncode, "cannot be used" in refused.stderr) == (2, True)
 
     server.start()

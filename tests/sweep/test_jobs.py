@@ -30,7 +30,7 @@ def test_a_study_is_submitted_and_told_from_a_machine_that_holds_nothing(service
     assert "first: 2/2 trials done" in done.stdout
     assert not sandbox.home.root.exists()
 
-    status = json.loads(service.run(sandbox, "status", "first", "--json").stdout)
+    status = json.loads(service.ask(sandbox, "status", "first", "--json").stdout)
     assert (status["state"], status["job"]["state"], status["job"]["exit_code"]) == ("complete", "SUCCEEDED", 0)
     assert {name: status["trials"][name] for name in ("total", "failed", "running")} == {
         "total": 2,
@@ -38,42 +38,42 @@ def test_a_study_is_submitted_and_told_from_a_machine_that_holds_nothing(service
         "running": 0,
     }
     store = service.cluster.home.tracking_uri
-    seen = json.loads(service.run(sandbox, "status", "first", "--json", "--tracking-uri", store).stdout)
+    seen = json.loads(service.ask(sandbox, "status", "first", "--json", "--tracking-uri", store).stdout)
     assert seen["best"]["value"] == max(float(run.tags["hmlc.value"]) for run in service.cluster.trials("first"))
 
-    assert [job["study"] for job in json.loads(service.run(sandbox, "list", "--json").stdout)] == ["first"]
-    assert "first: 2/2 trials done" in service.run(sandbox, "logs", "first").stdout
+    assert [job["study"] for job in json.loads(service.ask(sandbox, "list", "--json").stdout)] == ["first"]
+    assert "first: 2/2 trials done" in service.ask(sandbox, "logs", "first").stdout
     job = JobSubmissionClient(service.url).get_job_info("hmlc-first")
     assert TOKEN not in repr(job) + done.stdout + done.stderr
     assert job.entrypoint.startswith("hmlc sweep space.yaml -o ")
 
-    twice = service.run(sandbox, "submit", space, "--name", "first")
+    twice = service.ask(sandbox, "submit", space, "--name", "first")
     assert (twice.returncode, twice.stdout) == (2, "")
     assert "the study name 'first' is taken: it is complete; see `hmlc best first`" in twice.stderr
-    unknown = service.run(sandbox, "logs", "frist")
+    unknown = service.ask(sandbox, "logs", "frist")
     assert unknown.returncode == 2
     assert "has no job of a study 'frist' (did you mean 'first'?); it has first" in unknown.stderr
-    ended = service.run(sandbox, "stop", "first")
+    ended = service.ask(sandbox, "stop", "first")
     assert (ended.returncode, "there is nothing to stop" in ended.stderr) == (2, True)
 
 
 def test_a_stopped_job_closes_its_runs_and_is_resumed(
     service: Service, sandbox: Sandbox, started: list[subprocess.Popen[str]]
 ) -> None:
-    space = sandbox.space(trials=3, epochs=40, scheduler="null")
-    assert service.run(sandbox, "submit", space, "--name", "second").returncode == 0
+    space = sandbox.space(trials=2, epochs=30, scheduler="null")
+    assert service.ask(sandbox, "submit", space, "--name", "second").returncode == 0
     process = sandbox.start("logs", "second", "-f", "--address", service.url)
     started.append(process)
-    read_until(process, "second: 0/3 trials done")
+    read_until(process, "second: 0/2 trials done")
     process.send_signal(signal.SIGINT)
     rest = process.communicate(timeout=60)[0]
     assert process.returncode == 130
     assert f"the job goes on: `hmlc logs second -f --address {service.url}`" in rest
     assert "Traceback" not in rest
-    busy = service.run(sandbox, "resume", "second")
+    busy = service.ask(sandbox, "resume", "second")
     assert (busy.returncode, "study 'second' is running" in busy.stderr) == (2, True)
 
-    stopped = service.run(sandbox, "stop", "second")
+    stopped = service.ask(sandbox, "stop", "second")
     assert stopped.returncode == 0, stopped.stderr
     assert f"hmlc resume second --address {service.url}" in stopped.stdout
     assert service.cluster.parent("second").status == "KILLED"
@@ -82,10 +82,10 @@ def test_a_stopped_job_closes_its_runs_and_is_resumed(
     resumed = service.run(sandbox, "resume", "second", "--wait")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     runs = service.cluster.trials("second")
-    assert [run.status for run in runs] == ["FINISHED"] * 3
-    assert service.cluster.optuna_states("second") == ["completed"] * 3
+    assert [run.status for run in runs] == ["FINISHED"] * 2
+    assert service.cluster.optuna_states("second") == ["completed"] * 2
     for run in runs:
-        assert service.cluster.steps(run, "train/loss") == list(range(1, 41))
+        assert service.cluster.steps(run, "train/loss") == list(range(1, 31))
 
 
 def test_a_job_that_refuses_its_input_fails_and_gives_the_name_back(service: Service, sandbox: Sandbox) -> None:
@@ -115,7 +115,7 @@ def test_the_doctor_looks_at_a_cluster_from_afar(service: Service, sandbox: Sand
 @pytest.mark.fault
 @pytest.mark.timeout(900)
 def test_a_killed_job_is_resumed(service: Service, sandbox: Sandbox, undisturbed: Sandbox) -> None:
-    assert service.run(sandbox, "submit", sandbox.seeded()).returncode == 0
+    assert service.ask(sandbox, "submit", sandbox.seeded()).returncode == 0
     wait_until(service.cluster.in_training, "two epochs of a trial", seconds=400)
     jobs = JobSubmissionClient(service.url)
     driver = jobs.get_job_info("hmlc-small").driver_info

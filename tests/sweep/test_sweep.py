@@ -89,7 +89,7 @@ def test_the_best_configuration_repeats_the_trial_to_the_last_digit(
     swept: tuple[Sandbox, subprocess.CompletedProcess[str]],
 ) -> None:
     sandbox, _ = swept
-    best = json.loads(sandbox.hmlc("best", "small", "--json", "--emit-config", "best.yaml").stdout)
+    best = json.loads(sandbox.here("best", "small", "--json", "--emit-config", "best.yaml").stdout)
     done = sandbox.hmlc("train", "best.yaml", "--name", "again")
     assert done.returncode == 0, done.stderr
     run_id = next(line.split()[1] for line in done.stdout.splitlines() if line.startswith("run: "))
@@ -102,14 +102,14 @@ def test_a_taken_name_and_a_complete_study_are_refused(
     swept: tuple[Sandbox, subprocess.CompletedProcess[str]],
 ) -> None:
     sandbox, _ = swept
-    again = sandbox.hmlc("sweep", str(sandbox.folder / "space.yaml"))
+    again = sandbox.here("sweep", str(sandbox.folder / "space.yaml"))
     assert again.returncode == 2
     assert "the study name 'small' is taken" in again.stderr
     assert "`hmlc resume small`" in again.stderr
-    resumed = sandbox.hmlc("resume", "small")
+    resumed = sandbox.here("resume", "small")
     assert resumed.returncode == 2
     assert "study 'small' is complete, there is nothing to resume" in resumed.stderr
-    unknown = sandbox.hmlc("resume", "smal")
+    unknown = sandbox.here("resume", "smal")
     assert unknown.returncode == 2
     assert "there is no study 'smal'" in unknown.stderr
     assert len(sandbox.trials()) == 5

@@ -1,0 +1,224 @@
+"""Commands that are printed to be typed again: a shell reads every word as it was meant, and `hmlc` takes them."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import shlex
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import typer.main
+from cli_examples import RUN, row, sweep_summary
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+import hmlc_ray
+from hmlc_ray.cli.app import app
+from hmlc_ray.cli.guard import say
+from hmlc_ray.cli.tables import print_run, print_sweep
+from hmlc_ray.errors import ClusterError, StudyError
+from hmlc_ray.home import VARIABLE, Home
+from hmlc_ray.sweep import authentication, jobs, study
+from hmlc_ray.sweep.hints import command, locating, resume_command, typed_uri
+from hmlc_ray.sweep.reap import Reaped
+from hmlc_ray.tracking.drivers import JOB_VARIABLE
+from hmlc_ray.tracking.opening import URI_VARIABLE
+
+FOLDERS = [
+    "my data",
+    "it's",
+    'say "hi"',
+    "$HOME",
+    "a;b&c|d>e",
+    "`id`",
+    "Früchte 果物",
+    ":cat:",
+    "[bold]x[/]",
+    "a  b",
+    "*?!",
+]
+URIS = [
+    "sqlite:////data/my runs/mlflow.db",
+    "sqlite:////data/me@home/mlflow.db",
+    "postgresql://u@h/db?sslmode=require&connect_timeout=5",
+    "sqlite:///it's & $x.db",
+]
+HMLC = cast(Any, typer.main.get_command(app))
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (VARIABLE, URI_VARIABLE, JOB_VARIABLE, "RAY_API_SERVER_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def read_back(text: str) -> tuple[str, dict[str, Any]]:
+    """A printed command as a shell and `hmlc` itself read it: the verb and its options."""
+    program, verb, *words = shlex.split(text)
+    assert program == "hmlc"
+    params = HMLC.commands[verb].make_context(verb, words).params
+    return verb, {name: value for name, value in params.items() if value not in (None, False)}
+
+
+def between(text: str, before: str, after: str = "") -> str:
+    return re.search(re.escape(before) + "(.*?)" + (re.escape(after) + "|$" if after else "$"), text, re.DOTALL)[1]  # type: ignore[index]
+
+
+def lines(console: Console) -> list[str]:
+    return cast(io.StringIO, console.file).getvalue().splitlines()
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize("uri", [None, *URIS])
+def test_a_sweeps_last_lines(folder: str, uri: str | None) -> None:
+    console = Console(file=io.StringIO(), width=60)
+    print_sweep(sweep_summary(row(0, "completed", 0.9)), home=Path(folder), tracking_uri=uri, console=console)
+    verb, options = read_back(between(lines(console)[-2], "configuration: "))
+    assert (verb, options["name"], options["home"]) == ("best", "s", Path(folder))
+    assert options.get("tracking_uri") == uri
+    verb, options = read_back(between(lines(console)[-1], "look at the runs with: "))
+    assert (verb, options.get("tracking_uri")) == ("ui", uri)
+    assert uri is not None or options["home"] == Path(folder)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_runs_last_line(folder: str) -> None:
+    console = Console(file=io.StringIO(), width=60)
+    print_run(RUN, home=Path(folder), console=console)
+    assert read_back(between(lines(console)[-1], "look at it with: "))[1]["home"] == Path(folder)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_resuming(folder: str, tmp_path: Path) -> None:
+    home = Home.of(tmp_path / folder)
+    verb, options = read_back(resume_command("s", home, "10.0.0.1:6379", URIS[2]))
+    assert (verb, options["name"], options["home"]) == ("resume", "s", home.root)
+    assert (options["address"], options["tracking_uri"]) == ("10.0.0.1:6379", URIS[2])
+
+
+@pytest.mark.parametrize("file", ["best one.yaml", "-x.yaml", "--help", "it's $x & y.yaml", "果物.yaml"])
+def test_the_best_configuration_is_trained_again(
+    file: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from hmlc_ray.cli.best import best
+
+    monkeypatch.setattr("hmlc_ray.sweep.best.best_trial", lambda *_, **__: SimpleNamespace(config=None))
+    monkeypatch.setattr("hmlc_ray.config.files.write_trial", lambda *_: None)
+    monkeypatch.setattr("hmlc_ray.cli.tables.print_best", lambda *_: None)
+    best("s", emit_config=Path(file), home=tmp_path / "a b")
+    verb, options = read_back(between(capsys.readouterr().out.strip(), "reproduce it with: ")[:-1])
+    assert (verb, options["file"], options["home"]) == ("train", Path(file), tmp_path / "a b")
+
+
+def test_what_reap_closed_is_resumed_in_the_same_places(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from hmlc_ray.cli.reap import reap
+
+    monkeypatch.setattr("hmlc_ray.sweep.reap.reap", lambda *_, **__: [Reaped("s", 1)])
+    reap(None, home=tmp_path / "a b", tracking_uri=URIS[0])
+    verb, options = read_back(between(capsys.readouterr().out.strip(), "go on with it by: "))
+    assert (verb, options["home"], options["tracking_uri"]) == ("resume", tmp_path / "a b", URIS[0])
+
+
+def test_retrying_nothing_in_particular(tmp_path: Path) -> None:
+    from hmlc_ray.cli.sweep import retry
+
+    with pytest.raises(StudyError) as refused:
+        retry(cast(Any, None), "s", home=tmp_path / "a b", tracking_uri=URIS[0])
+    verb, options = read_back(between(str(refused.value), "`", "`"))
+    assert (verb, options["failed"], options["home"]) == ("retry", True, tmp_path / "a b")
+
+
+def test_a_taken_or_finished_study(tmp_path: Path) -> None:
+    home, store = Home.of(tmp_path / "it's & $x"), cast(Any, SimpleNamespace(uri="x", find_study=lambda _: "id"))
+    store.run = lambda _: SimpleNamespace(status="FINISHED")
+    with pytest.raises(StudyError) as taken:
+        study._refuse_taken("s", home, store, resume_command("s", home, None, None))
+    assert read_back(between(str(taken.value), "by `", "`, or"))[1]["home"] == home.root
+    with pytest.raises(StudyError) as complete:
+        study._refuse_complete("s", store, command("best", "s", **locating(home, None)))
+    assert read_back(between(str(complete.value), "`", "`"))[1]["home"] == home.root
+
+
+@pytest.mark.parametrize(("state", "verb"), [("RUNNING", "logs"), ("SUCCEEDED", "best"), ("STOPPED", "resume")])
+def test_a_study_that_the_cluster_knows(state: str, verb: str) -> None:
+    attempt = cast(Any, SimpleNamespace(state=state, exit_code=0, active=state == "RUNNING", standing="is here"))
+    with pytest.raises(StudyError) as taken:
+        jobs._refuse_known("s", [attempt], "http://h:8265")
+    found, options = read_back(between(str(taken.value), "`", "`"))
+    assert (found, options["name"]) == (verb, "s")
+    assert verb == "best" or options["address"] == "http://h:8265"
+
+
+def test_a_token_file_that_others_may_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "my $token"
+    file.touch(mode=0o644)
+    monkeypatch.setenv(authentication.TOKEN_FILE, str(file))
+    monkeypatch.setenv(authentication.MODE, "token")
+    monkeypatch.delenv(authentication.TOKEN, raising=False)
+    with pytest.raises(ClusterError) as refused:
+        authentication.check_token_file()
+    assert shlex.split(between(str(refused.value), "`", "`")) == ["chmod", "600", str(file)]
+
+
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=12)
+
+
+@given(name=TEXT, home=TEXT, uri=TEXT)
+def test_any_words_round_trip(name: str, home: str, uri: str) -> None:
+    verb, options = read_back(command("train", name, home=home, tracking_uri=uri, test=True))
+    assert verb == "train"
+    assert (str(options["file"]), str(options["home"])) == (str(Path(name)), str(Path(home)))
+    assert (options["tracking_uri"], options["test"]) == (uri, True)
+
+
+@pytest.mark.parametrize("columns", [None, 40])
+@pytest.mark.parametrize("folder", [*FOLDERS, "a\nb", "x" * 60 + " y"])
+def test_a_sentence_leaves_the_commands_in_it_alone(
+    folder: str, columns: int | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if columns is not None:
+        monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+        monkeypatch.setenv("COLUMNS", str(columns))
+    wanted = command("resume", "s", home=folder)
+    say(f"the study was\n interrupted: go on with `{wanted}`, or stop it with `{command('stop', 's')}`")
+    said = capsys.readouterr().err
+    assert f"`{wanted}`" in said
+    assert "`hmlc stop s`" in said
+    assert "was interrupted" in said
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("postgresql://u:secret@h:5432/db", "postgresql://u@h:5432/db"),
+        ("postgresql://u:s@c?ret@h/db", "postgresql://u@h/db"),
+        ("postgresql://h/db?user=u&password=secret&sslmode=require", "postgresql://h/db?user=u&sslmode=require"),
+        ("postgresql://h/db?passfile=/etc/p", "postgresql://h/db?passfile=/etc/p"),
+        ("https://u:secret@h/mlflow?token=secret", "https://h/mlflow"),
+        ("sqlite:////a@b/c.db?mode=ro", "sqlite:////a@b/c.db?mode=ro"),
+    ],
+)
+def test_a_uri_is_typed_again_without_its_secrets(uri: str, shown: str) -> None:
+    assert typed_uri(uri) == shown
+
+
+def test_no_command_is_put_together_elsewhere() -> None:
+    package = Path(hmlc_ray.__file__).parent
+    found = [
+        f"{file.relative_to(package)}:{node.lineno}"
+        for file in package.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.JoinedStr)
+        and any(
+            isinstance(part, ast.Constant) and re.search(r"\b(hmlc|chmod|rm|mlflow|ray) [a-z0-9-]+ $", str(part.value))
+            for part in node.values[:-1]
+        )
+    ]
+    assert found == []

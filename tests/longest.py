@@ -1,0 +1,23 @@
+"""Which tests take longest; `conftest.py` has them start first."""
+
+from __future__ import annotations
+
+LONGEST = (
+    "test_metrics_are_kept_and_sent_when_the_server_is_back",
+    "test_a_stopped_job_closes_its_runs_and_is_resumed",
+    "test_trials_of_a_worker_group_stop_early_and_leave_nothing_behind",
+    "test_a_killed_driver_is_resumed_and_an_interrupted_one_again",
+    "test_a_sweep_keeps_its_secrets",
+    "test_it_ends_with_a_table_and_every_run_closed",
+    "test_a_killed_trial_goes_on_from_its_last_checkpoint",
+    "test_failed_trials_run_again_under_their_numbers_and_in_their_runs",
+    "test_two_workers_train_the_same_global_batch",
+    "test_trials_open_what_was_decoded_before",
+    "test_failed_trials_say_why_and_the_sweep_goes_on",
+    # Of `make test-faults`; those that need the undisturbed sweep apart, lest one process waits for another's.
+    "test_a_killed_job_is_resumed",
+    "test_a_killed_study_is_resumed_by_a_machine_that_has_none_of_it",
+    "test_a_driver_dies_long_after_its_last_snapshot",
+    "test_no_trial_is_stopped_before_the_epochs_that_its_run_shows",
+)
+"""Slow tests that start first, so that the processes of a run end at about the same time."""
