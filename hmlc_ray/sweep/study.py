@@ -114,11 +114,10 @@ def _driving(
     """Be the one driver of a study, with a connection to Ray, for the time of the block."""
     name = sweep.study.name
     progress.note("connecting to Ray")
-    dashboard = sweep.trials.worker_range[0] > 0
     with (
         home.current(),
         driven(name, home),
-        connected(address, dashboard=dashboard),
+        connected(address),
         beating(name, home=home, tracking_uri=tracking_uri),
         stoppable(),
     ):

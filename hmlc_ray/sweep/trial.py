@@ -75,7 +75,7 @@ def torch_trainer(
 ) -> TorchTrainer:
     """A Ray Train run of `train_in_worker` on a worker group."""
     low, high = trials.worker_range
-    return TorchTrainer(
+    return _Trainer(
         _at_home(train_in_worker),
         train_loop_config=loop_config,
         scaling_config=ray.train.ScalingConfig(
@@ -92,6 +92,17 @@ def torch_trainer(
             logging_config=ray.train.LoggingConfig(log_level="ERROR"),
         ),
     )
+
+
+class _Trainer(TorchTrainer):  # type: ignore[misc]
+    """Without the process beside each run that frees its resources: the driver does that, see `freed`."""
+
+    def _create_default_callbacks(self) -> list[Any]:
+        return [
+            callback
+            for callback in super()._create_default_callbacks()
+            if type(callback).__name__ != "PlacementGroupCleanerCallback"
+        ]
 
 
 def _per_worker(resources: Resources) -> dict[str, float]:
