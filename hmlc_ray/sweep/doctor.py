@@ -26,7 +26,7 @@ from hmlc_ray.sweep.node_probe import PACKAGES, version_of
 from hmlc_ray.sweep.prepare import base_data, located
 from hmlc_ray.sweep.resources import Amounts, concurrency, total_of
 from hmlc_ray.sweep.stores import Results
-from hmlc_ray.sweep.supply import alive_nodes, nodes_of
+from hmlc_ray.sweep.supply import alive_nodes, driver_cpus, nodes_of
 from hmlc_ray.sweep.surroundings import of_no_cluster
 from hmlc_ray.tracking.opening import URI_VARIABLE, open_tracker
 from hmlc_ray.tracking.uri import is_server, public_uri
@@ -93,7 +93,7 @@ def _demand(sweep: SweepConfig | None) -> Finding:
     if sweep is None:
         return Finding("demand", "note", "no search space was given, so there is nothing to compare with the supply")
     try:
-        at_once = concurrency(sweep, nodes_of(sweep.trials))
+        at_once = concurrency(sweep, nodes_of(sweep.trials), driver_cpus())
     except ClusterError as error:
         return Finding("demand", "fail", str(error), "ask for less in trials.resources or trials.workers, or add nodes")
     return Finding("demand", "ok", f"{at_once} of {sweep.study.num_trials} trials fit at once")

@@ -47,7 +47,8 @@ def _free_until(stop: threading.Event) -> None:
 
 def free_ended_groups() -> int:
     """Remove the placement groups of this job whose creator, a Train run's controller, is dead; gives their number."""
-    ended = [group for group in held_groups() if group.creator_actor_id and _is_dead(group.creator_actor_id)]
+    ended = [group for group in held_groups() if not is_nil(group.creator_actor_id)]
+    ended = [group for group in ended if is_dead(group.creator_actor_id)]
     for group in ended:
         remove_placement_group(PlacementGroup(ray.PlacementGroupID(group.placement_group_id)))
     return len(ended)
@@ -56,17 +57,21 @@ def free_ended_groups() -> int:
 def held_groups() -> list[PlacementGroupTableData]:
     """This job's placement groups that hold resources, or wait for some."""
     job = bytes.fromhex(ray.get_runtime_context().get_job_id())
+    return [group for group in placement_groups() if group.creator_job_id == job and not group.is_detached]
+
+
+def placement_groups() -> list[PlacementGroupTableData]:
+    """All of the cluster that are not removed."""
     table = state._connect_and_get_accessor().get_placement_group_table()
     groups = [PlacementGroupTableData.FromString(entry) for entry in table]
-    return [
-        group
-        for group in groups
-        if group.creator_job_id == job and not group.is_detached and group.state != PlacementGroupTableData.REMOVED
-    ]
+    return [group for group in groups if group.state != PlacementGroupTableData.REMOVED]
 
 
-def _is_dead(actor: bytes) -> bool:
-    """Ray forgets dead actors in the end; that one is alive before its group is there."""
-    if not any(byte != 0xFF for byte in actor):
-        return False  # the driver itself
-    return state.actor_table(actor.hex()).get("State", "DEAD") == "DEAD"
+def is_nil(identifier: bytes) -> bool:
+    """Whether an id names nothing; a placement group whose creator is no actor belongs to the driver."""
+    return all(byte == 0xFF for byte in identifier)
+
+
+def is_dead(actor: bytes) -> bool:
+    """Ray forgets dead actors in the end; one that makes a placement group is known before."""
+    return str(state.actor_table(actor.hex()).get("State", "DEAD")) == "DEAD"

@@ -13,8 +13,8 @@ from ray.tune.integration.ray_train import TuneReportCallback
 
 from hmlc_ray.config.sweep import Resources, TrialsConfig
 from hmlc_ray.home import Home
-from hmlc_ray.sweep.resources import DRIVER_CPUS
 from hmlc_ray.sweep.resumption import GoesOn
+from hmlc_ray.sweep.supply import driver_request
 from hmlc_ray.sweep.worker import train_in_process, train_in_worker
 
 Loop = Callable[[dict[str, Any]], None]
@@ -30,7 +30,7 @@ def build_trainable(trials: TrialsConfig, storage: str) -> Any:
     if trials.worker_range[0] == 0:
         need = {"cpu": trials.resources.cpus, "gpu": trials.resources.gpus}
         return ray.tune.with_resources(_resumable(_at_home(train_in_process)), need)
-    return ray.tune.with_resources(_at_home(_train_in_group(trials, storage)), {"cpu": DRIVER_CPUS})
+    return ray.tune.with_resources(_at_home(_train_in_group(trials, storage)), driver_request())
 
 
 def _resumable(train: Loop) -> Loop:
