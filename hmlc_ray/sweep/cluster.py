@@ -77,6 +77,8 @@ def _attached(address: str) -> Iterator[None]:
         _check_listening(address, found)
         check_head(found)
         ray.init(address=found, **_OPTIONS)
+    except ClusterError:
+        raise
     except (RayError, RuntimeError, ValueError, OSError) as error:
         raise unreachable(address, str(error).strip().splitlines()[0] if str(error).strip() else "no answer") from error
     yield

@@ -71,6 +71,7 @@ class Watchdog:
         self.ended_study = False
         """Whether the study was interrupted for it."""
         self._stall, self._folder, self._note = stall, folder, note
+        self._least = LEAST_S if stall.after == "auto" else stall.after
 
     def limit(self, training: int) -> float | None:
         """Seconds of silence that are a stall while `training` trials have all that they need.
@@ -100,18 +101,20 @@ class Watchdog:
                 self._forget()
 
     def _watch(self, trials: TrialsConfig, left: Left, stop: threading.Event) -> None:
-        least = LEAST_S if self._stall.after == "auto" else self._stall.after
-        while not stop.wait(min(_LOOK_S, least / 4)):
+        while not stop.wait(min(_LOOK_S, self._least / 4)):
             try:
-                if self.pulse.quiet() < least:
-                    self._go_on()
-                elif self.sentence is None:
-                    self.look(trials, left)
+                self.step(trials, left)
             except Exception:  # a head that does not answer; Ray's errors have no common root
                 _LOG.debug("what a study waits for cannot be found out", exc_info=True)
 
-    def look(self, trials: TrialsConfig, left: Left) -> None:
-        """See whether the study stands still, and say so if it does."""
+    def step(self, trials: TrialsConfig, left: Left) -> None:
+        """See whether the study stands still, or goes on again, and say so if it does."""
+        if self.pulse.quiet() < self._least:
+            self._go_on()
+        elif self.sentence is None:
+            self._look(trials, left)
+
+    def _look(self, trials: TrialsConfig, left: Left) -> None:
         unfinished, started = left()
         training = started if trials.worker_range[0] == 0 else training_groups()
         waiting, limit, quiet = unfinished - training, self.limit(training), self.pulse.quiet()
