@@ -188,6 +188,7 @@ def test_an_embedded_ray_learns_nothing_of_others(monkeypatch: pytest.MonkeyPatc
     assert all(os.environ[name] == "10.0.0.1:1" for name in others)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # Ray's own, of its data part
 def test_no_process_beside_a_run_looks_for_a_cluster(tmp_path: Path) -> None:
     """The name is Ray's: where Ray changes it, `freed` and this process would do the same work."""
     from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback

@@ -28,8 +28,8 @@ from hmlc_ray.config.data import ImageFolderConfig
 from hmlc_ray.data import load_data
 from hmlc_ray.data.loader import epoch_batches
 def main():
-    data = load_data(ImageFolderConfig(root=sys.argv[1], image_size=256, cache="none"))
-    batches = epoch_batches(data.train, [numpy.arange(8)] * 3, torch.device("cpu"), "none")
+    data = load_data(ImageFolderConfig(root=sys.argv[1], image_size=512, cache="none"))
+    batches = epoch_batches(data.train, [numpy.arange(4)] * 3, torch.device("cpu"), "none")
     print(*(len(inputs) for inputs, _, _ in batches))
 if __name__ == "__main__":
     main()
@@ -60,7 +60,7 @@ def test_batches_larger_than_the_shared_memory_arrive(tmp_path: Path) -> None:
     script.write_text(READ)
     command = [*prefix, MOUNT, sys.executable, str(script), str(make_images(tmp_path / "images"))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)
-    assert (done.returncode, done.stdout.split()) == (0, ["8", "8", "8"]), done.stderr
+    assert (done.returncode, done.stdout.split()) == (0, ["4", "4", "4"]), done.stderr
 
 
 def test_a_batch_that_shared_memory_does_not_hold_is_passed_as_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
