@@ -96,7 +96,7 @@ def _handed_over(batch: list[Tensor]) -> list[Tensor] | list[npt.NDArray[Any]]:
     and whoever waits for the batch waits for ever. Docker's default of 64 MB is soon full.
     """
     try:
-        return [tensor.share_memory_() for tensor in batch]
+        return [tensor.share_memory_() for tensor in batch]  # type: ignore[no-untyped-call]
     except RuntimeError:
         return [tensor.numpy() for tensor in batch]
 
