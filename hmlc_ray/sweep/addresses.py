@@ -98,9 +98,10 @@ def _gcs_address(process: psutil.Process) -> str | None:
 
 
 def _is_embedded(raylet: psutil.Process) -> bool:
-    """Whether `ray.init` started it: then its parent is the driver itself, and else `ray start`, or nobody any more."""
+    """Whether `ray.init` started it: then its parent is the driver, a Python program; else `ray start`, or whoever takes
+    orphans."""
     parent = raylet.parent()
     if parent is None or parent.pid == 1:
         return False
-    session = next((word for word in raylet.cmdline() if word.startswith("--session_dir=")), "")
-    return session.endswith(f"_{parent.pid}") and "start" not in parent.cmdline()
+    words = parent.cmdline()
+    return "python" in "".join(words[:1]).lower() and "start" not in words

@@ -114,14 +114,10 @@ def test_a_proxy_in_the_way_of_a_head_is_named(monkeypatch: pytest.MonkeyPatch) 
     assert "secret" not in str(error.value)
 
 
-def raylet(gcs: str, session: str, *, parent: int = 1, started_by: tuple[str, ...] = ()) -> Any:
+def raylet(gcs: str, *, parent: int = 1, started_by: tuple[str, ...] = ("init",)) -> Any:
     """As psutil shows one."""
-    words = [
-        "/ray/raylet",
-        f"--session_dir=/tmp/ray/session_2026-01-01_00-00-00_000000_{session}",
-        f"--gcs-address={gcs}",
-    ]
-    above = SimpleNamespace(pid=parent, cmdline=lambda: list(started_by), name=lambda: "python")
+    words = ["/ray/raylet", "--session_dir=/tmp/ray/session_x", f"--gcs-address={gcs}"]
+    above = SimpleNamespace(pid=parent, cmdline=lambda: list(started_by))
     return SimpleNamespace(name=lambda: "raylet", cmdline=lambda: words, parent=lambda: above)
 
 
@@ -139,11 +135,11 @@ def test_auto_is_the_variable_or_the_last_ray_that_still_answers(
     machine: Any, listener: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine.file.write_text(listener)
-    machine.processes = [raylet("10.0.0.1:1", "7"), raylet("10.0.0.2:1", "8")]
+    machine.processes = [raylet("10.0.0.1:1"), raylet("10.0.0.2:1")]
     assert cluster_here() == listener
     monkeypatch.setenv(ADDRESS, "10.9.9.9:6379")
     assert cluster_here() == "10.9.9.9:6379"
-    machine.above = [SimpleNamespace(name=lambda: "bash"), raylet("10.0.0.3:1", "9")]
+    machine.above = [SimpleNamespace(name=lambda: "bash"), raylet("10.0.0.3:1")]
     assert cluster_here() == "10.9.9.9:6379"
     monkeypatch.setenv(JOB_CONFIG, "{}")
     assert cluster_here() == "10.0.0.3:1", "the cluster that runs the job, whatever it said"
@@ -151,17 +147,17 @@ def test_auto_is_the_variable_or_the_last_ray_that_still_answers(
 
 def test_auto_beside_a_stale_file_is_the_ray_that_runs(machine: Any) -> None:
     machine.file.write_text("127.0.0.1:1")
-    embedded = raylet("127.0.0.1:5", "77", parent=77, started_by=("python", "hmlc", "sweep"))
-    blocking = raylet("10.0.0.1:1", "78", parent=78, started_by=("python", "ray", "start", "--head", "--block"))
+    embedded = raylet("127.0.0.1:5", parent=77, started_by=("/bin/python3", "hmlc", "sweep"))
+    blocking = raylet("10.0.0.1:1", parent=78, started_by=("/bin/python3", "ray", "start", "--head", "--block"))
     machine.processes = [embedded, blocking, SimpleNamespace(name=lambda: "bash")]
     assert cluster_here() == "10.0.0.1:1"
-    machine.processes = [embedded, blocking, raylet("10.0.0.2:1", "79")]
+    machine.processes = [embedded, blocking, raylet("10.0.0.2:1", parent=9, started_by=("tini", "--"))]
     with pytest.raises(ClusterError, match=r"several run on this machine: 10\.0\.0\.1:1, 10\.0\.0\.2:1\); name one"):
         cluster_here()
 
 
 def test_auto_without_a_ray_says_what_the_file_is(machine: Any) -> None:
-    machine.processes = [raylet("127.0.0.1:5", "77", parent=77, started_by=("python", "hmlc", "sweep"))]
+    machine.processes = [raylet("127.0.0.1:5", parent=77, started_by=("/bin/python3", "hmlc", "sweep"))]
     with pytest.raises(ClusterError, match=r"--address auto \(no Ray runs on this machine\); start one with"):
         cluster_here()
     machine.file.write_text("127.0.0.1:1")
