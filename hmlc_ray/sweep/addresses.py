@@ -98,8 +98,7 @@ def _gcs_address(process: psutil.Process) -> str | None:
 
 
 def _is_embedded(raylet: psutil.Process) -> bool:
-    """Whether `ray.init` started it: then its parent is the driver, a Python program; else `ray start`, or whoever takes
-    orphans."""
+    """Whether `ray.init` started it: its parent is the driver then, else `ray start` or whoever takes orphans."""
     parent = raylet.parent()
     if parent is None or parent.pid == 1:
         return False
