@@ -20,6 +20,8 @@ from hmlc_ray.sweep.freed import freeing_ended_groups
 from hmlc_ray.sweep.surroundings import ADDRESS, API_SERVER, of_no_cluster, variables
 
 _EMBEDDED = (None, "local")
+_OBJECTS_BYTES = 256 * 2**20
+"""For configurations and results. Ray's own choice, a third of the memory, leaves others little of a small /dev/shm."""
 _OPTIONS = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
 
 
@@ -35,10 +37,11 @@ def connected(address: str | None) -> Iterator[None]:
         ClusterError: if there is no cluster at the address, or it asks for a token that this process does not have.
     """
     _silence()
-    if ray.is_initialized():
-        yield
-        return
     bypass_proxies()
+    if ray.is_initialized():
+        with _of_connected_cluster(), freeing_ended_groups():
+            yield
+        return
     with _embedded() if address in _EMBEDDED else _attached(str(address)):
         try:
             with _of_connected_cluster(), freeing_ended_groups():
@@ -61,7 +64,7 @@ def _silence() -> None:
 def _embedded() -> Iterator[None]:
     with private(), of_no_cluster():
         try:
-            ray.init(address="local", include_dashboard=False, **_OPTIONS)
+            ray.init(address="local", include_dashboard=False, object_store_memory=_OBJECTS_BYTES, **_OPTIONS)
         except Exception as error:  # Ray raises plain ones here
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ClusterError(
