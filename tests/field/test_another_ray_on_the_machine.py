@@ -6,20 +6,22 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
 import requests
+from ray.core.generated.gcs_pb2 import PlacementGroupTableData
 
 from hmlc_ray.config.sweep import TrialsConfig
 from hmlc_ray.errors import ClusterError
 from hmlc_ray.loopback import bypass_proxies
-from hmlc_ray.sweep import addresses
+from hmlc_ray.sweep import addresses, cluster, freed
 from hmlc_ray.sweep.addresses import cluster_here
 from hmlc_ray.sweep.cluster import connected
 from hmlc_ray.sweep.job_client import connect
@@ -192,3 +194,61 @@ def test_no_process_beside_a_run_looks_for_a_cluster(tmp_path: Path) -> None:
     trainer = torch_trainer({}, TrialsConfig(workers=1), name="x", storage=str(tmp_path), callbacks=[])
     assert PlacementGroupCleanerCallback in map(type, super(type(trainer), trainer)._create_default_callbacks())
     assert PlacementGroupCleanerCallback not in map(type, trainer._create_default_callbacks())
+
+
+def test_what_ended_trials_held_is_freed_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By this job's dead controllers; not by those that live, by the driver, by other jobs, or what is gone already."""
+    job, other, driver = b"\x01\x00\x00\x00", b"\x02\x00\x00\x00", b"\xff" * 16
+    states = {b"d" * 16: "DEAD", b"a" * 16: "ALIVE", b"f" * 16: None}
+    groups = [
+        PlacementGroupTableData(
+            placement_group_id=name * 18,
+            creator_job_id=owner,
+            creator_actor_id=actor,
+            state=state,
+            is_detached=kept,
+        )
+        for name, owner, actor, state, kept in [
+            (b"1", job, b"d" * 16, PlacementGroupTableData.CREATED, False),
+            (b"2", job, b"a" * 16, PlacementGroupTableData.CREATED, False),
+            (b"3", job, driver, PlacementGroupTableData.CREATED, False),
+            (b"4", other, b"d" * 16, PlacementGroupTableData.CREATED, False),
+            (b"5", job, b"d" * 16, PlacementGroupTableData.REMOVED, False),
+            (b"6", job, b"d" * 16, PlacementGroupTableData.CREATED, True),
+            (b"7", job, b"f" * 16, PlacementGroupTableData.PENDING, False),  # an actor that Ray has forgotten
+        ]
+    ]
+    table = SimpleNamespace(get_placement_group_table=lambda: [group.SerializeToString() for group in groups])
+    actors = {actor.hex(): {"State": state} if state else {} for actor, state in states.items()}
+    known = SimpleNamespace(_connect_and_get_accessor=lambda: table, actor_table=actors.__getitem__)
+    removed: list[bytes] = []
+    monkeypatch.setattr(freed, "state", known)
+    monkeypatch.setattr("ray.get_runtime_context", lambda: SimpleNamespace(get_job_id=job.hex))
+    monkeypatch.setattr(freed, "remove_placement_group", lambda group: removed.append(group.id.binary()[:1]))
+    assert freed.free_ended_groups() == 2
+    assert removed == [b"1", b"7"]
+
+
+def test_a_head_that_does_not_answer_for_a_while_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, enough = [], Event()
+
+    def free() -> int:
+        asked.append(1)
+        if len(asked) < 3:
+            raise ConnectionError
+        enough.set()
+        return 0
+
+    monkeypatch.setattr(freed, "free_ended_groups", free)
+    monkeypatch.setattr(freed, "_EVERY_S", 0.001)
+    with freed.freeing_ended_groups():
+        assert enough.wait(30)
+
+
+def test_a_ray_that_the_caller_started_is_looked_after_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    entered: list[str] = []
+    monkeypatch.setattr("ray.is_initialized", lambda: True)
+    for name in ("_of_connected_cluster", "freeing_ended_groups"):
+        monkeypatch.setattr(cluster, name, lambda name=name: nullcontext(entered.append(name)))
+    with connected(None):
+        assert entered == ["_of_connected_cluster", "freeing_ended_groups"]
