@@ -23,9 +23,11 @@ def group_words(trials: TrialsConfig) -> str:
 
 
 def training_groups() -> int:
-    """Worker groups of this job that have all their resources, and a controller that lives."""
+    """Worker groups of this job that have all their resources, a controller that lives, and workers in them."""
+    manned = {actor.placement_group_id for actor in _live_actors()}
     return sum(
         group.state == PlacementGroupTableData.CREATED
+        and group.placement_group_id in manned
         and not is_nil(group.creator_actor_id)
         and not is_dead(group.creator_actor_id)
         for group in held_groups()
@@ -58,12 +60,16 @@ def _held() -> dict[str, Amounts]:
                 who = "trials of this study that have ended still hold"
             for bundle in group.bundles:
                 _add(held[who], bundle.unit_resources)
-    for entry in state._connect_and_get_accessor().get_actor_table(None, "ALIVE"):
-        actor = ActorTableData.FromString(entry)
+    for actor in _live_actors():
         if is_nil(actor.placement_group_id):
             own = actor.job_id.hex() == job
             _add(held["this study holds" if own else f"job {actor.job_id.hex()} holds"], actor.required_resources)
     return held
+
+
+def _live_actors() -> list[ActorTableData]:
+    table = state._connect_and_get_accessor().get_actor_table(None, "ALIVE")
+    return [ActorTableData.FromString(entry) for entry in table]
 
 
 def _add(total: Amounts, amounts: Mapping[str, float]) -> None:

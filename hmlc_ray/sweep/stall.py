@@ -120,9 +120,13 @@ class Watchdog:
         waiting, limit, quiet = unfinished - training, self.limit(training), self.pulse.quiet()
         if waiting <= 0 or limit is None or quiet < limit:
             return
+        try:
+            held = who_holds()
+        except Exception:  # Ray's errors have no common root, and the stall is to be told all the same
+            held = "the head does not say who holds what"
         self.sentence = (
             f"no trial has reported anything for {_duration(quiet)}, and {waiting} of {unfinished} trials wait for "
-            f"{group_words(trials)}: {who_holds()}"
+            f"{group_words(trials)}: {held}"
         )
         with suppress(OSError):
             write_whole(self._folder / STALLED_FILE, self.sentence)

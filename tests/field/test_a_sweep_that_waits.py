@@ -68,6 +68,14 @@ def test_trials_that_never_get_their_resources_are_told(machine: Machine, tmp_pa
     assert stalled(tmp_path) is None
 
 
+def test_a_head_that_does_not_answer_hides_no_standstill(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent() -> str:
+        raise ConnectionError
+
+    monkeypatch.setattr(stall, "who_holds", silent)
+    assert str(machine.after(LEAST_S)).endswith(": the head does not say who holds what")
+
+
 def test_a_first_epoch_takes_as_long_as_it_takes(machine: Machine) -> None:
     machine.training = 1
     machine.watchdog.pulse.started(0)
