@@ -75,6 +75,11 @@ def first_line(error: BaseException) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
+def last_line(error: BaseException) -> str:
+    """The same of an error that begins with a traceback, as those do that torch hands on from other processes."""
+    return next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
+
+
 def system_reason(error: OSError) -> str:
     """Why the system refused, without the path that the sentence around it names."""
     return error.strerror or first_line(error)
