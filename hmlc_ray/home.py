@@ -39,7 +39,7 @@ class Home:
     @property
     def tracking_uri(self) -> str:
         """Of the embedded MLflow store."""
-        return f"sqlite:///{self.root / 'mlflow.db'}"
+        return sqlite_uri(self.root / "mlflow.db")
 
     @property
     def artifacts(self) -> Path:
@@ -48,7 +48,7 @@ class Home:
     @property
     def optuna_url(self) -> str:
         """Of the embedded Optuna storage."""
-        return f"sqlite:///{self.root / 'optuna.db'}"
+        return sqlite_uri(self.root / "optuna.db")
 
     @property
     def ray(self) -> Path:
@@ -84,6 +84,11 @@ class Home:
             os.environ.pop(VARIABLE, None)
             if before is not None:
                 os.environ[VARIABLE] = before
+
+
+def sqlite_uri(file: Path) -> str:
+    """A file as SQLAlchemy's URI: it ends the name at a `?`, and reads `%41` as `A`."""
+    return f"sqlite:///{str(file).replace('%', '%25').replace('?', '%3F')}"
 
 
 def cache_folder() -> Path:

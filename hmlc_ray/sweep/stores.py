@@ -17,13 +17,15 @@ import pyarrow.fs
 from hmlc_ray.config.storage import check_results, check_trials
 from hmlc_ray.config.sweep import StudyConfig, SweepConfig
 from hmlc_ray.errors import ConfigError
-from hmlc_ray.home import Home
+from hmlc_ray.home import Home, sqlite_uri
 
 if TYPE_CHECKING:
     import optuna
 
 RESULTS_VARIABLE = "HMLC_STORAGE"
 TRIALS_VARIABLE = "HMLC_OPTUNA_STORAGE"
+_SQLITE_PATIENCE_S = 60.0
+"""How long a write waits for the other studies of the same file."""
 
 
 @dataclass(frozen=True)
@@ -183,18 +185,29 @@ def _journal(file: Path) -> optuna.storages.journal.BaseJournalBackend:
     return JournalFileBackend(str(file), lock_obj=JournalFileOpenLock(str(file)))
 
 
+def _fill(file: Path) -> None:
+    """Make the tables of a new sqlite database."""
+    import optuna
+
+    optuna.storages.RDBStorage(sqlite_uri(file)).engine.dispose()
+
+
 def _database(url: str) -> optuna.storages.BaseStorage:
     import optuna
     import sqlalchemy
 
+    from hmlc_ray.tracking.postgres import alone_at_first
+    from hmlc_ray.tracking.sqlite import make_whole
     from hmlc_ray.tracking.uri import scrub, sqlite_path, with_driver
 
     file = sqlite_path(url)
-    if file is not None:
-        file.absolute().parent.mkdir(parents=True, exist_ok=True)
-    options = {} if file is not None else {"connect_args": {"connect_timeout": 5}, "pool_pre_ping": True}
     try:
-        return optuna.storages.RDBStorage(with_driver(url), engine_kwargs=options)
+        if file is not None:
+            make_whole(file, _fill, log=False)
+            return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": _SQLITE_PATIENCE_S}})
+        options = {"connect_args": {"connect_timeout": 5}, "pool_pre_ping": True}
+        with alone_at_first(with_driver(url), "alembic_version"):
+            return optuna.storages.RDBStorage(with_driver(url), engine_kwargs=options)
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, RuntimeError) as error:
         reason = scrub(str(error).strip().splitlines()[0], with_driver(url))
         if "no longer compatible" in reason:

@@ -49,6 +49,7 @@ def run_sweep(
     with _driving(sweep, places, address, tracking_uri, progress):
         from hmlc_ray.sweep.driver import Driver
 
+        _refuse_taken(name, places, tracker)  # another sweep of that name may have run since
         driver = Driver(sweep, data, places, tracker, progress, go_on)
         save_study(sweep, places)
         return driver.start()

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hmlc_ray.errors import StoreAway, TrackingError
-from hmlc_ray.tracking.sqlite import make_store_file
+from hmlc_ray.tracking.making import make_store, no_stray_folder, refuse_half_made
+from hmlc_ray.tracking.postgres import alone_at_first
 from hmlc_ray.tracking.uri import is_server, public_uri, scrub, sqlite_path
 from hmlc_ray.tracking.values import shorten
 
@@ -45,17 +46,21 @@ def open_store(uri: str, experiment: str, artifact_root: Path | str | None) -> t
     """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    file = sqlite_path(uri)
+    file, location = sqlite_path(uri), _artifact_location(uri, experiment, artifact_root)
     with _impatient(), translated(uri), quiet_import():
         from mlflow.tracking import MlflowClient
 
         _silence()
+        if is_server(uri):
+            client = MlflowClient(tracking_uri=uri)
+            return client, _experiment_id(client, experiment, location)
         if file is not None:
-            make_store_file(file)
-        elif not is_server(uri):
+            make_store(file, experiment, location)
+        else:
             _probe_database(uri)
-        client = MlflowClient(tracking_uri=uri)
-        return client, _experiment_id(client, experiment, _artifact_location(uri, experiment, artifact_root))
+        with alone_at_first(uri, "experiments"), no_stray_folder(uri):
+            client = MlflowClient(tracking_uri=uri)
+            return client, _experiment_id(client, experiment, location)
 
 
 def check_store(uri: str) -> None:
@@ -70,6 +75,8 @@ def check_store(uri: str) -> None:
             _probe_database(uri)
     elif not file.is_file():
         raise TrackingError(f"there is nothing to show: there is no file {str(file)!r} yet")
+    else:
+        refuse_half_made(file)
 
 
 def _artifact_location(uri: str, experiment: str, root: Path | str | None) -> str | None:
@@ -116,18 +123,20 @@ def _is_of_the_store(error: Exception) -> bool:
     # An artifact store's client has errors of its own.
     if isinstance(error, OSError) or type(error).__module__.startswith(_ARTIFACT_CLIENTS):
         return True
+    from alembic.util.exc import CommandError
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    return isinstance(error, MlflowException | SQLAlchemyError)
+    return isinstance(error, MlflowException | SQLAlchemyError | CommandError)
 
 
 def _may_pass(error: Exception) -> bool:
     """Whether the store was not there, or not able to, rather than unwilling."""
+    from alembic.util.exc import CommandError
     from mlflow.exceptions import MlflowException
 
     if not isinstance(error, MlflowException):
-        return True
+        return not isinstance(error, CommandError)
     status = error.get_http_status_code()
     return status >= 500 or status in _PASSING
 
