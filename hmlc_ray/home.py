@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hmlc_ray.study_names import check_study_name
+from hmlc_ray.whole_files import write_whole
 
 DEFAULT = "hmlc-home"
 VARIABLE = "HMLC_HOME"
 CACHE_VARIABLE = "HMLC_CACHE"
+_FORMER = ".moved-from"
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Home:
       studies/<study>/           the sweep as it was started, how it stands, and the exported best encoder
       runs/<name>/               checkpoints and exports of single runs
       cache/                     decoded data; it can be deleted whenever nothing runs
+      .moved-from                the folders that it was before, if it was moved or copied
     """
 
     root: Path
@@ -72,6 +75,35 @@ class Home:
     @property
     def cache(self) -> Path:
         return self.root / "cache"
+
+    @property
+    def former(self) -> list[Path]:
+        """The folders that this home was before it was moved or copied."""
+        try:
+            lines = (self.root / _FORMER).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            return []
+        return [Path(line) for line in lines if line and Path(line) != self.root]
+
+    def note_former(self, folder: Path) -> None:
+        """Remember that this home was another folder before.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        if folder != self.root and folder not in self.former:
+            write_whole(self.root / _FORMER, "".join(f"{path}\n" for path in [*self.former, folder]))
+
+    def followed(self, path: str) -> str:
+        """Where what was at an absolute path is now: it was moved with the home if it lay in it, and else where it is
+        found at the same place relative to it, and no more at its own."""
+        for former in self.former:
+            if not Path(path).is_absolute():
+                break
+            moved = os.path.normpath(self.root / os.path.relpath(path, former))
+            if Path(path).is_relative_to(former) or (not Path(path).exists() and Path(moved).exists()):
+                return moved
+        return path
 
     @contextmanager
     def current(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from hmlc_ray.checkpoint import META_FILE, Checkpoint, EpochRecord, load_checkpoint, save_checkpoint
+from hmlc_ray.config.moved import followed
 from hmlc_ray.config.paths import flatten
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.duplicates import warn_of_duplicates
@@ -74,7 +75,7 @@ def probe_run(
         CheckpointError: if the target is neither, or its data changed.
     """
     checkpoint = _checkpoint_of(target, home, tracking_uri)
-    config = checkpoint.config
+    config = followed(checkpoint.config, Home.of(home))
     with Home.of(home).current():
         data = cached_data(config.data)
     if data.fingerprint != checkpoint.fingerprint:

@@ -38,7 +38,10 @@ def ui(
         )
     places = Places.of(home)
     store = with_driver(tracking_uri or places.tracking_uri)
-    check_store(store)
+    if tracking_uri is None:
+        check_store(store, places.artifacts)
+    else:
+        check_store(store)
     refuse_taken(host, port)
     typer.echo(f"MLflow: http://{host}:{port} (Ctrl-C ends it)")
     sys.stdout.flush()

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+from hmlc_ray.config.moved import followed_sweep
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
@@ -86,8 +87,9 @@ def load_study(name: str, home: Home) -> SweepConfig:
             + (f"it has {', '.join(known)}" if known else "it has none yet")
         )
     try:
-        return SweepConfig.model_validate_json(file.read_text(encoding="utf-8"))
+        sweep = SweepConfig.model_validate_json(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise StudyError(
             f"{file} cannot be read ({str(error).splitlines()[0]}): it is damaged or of another version"
         ) from error
+    return followed_sweep(sweep, home)

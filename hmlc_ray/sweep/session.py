@@ -31,6 +31,7 @@ from hmlc_ray.sweep.results import (
 from hmlc_ray.sweep.retention import LOGGED, WORKING, Retention
 from hmlc_ray.sweep.standing import Standing, StandingWriter
 from hmlc_ray.sweep.stopping import end_tuning
+from hmlc_ray.sweep.stores import Results
 from hmlc_ray.tracking import Tracker, tags
 
 CHECKPOINT_ERROR = "hmlc.checkpoint_error"
@@ -223,8 +224,13 @@ def last_checkpoint(trial: TuneTrial) -> ray.tune.Checkpoint | None:
     """A trial's last checkpoint: Tune's own, or the one that nested Ray Train wrote to the same storage."""
     if trial.checkpoint is not None:
         return trial.checkpoint
-    path = trial.last_result.get("checkpoint_path")
-    return ray.tune.Checkpoint(path, filesystem=trial.storage.storage_filesystem) if path else None
+    path, storage = trial.last_result.get("checkpoint_path"), trial.storage
+    if not path:
+        return None
+    results = Results(str(storage.storage_fs_path))
+    return ray.tune.Checkpoint(
+        results.followed(path, storage.experiment_dir_name), filesystem=storage.storage_filesystem
+    )
 
 
 def _start(trial: TuneTrial) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 RESULTS_VARIABLE = "HMLC_STORAGE"
 TRIALS_VARIABLE = "HMLC_OPTUNA_STORAGE"
+_GROUPS = "_groups"
 _SQLITE_PATIENCE_S = 60.0
 """How long a write waits for the other studies of the same file."""
 
@@ -59,7 +60,7 @@ class Results:
 
     def groups(self, study: str) -> str:
         """Of a study's trials that are worker groups."""
-        return self.below("_groups", study)
+        return self.below(_GROUPS, study)
 
     @property
     def refits(self) -> str:
@@ -89,6 +90,14 @@ class Results:
         if self.is_local:
             return self.below(*parts)
         return str(pyarrow.fs.FileSystem.from_uri(self.below(*parts))[1])
+
+    def followed(self, path: str, study: str) -> str:
+        """Where a folder of a study is now that was noted as a path: what it lies in may have been moved, or copied."""
+        parts = path.rstrip("/").split("/")
+        if study not in parts:
+            return path
+        start = len(parts) - 1 - parts[::-1].index(study)
+        return self.path(*parts[start - (start > 0 and parts[start - 1] == _GROUPS) :])
 
     @contextmanager
     def fetched(self, path: str) -> Iterator[Path]:

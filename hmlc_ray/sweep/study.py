@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hmlc_ray.config.moved import refuse_missing
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.data.duplicates import warn_of_duplicates
 from hmlc_ray.errors import StudyError
@@ -65,6 +66,7 @@ def resume_sweep(
     """
     places = Home.of(home)
     sweep = find_sweep(name, places, existing_store(tracking_uri, places))
+    refuse_missing(sweep, resume_command(name, places, address, tracking_uri))
     with places.current():
         data = cached_data(base_data(sweep))
     tracker = open_tracker(tracking_uri, places, spool=places.spool(name), note=progress.note)

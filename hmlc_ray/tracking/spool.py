@@ -63,7 +63,7 @@ class Spool:
             position = file.seek(self._sent())
             for line in file:
                 position += len(line)
-                yield parse(line.decode()), position
+                yield self._here(parse(line.decode())), position
 
     def sent(self, operation: Operation, mark: int) -> None:
         """Note that an operation, and all before it, need not be sent again."""
@@ -81,6 +81,13 @@ class Spool:
 
     def _sent(self) -> int:
         return int(self._mark.read_text()) if self._mark.exists() else 0
+
+    def _here(self, operation: Operation) -> Operation:
+        """With the folder that it sends as it is now: the home may have been moved since."""
+        if isinstance(operation, LogArtifacts):
+            folder = self.folder / _ARTIFACTS / Path(operation.folder).name
+            return operation.model_copy(update={"folder": str(folder)})
+        return operation
 
     def _copied(self, source: Path) -> Path:
         place = self.folder / _ARTIFACTS

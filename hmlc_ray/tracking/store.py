@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from hmlc_ray.errors import StoreAway, TrackingError
 from hmlc_ray.tracking.making import make_store, no_stray_folder, refuse_half_made
+from hmlc_ray.tracking.moving import follow_home
 from hmlc_ray.tracking.postgres import alone_at_first
 from hmlc_ray.tracking.uri import is_server, public_uri, scrub, sqlite_path
 from hmlc_ray.tracking.values import shorten
@@ -19,6 +20,8 @@ from hmlc_ray.tracking.values import shorten
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
+EXPERIMENT = "hmlc"
+"""Of MLflow: what all runs belong to."""
 CONNECT_SECONDS = 5
 """How long a server or database may take to answer at first."""
 _QUIET = {
@@ -58,13 +61,17 @@ def open_store(uri: str, experiment: str, artifact_root: Path | str | None) -> t
             make_store(file, experiment, location)
         else:
             _probe_database(uri)
+        follow_home(uri, experiment, location)
         with alone_at_first(uri, "experiments"), no_stray_folder(uri):
             client = MlflowClient(tracking_uri=uri)
             return client, _experiment_id(client, experiment, location)
 
 
-def check_store(uri: str) -> None:
+def check_store(uri: str, artifact_root: Path | None = None) -> None:
     """Check that a file or database of runs is there and answers, without MLflow.
+
+    Args:
+        artifact_root: of a home folder whose store it is; if that was moved, the store's artifacts follow it.
 
     Raises:
         TrackingError: within seconds, if not.
@@ -77,6 +84,9 @@ def check_store(uri: str) -> None:
         raise TrackingError(f"there is nothing to show: there is no file {str(file)!r} yet")
     else:
         refuse_half_made(file)
+        if artifact_root is not None:
+            with translated(uri):
+                follow_home(uri, EXPERIMENT, _artifact_location(uri, EXPERIMENT, artifact_root))
 
 
 def _artifact_location(uri: str, experiment: str, root: Path | str | None) -> str | None:

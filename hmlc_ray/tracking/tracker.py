@@ -24,7 +24,7 @@ from hmlc_ray.tracking.operations import (
 )
 from hmlc_ray.tracking.outbox import Note, Outbox
 from hmlc_ray.tracking.spool import Spool
-from hmlc_ray.tracking.store import be_brief, open_store, quiet_import, translated
+from hmlc_ray.tracking.store import EXPERIMENT, be_brief, open_store, quiet_import, translated
 from hmlc_ray.tracking.uri import public_uri, with_driver
 from hmlc_ray.tracking.writer import StoreWriter
 
@@ -76,7 +76,7 @@ class Tracker:
     def connect(
         cls,
         uri: str,
-        experiment: str = "hmlc",
+        experiment: str = EXPERIMENT,
         *,
         artifact_root: Path | str | None = None,
         spool: Path | None = None,
