@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import ray.tune
@@ -55,15 +57,16 @@ class SweepSession:
         progress: SweepProgress,
         retention: Retention,
         folder: Path,
+        gone: Mapping[int, str] = MappingProxyType({}),
     ) -> None:
-        """`folder` is the study's own in the home folder."""
+        """`folder` is the study's own in the home folder; `gone` says how trials ended that have no run any more."""
         self._study, self._tracker, self._parent, self._fingerprint = study, tracker, parent, fingerprint
         self._progress, self._retention = progress, retention
         self._runs: dict[int, str] = {}
         runs = trial_runs(tracker, parent)
         rows = rows_of(runs, study)
         self._known = {row.number for row in rows}
-        self._states: dict[int, str] = {row.number: row.status for row in rows if row.status in _ENDED}
+        self._states = {row.number: str(row.status) for row in rows if row.status in _ENDED} | dict(gone)
         self.ended_before = frozenset(self._states)
         self.seen_before = evaluations_of(tracker, runs, study) if study.scheduler else {}
         """The searched metric's values that earlier drivers logged, by trial and by evaluation, counted from 1."""

@@ -95,7 +95,7 @@ class StandingWriter:
         except OSError:  # a full disk, say: the tag tells instead
             forget_driven(self._folder)
         with suppress(TrackingError):
-            self._tracker.set_tags(self._parent, {STANDING: json.dumps(values)})
+            self._tracker.show_tags(self._parent, {STANDING: json.dumps(values)})
             self._written = now
         self._next = time.monotonic() + EVERY_S
 

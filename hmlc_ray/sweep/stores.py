@@ -172,6 +172,20 @@ def open_trials(study: StudyConfig, home: Home) -> optuna.storages.BaseStorage:
         raise ConfigError(f"Optuna's storage {without_password(url)} cannot be used: {error}") from error
 
 
+def is_in_trials(study: StudyConfig, home: Home) -> bool:
+    """Whether Optuna's storage has a study of that name; a file that is not there is not made for that.
+
+    Raises:
+        ConfigError: if the storage cannot be opened.
+    """
+    import optuna
+
+    url = trials_url(study, home)
+    if url == home.optuna_url and not (home.root / "optuna.db").exists():
+        return False
+    return study.name in optuna.get_all_study_names(open_trials(study, home))
+
+
 def trials_url(study: StudyConfig, home: Home) -> str:
     """The study's own, with the password that `HMLC_OPTUNA_STORAGE` may add to it; else the home folder's file."""
     given = os.environ.get(TRIALS_VARIABLE) or ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hmlc_ray.tracking.sqlite import MAKE_SECONDS
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Engine
 
 _KEY = 0x686D6C635F726179
 """Of the advisory lock; the database's own, so that two databases do not wait for each other."""
@@ -33,11 +33,11 @@ def alone_at_first(uri: str, table: str) -> Iterator[None]:
         return
     engine = sqlalchemy.create_engine(url)
     try:
-        with engine.begin() as connection:
-            if not _is_filled(connection, table):
+        if not _is_filled(engine, table):
+            with engine.begin() as connection:
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{MAKE_SECONDS:.0f}s'")
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_KEY})")
-                if not _is_filled(connection, table):
+                if not _is_filled(engine, table):
                     yield
                     return
         yield
@@ -45,6 +45,9 @@ def alone_at_first(uri: str, table: str) -> Iterator[None]:
         engine.dispose()
 
 
-def _is_filled(connection: Connection, table: str) -> bool:
-    is_there = connection.exec_driver_sql(f"SELECT to_regclass('{table}') IS NOT NULL").scalar()
-    return bool(is_there) and bool(connection.exec_driver_sql(f"SELECT EXISTS (SELECT 1 FROM {table})").scalar())  # noqa: S608
+def _is_filled(engine: Engine, table: str) -> bool:
+    """Asked in a transaction of its own: one that waits for the lock must hold none on a table that is being made."""
+    with engine.begin() as connection:
+        if not connection.exec_driver_sql(f"SELECT to_regclass('{table}') IS NOT NULL").scalar():
+            return False
+        return bool(connection.exec_driver_sql(f"SELECT EXISTS (SELECT 1 FROM {table})").scalar())  # noqa: S608

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,7 +57,7 @@ def open_store(uri: str, experiment: str, artifact_root: Path | str | None) -> t
         _silence()
         if is_server(uri):
             client = MlflowClient(tracking_uri=uri)
-            return client, _experiment_id(client, experiment, location)
+            return client, _experiment_id(client, uri, experiment, location)
         if file is not None:
             make_store(file, experiment, location)
         else:
@@ -64,7 +65,7 @@ def open_store(uri: str, experiment: str, artifact_root: Path | str | None) -> t
         follow_home(uri, experiment, location)
         with alone_at_first(uri, "experiments"), no_stray_folder(uri):
             client = MlflowClient(tracking_uri=uri)
-            return client, _experiment_id(client, experiment, location)
+            return client, _experiment_id(client, uri, experiment, location)
 
 
 def check_store(uri: str, artifact_root: Path | None = None) -> None:
@@ -198,7 +199,13 @@ def _probe_database(uri: str) -> None:
         engine.dispose()
 
 
-def _experiment_id(client: MlflowClient, name: str, location: str | None) -> str:
+def restore_experiment(uri: str, experiment_id: str) -> str:
+    """What brings a deleted experiment back with its runs, typed in a shell."""
+    where = f"MLFLOW_TRACKING_URI={shlex.quote(public_uri(uri))}"
+    return f"{where} mlflow experiments restore --experiment-id {experiment_id}"
+
+
+def _experiment_id(client: MlflowClient, uri: str, name: str, location: str | None) -> str:
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(name)
@@ -211,5 +218,8 @@ def _experiment_id(client: MlflowClient, name: str, location: str | None) -> str
             if found is None:
                 raise
     if found.lifecycle_stage != "active":
-        raise TrackingError(f"the MLflow experiment {name!r} is deleted; restore it (`mlflow experiments restore`)")
+        raise TrackingError(
+            f"the MLflow experiment {name!r} is deleted: restore it, with all its runs, by "
+            f"`{restore_experiment(uri, str(found.experiment_id))}`"
+        )
     return str(found.experiment_id)
