@@ -19,7 +19,7 @@ from hmlc_ray.evaluation import evaluate
 from hmlc_ray.export import encoder_of
 from hmlc_ray.fit import cached_data, fit
 from hmlc_ray.home import Home
-from hmlc_ray.recording import CHECKPOINT, ENCODER, log_checkpoint, log_export, place_tag, recorded, run_tags
+from hmlc_ray.recording import CHECKPOINT, ENCODER, Lenient, place_tag, recorded, run_tags
 from hmlc_ray.seeding import kernels
 from hmlc_ray.summary import RunProgress, RunSummary
 from hmlc_ray.tracking.opening import open_tracker
@@ -39,22 +39,23 @@ def train_run(
         data = cached_data(config.data)
     warn_of_duplicates(data)
     tracker = open_tracker(tracking_uri, places)
+    tracker.check_artifacts()
     run_id = tracker.single_run(
         name, params=flatten(config), tags=run_tags(config, data.fingerprint) | place_tag(data, config.training.device)
     )
-    folder = places.run(run_id)
+    folder, lenient = places.run(run_id), Lenient()
     start = time.monotonic()
 
     def report(record: EpochRecord, snapshot: Callable[[], Checkpoint]) -> None:
-        tracker.log(run_id, [(record.epoch, record.metrics)])
+        lenient(lambda: tracker.log(run_id, [(record.epoch, record.metrics)]))
         progress.epoch(record.epoch, config.training.epochs, record.metrics)
         if record.evaluated:
             save_checkpoint(folder / CHECKPOINT, snapshot())
 
     with recorded(tracker, run_id):
+        tracker.check_artifacts(run_id)
         result = fit(config, report, test=test)
-        checkpoint = log_checkpoint(tracker, run_id, folder / CHECKPOINT)
-        log_export(tracker, run_id, checkpoint, folder / ENCODER)
+        lenient.log_result(tracker, run_id, folder / CHECKPOINT, folder / ENCODER)
     return RunSummary(
         run_id=run_id,
         metrics=result.metrics,

@@ -116,11 +116,10 @@ class Driver:
             int(run.trial_id): run.run_id for run in self._tracker.deleted_children(parent) if run.trial_id.isdecimal()
         }
         for number in sorted(gone.keys() - self._told):
-            remedy = f"; `{self._tracker.restore_command(deleted[number])}` brings it back" if number in deleted else ""
-            self._progress.note(
-                f"trial {number} was {gone[number]}, and its run was deleted in MLflow: the study does without it"
-                + remedy
-            )
+            why = "has no run in MLflow any more"
+            if number in deleted:
+                why = f"its run was deleted in MLflow (`{self._tracker.restore_command(deleted[number])}` restores it)"
+            self._progress.note(f"trial {number} was {gone[number]}, but {why}: the study does without it")
         for number in sorted(deleted.keys() - gone.keys() - self._told - {int(run.trial_id) for run in runs}):
             self._progress.note(f"the run of trial {number} was deleted in MLflow: it goes on in a new one")
         self._told |= gone.keys() | deleted.keys()
@@ -135,6 +134,7 @@ class Driver:
         )
         self._tracker.reopen(parent)
         self._tracker.log_dict(parent, self._sweep.model_dump(mode="json"), "sweep.yaml")
+        self._tracker.check_artifacts(parent)
         return parent
 
     def _close(self, parent: str | None, error: BaseException | None) -> None:

@@ -45,6 +45,7 @@ def run_sweep(
     name = sweep.study.name
     tracker = open_tracker(tracking_uri, places, spool=places.spool(name), note=progress.note)
     _refuse_taken(sweep, places, tracker)
+    tracker.check_artifacts()
     check_places(sweep.study, places)
     go_on = resume_command(name, places, address, tracking_uri)
     with _driving(sweep, places, address, tracking_uri, progress):
@@ -73,6 +74,7 @@ def resume_sweep(
     refuse_deleted(name, tracker)
     _refuse_complete(name, tracker)
     refuse_alive(name, tracker, progress)
+    tracker.check_artifacts()
     go_on = resume_command(name, places, address, tracking_uri)
     with _driving(sweep, places, address, tracking_uri, progress):
         from hmlc_ray.sweep.driver import Driver, store_wait

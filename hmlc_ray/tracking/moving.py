@@ -62,6 +62,8 @@ def follow_home(uri: str, experiment: str, location: str | None) -> None:
 
 def _was_moved(old: Path, new: Path, *, embedded: bool) -> bool:
     """Whether the artifacts of an experiment, or the folder in which they would be, were taken from `old` to `new`."""
+    if old.parts[-2:] != new.parts[-2:]:  # somebody chose that place
+        return False
     old_home, new_home = old.parents[1], new.parents[1]
     if old_home.exists() and new_home.exists() and old_home.samefile(new_home):
         return False

@@ -14,6 +14,7 @@ from hmlc_ray.errors import StoreAway, TrackingError
 from hmlc_ray.figure_keys import figure_key
 from hmlc_ray.tracking import tags as tag
 from hmlc_ray.tracking import values
+from hmlc_ray.tracking.artifacts import check_seen, check_writable
 from hmlc_ray.tracking.operations import (
     CreateTrial,
     DropArtifacts,
@@ -109,6 +110,18 @@ class Tracker:
     def uri(self) -> str:
         """Without credentials: fit to be printed."""
         return public_uri(self._uri)
+
+    def check_artifacts(self, run_id: str | None = None) -> None:
+        """Find out whether artifacts can be kept, before anything is trained: of the experiment, or of a run.
+
+        Raises:
+            TrackingError: with the remedy, if they cannot.
+        """
+        with translated(self._uri):
+            if run_id is None:
+                check_writable(self._client, self._uri, self.experiment_id)
+            else:
+                check_seen(self._client, self._uri, run_id)
 
     @property
     def refused(self) -> Path | None:
