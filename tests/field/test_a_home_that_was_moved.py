@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from hmlc_ray.tracking.spool import Spool
 
 ELSEWHERE = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from hmlc_ray.home import Home
 from hmlc_ray.tracking.opening import open_tracker
@@ -42,9 +44,9 @@ tracker.log_dict(tracker.single_run("new", params={}, tags={}), {}, "new.json")
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+def home(tmp_path: Path, put_store: Callable[[Home], Home], monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return Home.of(tmp_path / "old é" / "home")
+    return put_store(Home.of(tmp_path / "old é" / "home"))
 
 
 def one_run(home: Home, parent: dict[str, str] | None = None) -> str:
@@ -127,6 +129,7 @@ def test_a_store_whose_driver_writes_by_another_name_of_the_folder_is_left(
 def test_a_store_beside_the_home_follows_only_what_moved(tmp_path: Path, home: Home) -> None:
     """Two homes may share a database; the artifacts of the first stay where they are."""
     uri, other = f"sqlite:///{tmp_path}/shared.db", Home.of(tmp_path / "other")
+    (home.root / "mlflow.db").rename(tmp_path / "shared.db")
     tracker = open_tracker(uri, home)
     tracker.log_dict(tracker.single_run("r", params={}, tags={}), {}, "before.json")
     shared = [f"{place.artifacts.as_uri()}/hmlc" for place in (home, other)]

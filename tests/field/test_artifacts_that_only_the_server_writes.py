@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from mlflow.tracking import MlflowClient
 from mlflow_server import MlflowServer
 from sandbox import Sandbox
 from small_space import small_space
@@ -19,7 +20,6 @@ from hmlc_ray.runs import train_run
 from hmlc_ray.sweep import doctor
 from hmlc_ray.tracking import artifacts
 from hmlc_ray.tracking.opening import open_tracker
-from hmlc_ray.tracking.store import open_store
 
 
 class NoEpoch:
@@ -28,13 +28,14 @@ class NoEpoch:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+def home(tmp_path: Path, put_store: Callable[[Home], Home], monkeypatch: pytest.MonkeyPatch) -> Home:
     """One whose own store keeps artifacts where nothing can be written."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    home = Home.of(tmp_path / "home")
+    home = put_store(Home.of(tmp_path / "home"))
     (tmp_path / "file").touch()
-    open_store(home.tracking_uri, "another", None)
-    MlflowClient(home.tracking_uri).create_experiment("hmlc", artifact_location=f"file://{tmp_path}/file/below/it")
+    with closing(sqlite3.connect(home.root / "mlflow.db")) as connection, connection:
+        place = f"file://{tmp_path}/file/below/it"
+        connection.execute("UPDATE experiments SET artifact_location = ? WHERE name = 'hmlc'", (place,))
     return home
 
 
@@ -51,9 +52,11 @@ def test_the_doctor_says_so(home: Home) -> None:
     assert (found.level, "cannot be written to file://" in found.text) == ("fail", True)
 
 
-def test_nothing_is_left_where_it_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_left_where_it_works(
+    tmp_path: Path, put_store: Callable[[Home], Home], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    home = Home.of(tmp_path / "home")
+    home = put_store(Home.of(tmp_path / "home"))
     open_tracker(None, home).check_artifacts()
     assert [path for path in home.artifacts.rglob("*") if path.is_file()] == []
 
@@ -81,12 +84,13 @@ def test_each_kind_of_place_has_its_remedy(location: str, remedy: str, monkeypat
 
 @pytest.mark.parametrize("seen", [True, False])
 def test_a_folder_that_the_server_has_on_its_own_disk(
-    tmp_path: Path, seen: bool, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, put_store: Callable[[Home], Home], seen: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Root can make it here as well, so that writing alone shows nothing."""
     from mlflow.utils import rest_utils
 
-    tracker = open_tracker(f"sqlite:///{tmp_path}/mlflow.db", Home.of(tmp_path))
+    home = put_store(Home.of(tmp_path))
+    tracker = open_tracker(home.tracking_uri, home)
     run = tracker.single_run("r", params={}, tags={})
     listed = {"files": [{"path": artifacts._NAME}]} if seen else {"root_uri": "/srv"}
     answer = SimpleNamespace(ok=True, json=lambda: listed)
