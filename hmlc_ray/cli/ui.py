@@ -40,6 +40,9 @@ def ui(
     store = with_driver(tracking_uri or places.tracking_uri)
     if tracking_uri is None:
         check_store(store, places.artifacts)
+        if "%" in store:  # MLflow's server would make a folder of that name
+            os.chdir(places.root)
+            store = "sqlite:///mlflow.db"
     else:
         check_store(store)
     refuse_taken(host, port)

@@ -180,10 +180,16 @@ def is_in_trials(study: StudyConfig, home: Home) -> bool:
     """
     import optuna
 
+    return are_trials_there(study, home) and study.name in optuna.get_all_study_names(open_trials(study, home))
+
+
+def are_trials_there(study: StudyConfig, home: Home) -> bool:
+    """Whether Optuna's storage is there, as far as that shows without asking a server."""
+    from hmlc_ray.tracking.uri import sqlite_path
+
     url = trials_url(study, home)
-    if url == home.optuna_url and not (home.root / "optuna.db").exists():
-        return False
-    return study.name in optuna.get_all_study_names(open_trials(study, home))
+    file = Path(url.removeprefix("journal://")) if url.startswith("journal://") else sqlite_path(url)
+    return file is None or file.exists()
 
 
 def trials_url(study: StudyConfig, home: Home) -> str:

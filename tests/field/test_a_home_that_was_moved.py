@@ -18,8 +18,9 @@ from sandbox import Sandbox, drain, kill, wait_until
 from hmlc_ray.config.moved import followed, followed_sweep, refuse_missing
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.errors import ConfigError
+from hmlc_ray.errors import ConfigError, StudyError
 from hmlc_ray.home import Home
+from hmlc_ray.sweep.reopen import reopen_unfinished
 from hmlc_ray.sweep.retention import WORKING, Retention
 from hmlc_ray.sweep.stores import Results
 from hmlc_ray.tracking import Tracker
@@ -201,6 +202,22 @@ def test_data_that_moved_with_the_home_is_found(tmp_path: Path) -> None:
         ConfigError, match=r"data.root of study 's' is '.*/old/lost', .*ln -s NEW_PLACE .*hmlc resume s"
     ):
         refuse_missing(lost, "hmlc resume s")
+
+
+@pytest.mark.parametrize("where", ["home", "journal"])
+def test_trials_that_stayed_behind_are_not_begun_anew(
+    tmp_path: Path, tracker: Tracker, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no empty storage appears where they were."""
+    monkeypatch.delenv("HMLC_OPTUNA_STORAGE", raising=False)
+    places = {} if where == "home" else {"optuna_storage": f"journal://{tmp_path}/gone/o.log"}
+    sweep = SweepConfig.model_validate({"study": {"name": "s", **places}, "space": {"seed": {"int": [0, 1]}}})
+    parent = tracker.study_run("s", tags={}, params={})
+    tracker.trial_run(parent, "0", name="s-0", params={}, tags={})
+    with pytest.raises(StudyError, match=r"has no study 's', of which MLflow has 1 trials: it was moved or deleted"):
+        reopen_unfinished(sweep, Home.of(tmp_path), tracker)
+    assert not (tmp_path / "gone").exists()
+    assert not (tmp_path / "optuna.db").exists()
 
 
 SPACE = """
