@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hmlc_ray.study_names import check_study_name
+from hmlc_ray.whole_files import write_whole
 
 DEFAULT = "hmlc-home"
 VARIABLE = "HMLC_HOME"
 CACHE_VARIABLE = "HMLC_CACHE"
+_FORMER = ".moved-from"
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Home:
       studies/<study>/           the sweep as it was started, how it stands, and the exported best encoder
       runs/<name>/               checkpoints and exports of single runs
       cache/                     decoded data; it can be deleted whenever nothing runs
+      .moved-from                the folders that it was before, if it was moved or copied
     """
 
     root: Path
@@ -39,7 +42,7 @@ class Home:
     @property
     def tracking_uri(self) -> str:
         """Of the embedded MLflow store."""
-        return f"sqlite:///{self.root / 'mlflow.db'}"
+        return sqlite_uri(self.root / "mlflow.db")
 
     @property
     def artifacts(self) -> Path:
@@ -48,7 +51,7 @@ class Home:
     @property
     def optuna_url(self) -> str:
         """Of the embedded Optuna storage."""
-        return f"sqlite:///{self.root / 'optuna.db'}"
+        return sqlite_uri(self.root / "optuna.db")
 
     @property
     def ray(self) -> Path:
@@ -73,6 +76,35 @@ class Home:
     def cache(self) -> Path:
         return self.root / "cache"
 
+    @property
+    def former(self) -> list[Path]:
+        """The folders that this home was before it was moved or copied."""
+        try:
+            lines = (self.root / _FORMER).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            return []
+        return [Path(line) for line in lines if line and Path(line) != self.root]
+
+    def note_former(self, folder: Path) -> None:
+        """Remember that this home was another folder before.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        if folder != self.root and folder not in self.former:
+            write_whole(self.root / _FORMER, "".join(f"{path}\n" for path in [*self.former, folder]))
+
+    def followed(self, path: str) -> str:
+        """Where what was at an absolute path is now: it was moved with the home if it lay in it, and else where it is
+        found at the same place relative to it, and no more at its own."""
+        for former in self.former:
+            if not Path(path).is_absolute():
+                break
+            moved = os.path.normpath(self.root / os.path.relpath(path, former))
+            if Path(path).is_relative_to(former) or (not Path(path).exists() and Path(moved).exists()):
+                return moved
+        return path
+
     @contextmanager
     def current(self) -> Iterator[None]:
         """Make this the home of the block, and of the processes that are started in it."""
@@ -84,6 +116,11 @@ class Home:
             os.environ.pop(VARIABLE, None)
             if before is not None:
                 os.environ[VARIABLE] = before
+
+
+def sqlite_uri(file: Path) -> str:
+    """A file as SQLAlchemy's URI: it ends the name at a `?`, and reads `%41` as `A`."""
+    return f"sqlite:///{str(file).replace('%', '%25').replace('?', '%3F')}"
 
 
 def cache_folder() -> Path:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hmlc_ray.checkpoint import Checkpoint, load_checkpoint
@@ -13,8 +13,8 @@ from hmlc_ray.confusion import Matrices, matrices_of, write_confusion
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.loader import place_of
 from hmlc_ray.devices import resolve_device
-from hmlc_ray.errors import first_line
-from hmlc_ray.export import MASKS_FILE, export_encoder, write_mask_table
+from hmlc_ray.errors import StoreAway, TrackingError, first_line
+from hmlc_ray.export import MASKS_FILE, WEIGHTS_FILE, export_encoder, write_mask_table
 from hmlc_ray.tracking import Tracker, tags
 
 CHECKPOINT = "checkpoint"
@@ -52,9 +52,43 @@ def recorded(tracker: Tracker, run_id: str) -> Iterator[None]:
         tracker.finish(run_id, "KILLED")
         raise
     except BaseException as error:
-        tracker.finish(run_id, "FAILED", {tags.ERROR: error_sentence(error)})
+        with suppress(TrackingError):  # what ended the run says more than what its store has against that
+            tracker.finish(run_id, "FAILED", {tags.ERROR: error_sentence(error)})
         raise
     tracker.finish(run_id, "FINISHED")
+
+
+class Lenient:
+    """Lets a single run be trained to its end where the store does not take what it writes."""
+
+    def __init__(self) -> None:
+        self._error: TrackingError | None = None
+
+    def __call__(self, write: Callable[[], object]) -> None:
+        """Write, unless the store did not answer before: its retries would take minutes each time."""
+        if isinstance(self._error, StoreAway):
+            return
+        try:
+            write()
+        except TrackingError as error:
+            self._error = self._error or error
+
+    def log_result(self, tracker: Tracker, run_id: str, checkpoint: Path, encoder: Path) -> Checkpoint:
+        """Log a checkpoint folder, and the encoder that is exported from it into another one; gives the checkpoint.
+
+        Raises:
+            TrackingError: if the store did not take something, now or before, with the places of what was trained.
+        """
+        found = load_checkpoint(checkpoint)
+        self(lambda: log_checkpoint(tracker, run_id, checkpoint))
+        self(lambda: log_export(tracker, run_id, found, encoder))
+        if self._error is None:
+            return found
+        if not (encoder / WEIGHTS_FILE).is_file():
+            export_encoder(found, encoder)
+        raise TrackingError(
+            f"{self._error}; the training is done: its checkpoint is {checkpoint}, its encoder {encoder}"
+        )
 
 
 def log_checkpoint(tracker: Tracker, run_id: str, folder: Path) -> Checkpoint:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from hmlc_ray.checkpoint import META_FILE, Checkpoint, EpochRecord, load_checkpoint, save_checkpoint
+from hmlc_ray.config.moved import followed
 from hmlc_ray.config.paths import flatten
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.duplicates import warn_of_duplicates
@@ -18,7 +19,7 @@ from hmlc_ray.evaluation import evaluate
 from hmlc_ray.export import encoder_of
 from hmlc_ray.fit import cached_data, fit
 from hmlc_ray.home import Home
-from hmlc_ray.recording import CHECKPOINT, ENCODER, log_checkpoint, log_export, place_tag, recorded, run_tags
+from hmlc_ray.recording import CHECKPOINT, ENCODER, Lenient, place_tag, recorded, run_tags
 from hmlc_ray.seeding import kernels
 from hmlc_ray.summary import RunProgress, RunSummary
 from hmlc_ray.tracking.opening import open_tracker
@@ -38,22 +39,23 @@ def train_run(
         data = cached_data(config.data)
     warn_of_duplicates(data)
     tracker = open_tracker(tracking_uri, places)
+    tracker.check_artifacts()
     run_id = tracker.single_run(
         name, params=flatten(config), tags=run_tags(config, data.fingerprint) | place_tag(data, config.training.device)
     )
-    folder = places.run(run_id)
+    folder, lenient = places.run(run_id), Lenient()
     start = time.monotonic()
 
     def report(record: EpochRecord, snapshot: Callable[[], Checkpoint]) -> None:
-        tracker.log(run_id, [(record.epoch, record.metrics)])
+        lenient(lambda: tracker.log(run_id, [(record.epoch, record.metrics)]))
         progress.epoch(record.epoch, config.training.epochs, record.metrics)
         if record.evaluated:
             save_checkpoint(folder / CHECKPOINT, snapshot())
 
     with recorded(tracker, run_id):
+        tracker.check_artifacts(run_id)
         result = fit(config, report, test=test)
-        checkpoint = log_checkpoint(tracker, run_id, folder / CHECKPOINT)
-        log_export(tracker, run_id, checkpoint, folder / ENCODER)
+        lenient.log_result(tracker, run_id, folder / CHECKPOINT, folder / ENCODER)
     return RunSummary(
         run_id=run_id,
         metrics=result.metrics,
@@ -74,7 +76,7 @@ def probe_run(
         CheckpointError: if the target is neither, or its data changed.
     """
     checkpoint = _checkpoint_of(target, home, tracking_uri)
-    config = checkpoint.config
+    config = followed(checkpoint.config, Home.of(home))
     with Home.of(home).current():
         data = cached_data(config.data)
     if data.fingerprint != checkpoint.fingerprint:

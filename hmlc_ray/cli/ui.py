@@ -52,7 +52,13 @@ def ui(
     host = host.strip("[]")
     places = Places.of(home)
     store = with_driver(tracking_uri or places.tracking_uri)
-    check_store(store)
+    if tracking_uri is None:
+        check_store(store, places.artifacts)
+        if "%" in store:  # MLflow's server would make a folder of that name
+            os.chdir(places.root)
+            store = "sqlite:///mlflow.db"
+    else:
+        check_store(store)
     refuse_taken(host, port)
     command, environment = server_command(store, places.artifacts, host, port)
     shown = [url_host(host)]

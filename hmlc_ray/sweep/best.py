@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from hmlc_ray.checkpoint import Checkpoint, load_checkpoint
+from hmlc_ray.config.moved import followed
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.recording import CHECKPOINT
@@ -30,7 +31,7 @@ def best_trial(name: str, *, home: Path, tracking_uri: str | None) -> BestTrial:
     if row is None:
         raise StudyError(f"no trial of study {name!r} is complete yet")
     checkpoint = checkpoint_of(tracker, row.run_id)
-    return BestTrial(row=row, config=checkpoint.config, metrics=checkpoint.metrics)
+    return BestTrial(row=row, config=followed(checkpoint.config, places), metrics=checkpoint.metrics)
 
 
 def checkpoint_of(tracker: Tracker, run_id: str) -> Checkpoint:

@@ -185,6 +185,10 @@ def _mlflow(uri: str | None, home: Home) -> Finding:
         tracker = open_tracker(uri, home)
     except TrackingError as error:
         return Finding("MLflow", "fail", str(error), "start the server, or correct --tracking-uri")
+    try:
+        tracker.check_artifacts()
+    except TrackingError as error:
+        return Finding("MLflow", "fail", str(error), "see the sentence itself")
     version = _server_version(chosen) if chosen and is_server(chosen) else None
     return Finding("MLflow", "ok", f"{tracker.uri} answers" + (f", version {version}" if version else ""))
 

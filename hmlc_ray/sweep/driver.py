@@ -12,12 +12,12 @@ import ray.tune
 
 from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
 from hmlc_ray.data.base import DataSet
-from hmlc_ray.errors import ConfigError, StoreAway
+from hmlc_ray.errors import ConfigError, StoreAway, StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.recording import place_tag
 from hmlc_ray.summary import SweepProgress, SweepSummary, TrialRow
 from hmlc_ray.sweep.refit import Conclusion, judge_best, refit_best
-from hmlc_ray.sweep.reopen import tell_ended
+from hmlc_ray.sweep.reopen import ended_without_run, tell_ended
 from hmlc_ray.sweep.resources import concurrency, refit_trials
 from hmlc_ray.sweep.results import best_row, rows_of, trial_runs
 from hmlc_ray.sweep.retention import Retention
@@ -61,6 +61,7 @@ class Driver:
         self._sweep, self._data, self._home, self._tracker, self._progress = sweep, data, home, tracker, progress
         self._concurrency = concurrency(sweep, nodes_of(sweep.trials), driver_cpus())
         self._go_on, self._start, self._watchdog = go_on, time.monotonic(), watchdog
+        self._told: set[int] = set()
 
     def start(self) -> SweepSummary:
         """Run a new study."""
@@ -86,6 +87,7 @@ class Driver:
             refuse_to_go_on()
             self._tune(tuner, parent)
             self._settle()
+            self._refuse_deleted(parent)
             refuse_to_go_on()
             summary = self._conclude(parent)
         except KeyboardInterrupt as interrupt:
@@ -106,6 +108,33 @@ class Driver:
         except StoreAway as error:
             raise StoreAway(f"{error}; when it is back, `{self._go_on}` sends them and ends the study") from error
 
+    def _refuse_deleted(self, parent: str) -> None:
+        """The study's end is read from its run and from those below it."""
+        if self._tracker.is_active(parent):
+            return
+        name, remedy = self._sweep.study.name, self._tracker.restore_command(parent)
+        raise StudyError(
+            f"the run of study {name!r} was deleted in MLflow while its trials ran; they are done and nothing of "
+            f"them is lost: restore it with `{remedy}`, then `{self._go_on}` sends what it lacks and ends the study"
+        )
+
+    def _missing(self, parent: str) -> dict[int, str]:
+        """Say which trials' runs somebody deleted; gives how those ended that have none."""
+        runs = trial_runs(self._tracker, parent)
+        gone = ended_without_run(self._sweep, self._home, runs)
+        deleted = {
+            int(run.trial_id): run.run_id for run in self._tracker.deleted_children(parent) if run.trial_id.isdecimal()
+        }
+        for number in sorted(gone.keys() - self._told):
+            why = "has no run in MLflow any more"
+            if number in deleted:
+                why = f"its run was deleted in MLflow (`{self._tracker.restore_command(deleted[number])}` restores it)"
+            self._progress.note(f"trial {number} was {gone[number]}, but {why}: the study does without it")
+        for number in sorted(deleted.keys() - gone.keys() - self._told - {int(run.trial_id) for run in runs}):
+            self._progress.note(f"the run of trial {number} was deleted in MLflow: it goes on in a new one")
+        self._told |= gone.keys() | deleted.keys()
+        return gone
+
     def _open_parent(self) -> str:
         study = self._sweep.study
         parent = self._tracker.study_run(
@@ -115,6 +144,7 @@ class Driver:
         )
         self._tracker.reopen(parent)
         self._tracker.log_dict(parent, self._sweep.model_dump(mode="json"), "sweep.yaml")
+        self._tracker.check_artifacts(parent)
         return parent
 
     def _close(self, parent: str | None, error: BaseException | None) -> None:
@@ -145,6 +175,7 @@ class Driver:
             self._progress,
             self._retention,
             self._home.study(self._sweep.study.name),
+            self._missing(parent),
             self._watchdog.pulse,
         )
         activate(session)
@@ -165,6 +196,12 @@ class Driver:
 
     def _conclude(self, parent: str) -> SweepSummary:
         study = self._sweep.study
+        self._missing(parent)
+        if self._tracker.refused is not None:
+            self._progress.note(
+                f"what the MLflow store refused is kept in {self._tracker.refused}; where its run was deleted and is "
+                f"restored, `{self._go_on}` sends it"
+            )
         rows = rows_of(trial_runs(self._tracker, parent), study)
         tell_ended(self._sweep, self._home, rows)
         best = best_row(rows, study)

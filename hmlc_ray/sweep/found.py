@@ -44,6 +44,19 @@ def find_sweep(name: str, home: Home, tracker: Tracker | None) -> SweepConfig:
         return validate(SweepConfig, load_yaml(file), f"{SWEEP_ARTIFACT} of study {name!r}")
 
 
+def refuse_deleted(name: str, tracker: Tracker) -> None:
+    """Make sure that the run of a study was not deleted, in MLflow's interface for instance.
+
+    Raises:
+        StudyError: with what brings it back, if it was.
+    """
+    if tracker.find_study(name) is None and (run_id := tracker.deleted_study(name)) is not None:
+        raise StudyError(
+            f"the run of study {name!r} was deleted in MLflow, and with it what its trials belong to: restore it with "
+            f"`{tracker.restore_command(run_id)}` (trials that were deleted too: likewise); nothing was changed"
+        )
+
+
 def find_run(name: str, tracker: Tracker) -> str:
     """The id of a study's run.
 
@@ -52,6 +65,7 @@ def find_run(name: str, tracker: Tracker) -> str:
     """
     known = {run.tags[tags.STUDY]: run.run_id for run in tracker.studies()}
     if name not in known:
+        refuse_deleted(name, tracker)
         names = f"it has {', '.join(known)}" if known else "it has none"
         raise StudyError(
             f"there is no study {name!r} in the MLflow store {tracker.uri}{nearest(name, known)}; {names}: "

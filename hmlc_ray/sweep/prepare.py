@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hmlc_ray.config.data import DataConfig
+from hmlc_ray.config.moved import PATHS
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
@@ -28,7 +29,7 @@ def with_threads(sweep: SweepConfig) -> SweepConfig:
 def located(sweep: SweepConfig) -> SweepConfig:
     """The sweep with absolute paths in its base: a cluster's workers run in other folders than the command."""
     base = dict(sweep.base)
-    for section, keys in _PATHS.items():
+    for section, keys in PATHS.items():
         given = base.get(section)
         if isinstance(given, dict):
             base[section] = given | {key: _absolute(given[key]) for key in keys if isinstance(given.get(key), str)}
@@ -40,7 +41,7 @@ def located(sweep: SweepConfig) -> SweepConfig:
 
 def located_trial(config: TrialConfig) -> TrialConfig:
     """The trial with absolute paths."""
-    for section, keys in _PATHS.items():
+    for section, keys in PATHS.items():
         part = getattr(config, section)
         paths = {key: _absolute(value) for key in keys if (value := getattr(part, key, None)) is not None}
         config = config.model_copy(update={section: part.model_copy(update=paths)})
@@ -49,6 +50,3 @@ def located_trial(config: TrialConfig) -> TrialConfig:
 
 def _absolute(path: str) -> str:
     return str(Path(path).expanduser().absolute())
-
-
-_PATHS = {"data": ("root", "file"), "encoder": ("weights",)}

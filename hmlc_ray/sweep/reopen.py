@@ -13,9 +13,11 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hmlc_ray.config.sweep import SweepConfig
+from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.summary import TrialRow
-from hmlc_ray.sweep.stores import open_trials
+from hmlc_ray.sweep.results import trial_runs
+from hmlc_ray.sweep.stores import are_trials_there, open_trials, trials_url, without_password
 from hmlc_ray.tracking import Tracker, TrialRun, tags
 
 RETRIES, EARLIER_ERROR = "hmlc.retries", "hmlc.earlier_error"
@@ -29,6 +31,7 @@ _ENDED = {
     TrialState.FAIL: ("failed",),
 }
 """What MLflow says of a trial that has ended in Optuna and stays so."""
+_ENDED_AS = {TrialState.COMPLETE: "completed", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
 
 
 def forget_failure(tracker: Tracker, run: TrialRun) -> None:
@@ -40,22 +43,56 @@ def forget_failure(tracker: Tracker, run: TrialRun) -> None:
 def reopen_unfinished(sweep: SweepConfig, home: Home, tracker: Tracker) -> int:
     """Make the trials running again that ended in Optuna alone.
 
-    Either `hmlc retry` or `hmlc reap` was here, or the driver died between telling Optuna and telling MLflow.
+    Either `hmlc retry` or `hmlc reap` was here, or the driver died between telling Optuna and telling MLflow. Every
+    trial that was completed or pruned has had a run: one that has none any more stays ended, with its value.
 
     Returns:
         How many of them failed.
+
+    Raises:
+        StudyError: if Optuna has not got the study whose trials are in MLflow: they would be numbered anew.
     """
-    storage, name = open_trials(sweep.study, home), sweep.study.name
+    name, parent = sweep.study.name, tracker.find_study(sweep.study.name)
+    runs = [] if parent is None else trial_runs(tracker, parent)
+    if runs and not are_trials_there(sweep.study, home):
+        raise _lost(sweep, home, len(runs))
+    storage = open_trials(sweep.study, home)
     finish_reopening(storage, name)
     if name not in optuna.get_all_study_names(storage):
+        if runs:
+            raise _lost(sweep, home, len(runs))
         return 0
-    parent = tracker.find_study(name)
-    runs = tracker.children(parent) if parent else []
+    if parent is None:  # it had not begun, or its run is gone with all that would say more
+        return 0
     statuses = {run.trial_id: run.tags.get(tags.STATUS, "") for run in runs}
+    deleted = {run.trial_id for run in tracker.deleted_children(parent)}
+
+    def is_gone(trial: FrozenTrial) -> bool:
+        number = str(trial.number)
+        return number not in statuses and (number in deleted or trial.state != TrialState.FAIL)
+
     ended = optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False, states=tuple(_ENDED))
-    alone = [trial for trial in ended if statuses.get(str(trial.number)) not in _ENDED[trial.state]]
+    alone = [t for t in ended if not is_gone(t) and statuses.get(str(t.number)) not in _ENDED[t.state]]
     reopen_trials(storage, name, [trial.number for trial in alone])
     return sum(trial.state == TrialState.FAIL for trial in alone)
+
+
+def _lost(sweep: SweepConfig, home: Home, trials: int) -> StudyError:
+    name, place = sweep.study.name, without_password(trials_url(sweep.study, home))
+    return StudyError(
+        f"Optuna's storage {place} has no study {name!r}, of which MLflow has {trials} trials: it was moved or "
+        "deleted; bring it back, then resume; nothing was changed"
+    )
+
+
+def ended_without_run(sweep: SweepConfig, home: Home, runs: Iterable[TrialRun]) -> dict[int, str]:
+    """How the trials ended, by number, that have ended in Optuna and have no run in MLflow: it was deleted."""
+    storage, name = open_trials(sweep.study, home), sweep.study.name
+    if name not in optuna.get_all_study_names(storage):
+        return {}
+    known = {run.trial_id for run in runs}
+    ended = optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False, states=tuple(_ENDED))
+    return {trial.number: _ENDED_AS[trial.state] for trial in ended if str(trial.number) not in known}
 
 
 def tell_ended(sweep: SweepConfig, home: Home, rows: Iterable[TrialRow]) -> None:

@@ -30,8 +30,10 @@ _STATUS: dict[str, Status] = {
 
 
 def trial_runs(tracker: Tracker, parent: str) -> list[TrialRun]:
-    """The runs of a study's trials; a refit is none."""
-    return [run for run in tracker.children(parent) if not run.trial_id.startswith(REFIT)]
+    """The runs of a study's trials; a refit is none. Of a trial that has two, because the first was deleted and then
+    restored, the newer one."""
+    runs = {run.trial_id: run for run in tracker.children(parent) if not run.trial_id.startswith(REFIT)}
+    return list(runs.values())
 
 
 def rows_of(runs: list[TrialRun], study: StudyConfig) -> list[TrialRow]:

@@ -79,7 +79,7 @@ class Retention:
         if status == "completed" and size:
             self._best.append(_Kept(rank(self.mode, float(run.tags[VALUE]), int(run.trial_id)), run.run_id, size))
         if status in ("completed", "pruned") and WORKING in run.tags and self.keep != "all":
-            self._waiting.append((float("inf"), run.tags[WORKING]))
+            self._waiting.append((float("inf"), self.results.followed(run.tags[WORKING], self.study)))
 
     def admits(self, status: Literal["completed", "pruned"], number: int, value: float) -> bool:
         """Whether an ended trial's checkpoint is worth logging."""

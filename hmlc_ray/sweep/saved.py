@@ -7,7 +7,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
+from hmlc_ray.config.moved import followed_sweep
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError, first_line
 from hmlc_ray.home import Home
@@ -30,9 +32,8 @@ def driven(name: str, home: Home) -> Iterator[None]:
         StudyError: if another driver holds it: two of them would hand out the same trials.
     """
     folder = home.study(name)
-    folder.mkdir(parents=True, exist_ok=True)
     lock = folder / LOCK_FILE
-    with lock.open("a") as file:
+    with _opened(lock) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not os.path.samestat(os.fstat(file.fileno()), lock.stat()):
@@ -43,6 +44,16 @@ def driven(name: str, home: Home) -> Iterator[None]:
             yield
         finally:
             _forget_if_nothing_was_saved(folder)
+
+
+def _opened(lock: Path) -> TextIO:
+    """The lock's file, made with its folder; another command may be about to remove both, because it was refused."""
+    for _ in range(100):
+        with suppress(FileNotFoundError, FileExistsError):
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            return lock.open("a")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    return lock.open("a")
 
 
 def _forget_if_nothing_was_saved(folder: Path) -> None:
@@ -76,6 +87,7 @@ def load_study(name: str, home: Home) -> SweepConfig:
             + (f"it has {', '.join(known)}" if known else "it has none yet")
         )
     try:
-        return SweepConfig.model_validate_json(file.read_text(encoding="utf-8"))
+        sweep = SweepConfig.model_validate_json(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise StudyError(f"{file} cannot be read ({first_line(error)}): it is damaged or of another version") from error
+    return followed_sweep(sweep, home)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import ray.tune
@@ -32,6 +34,7 @@ from hmlc_ray.sweep.retention import LOGGED, WORKING, Retention
 from hmlc_ray.sweep.stall import Pulse
 from hmlc_ray.sweep.standing import Standing, StandingWriter
 from hmlc_ray.sweep.stopping import end_tuning
+from hmlc_ray.sweep.stores import Results
 from hmlc_ray.tracking import Tracker, tags
 
 CHECKPOINT_ERROR = "hmlc.checkpoint_error"
@@ -55,9 +58,12 @@ class SweepSession:
         progress: SweepProgress,
         retention: Retention,
         folder: Path,
+        gone: Mapping[int, str] = MappingProxyType({}),
         pulse: Pulse | None = None,
     ) -> None:
-        """`folder` is the study's own in the home folder; `pulse` learns of every sign of life."""
+        """`folder` is the study\x27s own in the home folder; `gone` says how trials ended that have no run any more;
+        `pulse` learns of every sign of life.
+        """
         self._study, self._tracker, self._parent, self._fingerprint = study, tracker, parent, fingerprint
         self._progress, self._retention = progress, retention
         self._pulse = pulse or Pulse()
@@ -65,7 +71,7 @@ class SweepSession:
         runs = trial_runs(tracker, parent)
         rows = rows_of(runs, study)
         self._known = {row.number for row in rows}
-        self._states: dict[int, str] = {row.number: row.status for row in rows if row.status in _ENDED}
+        self._states = {row.number: str(row.status) for row in rows if row.status in _ENDED} | dict(gone)
         self.ended_before = frozenset(self._states)
         self.seen_before = evaluations_of(tracker, runs, study) if study.scheduler else {}
         """The searched metric's values that earlier drivers logged, by trial and by evaluation, counted from 1."""
@@ -236,8 +242,13 @@ def last_checkpoint(trial: TuneTrial) -> ray.tune.Checkpoint | None:
     """A trial's last checkpoint: Tune's own, or the one that nested Ray Train wrote to the same storage."""
     if trial.checkpoint is not None:
         return trial.checkpoint
-    path = trial.last_result.get("checkpoint_path")
-    return ray.tune.Checkpoint(path, filesystem=trial.storage.storage_filesystem) if path else None
+    path, storage = trial.last_result.get("checkpoint_path"), trial.storage
+    if not path:
+        return None
+    results = Results(str(storage.storage_fs_path))
+    return ray.tune.Checkpoint(
+        results.followed(path, storage.experiment_dir_name), filesystem=storage.storage_filesystem
+    )
 
 
 def _start(trial: TuneTrial) -> None:

@@ -14,7 +14,7 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.duplicates import warn_of_duplicates
 from hmlc_ray.fit import cached_data
 from hmlc_ray.home import Home
-from hmlc_ray.recording import ENCODER, log_checkpoint, log_export, recorded, run_tags
+from hmlc_ray.recording import ENCODER, Lenient, recorded, run_tags
 from hmlc_ray.summary import RunProgress, RunSummary
 from hmlc_ray.sweep.cluster import connected
 from hmlc_ray.sweep.group import train_group
@@ -51,21 +51,23 @@ def train_on_ray(
         data = cached_data(config.data)
     warn_of_duplicates(data)
     tracker, results = open_tracker(tracking_uri, places), Results.of(None, places)
+    tracker.check_artifacts()
     start = time.monotonic()
     with places.current(), connected(address):
         trials = _trials(config, workers)
         require(worker_demand(trials), trials.worker_range[0], nodes_of(trials), "the run")
         run_id = tracker.single_run(name, params=flatten(config), tags=run_tags(config, data.fingerprint))
+        export, lenient = places.run(run_id) / ENCODER, Lenient()
 
         def on_result(result: dict[str, Any]) -> None:
-            tracker.log(run_id, [(entry["epoch"], entry["metrics"]) for entry in result["history"]])
+            lenient(lambda: tracker.log(run_id, [(entry["epoch"], entry["metrics"]) for entry in result["history"]]))
             progress.epoch(result["epoch"], result["total_epochs"], result["history"][-1]["metrics"])
 
         with recorded(tracker, run_id):
+            tracker.check_artifacts(run_id)
             group = train_group(config, trials, name=run_id, storage=results.uri, test=test, on_result=on_result)
             with results.fetched(group.checkpoint) as folder:
-                checkpoint = log_checkpoint(tracker, run_id, folder)
-            export = log_export(tracker, run_id, checkpoint, places.run(run_id) / ENCODER)
+                checkpoint = lenient.log_result(tracker, run_id, folder, export)
     return RunSummary(
         run_id=run_id,
         metrics=checkpoint.metrics,

@@ -101,7 +101,7 @@ class StandingWriter:
             forget_driven(self._folder)
         self._say(now)
         with suppress(TrackingError):
-            self._tracker.set_tags(self._parent, {STANDING: json.dumps(values)})
+            self._tracker.show_tags(self._parent, {STANDING: json.dumps(values)})
             self._written = now
         self._next = time.monotonic() + EVERY_S
 

@@ -17,13 +17,16 @@ import pyarrow.fs
 from hmlc_ray.config.storage import check_results, check_trials
 from hmlc_ray.config.sweep import StudyConfig, SweepConfig
 from hmlc_ray.errors import ConfigError, first_line
-from hmlc_ray.home import Home
+from hmlc_ray.home import Home, sqlite_uri
 
 if TYPE_CHECKING:
     import optuna
 
 RESULTS_VARIABLE = "HMLC_STORAGE"
 TRIALS_VARIABLE = "HMLC_OPTUNA_STORAGE"
+_GROUPS = "_groups"
+_SQLITE_PATIENCE_S = 60.0
+"""How long a write waits for the other studies of the same file."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Results:
 
     def groups(self, study: str) -> str:
         """Of a study's trials that are worker groups."""
-        return self.below("_groups", study)
+        return self.below(_GROUPS, study)
 
     @property
     def refits(self) -> str:
@@ -87,6 +90,14 @@ class Results:
         if self.is_local:
             return self.below(*parts)
         return str(pyarrow.fs.FileSystem.from_uri(self.below(*parts))[1])
+
+    def followed(self, path: str, study: str) -> str:
+        """Where a folder of a study is now that was noted as a path: what it lies in may have been moved, or copied."""
+        parts = path.rstrip("/").split("/")
+        if study not in parts:
+            return path
+        start = len(parts) - 1 - parts[::-1].index(study)
+        return self.path(*parts[start - (start > 0 and parts[start - 1] == _GROUPS) :])
 
     @contextmanager
     def fetched(self, path: str) -> Iterator[Path]:
@@ -161,6 +172,26 @@ def open_trials(study: StudyConfig, home: Home) -> optuna.storages.BaseStorage:
         raise ConfigError(f"Optuna's storage {without_password(url)} cannot be used: {error}") from error
 
 
+def is_in_trials(study: StudyConfig, home: Home) -> bool:
+    """Whether Optuna's storage has a study of that name; a file that is not there is not made for that.
+
+    Raises:
+        ConfigError: if the storage cannot be opened.
+    """
+    import optuna
+
+    return are_trials_there(study, home) and study.name in optuna.get_all_study_names(open_trials(study, home))
+
+
+def are_trials_there(study: StudyConfig, home: Home) -> bool:
+    """Whether Optuna's storage is there, as far as that shows without asking a server."""
+    from hmlc_ray.tracking.uri import sqlite_path
+
+    url = trials_url(study, home)
+    file = Path(url.removeprefix("journal://")) if url.startswith("journal://") else sqlite_path(url)
+    return file is None or file.exists()
+
+
 def trials_url(study: StudyConfig, home: Home) -> str:
     """The study's own, with the password that `HMLC_OPTUNA_STORAGE` may add to it; else the home folder's file."""
     given = os.environ.get(TRIALS_VARIABLE) or ""
@@ -183,18 +214,29 @@ def _journal(file: Path) -> optuna.storages.journal.BaseJournalBackend:
     return JournalFileBackend(str(file), lock_obj=JournalFileOpenLock(str(file)))
 
 
+def _fill(file: Path) -> None:
+    """Make the tables of a new sqlite database."""
+    import optuna
+
+    optuna.storages.RDBStorage(sqlite_uri(file)).engine.dispose()
+
+
 def _database(url: str) -> optuna.storages.BaseStorage:
     import optuna
     import sqlalchemy
 
+    from hmlc_ray.tracking.postgres import alone_at_first
+    from hmlc_ray.tracking.sqlite import make_whole
     from hmlc_ray.tracking.uri import scrub, sqlite_path, with_driver
 
     file = sqlite_path(url)
-    if file is not None:
-        file.absolute().parent.mkdir(parents=True, exist_ok=True)
-    options = {} if file is not None else {"connect_args": {"connect_timeout": 5}, "pool_pre_ping": True}
     try:
-        return optuna.storages.RDBStorage(with_driver(url), engine_kwargs=options)
+        if file is not None:
+            make_whole(file, _fill, log=False)
+            return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": _SQLITE_PATIENCE_S}})
+        options = {"connect_args": {"connect_timeout": 5}, "pool_pre_ping": True}
+        with alone_at_first(with_driver(url), "alembic_version"):
+            return optuna.storages.RDBStorage(with_driver(url), engine_kwargs=options)
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, RuntimeError) as error:
         reason = scrub(first_line(error), with_driver(url))
         if "no longer compatible" in reason:

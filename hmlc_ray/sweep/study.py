@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hmlc_ray.config.moved import refuse_missing
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.data.duplicates import warn_of_duplicates
 from hmlc_ray.errors import StudyError
@@ -14,14 +15,14 @@ from hmlc_ray.home import Home
 from hmlc_ray.summary import SweepProgress, SweepSummary
 from hmlc_ray.sweep.alive import beating, refuse_alive
 from hmlc_ray.sweep.cluster import connected
-from hmlc_ray.sweep.found import existing_store, find_run, find_sweep
+from hmlc_ray.sweep.found import existing_store, find_run, find_sweep, refuse_deleted
 from hmlc_ray.sweep.hints import command, locating, resume_command
 from hmlc_ray.sweep.prepare import base_data, located, with_threads
 from hmlc_ray.sweep.reopen import forget_failure, reopen_unfinished
 from hmlc_ray.sweep.saved import driven, is_saved, save_study
 from hmlc_ray.sweep.stall import Watchdog
 from hmlc_ray.sweep.stopping import stoppable
-from hmlc_ray.sweep.stores import check_places, settled
+from hmlc_ray.sweep.stores import check_places, is_in_trials, settled, trials_url, without_password
 from hmlc_ray.tracking import Tracker, tags
 from hmlc_ray.tracking.opening import open_tracker
 
@@ -45,11 +46,13 @@ def run_sweep(
     name = sweep.study.name
     tracker = open_tracker(tracking_uri, places, spool=places.spool(name), note=progress.note)
     go_on = resume_command(name, places, address, tracking_uri)
-    _refuse_taken(name, places, tracker, go_on)
+    _refuse_taken(sweep, places, tracker, go_on)
+    tracker.check_artifacts()
     check_places(sweep.study, places)
     with _driving(sweep, places, address, tracking_uri, progress) as watchdog:
         from hmlc_ray.sweep.driver import Driver
 
+        _refuse_taken(sweep, places, tracker, go_on)  # another sweep of that name may have run since
         driver = Driver(sweep, data, places, tracker, progress, go_on, watchdog)
         save_study(sweep, places)
         return driver.start()
@@ -65,16 +68,20 @@ def resume_sweep(
     """
     places = Home.of(home)
     sweep = find_sweep(name, places, existing_store(tracking_uri, places))
+    refuse_missing(sweep, resume_command(name, places, address, tracking_uri))
     with places.current():
         data = cached_data(base_data(sweep))
     tracker = open_tracker(tracking_uri, places, spool=places.spool(name), note=progress.note)
+    refuse_deleted(name, tracker)
     look = command("best", name, **locating(places, tracking_uri))
     _refuse_complete(name, tracker, look)
     refuse_alive(name, tracker, progress)
+    tracker.check_artifacts()
     go_on = resume_command(name, places, address, tracking_uri)
     with _driving(sweep, places, address, tracking_uri, progress) as watchdog:
         from hmlc_ray.sweep.driver import Driver, store_wait
 
+        tracker.send_again()
         tracker.settle(store_wait())
         _refuse_complete(name, tracker, look)  # the end itself may have waited to be sent
         save_study(sweep, places)
@@ -127,12 +134,18 @@ def _driving(
         yield watchdog
 
 
-def _refuse_taken(name: str, home: Home, tracker: Tracker, go_on: str) -> None:
+def _refuse_taken(sweep: SweepConfig, home: Home, tracker: Tracker, go_on: str) -> None:
     """Tune overwrites the state of a study of the same name (ray#35812), so nothing is started under a taken name."""
+    name = sweep.study.name
     if is_saved(name, home):
         where = str(home.root)
     elif tracker.find_study(name) is not None:
         where = tracker.uri
+    elif is_in_trials(sweep.study, home):
+        raise StudyError(
+            f"the study name {name!r} is taken in Optuna's storage {without_password(trials_url(sweep.study, home))}, "
+            "where its trials would be mixed with the new ones: choose another --name"
+        )
     else:
         return
     raise StudyError(
@@ -143,4 +156,5 @@ def _refuse_taken(name: str, home: Home, tracker: Tracker, go_on: str) -> None:
 def _refuse_complete(name: str, tracker: Tracker, look: str) -> None:
     parent = tracker.find_study(name)
     if parent is not None and tracker.run(parent).status == "FINISHED":
+        tracker.send_again()
         raise StudyError(f"study {name!r} is complete, there is nothing to resume; see `{look}`")

@@ -12,8 +12,10 @@ import ray.tune
 
 from hmlc_ray import distributed
 from hmlc_ray.checkpoint import Checkpoint, EpochRecord, write_checkpoint_files
+from hmlc_ray.config.moved import followed
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.fit import fit
+from hmlc_ray.home import Home
 from hmlc_ray.recording import error_sentence
 from hmlc_ray.sweep.records import WARNING, result_of
 from hmlc_ray.sweep.resumption import read_checkpoint
@@ -24,7 +26,7 @@ Send = Callable[[dict[str, Any], Path | None], None]
 
 def train_in_process(params: dict[str, Any]) -> None:
     """A trial without a worker group: `fit` in Tune's own, reused process (`trials.workers: 0`)."""
-    config = TrialConfig.model_validate(params["trial"])
+    config = followed(TrialConfig.model_validate(params["trial"]), Home.of(None))
     resume = read_checkpoint(ray.tune.get_checkpoint())
     fit(config, _Reporter(config, _send_to_tune, resume), resume=resume)
 
@@ -36,7 +38,7 @@ def train_in_worker(params: dict[str, Any]) -> None:
         params: `trial` (a dumped TrialConfig), `test` (judge on the test split at the end) and `every_epoch`
             (report each epoch, for a live view, and not only the evaluated ones).
     """
-    config = TrialConfig.model_validate(params["trial"])
+    config = followed(TrialConfig.model_validate(params["trial"]), Home.of(None))
     resume = read_checkpoint(ray.train.get_checkpoint())
     reporter = _Reporter(config, _send_to_train, resume, every_epoch=params.get("every_epoch", False))
     fit(config, reporter, resume=resume, test=params.get("test", False))

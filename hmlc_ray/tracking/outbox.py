@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from hmlc_ray.errors import StoreAway, TrackingError, system_reason
-from hmlc_ray.tracking.operations import Operation
+from hmlc_ray.tracking.operations import CreateTrial, Operation
 from hmlc_ray.tracking.spool import Spool
 from hmlc_ray.tracking.writer import StoreWriter
 
@@ -28,12 +29,18 @@ class Outbox:
         self._writer, self._spool, self._note = writer, spool, note
         self._lock = threading.RLock()
         self._pause, self._next, self._away = FIRST_PAUSE, 0.0, False
+        self._told: set[str] = set()
+
+    @property
+    def refused(self) -> Path | None:
+        """The file of what the store refused for good, where there is any."""
+        return self._spool.refused_file if self._spool is not None and self._spool.refused_file.exists() else None
 
     def put(self, operation: Operation) -> None:
         """Write an operation, or keep it.
 
         Raises:
-            TrackingError: if the store refuses it, or is away and there is no spool, or its disk is full.
+            TrackingError: without a spool, if the store refuses it or is away; with one, if the disk is full.
         """
         if self._spool is None:
             self._writer.apply(operation)
@@ -45,6 +52,9 @@ class Outbox:
                     return
                 except StoreAway as error:
                     self._postpone(error)
+                except TrackingError as error:  # the other trials' records must not suffer
+                    self._set_aside(operation, error)
+                    return
             self._keep(self._spool, operation)
             if time.monotonic() >= self._next:
                 self.flush()
@@ -62,12 +72,32 @@ class Outbox:
                     self._postpone(error)
                     return False
                 except TrackingError as error:  # it must not hold up all that follow
-                    self._spool.refuse(operation, str(error))
-                    self._note(f"{error}; what it refused is kept in {self._spool.folder}")
+                    self._set_aside(operation, error)
                 self._spool.sent(operation, mark)
             self._pause, self._next, self._away = FIRST_PAUSE, 0.0, False
             self._note(f"the MLflow store answers again: {count} records were sent")
         return True
+
+    def try_now(self, operation: Operation) -> None:
+        """Write an operation that is not kept where the store does not take it now.
+
+        Raises:
+            TrackingError: if it does not.
+        """
+        with self._lock:
+            if self._spool is not None and self._spool.count:
+                raise StoreAway(f"the MLflow store {self._writer.uri} does not answer")
+            self._writer.apply(operation)
+
+    def send_again(self) -> None:
+        """Send what was refused before; what is refused again stays aside.
+
+        Raises:
+            StoreAway: if the store does not answer.
+        """
+        if self._spool is not None:
+            with self._lock:
+                self._spool.reconsider(self._writer.apply)
 
     def settle(self, seconds: float) -> None:
         """Send all that is kept, and wait for the store as long as that.
@@ -84,6 +114,20 @@ class Outbox:
                     f"are kept in {self._spool.folder}, nothing is lost"
                 )
             time.sleep(min(1.0, max(0.0, end - time.monotonic())))
+
+    def _set_aside(self, operation: Operation, error: TrackingError) -> None:
+        """Keep what the store will not take; one sentence for all of a run."""
+        assert self._spool is not None
+        try:
+            self._spool.refuse(operation, str(error))
+        except OSError as full:
+            raise TrackingError(
+                f"{error}, and {self._spool.folder} cannot keep that: {full.strerror or full}"
+            ) from full
+        run = f"{operation.parent}/{operation.trial_id}" if isinstance(operation, CreateTrial) else operation.run
+        if run not in self._told:
+            self._told.add(run)
+            self._note(f"{error}; what it refused is kept in {self._spool.refused_file}")
 
     def _keep(self, spool: Spool, operation: Operation) -> None:
         try:

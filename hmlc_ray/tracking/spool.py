@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from hmlc_ray.errors import StoreAway, TrackingError
 from hmlc_ray.tracking.operations import LogArtifacts, Operation, parse
 from hmlc_ray.whole_files import write_whole
 
-_OPERATIONS, _SENT, _ARTIFACTS, _REFUSED = "operations.jsonl", "sent", "artifacts", "refused.jsonl"
+_OPERATIONS, _SENT, _ARTIFACTS = "operations.jsonl", "sent", "artifacts"
+_REFUSED, _REFUSED_ARTIFACTS = "refused.jsonl", "refused-artifacts"
 
 
 class Spool:
@@ -63,7 +66,7 @@ class Spool:
             position = file.seek(self._sent())
             for line in file:
                 position += len(line)
-                yield parse(line.decode()), position
+                yield self._here(parse(line.decode())), position
 
     def sent(self, operation: Operation, mark: int) -> None:
         """Note that an operation, and all before it, need not be sent again."""
@@ -74,16 +77,63 @@ class Spool:
         if not self.count:
             self._clear()
 
+    @property
+    def refused_file(self) -> Path:
+        """An operation and the reason, apart by a tab, in each line."""
+        return self.folder / _REFUSED
+
     def refuse(self, operation: Operation, reason: str) -> None:
-        """Set an operation aside that the store will never take, for the user to see."""
-        with (self.folder / _REFUSED).open("a", encoding="utf-8") as file:
-            file.write(f"{operation.model_dump_json()}\t{reason}\n")
+        """Set an operation aside that the store does not take, a copy of a folder that it sends included.
+
+        Raises:
+            OSError: if the disk does not take it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if isinstance(operation, LogArtifacts):
+            copy = self._copied(Path(operation.folder), _REFUSED_ARTIFACTS)
+            operation = operation.model_copy(update={"folder": str(copy)})
+        with self.refused_file.open("a", encoding="utf-8") as file:
+            file.write(_refusal(operation, reason))
+
+    def reconsider(self, apply: Callable[[Operation], None]) -> None:
+        """Apply what was set aside, and keep what is refused again.
+
+        Raises:
+            StoreAway: from `apply`; then all stays as it was, and what was applied is applied once more by the next.
+        """
+        if not self.refused_file.exists():
+            return
+        kept, done = "", []
+        for line in self.refused_file.read_text(encoding="utf-8").splitlines():
+            operation = self._here(parse(line.partition("\t")[0]), _REFUSED_ARTIFACTS)
+            try:
+                apply(operation)
+                done.append(operation)
+            except StoreAway:
+                raise
+            except TrackingError as error:
+                kept += _refusal(operation, str(error))
+        if kept:
+            write_whole(self.refused_file, kept)
+        else:
+            self.refused_file.unlink()
+        for operation in done:
+            if isinstance(operation, LogArtifacts):
+                shutil.rmtree(operation.folder, ignore_errors=True)
+        self._remove_if_empty()
 
     def _sent(self) -> int:
         return int(self._mark.read_text()) if self._mark.exists() else 0
 
-    def _copied(self, source: Path) -> Path:
-        place = self.folder / _ARTIFACTS
+    def _here(self, operation: Operation, place: str = _ARTIFACTS) -> Operation:
+        """With the folder that it sends as it is now: the home may have been moved since."""
+        if isinstance(operation, LogArtifacts):
+            folder = self.folder / place / Path(operation.folder).name
+            return operation.model_copy(update={"folder": str(folder)})
+        return operation
+
+    def _copied(self, source: Path, name: str = _ARTIFACTS) -> Path:
+        place = self.folder / name
         place.mkdir(exist_ok=True)
         target = Path(tempfile.mkdtemp(dir=place))
         try:
@@ -103,5 +153,14 @@ class Spool:
         self._file.unlink()
         self._mark.unlink()
         shutil.rmtree(self.folder / _ARTIFACTS, ignore_errors=True)
+        self._remove_if_empty()
+
+    def _remove_if_empty(self) -> None:
+        with suppress(OSError):
+            (self.folder / _REFUSED_ARTIFACTS).rmdir()
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
+
+
+def _refusal(operation: Operation, reason: str) -> str:
+    return f"{operation.model_dump_json()}\t{' '.join(reason.split())}\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hmlc_ray.errors import StoreAway, TrackingError, first_line
-from hmlc_ray.tracking.sqlite import make_store_file
+from hmlc_ray.tracking.making import make_store, no_stray_folder, refuse_half_made
+from hmlc_ray.tracking.moving import follow_home
+from hmlc_ray.tracking.postgres import alone_at_first
 from hmlc_ray.tracking.uri import is_server, public_uri, scrub, sqlite_path
 from hmlc_ray.tracking.values import shorten
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
+EXPERIMENT = "hmlc"
+"""Of MLflow: what all runs belong to."""
 CONNECT_SECONDS = 5
 """How long a server or database may take to answer at first."""
 _QUIET = {
@@ -45,21 +50,29 @@ def open_store(uri: str, experiment: str, artifact_root: Path | str | None) -> t
     """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    file = sqlite_path(uri)
+    file, location = sqlite_path(uri), _artifact_location(uri, experiment, artifact_root)
     with _impatient(), translated(uri), quiet_import():
         from mlflow.tracking import MlflowClient
 
         _silence()
+        if is_server(uri):
+            client = MlflowClient(tracking_uri=uri)
+            return client, _experiment_id(client, uri, experiment, location)
         if file is not None:
-            make_store_file(file)
-        elif not is_server(uri):
+            make_store(file, experiment, location)
+        else:
             _probe_database(uri)
-        client = MlflowClient(tracking_uri=uri)
-        return client, _experiment_id(client, experiment, _artifact_location(uri, experiment, artifact_root))
+        follow_home(uri, experiment, location)
+        with alone_at_first(uri, "experiments"), no_stray_folder(uri):
+            client = MlflowClient(tracking_uri=uri)
+            return client, _experiment_id(client, uri, experiment, location)
 
 
-def check_store(uri: str) -> None:
+def check_store(uri: str, artifact_root: Path | None = None) -> None:
     """Check that a file or database of runs is there and answers, without MLflow.
+
+    Args:
+        artifact_root: of a home folder whose store it is; if that was moved, the store's artifacts follow it.
 
     Raises:
         TrackingError: within seconds, if not.
@@ -70,6 +83,11 @@ def check_store(uri: str) -> None:
             _probe_database(uri)
     elif not file.is_file():
         raise TrackingError(f"there is nothing to show: there is no file {str(file)!r} yet")
+    else:
+        refuse_half_made(file)
+        if artifact_root is not None:
+            with translated(uri):
+                follow_home(uri, EXPERIMENT, _artifact_location(uri, EXPERIMENT, artifact_root))
 
 
 def _artifact_location(uri: str, experiment: str, root: Path | str | None) -> str | None:
@@ -115,18 +133,20 @@ def _is_of_the_store(error: Exception) -> bool:
     # An artifact store's client has errors of its own.
     if isinstance(error, OSError) or type(error).__module__.startswith(_ARTIFACT_CLIENTS):
         return True
+    from alembic.util.exc import CommandError
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    return isinstance(error, MlflowException | SQLAlchemyError)
+    return isinstance(error, MlflowException | SQLAlchemyError | CommandError)
 
 
 def _may_pass(error: Exception) -> bool:
     """Whether the store was not there, or not able to, rather than unwilling."""
+    from alembic.util.exc import CommandError
     from mlflow.exceptions import MlflowException
 
     if not isinstance(error, MlflowException):
-        return True
+        return not isinstance(error, CommandError)
     status = error.get_http_status_code()
     return status >= 500 or status in _PASSING
 
@@ -178,7 +198,13 @@ def _probe_database(uri: str) -> None:
         engine.dispose()
 
 
-def _experiment_id(client: MlflowClient, name: str, location: str | None) -> str:
+def restore_experiment(uri: str, experiment_id: str) -> str:
+    """What brings a deleted experiment back with its runs, typed in a shell."""
+    where = f"MLFLOW_TRACKING_URI={shlex.quote(public_uri(uri))}"
+    return f"{where} mlflow experiments restore --experiment-id {experiment_id}"
+
+
+def _experiment_id(client: MlflowClient, uri: str, name: str, location: str | None) -> str:
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(name)
@@ -191,5 +217,8 @@ def _experiment_id(client: MlflowClient, name: str, location: str | None) -> str
             if found is None:
                 raise
     if found.lifecycle_stage != "active":
-        raise TrackingError(f"the MLflow experiment {name!r} is deleted; restore it (`mlflow experiments restore`)")
+        raise TrackingError(
+            f"the MLflow experiment {name!r} is deleted: restore it, with all its runs, by "
+            f"`{restore_experiment(uri, str(found.experiment_id))}`"
+        )
     return str(found.experiment_id)

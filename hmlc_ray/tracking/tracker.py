@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hmlc_ray.errors import StoreAway, TrackingError
 from hmlc_ray.figure_keys import figure_key
 from hmlc_ray.tracking import tags as tag
 from hmlc_ray.tracking import values
+from hmlc_ray.tracking.artifacts import check_seen, check_writable
 from hmlc_ray.tracking.operations import (
     CreateTrial,
     DropArtifacts,
@@ -24,7 +27,7 @@ from hmlc_ray.tracking.operations import (
 )
 from hmlc_ray.tracking.outbox import Note, Outbox
 from hmlc_ray.tracking.spool import Spool
-from hmlc_ray.tracking.store import be_brief, open_store, quiet_import, translated
+from hmlc_ray.tracking.store import EXPERIMENT, be_brief, open_store, quiet_import, restore_experiment, translated
 from hmlc_ray.tracking.uri import public_uri, with_driver
 from hmlc_ray.tracking.writer import StoreWriter
 
@@ -58,7 +61,8 @@ class Tracker:
     epoch that is reported again after a restore adds no second point.
 
     With a spool, writing to the runs of trials does not fail while the store is away: what it lacks is kept on disk
-    in order, and sent when it answers again. Reading, and opening runs other than trials', needs the store.
+    in order, and sent when it answers again. Nor does it fail where the store refuses, because a run was deleted for
+    instance: that is set aside. Reading, and opening runs other than trials', needs the store.
 
     Every method raises TrackingError if the store cannot be reached or refuses.
     """
@@ -76,7 +80,7 @@ class Tracker:
     def connect(
         cls,
         uri: str,
-        experiment: str = "hmlc",
+        experiment: str = EXPERIMENT,
         *,
         artifact_root: Path | str | None = None,
         spool: Path | None = None,
@@ -107,6 +111,39 @@ class Tracker:
         """Without credentials: fit to be printed."""
         return public_uri(self._uri)
 
+    def check_artifacts(self, run_id: str | None = None) -> None:
+        """Find out whether artifacts can be kept, before anything is trained: of the experiment, or of a run.
+
+        Raises:
+            TrackingError: with the remedy, if they cannot.
+        """
+        with translated(self._uri):
+            if run_id is None:
+                check_writable(self._client, self._uri, self.experiment_id)
+            else:
+                check_seen(self._client, self._uri, run_id)
+
+    @property
+    def refused(self) -> Path | None:
+        """The file of what the store refused for good, where there is any."""
+        return self._outbox.refused
+
+    def send_again(self) -> None:
+        """Send what the store refused before: the runs that it belongs to may have been restored since.
+
+        Raises:
+            StoreAway: if the store does not answer.
+        """
+        self._outbox.send_again()
+
+    def show_tags(self, run_id: str, tags: Mapping[str, object]) -> None:
+        """Add or replace tags that are worth nothing later: what the store does not take now is not kept.
+
+        Raises:
+            TrackingError: if it does not take them.
+        """
+        self._outbox.try_now(SetTags(run=run_id, tags=values.tags(tags), time=_now()))
+
     def settle(self, seconds: float = 0.0) -> None:
         """Send what the store lacks; wait that long for a store that is away.
 
@@ -126,6 +163,33 @@ class Tracker:
     def find_study(self, study: str) -> str | None:
         """The run id of a study, or None if the store has none of that name."""
         return next((run.run_id for run in self.studies() if run.tags.get(tag.STUDY) == study), None)
+
+    def deleted_study(self, study: str) -> str | None:
+        """The run id of a study whose run was deleted, in MLflow's interface for instance, and can be restored."""
+        found = self._writer.search(f"tags.`{tag.KIND}` = 'study' and tags.`{tag.STUDY}` = '{study}'", deleted=True)
+        return next((str(run.info.run_id) for run in found), None)
+
+    def deleted_children(self, parent: str) -> list[TrialRun]:
+        """The trials of a study whose runs were deleted and can be restored."""
+        return [_trial_run(run) for run in self._writer.search(f"tags.`{tag.PARENT}` = '{parent}'", deleted=True)]
+
+    def restore_command(self, run_id: str) -> str:
+        """What brings a deleted run back, or the deleted experiment that it is in; typed in a shell."""
+        with translated(self._uri):
+            experiment = self._client.get_experiment(self.experiment_id)
+        if experiment.lifecycle_stage != "active":
+            return restore_experiment(self._uri, self.experiment_id)
+        return f"MLFLOW_TRACKING_URI={shlex.quote(self.uri)} mlflow runs restore --run-id {run_id}"
+
+    def is_active(self, run_id: str) -> bool:
+        """Whether a run is there, and was not deleted."""
+        try:
+            with translated(self._uri):
+                return str(self._client.get_run(self._writer.resolve(run_id)).info.lifecycle_stage) == "active"
+        except StoreAway:
+            raise
+        except TrackingError:
+            return False
 
     def study_run(self, study: str, *, tags: Mapping[str, object], params: Mapping[str, object]) -> str:
         """The study's run: the one that exists, else a new one."""

@@ -14,8 +14,10 @@ def public_uri(uri: str) -> str:
     scheme, separator, rest = uri.partition("://")
     if not separator:
         return uri
-    # Up to the last @: a password may hold any other character. A file's name may hold an @ as well.
-    place = rest if scheme == "sqlite" else rest.rpartition("@")[2]
+    if scheme.partition("+")[0] == "sqlite":  # a file's name may hold an @ or a # as well
+        return f"{scheme}://{rest.partition('?')[0]}"
+    # Up to the last @: a password may hold any other character.
+    place = rest.rpartition("@")[2]
     return f"{scheme}://{place.partition('?')[0].partition('#')[0]}"
 
 
@@ -53,7 +55,7 @@ def sqlite_path(uri: str) -> Path | None:
     scheme, _, rest = uri.partition("://")
     if scheme.partition("+")[0] != "sqlite":
         return None
-    name = rest.partition("?")[0].removeprefix("/")
+    name = unquote(rest.partition("?")[0].removeprefix("/"))
     if name in ("", ":memory:"):
         raise TrackingError(f"the MLflow store {uri} would be lost with the process; use sqlite:///PATH/mlflow.db")
     return Path(name)

@@ -90,13 +90,15 @@ class StoreWriter:
             self._trials[parent] = found
         return self._trials[parent]
 
-    def search(self, condition: str) -> Iterator[Run]:
-        """Runs of the experiment, oldest first."""
-        token = None
+    def search(self, condition: str, *, deleted: bool = False) -> Iterator[Run]:
+        """Runs of the experiment, oldest first; with `deleted` those that somebody deleted and did not purge."""
+        from mlflow.entities import ViewType
+
+        view, token = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY, None
         while True:
             with translated(self._uri):
                 page = self._client.search_runs(
-                    [self._experiment_id], condition, max_results=1000, order_by=["start_time ASC"], page_token=token
+                    [self._experiment_id], condition, view, 1000, ["start_time ASC"], page_token=token
                 )
             yield from page
             token = page.token

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from sweep_fixtures import sandbox, started, tracker, undisturbed
+from sweep_fixtures import put_store, sandbox, started, tracker, undisturbed
 
-__all__ = ["sandbox", "started", "tracker", "undisturbed"]
+__all__ = ["put_store", "sandbox", "started", "tracker", "undisturbed"]

@@ -15,10 +15,10 @@ from sandbox import wait_until
 
 
 class MlflowServer:
-    """A real server over an sqlite store in `folder`."""
+    """A real server over an sqlite store in `folder`, which hands artifacts on, or has its clients write to `root`."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, root: str | None = None) -> None:
+        self._folder, self._root = folder, root
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = int(probe.getsockname()[1])
@@ -31,7 +31,10 @@ class MlflowServer:
     def start(self) -> None:
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self._port)]
         command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self._folder / 'mlflow.db'}"]
-        command += ["--artifacts-destination", str(self._folder / "artifacts")]
+        if self._root is None:
+            command += ["--artifacts-destination", str(self._folder / "artifacts")]
+        else:
+            command += ["--no-serve-artifacts", "--default-artifact-root", self._root]
         env = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         with (self._folder / "log").open("a") as log:
             self._process = subprocess.Popen(

@@ -124,7 +124,9 @@ def test_what_ended_in_optuna_alone_is_reopened(
     for number, status in enumerate(("completed", "failed", "pruned")):
         run = tracker.trial_run(parent, str(number), name=str(number), params={}, tags={})
         tracker.finish(run, "FAILED" if status == "failed" else "FINISHED", {tags.STATUS: status})
-    study.tell(study.ask(), 0.5)  # of trials 3 and 4, a failed one and this, MLflow has not heard
+    # Of how trials 3 and 4 ended, a failed one and this, MLflow has not heard.
+    study.tell(study.ask(), 0.5)
+    tracker.trial_run(parent, "4", name="4", params={}, tags={})
     study.tell(study.ask(), state=TrialState.PRUNED)
     started = tracker.trial_run(parent, "5", name="5", params={}, tags={})  # the driver died between the two
     assert reopen_unfinished(sweep, home, tracker) == 1

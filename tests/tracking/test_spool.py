@@ -166,12 +166,18 @@ def test_what_is_refused_for_good_is_set_aside(local: Tracker, tmp_path: Path) -
 
 
 def test_a_refusal_is_no_absence(local: Tracker, tmp_path: Path) -> None:
-    """A run that was deleted, a wrong value: waiting would not help."""
-    tracker = tracker_of(local, iter([]), tmp_path / "unsent")
+    """A run that was deleted, a wrong value: waiting would not help, and the other trials go on."""
+    notes: list[str] = []
+    tracker = tracker_of(local, iter([]), tmp_path / "unsent", notes)
+    for step in (1, 2):
+        tracker.log("f" * 32, [(step, {"loss": 1.0})])
+    assert len(notes) == 1  # one for each run
+    tracker.settle()  # nothing waits
+    assert [path.name for path in (tmp_path / "unsent").iterdir()] == ["refused.jsonl"]
+    assert tracker.refused == tmp_path / "unsent" / "refused.jsonl"
     with pytest.raises(TrackingError) as caught:
-        tracker.log("f" * 32, [(1, {"loss": 1.0})])
+        local.log("f" * 32, [(1, {"loss": 1.0})])
     assert not isinstance(caught.value, StoreAway)
-    assert not (tmp_path / "unsent").exists()
     assert MlflowException("x", INVALID_PARAMETER_VALUE).get_http_status_code() == 400
 
 

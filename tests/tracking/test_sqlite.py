@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from hmlc_ray.tracking import Tracker
-from hmlc_ray.tracking.sqlite import is_local, make_store_file
+from hmlc_ray.tracking.sqlite import is_local, make_whole
 
 
 def mode_of(file: Path) -> str:
@@ -52,11 +52,15 @@ def test_a_study_is_written_while_somebody_reads(file: Path, reader: sqlite3.Con
     assert reader.execute("SELECT count(*) FROM runs").fetchone() == (2,)
 
 
+def make(staging: Path) -> None:
+    with closing(sqlite3.connect(staging)) as connection:
+        connection.execute("CREATE TABLE mine (x)")
+
+
 def test_a_store_that_is_there_is_left_as_it_is(file: Path) -> None:
     file.parent.mkdir()
-    with closing(sqlite3.connect(file)) as connection:
-        connection.execute("CREATE TABLE mine (x)")
-    make_store_file(file)
+    make(file)
+    make_whole(file, lambda staging: pytest.fail("it was made again"), log=True)
     assert mode_of(file) == "delete"
 
 
@@ -70,7 +74,7 @@ def test_only_a_disk_of_this_machine_gets_a_log(
     ]
     monkeypatch.setattr(psutil, "disk_partitions", lambda all: parts)
     assert is_local(file.parents[1]) == (expected == "wal")
-    make_store_file(file)
+    make_whole(file, make, log=True)
     assert mode_of(file) == expected
 
 

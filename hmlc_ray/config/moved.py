@@ -1,0 +1,62 @@
+"""The paths of configurations, and what becomes of them when a home folder is moved together with what they name."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from hmlc_ray.config.sweep import SweepConfig
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.errors import ConfigError
+from hmlc_ray.home import Home
+
+PATHS = {"data": ("root", "file"), "encoder": ("weights",)}
+"""Keys that hold a path, by section."""
+
+
+def followed(config: TrialConfig, home: Home) -> TrialConfig:
+    """The trial with its paths as they are now; see `Home.followed`."""
+    for section, keys in PATHS.items():
+        part = getattr(config, section)
+        known = {key: value for key in keys if isinstance(value := getattr(part, key, None), str)}
+        changed = {key: now for key, value in known.items() if (now := home.followed(value)) != value}
+        if changed:
+            config = config.model_copy(update={section: part.model_copy(update=changed)})
+    return config
+
+
+def followed_sweep(sweep: SweepConfig, home: Home) -> SweepConfig:
+    """The sweep with its paths, and the places of its results and trials, as they are now."""
+    base: dict[str, Any] = dict(sweep.base)
+    for section, keys in PATHS.items():
+        given = base.get(section)
+        if isinstance(given, dict):
+            known = {key: home.followed(given[key]) for key in keys if isinstance(given.get(key), str)}
+            base[section] = given | known
+    places = {name: _place(getattr(sweep.study, name), home) for name in ("storage", "optuna_storage")}
+    return sweep.model_copy(update={"base": base, "study": sweep.study.model_copy(update=places)})
+
+
+def refuse_missing(sweep: SweepConfig, command: str) -> None:
+    """Make sure that the study's data is there before it is read, which says less of where it came from.
+
+    Raises:
+        ConfigError: naming the key, the path, and what helps.
+    """
+    data = sweep.base.get("data") or {}
+    for key in PATHS["data"]:
+        path = data.get(key)
+        if isinstance(path, str) and not Path(path).exists() and not data.get("download"):
+            raise ConfigError(
+                f"data.{key} of study {sweep.study.name!r} is {path!r}, where nothing is any more: bring it back, "
+                f"or make a link to where it is now (ln -s NEW_PLACE {shlex.quote(path)}), then `{command}`"
+            )
+
+
+def _place(uri: str | None, home: Home) -> str | None:
+    scheme, separator, rest = (uri or "").partition("://")
+    if uri is None or (separator and scheme not in ("sqlite", "journal")):
+        return uri
+    before = "/" if scheme == "sqlite" else ""
+    return f"{scheme}{separator}{before}{home.followed(rest.removeprefix(before))}" if separator else home.followed(uri)

@@ -1,0 +1,95 @@
+"""Whether artifacts can be kept: found out by keeping something small, before anything is trained."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hmlc_ray.errors import TrackingError
+from hmlc_ray.tracking.store import quiet_import
+from hmlc_ray.tracking.uri import is_server, public_uri, scrub
+from hmlc_ray.tracking.values import shorten
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+_NAME = "hmlc-can-write-here.txt"
+_MODULES = {"boto3": "pip install 'hmlc-ray[s3]'"}
+
+
+def check_writable(client: MlflowClient, uri: str, experiment_id: str) -> None:
+    """Write a small file where the experiment's runs keep their artifacts, and delete it.
+
+    Raises:
+        TrackingError: with the remedy, if that does not work.
+    """
+    experiment = client.get_experiment(experiment_id)
+    location = str(experiment.artifact_location)
+    try:
+        with quiet_import(), tempfile.TemporaryDirectory() as scratch:
+            from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+            file = Path(scratch) / _NAME
+            file.write_text("written to find out whether it can be; it can be deleted\n")
+            repository = get_artifact_repository(location, tracking_uri=uri)
+            repository.log_artifact(str(file))
+            with suppress(Exception):  # who may write may not be allowed to delete
+                repository.delete_artifacts(_NAME)
+    except Exception as error:  # each kind of storage has errors of its own
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        shown = location if _is_folder(location) else public_uri(location)
+        reason = shorten(scrub(lines[0] if lines else type(error).__name__, uri), 300)
+        raise TrackingError(
+            f"artifacts of the MLflow store {public_uri(uri)} cannot be written to {shown}: {reason}; "
+            + _remedy(uri, location, experiment.name, error)
+        ) from error
+
+
+def check_seen(client: MlflowClient, uri: str, run_id: str) -> None:
+    """Make sure that a server sees a run's artifacts that are written to a folder from here; others need no check.
+
+    A server that names a folder means its own disk. Where it can be made on this machine too, by root for instance,
+    nobody would miss the artifacts until they are looked for.
+
+    Raises:
+        TrackingError: with the remedy, if it does not.
+    """
+    location = str(client.get_run(run_id).info.artifact_uri)
+    if not is_server(uri) or not _is_folder(location):
+        return
+    with quiet_import():
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+        from mlflow.tracking._tracking_service.utils import get_default_host_creds
+        from mlflow.utils.rest_utils import http_request
+
+        client.log_text(run_id, "", _NAME)
+        listed = http_request(
+            get_default_host_creds(uri), "/api/2.0/mlflow/artifacts/list", "GET", params={"run_id": run_id}
+        )
+        names = {entry.get("path") for entry in listed.json().get("files", [])} if listed.ok else set()
+        with suppress(Exception):
+            get_artifact_repository(location, tracking_uri=uri).delete_artifacts(_NAME)
+    if _NAME not in names:
+        raise TrackingError(
+            f"the MLflow server {public_uri(uri)} does not see what is written to {location} from here: that folder is "
+            f"on its own disk; {_remedy(uri, location, 'hmlc', None)}"
+        )
+
+
+def _is_folder(location: str) -> bool:
+    return location.startswith("file:") or ("://" not in location and not location.startswith("mlflow-artifacts:"))
+
+
+def _remedy(uri: str, location: str, experiment: str, error: Exception | None) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return _MODULES.get(error.name or "", f"install the Python module {error.name!r}")
+    if is_server(uri) and _is_folder(location):
+        return (
+            "start the server with --serve-artifacts --artifacts-destination FOLDER, and rename its experiment "
+            f"{experiment!r}, which keeps the place it was made with (or mount that folder here, with the same path)"
+        )
+    if "://" in location and not location.startswith("file:"):
+        return "give this machine the credentials for it, or start the server with --serve-artifacts, which has them"
+    return "make that folder writable, or choose another --home"

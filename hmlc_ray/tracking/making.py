@@ -1,0 +1,81 @@
+"""The embedded MLflow store: made whole by one process, and told where an older version left it half-made."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from hmlc_ray.errors import TrackingError
+from hmlc_ray.home import sqlite_uri
+from hmlc_ray.tracking.sqlite import make_whole, settled_tables, table_names
+
+_SETTLE_S = 10.0
+"""How long another program, such as MLflow's own server, may still be making a store that is seen half-made."""
+
+
+def make_store(file: Path, experiment: str, location: str | None) -> None:
+    """Make an MLflow store with its experiment, unless it is there.
+
+    Raises:
+        OSError: if its folder cannot be made or written.
+        TrackingError: if what is there was never finished, or is no store of MLflow's.
+    """
+    with no_stray_folder(sqlite_uri(file)):
+        make_whole(file, partial(_fill, experiment=experiment, location=location), log=True)
+    refuse_half_made(file)
+
+
+def refuse_half_made(file: Path) -> None:
+    """Make sure that an sqlite store has all its tables.
+
+    Raises:
+        TrackingError: with the remedy, if it has not.
+    """
+    with suppress(sqlite3.Error):  # MLflow tells what else is wrong with it
+        tables = table_names(file)
+        if "studies" in tables and "experiments" not in tables:
+            raise TrackingError(f"{file} is a database of Optuna's; MLflow needs one of its own")
+        if tables & {"experiments", "alembic_version"} and not settled_tables(file, _is_whole, _SETTLE_S):
+            raise TrackingError(
+                f"the MLflow store {file} was never finished, because the process that made it was ended: it holds no "
+                f"runs, so move {file} away (and {file.name}-wal and {file.name}-shm, where they are) and run the "
+                "command again; nothing else in that folder is affected"
+            )
+
+
+@contextmanager
+def no_stray_folder(uri: str) -> Iterator[None]:
+    """MLflow makes the folder of a file by its URI as it is written, where it has an escaped `?` or `%` in it."""
+    written = Path(uri.partition("://")[2].removeprefix("/")).parent
+    before = written.exists()
+    try:
+        yield
+    finally:
+        if not before:
+            with suppress(OSError):  # it is not there, or the store's own folder
+                written.rmdir()
+
+
+def _is_whole(file: Path) -> bool:
+    """MLflow makes its default experiment when it has made everything else."""
+    with closing(sqlite3.connect(file, timeout=20)) as connection:
+        try:
+            return connection.execute("SELECT 1 FROM experiments").fetchone() is not None
+        except sqlite3.OperationalError:
+            return False
+
+
+def _fill(staging: Path, experiment: str, location: str | None) -> None:
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    root = location.rpartition("/")[0] if location else (staging.parent / "artifacts").as_uri()
+    store = SqlAlchemyStore(sqlite_uri(staging), root)
+    try:
+        if experiment != "Default":
+            store.create_experiment(experiment, artifact_location=location)
+    finally:
+        store.engine.dispose()
+        type(store)._engine_map.pop(sqlite_uri(staging), None)

@@ -1,0 +1,132 @@
+"""A home folder that was moved or copied: MLflow keeps absolute places of artifacts, which have to follow it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from hmlc_ray.home import Home
+from hmlc_ray.tracking.drivers import DRIVER, SEEN, STALE_S, life
+from hmlc_ray.tracking.tags import KIND
+from hmlc_ray.tracking.uri import sqlite_path
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+_PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+"""Columns of MLflow's tables."""
+
+
+def follow_home(uri: str, experiment: str, location: str | None) -> None:
+    """Make a database name the artifacts where they are now, if the folder that they are in was moved or copied.
+
+    A copy is changed even where the original is still there: nothing may be written to that. A folder that is seen
+    under another name, by a link or a mount, was not moved.
+
+    Args:
+        location: where a new experiment of that name would keep its artifacts, as a URI.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: if the database cannot be read or written.
+    """
+    import sqlalchemy
+
+    file = sqlite_path(uri)
+    if location is None or not location.startswith("file://") or (file is not None and not file.is_file()):
+        return
+    engine = sqlalchemy.create_engine(uri)
+    try:
+        with engine.connect() as connection:
+            if not sqlalchemy.inspect(connection).has_table("experiments"):
+                return
+            select = sqlalchemy.text("SELECT artifact_location FROM experiments WHERE name = :name")
+            recorded = connection.execute(select, {"name": experiment}).scalar()
+        if recorded and recorded != location and recorded.startswith("file://"):
+            home = Home(_folder(location).parents[1])
+            moved = _was_moved(_folder(recorded), _folder(location), embedded=_lies_in(file, home.root))
+            if moved and not _is_driven(engine):
+                home.note_former(_folder(recorded).parents[1])
+                with engine.begin() as connection:
+                    _rewrite(connection, _home_of(recorded), _home_of(location))
+    finally:
+        engine.dispose()
+
+
+def _was_moved(old: Path, new: Path, *, embedded: bool) -> bool:
+    """Whether the artifacts of an experiment, or the folder in which they would be, were taken from `old` to `new`."""
+    if old.parts[-2:] != new.parts[-2:]:  # somebody chose that place
+        return False
+    old_home, new_home = old.parents[1], new.parents[1]
+    if old_home.exists() and new_home.exists() and old_home.samefile(new_home):
+        return False
+    if embedded:  # else the database alone is here, and its artifacts stayed
+        return new.exists() or not old.exists()
+    return new.exists() and not old_home.exists()
+
+
+def _is_driven(engine: Engine) -> bool:
+    """Whether a driver writes to the store, on another machine that has the folder under another name.
+
+    Drivers of this machine are known to be alive or dead; others are watched for a sign of life.
+    """
+    signs = {run: tags for run, tags in _running_studies(engine).items() if life(tags) != "dead"}
+    if any(life(tags) == "alive" for tags in signs.values()):
+        return True
+    end = time.monotonic() + STALE_S
+    while signs and time.monotonic() < end:
+        time.sleep(1)
+        now = _running_studies(engine)
+        if any(now.get(run, {}).get(SEEN) != tags.get(SEEN) for run, tags in signs.items()):
+            return True
+    return False
+
+
+def _running_studies(engine: Engine) -> dict[str, dict[str, str]]:
+    """The tags of studies' runs that have not ended, by run."""
+    import sqlalchemy
+
+    query = sqlalchemy.text(
+        "SELECT runs.run_uuid, tags.key, tags.value FROM runs JOIN tags ON tags.run_uuid = runs.run_uuid "
+        "WHERE runs.status = 'RUNNING' AND tags.key IN (:kind, :driver, :seen)"
+    )
+    found: dict[str, dict[str, str]] = {}
+    with engine.connect() as connection:
+        for run, key, value in connection.execute(query, {"kind": KIND, "driver": DRIVER, "seen": SEEN}):
+            found.setdefault(run, {})[key] = value
+    return {run: tags for run, tags in found.items() if tags.get(KIND) == "study"}
+
+
+def _lies_in(file: Path | None, folder: Path) -> bool:
+    return file is not None and file.absolute().parent == folder
+
+
+def _folder(location: str) -> Path:
+    return Path(unquote(urlsplit(location).path))
+
+
+def _home_of(location: str) -> str:
+    """Of `file:///HOME/artifacts/EXPERIMENT`, as it is written there."""
+    return location.rsplit("/", 2)[0]
+
+
+def _rewrite(connection: Connection, old: str, new: str) -> None:
+    """In all columns, what lies below the old home: as a URI or, as other programs write it, as a path."""
+    import sqlalchemy
+
+    inspector = sqlalchemy.inspect(connection)
+    for table, column in _PLACES:
+        if not inspector.has_table(table) or column not in {known["name"] for known in inspector.get_columns(table)}:
+            continue
+        update = f"UPDATE {table} SET {column} = :new || substr({column}, :rest) "  # noqa: S608
+        statement = sqlalchemy.text(f"{update} WHERE substr({column}, 1, :size) = :old")
+        for before, after in ((f"{old}/", f"{new}/"), (f"{_folder(old)}/", f"{_folder(new)}/")):
+            values = {"new": after, "old": before, "size": len(before), "rest": len(before) + 1}
+            connection.execute(statement, values)

@@ -1,0 +1,262 @@
+"""A home folder, or the project around it, that lies elsewhere than when its studies began."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sandbox import Sandbox, drain, kill, wait_until
+
+from hmlc_ray.config.moved import followed, followed_sweep, refuse_missing
+from hmlc_ray.config.sweep import SweepConfig
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.errors import ConfigError, StudyError
+from hmlc_ray.home import Home
+from hmlc_ray.sweep.reopen import reopen_unfinished
+from hmlc_ray.sweep.retention import WORKING, Retention
+from hmlc_ray.sweep.stores import Results
+from hmlc_ray.tracking import Tracker
+from hmlc_ray.tracking.drivers import DRIVER, SEEN
+from hmlc_ray.tracking.moving import follow_home
+from hmlc_ray.tracking.opening import open_tracker
+from hmlc_ray.tracking.operations import LogArtifacts
+from hmlc_ray.tracking.spool import Spool
+
+ELSEWHERE = """
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from hmlc_ray.home import Home
+from hmlc_ray.tracking.opening import open_tracker
+home, run, out = Home.of(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+tracker = open_tracker(None, home)
+print(tracker.download(run, "before.json", out).read_text())
+tracker.log_dict(run, {}, "after.json")
+tracker.log_dict(tracker.single_run("new", params={}, tags={}), {}, "new.json")
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, put_store: Callable[[Home], Home], monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return put_store(Home.of(tmp_path / "old é" / "home"))
+
+
+def one_run(home: Home, parent: dict[str, str] | None = None) -> str:
+    """A run with an artifact, in the store of a home that is made here."""
+    tracker = open_tracker(None, home)
+    if parent is not None:
+        tracker.study_run("s", tags=parent, params={})
+    run = tracker.single_run("r", params={}, tags={})
+    tracker.log_dict(run, {"it": "is here"}, "before.json")
+    return run
+
+
+def in_another_process(home: Home, run: str, out: Path) -> str:
+    """MLflow remembers within a process where the artifacts of a run are."""
+    command = [sys.executable, "-c", ELSEWHERE, str(home.root), run, str(out)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def names(home: Home) -> set[str]:
+    return {path.name for path in home.root.rglob("*.json")}
+
+
+@pytest.mark.parametrize("how", [shutil.move, shutil.copytree])
+def test_artifacts_of_old_runs_are_found_and_new_ones_stay_in_the_new_place(
+    tmp_path: Path, home: Home, how: object
+) -> None:
+    run = one_run(home)
+    (tmp_path / "new %41").mkdir()
+    new = Home.of(tmp_path / "new %41" / "home #2")
+    assert callable(how)
+    how(home.root, new.root)
+    assert '"is here"' in in_another_process(new, run, tmp_path)
+    assert names(new) == {"before.json", "after.json", "new.json"}
+    assert names(home) == (set() if how is shutil.move else {"before.json"})
+    assert home.root.exists() == (how is not shutil.move)
+    assert new.former == [home.root]
+
+
+def place_of(home: Home) -> str:
+    from mlflow.tracking import MlflowClient
+
+    found = MlflowClient(home.tracking_uri).get_experiment_by_name("hmlc")
+    assert found is not None
+    return str(found.artifact_location)
+
+
+def test_a_link_to_the_home_changes_nothing(tmp_path: Path, home: Home) -> None:
+    one_run(home)
+    (tmp_path / "link").symlink_to(home.root)
+    open_tracker(None, Home.of(tmp_path / "link"))
+    assert place_of(home) == f"{home.artifacts.as_uri()}/hmlc"
+    assert home.former == []
+
+
+def test_a_store_whose_driver_writes_by_another_name_of_the_folder_is_left(
+    tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is mounted elsewhere here, while another machine drives a study in it."""
+    monkeypatch.setattr("hmlc_ray.tracking.moving.STALE_S", 3.0)
+    elsewhere = json.dumps({"host": "another/1/1", "pid": 1, "started": 1.0})
+    one_run(home, {DRIVER: elsewhere})
+    tracker = open_tracker(None, home)
+    parent = tracker.find_study("s")
+    assert parent is not None
+    before = place_of(home)
+    beats = iter(range(10))
+    monkeypatch.setattr(
+        "hmlc_ray.tracking.moving.time.sleep", lambda _: tracker.set_tags(parent, {SEEN: str(next(beats))})
+    )
+    new = Home.of(tmp_path / "mount")
+    home.root.rename(new.root)
+    home.root.symlink_to(tmp_path)  # what is there now is another folder
+    follow_home(new.tracking_uri, "hmlc", f"{new.artifacts.as_uri()}/hmlc")
+    assert place_of(new) == before
+    monkeypatch.setattr("hmlc_ray.tracking.moving.time.sleep", lambda _: None)  # no sign of life any more
+    follow_home(new.tracking_uri, "hmlc", f"{new.artifacts.as_uri()}/hmlc")
+    assert place_of(new) == f"{new.artifacts.as_uri()}/hmlc"
+
+
+def test_a_store_beside_the_home_follows_only_what_moved(tmp_path: Path, home: Home) -> None:
+    """Two homes may share a database; the artifacts of the first stay where they are."""
+    uri, other = f"sqlite:///{tmp_path}/shared.db", Home.of(tmp_path / "other")
+    (home.root / "mlflow.db").rename(tmp_path / "shared.db")
+    tracker = open_tracker(uri, home)
+    tracker.log_dict(tracker.single_run("r", params={}, tags={}), {}, "before.json")
+    shared = [f"{place.artifacts.as_uri()}/hmlc" for place in (home, other)]
+
+    def found(by: Home) -> str:
+        from mlflow.tracking import MlflowClient
+
+        open_tracker(uri, by)
+        experiment = MlflowClient(uri).get_experiment_by_name("hmlc")
+        assert experiment is not None
+        return str(experiment.artifact_location)
+
+    assert found(other) == shared[0]
+    home.root.rename(other.root)
+    assert found(other) == shared[1]
+
+
+def test_what_was_noted_as_a_path_is_looked_for_in_the_new_place(tmp_path: Path, tracker: Tracker) -> None:
+    """Checkpoints of the original are never deleted by a copy."""
+    results = Results.of(None, Home.of(tmp_path / "new"))
+    for old in ("/gone/ray/s/3f_0", "/gone/ray/_groups/s/3f_0"):
+        assert results.followed(old, "s") == old.replace("/gone", f"{tmp_path}/new")
+    sweep = SweepConfig.model_validate({"study": {"name": "s"}, "space": {"seed": {"int": [0, 1]}}})
+    parent = tracker.study_run("s", tags={}, params={})
+    run = tracker.trial_run(parent, "0", name="s-0", params={}, tags={WORKING: f"{tmp_path}/old/ray/s/3f_0"})
+    tracker.finish(run, "FINISHED")
+    for place in ("old", "new"):
+        (tmp_path / place / "ray/s/3f_0/checkpoint_000001").mkdir(parents=True)
+        (tmp_path / place / "ray/s/3f_0/checkpoint_000001/state").write_text("x")
+    Retention.of(sweep, results, tracker, parent).conclude(parent)
+    assert [(tmp_path / place / "ray/s/3f_0/checkpoint_000001").exists() for place in ("old", "new")] == [True, False]
+
+
+def test_what_waits_to_be_sent_is_sent_from_the_new_place(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "file").write_text("x")
+    Spool(tmp_path / "old").append(LogArtifacts(run="r", folder=str(tmp_path / "out"), path=None))
+    (tmp_path / "old").rename(tmp_path / "new")
+    ((operation, _),) = Spool(tmp_path / "new").pending()
+    assert isinstance(operation, LogArtifacts)
+    assert (Path(operation.folder) / "file").read_text() == "x"
+    assert Path(operation.folder).is_relative_to(tmp_path / "new")
+
+
+def test_data_that_moved_with_the_home_is_found(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    (new / "home" / "inner").mkdir(parents=True)
+    (new / "data").mkdir()
+    home = Home.of(new / "home")
+    home.note_former(old / "home")
+
+    def sweep(root: Path) -> SweepConfig:
+        study = {"name": "s", "storage": f"{old}/home/results", "optuna_storage": f"sqlite:///{old}/home/o.db"}
+        base = {"data": {"kind": "image-folder", "root": str(root)}}
+        return SweepConfig.model_validate({"study": study, "base": base, "space": {"seed": {"int": [0, 1]}}})
+
+    for inside in ("data", "home/inner"):
+        found = followed_sweep(sweep(old / inside), home)
+        assert found.base["data"]["root"] == str(new / inside)
+        refuse_missing(found, "hmlc resume s")
+        trial = TrialConfig.model_validate({"data": sweep(old / inside).base["data"]})
+        assert followed(trial, home).data == TrialConfig.model_validate({"data": found.base["data"]}).data
+    assert found.study.storage == f"{new}/home/results"
+    assert found.study.optuna_storage == f"sqlite:///{new}/home/o.db"
+    (tmp_path / "still").mkdir()
+    assert followed_sweep(sweep(tmp_path / "still"), home).base["data"]["root"] == str(tmp_path / "still")
+    lost = followed_sweep(sweep(old / "lost"), home)
+    with pytest.raises(
+        ConfigError, match=r"data.root of study 's' is '.*/old/lost', .*ln -s NEW_PLACE .*hmlc resume s"
+    ):
+        refuse_missing(lost, "hmlc resume s")
+
+
+@pytest.mark.parametrize("where", ["home", "journal"])
+def test_trials_that_stayed_behind_are_not_begun_anew(
+    tmp_path: Path, tracker: Tracker, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no empty storage appears where they were."""
+    monkeypatch.delenv("HMLC_OPTUNA_STORAGE", raising=False)
+    places = {} if where == "home" else {"optuna_storage": f"journal://{tmp_path}/gone/o.log"}
+    sweep = SweepConfig.model_validate({"study": {"name": "s", **places}, "space": {"seed": {"int": [0, 1]}}})
+    parent = tracker.study_run("s", tags={}, params={})
+    tracker.trial_run(parent, "0", name="s-0", params={}, tags={})
+    with pytest.raises(StudyError, match=r"has no study 's', of which MLflow has 1 trials: it was moved or deleted"):
+        reopen_unfinished(sweep, Home.of(tmp_path), tracker)
+    assert not (tmp_path / "gone").exists()
+    assert not (tmp_path / "optuna.db").exists()
+
+
+SPACE = """
+study: {name: small, num_trials: 3, sampler: {kind: random}}
+base:
+  data: {kind: image-folder, root: pictures, image_size: 8, cache: memory}
+  encoder: {kind: mlp, hidden_dim: 16, feature_dim: 8}
+  head: {hidden_dim: 8, embedding_dim: 4}
+  objective: {kind: sum-supcon}
+  training: {epochs: 30, cpu_threads: 1, global_batch_size: 16}
+  evaluation: {every: 1, probe_regularisation: [0.1]}
+trials: {max_concurrent: 1}
+space: {objective.temperature: {float: [0.05, 0.5]}}
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_study_is_resumed_in_the_moved_project(tmp_path: Path, started: list[subprocess.Popen[str]]) -> None:
+    before, after = Sandbox(tmp_path / "a #1 %41 é?"), Sandbox(tmp_path / "b")
+    for index in range(48):
+        place = before.folder / "pictures" / f"c{index % 2}" / f"d{index % 4}"
+        place.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(index).integers(0, 255, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(place / f"{index}.png")
+    (before.folder / "space.yaml").write_text(SPACE)
+    process = before.start("sweep", "space.yaml")
+    started.append(process)
+    drain(process)
+    # The first trial has ended, and the second is on its way.
+    wait_until(lambda: len(list((before.home.ray / "small").glob("*/checkpoint_*/.."))) > 2, "two trials")
+    kill(process, signal.SIGKILL)
+    before.folder.rename(after.folder)
+    done = after.hmlc("resume", "small")
+    assert done.returncode == 0, done.stderr
+    assert after.statuses() == ["completed"] * 3
+    assert after.optuna_states() == ["completed"] * 3
+    assert not before.folder.exists()
+    best = after.hmlc("best", "small", "--json")
+    assert json.loads(best.stdout)["config"]["data"]["root"] == str(after.folder / "pictures")
+    for run in after.trials():
+        assert after.hmlc("probe", run.run_id).returncode == 0
+    assert {path.name for path in tmp_path.iterdir()} == {after.folder.name}
