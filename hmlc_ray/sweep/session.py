@@ -21,12 +21,14 @@ from hmlc_ray.sweep.results import (
     EPOCHS,
     SEARCHED,
     SECONDS,
+    USED_UP,
     VALUE,
     best_so_far,
     evaluations_of,
     rank,
     rows_of,
     trial_runs,
+    used_up,
 )
 from hmlc_ray.sweep.retention import LOGGED, WORKING, Retention
 from hmlc_ray.sweep.standing import Standing, StandingWriter
@@ -67,6 +69,7 @@ class SweepSession:
         self.seen_before = evaluations_of(tracker, runs, study) if study.scheduler else {}
         """The searched metric's values that earlier drivers logged, by trial and by evaluation, counted from 1."""
         self._best = best_so_far(rows, study)
+        self._total = used_up(tracker.run(parent)) or study.num_trials
         self._standing = StandingWriter(tracker, parent, folder, study.objective_metric)
         self._standing.update(self._stand())
 
@@ -144,9 +147,19 @@ class SweepSession:
         self._states[number] = "failed"
         self._show()
 
+    def space_is_used_up(self, points: int) -> None:
+        """Every point of the search space has been drawn: the study ends with as many trials."""
+        self._total = points
+        self._tracker.set_tags(self._parent, {USED_UP: points})
+        self._progress.note(
+            f"all {points} points of the search space are drawn: the study ends with {points} trials instead of "
+            f"{self._study.num_trials}"
+        )
+        self._show()
+
     def unfinished(self) -> bool:
         """Whether fewer trials ended than the study has."""
-        return sum(state != "running" for state in self._states.values()) < self._study.num_trials
+        return sum(state != "running" for state in self._states.values()) < self._total
 
     def look_on(self, *, last: bool = False) -> None:
         """Let those who look on know how the trials stand; to be called often, and at the end as the `last` time."""
@@ -164,9 +177,7 @@ class SweepSession:
 
     def _stand(self) -> Standing:
         interrupted = len(self._known - self._states.keys())
-        return Standing.of(
-            self._states.values(), total=self._study.num_trials, interrupted=interrupted, best=self._best
-        )
+        return Standing.of(self._states.values(), total=self._total, interrupted=interrupted, best=self._best)
 
 
 _active: SweepSession | None = None
@@ -182,6 +193,11 @@ def active() -> SweepSession:
     """The session that was set."""
     assert _active is not None, "Tune runs a study only inside a driver's session"
     return _active
+
+
+def ended_before() -> frozenset[int]:
+    """The numbers of trials that ended under earlier drivers; none outside of a driver's session."""
+    return _active.ended_before if _active else frozenset()
 
 
 class SessionCallback(ray.tune.Callback):  # type: ignore[misc]

@@ -15,7 +15,7 @@ from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.summary import BestSoFar, SweepCounts
 from hmlc_ray.sweep.found import existing_store
-from hmlc_ray.sweep.results import best_so_far, rows_of, trial_runs
+from hmlc_ray.sweep.results import best_so_far, planned, rows_of, trial_runs, used_up
 from hmlc_ray.sweep.standing import Standing, driven_study, standing_of
 from hmlc_ray.tracking import Tracker, TrialRun, tags
 from hmlc_ray.tracking.drivers import life
@@ -96,7 +96,14 @@ def status_of(tracker: Tracker, run: TrialRun) -> StudyStatus:
     study = _study_of(run)
     now = standing_of(run) or _counted(tracker, run.run_id, study)
     state = _ENDED.get(run.status) or _LIFE[life(run.tags)]
-    return StudyStatus(study.name, state, now.counts, now.interrupted, study.objective_metric, now.best, tracker.uri)
+    return StudyStatus(
+        study.name, state, now.counts, now.interrupted, study.objective_metric, now.best, tracker.uri, note=_note(run)
+    )
+
+
+def _note(run: TrialRun) -> str | None:
+    points = used_up(run)
+    return None if points is None else f"all {points} points of its search space are drawn ({planned(run)} were asked)"
 
 
 def _counted(tracker: Tracker, run_id: str, study: StudyConfig) -> Standing:
@@ -111,7 +118,7 @@ def _study_of(run: TrialRun) -> StudyConfig:
     values = {
         name: run.params[f"study.{name}"] for name in ("objective_metric", "mode") if f"study.{name}" in run.params
     }
-    total = int(run.params.get("study.num_trials", 1))
+    total = used_up(run) or planned(run) or 1
     return StudyConfig.model_validate({"name": run.tags[tags.STUDY], "num_trials": total, **values})
 
 
