@@ -22,10 +22,10 @@ _KEYS = frozenset(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_T
 
 @contextmanager
 def changed_tune() -> Iterator[None]:
-    """Snapshots by time alone and without a number of trials, no error where a checkpoint that is to be deleted is gone,
-    and no AWS keys for trials.
+    """Snapshots by time alone, no error where a checkpoint that is to be deleted is gone, and no AWS keys for trials;
+    and a snapshot's number of trials does not count.
 
-    Time alone and no error follow from trials that go on from whatever checkpoint is there (`resumption.GoesOn`). Tune takes a
+    The first two follow from trials that go on from whatever checkpoint is there (`resumption.GoesOn`). Tune takes a
     snapshot of all trials whenever one of them has written as many checkpoints as it keeps, lest none that the snapshot
     names be there any more. And where it deletes a checkpoint that is gone already, its error keeps it from counting
     the trial's new one, so that later ones overwrite each other.
