@@ -56,7 +56,7 @@ def resume(
     context: typer.Context,
     name: StudyName,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="In all, more than there are: a complete study gets the rest of them.")
+        int | None, typer.Option(help="In all, more than there are: a complete study gets the rest of them.")
     ] = None,
     address: AnyAddress = None,
     wait: Wait = False,
@@ -64,6 +64,10 @@ def resume(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Go on with an interrupted sweep, or give one more trials; with a URL of a head's Jobs API, as a job there."""
+    from hmlc_ray.errors import StudyError
+
+    if trials is not None and trials < 1:
+        raise StudyError(f"--trials must be a number of at least 1, got {trials}")
     more = [] if trials is None else ["--trials", str(trials)]
     if as_job(context, name, ["resume", name, *more], address, wait):
         return

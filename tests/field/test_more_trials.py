@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import json
+import pickle
 import signal
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from invariants import check_sound
 from mlflow.tracking import MlflowClient
+from ray.tune.search import Searcher, SearchGenerator
 from sandbox import Sandbox, drain, wait_until
+from typer.testing import CliRunner
 
+from hmlc_ray.cli.app import app
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.summary import TrialRow
+from hmlc_ray.sweep import search
 from hmlc_ray.sweep.extension import extend, with_trials
 from hmlc_ray.sweep.found import find_sweep
 from hmlc_ray.sweep.refit import _REFIT_OF, Conclusion, _is_exported, _refit_of, _supersede, conclude_study
+from hmlc_ray.sweep.saved import save_study
+from hmlc_ray.sweep.search import StudySearch
 from hmlc_ray.sweep.status import statuses
+from hmlc_ray.sweep.stores import open_trials
+from hmlc_ray.sweep.tune_changes import changed_tune
 from hmlc_ray.tracking import Tracker
 
 
@@ -72,6 +82,10 @@ def study(tracker: Tracker, trials: int = 2, status: Any = "FINISHED") -> tuple[
     return sweep, parent
 
 
+def with_number(sweep: SweepConfig, trials: int) -> SweepConfig:
+    return sweep.model_copy(update={"study": sweep.study.model_copy(update={"num_trials": trials})})
+
+
 def numbers(sweep: SweepConfig, tracker: Tracker, trials: int | None) -> int:
     return with_trials(sweep, tracker, trials).study.num_trials
 
@@ -101,6 +115,61 @@ def test_a_study_that_has_used_up_its_space_gets_no_more(tracker: Tracker) -> No
         with_trials(sweep, tracker, 9)
     with pytest.raises(StudyError, match=r"is complete.*`hmlc best s`$"):
         with_trials(sweep, tracker, None)
+
+
+def test_tunes_snapshot_does_not_say_how_many_trials_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the searcher that Tune pickled at the start, nor the end of the search that it noted."""
+    monkeypatch.setenv("HMLC_HOME", str(tmp_path))
+    home = Home.of(None)
+    sweep = SweepConfig.model_validate(
+        {"study": {"name": "s", "num_trials": 1, "sampler": {"kind": "random"}}, "space": {"seed": {"int": [0, 99]}}}
+    )
+    save_study(sweep, home)
+    first = StudySearch(sweep.search_space(), sweep.study, open_trials(sweep.study, home))
+    assert isinstance(first.suggest("a"), dict)
+    assert first.suggest("b") == Searcher.FINISHED
+    pickled = pickle.dumps(first)
+    save_study(with_number(sweep, 3), home)
+    second = pickle.loads(pickled)
+    second._orphans = []
+    drawn = [second.suggest(name) for name in "bcd"]
+    assert [suggestion["number"] for suggestion in drawn[:2]] == [1, 2]
+    assert drawn[2] == Searcher.FINISHED
+
+    generator = SearchGenerator(second)
+    before = {"counter": 1, "total_samples": 1, "finished": True, "experiment": None}
+    with changed_tune():
+        generator.set_state(before)
+    assert not generator.is_finished()
+    generator.set_state(before)
+    assert generator.is_finished()
+
+
+def test_an_older_versions_snapshot_can_be_read() -> None:
+    """It names the samplers, which are made anew, where they were then."""
+    for name in ("_NumberedRandom", "_NumberedTpe"):
+        assert issubclass(getattr(search, name), optuna.samplers.BaseSampler)
+
+
+@pytest.mark.parametrize(("trials", "words"), [((), []), (("--trials", "80"), ["--trials", "80"])])
+def test_a_job_is_given_the_number(trials: tuple[str, ...], words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    submitted = []
+
+    def as_job(context: object, name: str, command: list[str], address: str | None, wait: bool) -> bool:
+        submitted.append((name, command, address))
+        return True
+
+    monkeypatch.setattr("hmlc_ray.cli.sweep.as_job", as_job)
+    result = CliRunner().invoke(app, ["resume", "s", "--address", "http://head:8265", *trials])
+    assert result.exit_code == 0, result.output
+    assert submitted == [("s", ["resume", "s", *words], "http://head:8265")]
+
+
+@pytest.mark.parametrize("trials", ["0", "-3"])
+def test_no_number_of_trials(trials: str) -> None:
+    result = CliRunner().invoke(app, ["resume", "s", f"--trials={trials}"])
+    assert result.exit_code == 2
+    assert result.stderr == f"hmlc: --trials must be a number of at least 1, got {trials}\n"
 
 
 def row(number: int, value: float, run_id: str) -> TrialRow:
