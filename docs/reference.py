@@ -83,7 +83,8 @@ def _default(section: SectionType, name: str, field: FieldInfo) -> str:
     if isinstance(field.default_factory, type) and sections(field):
         kind = default_kinds(section, {}).get(name)
         points = default_kinds(section, {"data": {"kind": POINT_KINDS[0]}}).get(name)
-        return "all defaults" if kind is None else f"kind {kind}" + ("" if points == kind else f"; {points} for point clouds")
+        other = "" if points == kind else f"; {points} for point clouds"
+        return "all defaults" if kind is None else f"kind {kind}{other}"
     value: Any = field.get_default(call_default_factory=True)
     assert value is not PydanticUndefined
     return f"`{_yaml(value)}`"

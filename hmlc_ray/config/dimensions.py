@@ -281,8 +281,8 @@ def _simplex(size: Any, where: str, num_levels: Callable[[], int]) -> Simplex:
 
 
 def _words(low: float, high: float, log: bool, step: float | None) -> str:
-    steps = f", step {step:g}" if step not in (None, 1) else ""
-    return f"{low:g} to {high:g}{', log' if log else ''}{steps}"
+    steps = f", step {step:.12g}" if step not in (None, 1) else ""
+    return f"{low:.12g} to {high:.12g}{', log' if log else ''}{steps}"
 
 
 def _text(value: Any) -> str:

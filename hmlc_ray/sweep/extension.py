@@ -45,9 +45,11 @@ def _refuse_complete(name: str, run: TrialRun | None) -> None:
 
 
 def _check_number(name: str, run: TrialRun | None, known: int, trials: int) -> None:
-    points = used_up(run) if run else None
-    if points is not None:
-        raise StudyError(f"study {name!r} has drawn all {points} points of its search space: there are no more trials")
+    drawn = used_up(run) if run else None
+    if drawn is not None:
+        raise StudyError(
+            f"study {name!r} has drawn every point of its search space in {drawn} trials: there is nothing left to try"
+        )
     least = known + 1 if run is not None and run.status == "FINISHED" else known
     if trials < least:
         has = "has" if least > known else "is to have"

@@ -147,12 +147,12 @@ class SweepSession:
         self._states[number] = "failed"
         self._show()
 
-    def space_is_used_up(self, points: int) -> None:
-        """Every point of the search space has been drawn: the study ends with as many trials."""
-        self._total = points
-        self._tracker.set_tags(self._parent, {USED_UP: points})
+    def space_is_used_up(self, trials: int) -> None:
+        """Every point of the search space has been drawn: the study ends with the trials that there are."""
+        self._total = trials
+        self._tracker.set_tags(self._parent, {USED_UP: trials})
         self._progress.note(
-            f"all {points} points of the search space are drawn: the study ends with {points} trials instead of "
+            f"every point of the search space is drawn: the study ends with {trials} trials instead of "
             f"{self._study.num_trials}"
         )
         self._show()

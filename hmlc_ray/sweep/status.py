@@ -102,8 +102,10 @@ def status_of(tracker: Tracker, run: TrialRun) -> StudyStatus:
 
 
 def _note(run: TrialRun) -> str | None:
-    points = used_up(run)
-    return None if points is None else f"all {points} points of its search space are drawn ({planned(run)} were asked)"
+    trials = used_up(run)
+    if trials is None:
+        return None
+    return f"every point of its search space is drawn, so it has {trials} trials instead of {planned(run)}"
 
 
 def _counted(tracker: Tracker, run_id: str, study: StudyConfig) -> Standing:

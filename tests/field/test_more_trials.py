@@ -7,7 +7,8 @@ import pickle
 import signal
 import subprocess
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import optuna
 import pytest
@@ -17,9 +18,11 @@ from ray.tune.search import Searcher, SearchGenerator
 from sandbox import Sandbox, drain, wait_until
 from typer.testing import CliRunner
 
+from hmlc_ray.checkpoint import Checkpoint
 from hmlc_ray.cli.app import app
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
+from hmlc_ray.export import write_mask_table
 from hmlc_ray.home import Home
 from hmlc_ray.summary import TrialRow
 from hmlc_ray.sweep import search
@@ -111,7 +114,9 @@ def test_the_number_of_trials_can_only_grow(tracker: Tracker, tmp_path: Path) ->
 def test_a_study_that_has_used_up_its_space_gets_no_more(tracker: Tracker) -> None:
     sweep, parent = study(tracker)
     tracker.set_tags(parent, {"hmlc.space_used_up": 2})
-    with pytest.raises(StudyError, match="has drawn all 2 points of its search space: there are no more trials"):
+    with pytest.raises(
+        StudyError, match="has drawn every point of its search space in 2 trials: there is nothing left"
+    ):
         with_trials(sweep, tracker, 9)
     with pytest.raises(StudyError, match=r"is complete.*`hmlc best s`$"):
         with_trials(sweep, tracker, None)
@@ -170,6 +175,13 @@ def test_no_number_of_trials(trials: str) -> None:
     result = CliRunner().invoke(app, ["resume", "s", f"--trials={trials}"])
     assert result.exit_code == 2
     assert result.stderr == f"hmlc: --trials must be a number of at least 1, got {trials}\n"
+
+
+def test_no_masks_of_the_former_best_trial_stay_beside_the_new_encoder(tmp_path: Path) -> None:
+    table = tmp_path / "masks.csv"
+    table.touch()
+    assert not write_mask_table(cast(Checkpoint, SimpleNamespace(state={})), table)
+    assert not table.exists()
 
 
 def row(number: int, value: float, run_id: str) -> TrialRow:

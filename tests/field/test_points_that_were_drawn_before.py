@@ -43,8 +43,8 @@ class Session:
     ended_before: frozenset[int] = frozenset()
     used_up: int | None = None
 
-    def space_is_used_up(self, points: int) -> None:
-        self.used_up = points
+    def space_is_used_up(self, trials: int) -> None:
+        self.used_up = trials
 
 
 @pytest.fixture(autouse=True)
@@ -239,7 +239,7 @@ def test_the_session_ends_with_the_space_and_tells_who_looks_on(tracker: Tracker
     assert made.unfinished()
     made.space_is_used_up(2)
     assert not made.unfinished()
-    assert notes.said == ["all 2 points of the search space are drawn: the study ends with 2 trials instead of 9"]
+    assert notes.said == ["every point of the search space is drawn: the study ends with 2 trials instead of 9"]
     assert notes.total == 2
     resumed = SweepSession(study, tracker, parent, "f", Notes(), retention, tmp_path)
     assert not resumed.unfinished()
@@ -247,7 +247,7 @@ def test_the_session_ends_with_the_space_and_tells_who_looks_on(tracker: Tracker
     (seen,) = statuses("s", home=tmp_path, tracking_uri=None)
     assert seen.counts is not None
     assert (seen.state, seen.counts.total) == ("complete", 2)
-    assert seen.note == "all 2 points of its search space are drawn (9 were asked)"
+    assert seen.note == "every point of its search space is drawn, so it has 2 trials instead of 9"
 
 
 def test_a_check_notes_that_there_are_fewer_points_than_trials() -> None:
@@ -264,10 +264,10 @@ def test_a_study_with_fewer_points_than_trials_is_complete_when_all_are_drawn(sa
     space.write_text(small_space("small").replace("{float: [0.05, 0.5]}", "{float: [0.1, 0.3], step: 0.1}"))
     done = sandbox.hmlc("sweep", str(space), "--trials", "8")
     assert done.returncode == 0, done.stderr
-    assert "all 3 points of the search space are drawn: the study ends with 3 trials instead of 8" in done.stdout
+    assert "every point of the search space is drawn: the study ends with 3 trials instead of 8" in done.stdout
     searched = [json.loads(run.tags["hmlc.searched"])["objective.temperature"] for run in sandbox.trials()]
     assert sorted(searched) == [0.1, 0.2, 0.3]
     assert sandbox.parent().status == "FINISHED"
     assert json.loads(sandbox.hmlc("best", "small", "--json").stdout)["status"] == "completed"
     refused = sandbox.hmlc("resume", "small", "--trials", "9")
-    assert (refused.returncode, "has drawn all 3 points of its search space" in refused.stderr) == (2, True)
+    assert (refused.returncode, "has drawn every point of its search space in 3 trials" in refused.stderr) == (2, True)
