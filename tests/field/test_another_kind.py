@@ -10,8 +10,9 @@ import pytest
 
 from hmlc_ray.config.files import load_trial
 from hmlc_ray.config.load import dump_yaml
+from hmlc_ray.config.overrides import apply_overrides
 from hmlc_ray.config.schema import default_kinds, kinds
-from hmlc_ray.config.sweep import SweepConfig, load_sweep
+from hmlc_ray.config.sweep import RefitConfig, SchedulerConfig, SweepConfig, load_sweep
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError
@@ -52,23 +53,22 @@ def files() -> list[dict[str, Any]]:
     return found
 
 
-def refusal(file: Path, section: str, kind: str) -> str | None:
+def refusal(values: dict[str, Any], section: str, kind: str) -> str | None:
     """Why a section of a file cannot be of a kind; None where it can."""
     try:
-        config = load_trial(file, [f"{section}.kind={kind}"])
+        config = validate(TrialConfig, apply_overrides(TrialConfig, values, [(f"{section}.kind", kind)]), "f")
     except ConfigError as error:
         return str(error)
     assert getattr(config, section).kind == kind
     return None
 
 
-def test_any_kind_over_any_file_builds_or_names_the_conflict(tmp_path: Path) -> None:
-    file, built, refused = tmp_path / "f.yaml", 0, 0
+def test_any_kind_over_any_file_builds_or_names_the_conflict() -> None:
+    built, refused = 0, 0
     for values in files():
-        file.write_text(dump_yaml(values), encoding="utf-8")
         for section, known in KINDS.items():
             for kind in known:
-                sentence = refusal(file, section, kind)
+                sentence = refusal(values, section, kind)
                 built, refused = built + (sentence is None), refused + (sentence is not None)
                 assert sentence is None or re.search(CONFLICTS, sentence), (values, section, kind, sentence)
     assert built > refused > 0
@@ -170,6 +170,14 @@ def test_another_sampler(sampler: str, tmp_path: Path) -> None:
     assert load_sweep(file, ["study.sampler.kind=random"]).study.sampler.model_dump() == {"kind": "random"}
     with pytest.raises(ConfigError, match=r"unknown key study\.sampler\.startup_trials \(it belongs to kind tpe\)"):
         load_sweep(file, ["study.sampler.kind=random", "study.sampler.startup_trials=3"])
+
+
+@pytest.mark.parametrize("study", ["{name: s}", "{name: s, scheduler: null, refit: null}"])
+def test_a_section_that_is_null_gets_keys(study: str, tmp_path: Path) -> None:
+    """As in a file with all keys written out."""
+    file = write(tmp_path, f"study: {study}\nspace: {{seed: {{int: [0, 9]}}}}\n")
+    sweep = load_sweep(file, ["study.scheduler.kind=asha", "study.refit.workers=2"])
+    assert (sweep.study.scheduler, sweep.study.refit) == (SchedulerConfig(), RefitConfig(workers=2))
 
 
 def test_every_section_that_has_kinds_has_one_default(tmp_path: Path) -> None:
