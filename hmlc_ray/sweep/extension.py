@@ -8,8 +8,12 @@ from hmlc_ray.sweep.results import NUM_TRIALS, planned, used_up
 from hmlc_ray.tracking import Tracker, TrialRun
 
 
-def with_trials(sweep: SweepConfig, tracker: Tracker, trials: int | None) -> SweepConfig:
+def with_trials(sweep: SweepConfig, tracker: Tracker, trials: int | None, *, look: str, go_on: str) -> SweepConfig:
     """The sweep with the number of trials that is asked for, else with the number that it has got since it was saved.
+
+    Args:
+        look: the command that shows the best trial of a complete study.
+        go_on: the command that resumes the study.
 
     Raises:
         StudyError: if the study is complete and gets no more trials, or is to have fewer than it was to have before.
@@ -19,7 +23,7 @@ def with_trials(sweep: SweepConfig, tracker: Tracker, trials: int | None) -> Swe
     run = None if parent is None else tracker.run(parent)
     known = max(sweep.study.num_trials, planned(run) if run else 0)
     if trials is None:
-        _refuse_complete(name, run)
+        _refuse_complete(name, run, look, go_on)
     else:
         _check_number(name, run, known, trials)
     return sweep.model_copy(update={"study": sweep.study.model_copy(update={"num_trials": trials or known})})
@@ -37,11 +41,11 @@ def extend(sweep: SweepConfig, tracker: Tracker) -> None:
         tracker.set_tags(parent, {NUM_TRIALS: sweep.study.num_trials})
 
 
-def _refuse_complete(name: str, run: TrialRun | None) -> None:
+def _refuse_complete(name: str, run: TrialRun | None, look: str, go_on: str) -> None:
     if run is None or run.status != "FINISHED":
         return
-    more = "" if used_up(run) else f", or give it more trials by `hmlc resume {name} --trials {planned(run) + 1}`"
-    raise StudyError(f"study {name!r} is complete, there is nothing to resume; see `hmlc best {name}`{more}")
+    more = "" if used_up(run) else f", or give it more trials by `{go_on} --trials {planned(run) + 1}`"
+    raise StudyError(f"study {name!r} is complete, there is nothing to resume; see `{look}`{more}")
 
 
 def _check_number(name: str, run: TrialRun | None, known: int, trials: int) -> None:

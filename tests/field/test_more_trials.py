@@ -87,23 +87,23 @@ def with_number(sweep: SweepConfig, trials: int) -> SweepConfig:
     return sweep.model_copy(update={"study": sweep.study.model_copy(update={"num_trials": trials})})
 
 
-def numbers(sweep: SweepConfig, tracker: Tracker, trials: int | None) -> int:
-    return with_trials(sweep, tracker, trials).study.num_trials
+def asked(sweep: SweepConfig, tracker: Tracker, trials: int | None) -> int:
+    return with_trials(sweep, tracker, trials, look="hmlc best s", go_on="hmlc resume s").study.num_trials
 
 
 def test_the_number_of_trials_can_only_grow(tracker: Tracker, tmp_path: Path) -> None:
     sweep, parent = study(tracker)
     for trials in (1, 2):
         with pytest.raises(StudyError, match=f"has 2 trials: --trials must be at least 3, got {trials}"):
-            with_trials(sweep, tracker, trials)
+            asked(sweep, tracker, trials)
     with pytest.raises(StudyError, match=r"is complete.*hmlc resume s --trials 3"):
-        with_trials(sweep, tracker, None)
-    extend(with_trials(sweep, tracker, 5), tracker)
+        asked(sweep, tracker, None)
+    extend(with_number(sweep, asked(sweep, tracker, 5)), tracker)
     # From here on it is an interrupted study of five, whatever its saved file and its parameter say.
     assert tracker.run(parent).status == "KILLED"
-    assert [numbers(sweep, tracker, trials) for trials in (None, 5, 7)] == [5, 5, 7]
+    assert [asked(sweep, tracker, trials) for trials in (None, 5, 7)] == [5, 5, 7]
     with pytest.raises(StudyError, match="is to have 5 trials: --trials must be at least 5, got 4"):
-        with_trials(sweep, tracker, 4)
+        asked(sweep, tracker, 4)
     (seen,) = statuses("s", home=tmp_path, tracking_uri=None)
     assert seen.counts is not None
     assert (seen.state, seen.counts.total) == ("interrupted", 5)
@@ -113,9 +113,9 @@ def test_a_study_that_has_used_up_its_space_gets_no_more(tracker: Tracker) -> No
     sweep, parent = study(tracker)
     tracker.set_tags(parent, {"hmlc.space_used_up": 2})
     with pytest.raises(StudyError, match="has drawn every point of its search space in 2 trials: there is"):
-        with_trials(sweep, tracker, 9)
+        asked(sweep, tracker, 9)
     with pytest.raises(StudyError, match=r"is complete.*`hmlc best s`$"):
-        with_trials(sweep, tracker, None)
+        asked(sweep, tracker, None)
 
 
 def test_tunes_snapshot_does_not_say_how_many_trials_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
