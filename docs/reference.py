@@ -12,7 +12,8 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from hmlc_ray.config.schema import SectionType, describe, kind_of, sections
+from hmlc_ray.config.points import POINT_KINDS
+from hmlc_ray.config.schema import SectionType, default_kinds, describe, kind_of, sections
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
 
@@ -67,7 +68,7 @@ def _merged(classes: list[SectionType], prefix: str) -> list[tuple[str, ...]]:
 def _rows(section: SectionType, prefix: str) -> list[Row]:
     meanings = _meanings(section)
     return [
-        (name, _allowed(f"{prefix}{name}", field), _default(field), meanings.get(name, ""))
+        (name, _allowed(f"{prefix}{name}", field), _default(section, name, field), meanings.get(name, ""))
         for name, field in section.model_fields.items()
     ]
 
@@ -76,12 +77,14 @@ def _allowed(path: str, field: FieldInfo) -> str:
     return f"a section, [see below](#{path.replace('.', '')})" if sections(field) else describe(field)
 
 
-def _default(field: FieldInfo) -> str:
+def _default(section: SectionType, name: str, field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     if isinstance(field.default_factory, type) and sections(field):
-        kind = kind_of(field.default_factory)
-        return f"kind {kind}" if kind else "all defaults"
+        kind = default_kinds(section, {}).get(name)
+        points = default_kinds(section, {"data": {"kind": POINT_KINDS[0]}}).get(name)
+        other = "" if points == kind else f"; {points} for point clouds"
+        return "all defaults" if kind is None else f"kind {kind}{other}"
     value: Any = field.get_default(call_default_factory=True)
     assert value is not PydanticUndefined
     return f"`{_yaml(value)}`"

@@ -57,9 +57,13 @@ def encoder_of(checkpoint: Checkpoint) -> Encoder:
 
 
 def write_mask_table(checkpoint: Checkpoint, path: Path) -> bool:
-    """Write the feature masks as CSV: a row per embedding dimension, a column per level. False: there are none."""
+    """Write the feature masks as CSV: a row per embedding dimension, a column per level.
+
+    False: there are none, and no table of an encoder that was exported here before is left.
+    """
     masks = checkpoint.state.get("masks")
     if masks is None:
+        path.unlink(missing_ok=True)
         return False
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

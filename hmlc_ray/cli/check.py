@@ -52,6 +52,8 @@ def trial_lines(config: TrialConfig) -> list[str]:
 
 def sweep_lines(sweep: SweepConfig) -> list[str]:
     """What a sweep searches, in a few lines and one for each dimension."""
+    from hmlc_ray.config.finite import size_of
+
     study, space = sweep.study, sweep.search_space()
     stops = "no early stopping" if study.scheduler is None else study.scheduler.kind
     lines = [
@@ -61,7 +63,13 @@ def sweep_lines(sweep: SweepConfig) -> list[str]:
     ]
     lines += [f"{section}.kind: {', '.join(branch)}" for section, branch in space.branches.items()]
     shown = {name: str(d) for chosen in space.assignments() for name, _, d in space.dimensions(chosen)}
-    return lines + [f"{name}: {words}" for name, words in shown.items()]
+    lines += [f"{name}: {words}" for name, words in shown.items()]
+    points = size_of(space)
+    if points is not None and points < study.num_trials:
+        lines.append(
+            f"note: the space has {points} points and each is drawn once, so the study ends after {points} trials"
+        )
+    return lines
 
 
 def data_note(config: TrialConfig) -> str:

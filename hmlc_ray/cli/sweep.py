@@ -55,19 +55,29 @@ def sweep(
 def resume(
     context: typer.Context,
     name: StudyName,
+    trials: Annotated[
+        int | None, typer.Option(help="In all, more than there are: a complete study gets the rest of them.")
+    ] = None,
     address: AnyAddress = None,
     wait: Wait = False,
     home: Home = DEFAULT_HOME,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Go on with a sweep that was interrupted; with a URL of a head's Jobs API, as a job there."""
-    if as_job(context, name, ["resume", name], address, wait):
+    """Go on with an interrupted sweep, or give one more trials; with a URL of a head's Jobs API, as a job there."""
+    from hmlc_ray.errors import StudyError
+
+    if trials is not None and trials < 1:
+        raise StudyError(f"--trials must be a number of at least 1, got {trials}")
+    more = [] if trials is None else ["--trials", str(trials)]
+    if as_job(context, name, ["resume", name, *more], address, wait):
         return
     from hmlc_ray.cli.progress import sweep_progress
     from hmlc_ray.sweep.study import resume_sweep
 
     with sweep_progress(name) as progress:
-        summary = resume_sweep(name, home=home, address=address, tracking_uri=tracking_uri, progress=progress)
+        summary = resume_sweep(
+            name, home=home, address=address, tracking_uri=tracking_uri, progress=progress, trials=trials
+        )
     _conclude(summary, home, tracking_uri)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -17,3 +20,9 @@ class Section(BaseModel):
         # Built at first use: most commands validate one class, which builds its parts along with itself.
         defer_build=True,
     )
+
+    @classmethod
+    def other_defaults(cls, values: Mapping[str, Any]) -> Mapping[str, type[Section]]:
+        """The classes, by key, of sections that are missing or without a kind, where other values make it another than
+        the key's own default."""
+        return {}

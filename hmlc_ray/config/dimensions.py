@@ -1,23 +1,28 @@
 """The dimensions of a search space: how each is written, drawn and bounded.
 
 A dimension has `suggest(trial, name)`, which draws a value where `name` is the parameter's name in the study; `ends()`,
-the values that must be valid for every value to be, by what they are called in an error; and its text, `str`, in words.
-Named tuples, because they are defined in a fraction of the time that dataclasses take.
+the values that must be valid for every value to be, by what they are called in an error; `size()`, how many values it
+has (None: no end of them); `params(name, index)`, the study's parameters that make the value of that index; and its
+text, `str`, in words. Named tuples, because they are defined in a fraction of the time that dataclasses take.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from hmlc_ray.config.paths import shorten
 from hmlc_ray.config.schema import nearest
+from hmlc_ray.config.steps import check_step, last_step, on_grid, step_value
 from hmlc_ray.errors import ConfigError
 
 Choice = str | int | float | bool | None
+Params = dict[str, Choice]
+"""A study's parameters by name."""
+LARGEST_INT = 2**53
+"""Optuna's storages hold numbers as floats, which tell no two integers beyond it apart."""
 
 
 if TYPE_CHECKING:
@@ -46,6 +51,12 @@ class Constant(NamedTuple):
     def ends(self) -> dict[str, Any]:
         return {"value": self.value}
 
+    def size(self) -> int | None:
+        return 1
+
+    def params(self, name: str, index: int) -> Params:
+        return {}
+
 
 class FloatRange(NamedTuple):
     """`{float: [low, high], log: true}` or `{float: [low, high], step: 0.1}`; both ends belong to it."""
@@ -59,10 +70,22 @@ class FloatRange(NamedTuple):
         return _words(self.low, self.high, self.log, self.step)
 
     def suggest(self, trial: Trial, name: str) -> float:
-        return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
+        return self.exact(trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log))
+
+    def exact(self, value: float) -> float:
+        """The value itself or, with a step, the decimal that is meant by a result of binary arithmetic."""
+        return value if self.step is None else on_grid(value, self.low, self.step)
 
     def ends(self) -> dict[str, Any]:
         return {"low end": self.low, "high end": self.high}
+
+    def size(self) -> int | None:
+        if self.step is not None:
+            return last_step(self.low, self.high, self.step) + 1
+        return 1 if self.low == self.high else None
+
+    def params(self, name: str, index: int) -> Params:
+        return {name: self.low if self.step is None else step_value(self.low, self.step, index)}
 
 
 class IntRange(NamedTuple):
@@ -82,21 +105,47 @@ class IntRange(NamedTuple):
     def ends(self) -> dict[str, Any]:
         return {"low end": self.low, "high end": self.high}
 
+    def size(self) -> int | None:
+        return (self.high - self.low) // self.step + 1
+
+    def params(self, name: str, index: int) -> Params:
+        return {name: self.low + index * self.step}
+
 
 class Choices(NamedTuple):
-    """`{choice: [a, b]}`. The study stores lists and sections as their JSON text, as Optuna's storages hold scalars."""
+    """`{choice: [a, b]}`. The study stores lists and sections as their JSON text, as Optuna's storages hold scalars.
+
+    Optuna looks a choice up by `==`, which takes 0 for false and 1 for 1.0: where two choices look alike to it, it gets
+    all of them as JSON text.
+    """
 
     values: tuple[Any, ...]
 
     def __str__(self) -> str:
         return f"one of {', '.join(map(shorten, self.values))}"
 
+    @property
+    def labels(self) -> list[Choice]:
+        """What the study stores for each value; no two of them are equal."""
+        labels = [_text(value) if isinstance(value, list | tuple | dict) else value for value in self.values]
+        return labels if len({*labels}) == len(labels) else [_text(value) for value in self.values]
+
     def suggest(self, trial: Trial, name: str) -> Any:
-        by_label = {_label(value): value for value in self.values}
-        return by_label[trial.suggest_categorical(name, list(by_label))]
+        labels = self.labels
+        return self.values[labels.index(trial.suggest_categorical(name, labels))]
 
     def ends(self) -> dict[str, Any]:
-        return {f"choice {shorten(value, 40)}": value for value in self.values}
+        ends: dict[str, Any] = {}
+        for position, value in enumerate(self.values, start=1):
+            label = f"choice {shorten(value, 40)}"
+            ends[label if label not in ends else f"choice {position}, {shorten(value, 40)}"] = value
+        return ends
+
+    def size(self) -> int | None:
+        return len(self.values)
+
+    def params(self, name: str, index: int) -> Params:
+        return {name: self.labels[index]}
 
 
 class Simplex(NamedTuple):
@@ -108,17 +157,25 @@ class Simplex(NamedTuple):
     that share under Dirichlet(1, ..., 1). Each weight grows with its own u_k.
     """
 
-    size: int
+    length: int
 
     def __str__(self) -> str:
-        return f"{self.size} weights of sum 1"
+        return f"{self.length} weights of sum 1"
 
     def suggest(self, trial: Trial, name: str) -> list[float]:
-        sticks = [trial.suggest_float(f"{name}.stick{k}", 0.0, 1.0, step=None, log=False) for k in range(self.size - 1)]
+        sticks = [
+            trial.suggest_float(f"{name}.stick{k}", 0.0, 1.0, step=None, log=False) for k in range(self.length - 1)
+        ]
         return break_stick(sticks)
 
     def ends(self) -> dict[str, Any]:
-        return {"centre": [1 / self.size] * self.size}
+        return {"centre": [1 / self.length] * self.length}
+
+    def size(self) -> int | None:
+        return 1 if self.length == 1 else None
+
+    def params(self, name: str, index: int) -> Params:
+        return {}
 
 
 Dimension = Constant | FloatRange | IntRange | Choices | Simplex
@@ -185,6 +242,8 @@ def _range(form: str, spec: dict[str, Any], where: str) -> Dimension:
     if not isinstance(ends, list | tuple) or len(ends) != 2 or not all(_is_number(end, types) for end in ends):
         raise ConfigError(f"{where}: {form} must be [low, high], two {noun}, got {shorten(ends)}")
     low, high = ends
+    if form == "int" and max(abs(low), abs(high)) > LARGEST_INT:
+        raise ConfigError(f"{where}: the ends of an int range must lie within {LARGEST_INT}, got {shorten(ends)}")
     if low > high:
         raise ConfigError(f"{where}: low end {low} must not exceed high end {high}")
     if not isinstance(log, bool):
@@ -194,21 +253,22 @@ def _range(form: str, spec: dict[str, Any], where: str) -> Dimension:
     if step is not None:
         if log:
             raise ConfigError(f"{where}: log: true and step exclude each other")
-        if not _is_number(step, types) or step <= 0 or Decimal(str(high - low)) % Decimal(str(step)):
+        if not _is_number(step, types) or step <= 0:
             raise ConfigError(f"{where}: step must be above 0 and divide {high} - {low}, got {shorten(step)}")
+        check_step(low, high, step, where)
     if form == "int":
         return IntRange(low, high, log, step or 1)
-    return FloatRange(float(low), float(high), log, step)
+    return FloatRange(float(low), float(high), log, None if step is None else float(step))
 
 
 def _choices(values: Any, where: str) -> Choices:
     if not isinstance(values, list | tuple) or not values:
         raise ConfigError(f"{where}: choice must be a non-empty list, got {shorten(values)}")
-    seen: set[Choice] = set()
-    for label in map(_label, values):
-        if label in seen:
-            raise ConfigError(f"{where}: choice holds {shorten(label)} twice")
-        seen.add(label)
+    seen: set[str] = set()
+    for value in values:
+        if (text := json.dumps(value, sort_keys=True)) in seen:
+            raise ConfigError(f"{where}: choice holds {shorten(value)} twice")
+        seen.add(text)
     return Choices(tuple(values))
 
 
@@ -221,12 +281,13 @@ def _simplex(size: Any, where: str, num_levels: Callable[[], int]) -> Simplex:
 
 
 def _words(low: float, high: float, log: bool, step: float | None) -> str:
-    steps = f", step {step:g}" if step not in (None, 1) else ""
-    return f"{low:g} to {high:g}{', log' if log else ''}{steps}"
+    steps = f", step {step:.12g}" if step not in (None, 1) else ""
+    return f"{low:.12g} to {high:.12g}{', log' if log else ''}{steps}"
 
 
-def _label(value: Any) -> Choice:
-    return json.dumps(value) if isinstance(value, list | tuple | dict) else value
+def _text(value: Any) -> str:
+    """JSON, which is another text for another value or type: 1, 1.0, true and "1" are four."""
+    return json.dumps(value)
 
 
 def _is_number(value: Any, types: tuple[type[int] | type[float], ...]) -> bool:

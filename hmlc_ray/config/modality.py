@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from hmlc_ray.config.base import Section
 from hmlc_ray.config.data import DataConfig, ViewsConfig
 from hmlc_ray.config.encoder import DgcnnConfig, EncoderConfig, MlpConfig, PointNetConfig
 from hmlc_ray.config.points import POINT_KINDS, PointSetSection, PointViewsConfig
 
-_FOR_IMAGES = {"data": "digits", "views": "images", "encoder": "convnet", "objective": "g-hmlc", "optimiser": "adamw"}
-_FOR_POINTS = {"views": "points", "encoder": "pointnet"}
+_FOR_POINTS: dict[str, type[Section]] = {"views": PointViewsConfig, "encoder": PointNetConfig}
 
 
-def default_kinds(data: Any) -> dict[str, str]:
-    """The kinds of the sections that give none, as the data section, validated or not, has them."""
+def defaults_of(data: Any) -> dict[str, type[Section]]:
+    """The sections that are of other classes than for images where they give no kind.
+
+    Args:
+        data: the data section, validated or not.
+    """
     kind = data.get("kind") if isinstance(data, dict) else getattr(data, "kind", None)
-    return _FOR_IMAGES | (_FOR_POINTS if kind in POINT_KINDS else {})
+    return _FOR_POINTS if kind in POINT_KINDS else {}
 
 
 def check_modality(data: DataConfig, views: ViewsConfig | PointViewsConfig, encoder: EncoderConfig) -> None:

@@ -31,14 +31,14 @@ def flatten(config: BaseModel) -> dict[str, Scalar]:
 
 
 def set_path(values: dict[str, Any], path: str, value: Any) -> None:
-    """Set one value in nested mappings, in place; sections on the way are made where they are missing.
+    """Set one value in nested mappings, in place; sections on the way are made where they are missing or null.
 
     Raises:
         ConfigError: if something on the way is a value and no section.
     """
     *sections, last = path.split(".")
     for depth, name in enumerate(sections):
-        inner = values.setdefault(name, {})
+        inner = values[name] = {} if values.get(name) is None else values[name]
         if not isinstance(inner, dict):
             parent = ".".join(sections[: depth + 1])
             raise ConfigError(f"{path} cannot be set: {parent} is {shorten(inner)} and not a section of keys")

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterable
 from typing import Any
 
+from hmlc_ray.config.base import Section
 from hmlc_ray.config.overrides import Pair, apply_overrides
 from hmlc_ray.config.paths import parse_override, set_path, shorten
 from hmlc_ray.config.schema import nearest
@@ -13,30 +14,51 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ConfigError
 
 
-def overlay(values: dict[str, Any], source: str, overrides: Iterable[str], profile: str | None) -> dict[str, Any]:
+def overlay(
+    model: type[Section], values: dict[str, Any], source: str, overrides: Iterable[str], profile: str | None
+) -> dict[str, Any]:
     """The values of a search-space file with a profile and `path=value` texts laid over them, without `profiles`.
+
+    Args:
+        model: the class of the whole file.
 
     Raises:
         ConfigError: if there is no such profile, an override is malformed, or it sets what the space searches.
     """
     values = copy.deepcopy(values)
     profiles = values.pop("profiles", None) or {}
-    base: list[Pair] = []
-    for path, value in [*_profile(profiles, source, profile), *map(parse_override, overrides)]:
-        first, _, rest = path.partition(".")
-        if first in TrialConfig.model_fields or (first == "base" and rest):
-            base.append((rest if first == "base" else path, value))
-        elif first == "space" and rest and isinstance(values.get("space"), dict):
-            _set_dimension(values["space"], rest, value)
-        else:
-            set_path(values, path, value)
-    for path, _ in base:
+    layers = [[*_profile(profiles, source, profile)], [*map(parse_override, overrides)]]
+    for layer in layers:
+        values = _lay(model, values, layer)
+    for path in (path for layer in layers for path, _ in _of_base(layer)):
         if _is_searched(values.get("space"), path):
             raise ConfigError(f"{source}: {path} is searched, so set space.{path} to fix it")
-    given = values.get("base") or {}
+    return values
+
+
+def _lay(model: type[Section], values: dict[str, Any], layer: list[Pair]) -> dict[str, Any]:
+    others = []
+    for path, value in layer:
+        first, _, rest = path.partition(".")
+        if first == "space" and rest and isinstance(values.get("space"), dict):
+            _set_dimension(values["space"], rest, value)
+        elif not _of_base([(path, value)]):
+            others.append((path, value))
+    values = apply_overrides(model, values, others)
+    base, given = _of_base(layer), values.get("base") or {}
     if base and isinstance(given, dict):
         values["base"] = apply_overrides(TrialConfig, given, base)
     return values
+
+
+def _of_base(layer: Iterable[Pair]) -> list[Pair]:
+    """What is laid over `base`: keys of a trial, with or without its name before them."""
+    split = [(path, *path.partition(".")[::2], value) for path, value in layer]
+    return [
+        (rest if first == "base" else path, value)
+        for path, first, rest, value in split
+        if first in TrialConfig.model_fields or (first == "base" and rest)
+    ]
 
 
 def _profile(profiles: Any, source: str, name: str | None) -> Iterable[Pair]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -32,10 +33,30 @@ def kind_of(section: SectionType) -> str | None:
     return str(get_args(field.annotation)[0]) if field else None
 
 
-def default_kind(field: FieldInfo) -> str | None:
-    """The kind of a section that does not give one."""
-    section = field.default_factory
-    return kind_of(section) if isinstance(section, type) and issubclass(section, Section) else None
+def default_kinds(model: SectionType, values: Mapping[str, Any]) -> dict[str, str]:
+    """The kind, by key, of every section that has kinds and does not give one; `values` are the model's."""
+    return _own_kinds(model) | _kinds_of(model.other_defaults(values))
+
+
+def with_default_kinds(model: SectionType, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with a kind in every section that has kinds, so that `objective: {temperature: 0.2}` works."""
+    full = dict(values)
+    for name, kind in default_kinds(model, values).items():
+        section = full.get(name)
+        if isinstance(section, dict) and "kind" not in section:
+            full[name] = {"kind": kind, **section}
+    return full
+
+
+@cache
+def _own_kinds(model: SectionType) -> dict[str, str]:
+    own = {name: field.default_factory for name, field in model.model_fields.items() if kinds(field)}
+    return _kinds_of({name: section for name, section in own.items() if isinstance(section, type)})
+
+
+def _kinds_of(classes: Mapping[str, SectionType]) -> dict[str, str]:
+    found = {name: kind_of(section) for name, section in classes.items()}
+    return {name: kind for name, kind in found.items() if kind is not None}
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hmlc_ray.config.dimensions import OPTIONS, Dimension, parse_dimension
 from hmlc_ray.config.levels import num_levels
+from hmlc_ray.config.overrides import keys_for
 from hmlc_ray.config.paths import set_path, shorten
-from hmlc_ray.config.schema import SectionType, default_kind, kinds, nearest, sections
+from hmlc_ray.config.schema import SectionType, default_kinds, kinds, nearest, sections
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError
@@ -100,13 +101,11 @@ class SearchSpace(NamedTuple):
         return self.assemble(chosen, {n: next(iter(d.ends().values())) for n, _, d in self.dimensions(chosen)})
 
     def _choose(self, values: dict[str, Any], section: str, kind: str) -> None:
-        field = TrialConfig.model_fields[section]
-        known, given = kinds(field), values.get(section) or {}
+        given = values.get(section) or {}
         if isinstance(given, dict):
-            candidates = {*self.branches[section], str(given.get("kind", default_kind(field)))} & known.keys()
-            foreign = {name for other in candidates for name in known[other].model_fields}
-            foreign -= known[kind].model_fields.keys()
-            values[section] = {name: value for name, value in given.items() if name not in foreign} | {"kind": kind}
+            own = str(given.get("kind", default_kinds(TrialConfig, self.base)[section]))
+            former = [*self.branches[section], own]
+            values[section] = keys_for(kind, _KINDED[section], former, given) | {"kind": kind}
 
 
 class _Parser:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from itertools import combinations, product
 from typing import Any
 
+from hmlc_ray.config.dimensions import Choices
 from hmlc_ray.config.levels import check_trial, num_levels
 from hmlc_ray.config.space import Kinds, SearchSpace
 from hmlc_ray.config.trial import TrialConfig
@@ -47,20 +48,35 @@ class _Corner:
     def __init__(self, space: SearchSpace, chosen: Kinds, check: Check) -> None:
         self.space, self.chosen, self.check = space, chosen, check
         self.ends = {name: dimension.ends() for name, _, dimension in space.dimensions(chosen)}
+        self.choices = [name for name, _, dimension in space.dimensions(chosen) if isinstance(dimension, Choices)]
         self.start: Values = {name: next(iter(ends.values())) for name, ends in self.ends.items()}
 
     def check_all(self) -> None:
         self._check_start()
         self._refuse_many()
         for name, ends in self.ends.items():
+            made = {next(iter(ends)): self._build(self.start, "space at its first values")}
             for label, value in list(ends.items())[1:]:
-                self._build({**self.start, name: value}, f"space.{name}, {label}")
+                made[label] = self._build({**self.start, name: value}, f"space.{name}, {label}")
+            if name in self.choices:
+                self._refuse_alike(name, made)
         for one, two in combinations(self.ends, 2):
             for (label1, value1), (label2, value2) in product(
                 list(self.ends[one].items())[1:], list(self.ends[two].items())[1:]
             ):
                 where = f"space.{one}, {label1}, with {two}, {label2}"
                 self._build({**self.start, one: value1, two: value2}, where)
+
+    def _refuse_alike(self, name: str, made: dict[str, TrialConfig]) -> None:
+        """Choices that are written in different ways, as 1 and 1.0 are, and are one value to the key."""
+        seen: dict[str, str] = {}
+        for label, config in made.items():
+            first = seen.setdefault(config.model_dump_json(), label)
+            if first != label:
+                one, two = (text.removeprefix("choice ") for text in (first, label))
+                raise ConfigError(
+                    f"{self.space.source}: space.{name}: choice holds {one} and {two}, the same value here"
+                )
 
     def _refuse_many(self) -> None:
         """Two long lists of choices would take hours to check."""
@@ -83,7 +99,7 @@ class _Corner:
                 self._build({name: self.start[name]}, f"space.{name}, {next(iter(ends))}")
             self._build(self.start, "space at its first values")
 
-    def _build(self, values: Values, where: str) -> None:
+    def _build(self, values: Values, where: str) -> TrialConfig:
         source = f"{self.space.source}: {where}"
         try:
             config = self.space.assemble(self.chosen, values, source)
@@ -91,3 +107,4 @@ class _Corner:
         except ConfigError as error:
             text = str(error)
             raise ConfigError(text if text.startswith(source) else f"{source}: {text}") from None
+        return config

@@ -13,6 +13,7 @@ from hmlc_ray.config.load import load_yaml
 from hmlc_ray.config.metrics import check_metric
 from hmlc_ray.config.paths import get_path
 from hmlc_ray.config.profiles import overlay
+from hmlc_ray.config.schema import with_default_kinds
 from hmlc_ray.config.space import SearchSpace
 from hmlc_ray.config.space_check import check_space
 from hmlc_ray.config.storage import check_results, check_trials
@@ -96,6 +97,11 @@ class StudyConfig(Section):
     """For Optuna's trials: `sqlite:////PATH`, `journal:///PATH` or `postgresql://USER@HOST/DATABASE` without a
     password. None: what `HMLC_OPTUNA_STORAGE` says, else the home folder."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _default_kinds(cls, values: Any) -> Any:
+        return with_default_kinds(cls, values) if isinstance(values, dict) else values
+
 
 class Resources(Section):
     """Of one worker, or of a trial without workers."""
@@ -176,7 +182,7 @@ def load_sweep(path: str | Path, overrides: Iterable[str] = (), profile: str | N
         DataError: if the number of levels is needed and the image folder is missing or empty.
     """
     source = str(path)
-    values = overlay(load_yaml(path), source, overrides, profile)
+    values = overlay(SweepConfig, load_yaml(path), source, overrides, profile)
     sweep = validate(SweepConfig, values, source)
     check_sweep(sweep, source)
     return sweep

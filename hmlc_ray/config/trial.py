@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -9,8 +10,9 @@ from pydantic import Field, model_validator
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.data import AnyViewsConfig, DataConfig, DigitsConfig, ViewsConfig
 from hmlc_ray.config.encoder import ConvNetConfig, EncoderConfig, HeadConfig
-from hmlc_ray.config.modality import check_modality, default_kinds
+from hmlc_ray.config.modality import check_modality, defaults_of
 from hmlc_ray.config.objective import GHmlcConfig, ObjectiveConfig
+from hmlc_ray.config.schema import with_default_kinds
 from hmlc_ray.config.training import AdamWConfig, EvaluationConfig, OptimiserConfig, TrainingConfig
 
 
@@ -28,21 +30,18 @@ class TrialConfig(Section):
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
 
+    @classmethod
+    def other_defaults(cls, values: Mapping[str, Any]) -> Mapping[str, type[Section]]:
+        return defaults_of(values.get("data"))
+
     @model_validator(mode="before")
     @classmethod
     def _default_kinds(cls, values: Any) -> Any:
-        """A section without `kind` is of the default kind, so that `objective: {temperature: 0.2}` works.
-
-        Missing sections are filled in here too: validated as part of this class, they need no validators of their own.
-        """
+        """Missing sections are filled in: validated as part of this class, they need no validators of their own."""
         if not isinstance(values, dict):
             return values
-        values = {name: {} for name, field in cls.model_fields.items() if field.default_factory} | values
-        for name, kind in default_kinds(values["data"]).items():
-            section = values[name]
-            if isinstance(section, dict) and "kind" not in section:
-                values[name] = {"kind": kind, **section}
-        return values
+        missing: dict[str, Any] = {name: {} for name, field in cls.model_fields.items() if field.default_factory}
+        return with_default_kinds(cls, missing | values)
 
     @model_validator(mode="after")
     def _same_modality(self) -> TrialConfig:

@@ -20,15 +20,15 @@ def validate(model: type[SectionT], values: Any, source: str) -> SectionT:
         ConfigError: one sentence that begins with `source`.
     """
     try:
-        return model.model_validate(_with_tuples(values), strict=True)
+        return model.model_validate(with_tuples(values), strict=True)
     except ValidationError as error:
         raise ConfigError(render(error, model, values, source)) from None
 
 
-def _with_tuples(values: Any) -> Any:
+def with_tuples(values: Any) -> Any:
     """Files know lists only, and a strict model takes no list for a tuple."""
     if isinstance(values, dict):
-        return {name: _with_tuples(value) for name, value in values.items()}
+        return {name: with_tuples(value) for name, value in values.items()}
     if isinstance(values, list):
-        return tuple(_with_tuples(value) for value in values)
+        return tuple(with_tuples(value) for value in values)
     return values

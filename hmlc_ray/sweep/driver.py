@@ -16,7 +16,7 @@ from hmlc_ray.errors import ConfigError, StoreAway, StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.recording import place_tag
 from hmlc_ray.summary import SweepProgress, SweepSummary, TrialRow
-from hmlc_ray.sweep.refit import Conclusion, judge_best, refit_best
+from hmlc_ray.sweep.refit import Conclusion, conclude_study, judge_best, refit_best
 from hmlc_ray.sweep.reopen import ended_without_run, tell_ended
 from hmlc_ray.sweep.resources import concurrency, refit_trials
 from hmlc_ray.sweep.results import best_row, rows_of, trial_runs
@@ -212,8 +212,7 @@ class Driver:
         elif best is not None:
             conclusion = judge_best(self._sweep, best, self._data, self._home, self._tracker)
         if best is not None and conclusion is not None:
-            self._tracker.set_tags(parent, {"hmlc.best_trial": best.number, "hmlc.best_run": best.run_id})
-            self._tracker.log(parent, [(0, {study.objective_metric: best.value or 0.0, **conclusion.test_metrics})])
+            conclude_study(self._tracker, parent, study, best, conclusion)
         return SweepSummary(
             study=study.name,
             objective_metric=study.objective_metric,

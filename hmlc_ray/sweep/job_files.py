@@ -32,7 +32,7 @@ def read_space(space: Path, overrides: Iterable[str], profile: str | None) -> tu
         ConfigError: see `load_sweep`; also if a text holds a password.
     """
     overrides, source = list(overrides), str(space)
-    values = overlay(load_yaml(space), source, overrides, profile)
+    values = overlay(SweepConfig, load_yaml(space), source, overrides, profile)
     refuse_secrets(space.read_text(encoding="utf-8-sig"), source)
     for text in overrides:
         refuse_secrets(text, f"-o {text.partition('=')[0]}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from hmlc_ray.checkpoint import Checkpoint
 from hmlc_ray.config.paths import flatten
-from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
+from hmlc_ray.config.sweep import StudyConfig, SweepConfig, TrialsConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.devices import resolve_device
@@ -26,6 +26,10 @@ from hmlc_ray.tracking import Tracker, TrialRun
 
 _REFIT_OF = "hmlc.refit_of"
 """Tag: the run of the trial whose configuration was trained again."""
+_SUPERSEDED = "hmlc.superseded_by"
+"""Tag of a refit of a trial that is not the best any more: the run of the refit in its place."""
+BEST_TRIAL, BEST_RUN, ENCODER_RUN = "hmlc.best_trial", "hmlc.best_run", "hmlc.encoder_run"
+"""Tags of a study: the number and the run of its best trial, and the run whose encoder is the result."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Conclusion:
 
     test_metrics: dict[str, float]
     export: Path
+    run_id: str
+    """Of the run that trained it."""
 
 
 def judge_best(sweep: SweepConfig, best: TrialRow, data: DataSet, home: Home, tracker: Tracker) -> Conclusion:
@@ -47,7 +53,7 @@ def judge_best(sweep: SweepConfig, best: TrialRow, data: DataSet, home: Home, tr
     tracker.log(best.run_id, [(checkpoint.epochs_done, found.metrics)])
     judged = {"test": found.confusion}
     export = log_export(tracker, best.run_id, checkpoint, _folder(sweep, home), judged=judged)
-    return Conclusion(found.metrics, export)
+    return Conclusion(found.metrics, export, best.run_id)
 
 
 def refit_best(
@@ -66,9 +72,9 @@ def refit_best(
     """
     config, results = refit_config(checkpoint_of(tracker, best.run_id)), Results.of(sweep.study.storage, home)
     trial_id, done = _refit_of(tracker, parent, best)
-    if done is not None and (_folder(sweep, home) / WEIGHTS_FILE).is_file():
+    if done is not None and _is_exported(tracker, parent, done, _folder(sweep, home)):
         judged = {name: value for name, value in done.metrics.items() if name.startswith("test/")}
-        return Conclusion(judged, _folder(sweep, home))
+        return Conclusion(judged, _folder(sweep, home), done.run_id)
     fingerprint = data.fingerprint
     run_id = tracker.trial_run(
         parent,
@@ -96,19 +102,44 @@ def refit_best(
         with results.fetched(group.checkpoint) as folder:
             checkpoint = log_checkpoint(tracker, run_id, folder)
         export = log_export(tracker, run_id, checkpoint, _folder(sweep, home))
-    return Conclusion(checkpoint.metrics, export)
+    _supersede(tracker, parent, run_id)
+    return Conclusion(checkpoint.metrics, export, run_id)
+
+
+def conclude_study(tracker: Tracker, parent: str, study: StudyConfig, best: TrialRow, conclusion: Conclusion) -> None:
+    """Write a study's outcome into its run.
+
+    Metrics are at step 0 or, where a study has another best trial than at its end before, since it got more trials or
+    failed ones ran again, one step further: its last values are those of the best.
+    """
+    steps = [step for step, _ in tracker.history(parent, study.objective_metric)]
+    is_new = tracker.run(parent).tags.get(BEST_RUN) != best.run_id
+    step = max(steps) + is_new if steps else 0
+    tracker.log(parent, [(step, {study.objective_metric: best.value or 0.0, **conclusion.test_metrics})])
+    tracker.set_tags(parent, {BEST_TRIAL: best.number, BEST_RUN: best.run_id, ENCODER_RUN: conclusion.run_id})
 
 
 def _refit_of(tracker: Tracker, parent: str, best: TrialRow) -> tuple[str, TrialRun | None]:
     """What takes the number's place for the refit of this trial, and its run where it is finished.
 
-    It is `refit`, unless that was the refit of another trial: `hmlc retry` can find a better one.
+    It is `refit`, unless that was the refit of another trial: more trials, or `hmlc retry`, can find a better one.
     """
     runs = {run.trial_id: run for run in tracker.children(parent) if run.trial_id.startswith(REFIT)}
     first = runs.get(REFIT)
     trial_id = REFIT if first is None or first.tags.get(_REFIT_OF) == best.run_id else f"{REFIT}~{best.number}"
     run = runs.get(trial_id)
     return trial_id, run if run is not None and run.status == "FINISHED" else None
+
+
+def _is_exported(tracker: Tracker, parent: str, refit: TrialRun, folder: Path) -> bool:
+    """Whether the study's folder holds the encoder of this refit, and not that of another best trial."""
+    return (folder / WEIGHTS_FILE).is_file() and tracker.run(parent).tags.get(ENCODER_RUN, refit.run_id) == refit.run_id
+
+
+def _supersede(tracker: Tracker, parent: str, run_id: str) -> None:
+    for run in tracker.children(parent):
+        if run.trial_id.startswith(REFIT) and run.run_id != run_id:
+            tracker.set_tags(run.run_id, {_SUPERSEDED: run_id})
 
 
 def refit_config(best: Checkpoint) -> TrialConfig:

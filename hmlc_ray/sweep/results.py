@@ -16,6 +16,10 @@ VALUE = "hmlc.value"
 """Tag: the searched metric at the trial's end."""
 SEARCHED = "hmlc.searched"
 """Tag: the study's parameters and their values, as JSON."""
+NUM_TRIALS = "hmlc.num_trials"
+"""Tag of a study that got more trials than its parameter `study.num_trials` says, which MLflow cannot change."""
+USED_UP = "hmlc.space_used_up"
+"""Tag of a study that has drawn every point of its search space: how many trials that took."""
 EPOCHS = "hmlc.epochs"
 SECONDS = "hmlc.seconds"
 """Tags: what the trial took."""
@@ -39,6 +43,16 @@ def trial_runs(tracker: Tracker, parent: str) -> list[TrialRun]:
 def rows_of(runs: list[TrialRun], study: StudyConfig) -> list[TrialRow]:
     """A study's trials by number."""
     return sorted((_row(run, study) for run in runs), key=lambda row: row.number)
+
+
+def planned(run: TrialRun) -> int:
+    """How many trials a study is to have, by its run; 0 where that does not say so."""
+    return int(run.tags.get(NUM_TRIALS) or run.params.get("study.num_trials") or 0)
+
+
+def used_up(run: TrialRun) -> int | None:
+    """How many trials a study has that has drawn every point of its search space; None for any other study."""
+    return int(run.tags[USED_UP]) if USED_UP in run.tags else None
 
 
 def best_row(rows: list[TrialRow], study: StudyConfig) -> TrialRow | None:

@@ -23,12 +23,14 @@ from hmlc_ray.sweep.results import (
     EPOCHS,
     SEARCHED,
     SECONDS,
+    USED_UP,
     VALUE,
     best_so_far,
     evaluations_of,
     rank,
     rows_of,
     trial_runs,
+    used_up,
 )
 from hmlc_ray.sweep.retention import LOGGED, WORKING, Retention
 from hmlc_ray.sweep.stall import Pulse
@@ -76,6 +78,7 @@ class SweepSession:
         self.seen_before = evaluations_of(tracker, runs, study) if study.scheduler else {}
         """The searched metric's values that earlier drivers logged, by trial and by evaluation, counted from 1."""
         self._best = best_so_far(rows, study)
+        self._total = used_up(tracker.run(parent)) or study.num_trials
         self._standing = StandingWriter(tracker, parent, folder, study.objective_metric)
         self._standing.update(self._stand())
 
@@ -157,6 +160,16 @@ class SweepSession:
         self._pulse.ended()
         self._show()
 
+    def space_is_used_up(self, trials: int) -> None:
+        """Every point of the search space has been drawn: the study ends with the trials that there are."""
+        self._total = trials
+        self._tracker.set_tags(self._parent, {USED_UP: trials})
+        self._progress.note(
+            f"every point of the search space is drawn: the study ends with {trials} trials instead of "
+            f"{self._study.num_trials}"
+        )
+        self._show()
+
     def unfinished(self) -> bool:
         """Whether fewer trials ended than the study has."""
         return self.left()[0] > 0
@@ -165,7 +178,7 @@ class SweepSession:
         """How many trials have not ended, and how many of them have started; asked from any thread."""
         states = list(self._states.values())
         running = states.count("running")
-        return self._study.num_trials - (len(states) - running), running
+        return self._total - (len(states) - running), running
 
     def look_on(self, *, last: bool = False) -> None:
         """Let those who look on know how the trials stand; to be called often, and at the end as the `last` time."""
@@ -183,9 +196,7 @@ class SweepSession:
 
     def _stand(self) -> Standing:
         interrupted = len(self._known - self._states.keys())
-        return Standing.of(
-            self._states.values(), total=self._study.num_trials, interrupted=interrupted, best=self._best
-        )
+        return Standing.of(self._states.values(), total=self._total, interrupted=interrupted, best=self._best)
 
 
 _active: SweepSession | None = None
@@ -201,6 +212,11 @@ def active() -> SweepSession:
     """The session that was set."""
     assert _active is not None, "Tune runs a study only inside a driver's session"
     return _active
+
+
+def ended_before() -> frozenset[int]:
+    """The numbers of trials that ended under earlier drivers; none outside of a driver's session."""
+    return _active.ended_before if _active else frozenset()
 
 
 class SessionCallback(ray.tune.Callback):  # type: ignore[misc]

@@ -15,7 +15,7 @@ from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.summary import BestSoFar, SweepCounts
 from hmlc_ray.sweep.found import existing_store
-from hmlc_ray.sweep.results import best_so_far, rows_of, trial_runs
+from hmlc_ray.sweep.results import best_so_far, planned, rows_of, trial_runs, used_up
 from hmlc_ray.sweep.standing import Standing, driven_study, stalled, standing_of
 from hmlc_ray.tracking import Tracker, TrialRun, tags
 from hmlc_ray.tracking.drivers import STALLED, life
@@ -111,8 +111,17 @@ def status_of(tracker: Tracker, run: TrialRun) -> StudyStatus:
         study.objective_metric,
         now.best,
         tracker.uri,
-        note=None if state == "complete" else run.tags.get(STALLED) or None,
+        note=_note(run, state),
     )
+
+
+def _note(run: TrialRun, state: str) -> str | None:
+    if state != "complete" and run.tags.get(STALLED):
+        return run.tags[STALLED]
+    trials = used_up(run)
+    if trials is None:
+        return None
+    return f"every point of its search space is drawn, so it has {trials} trials instead of {planned(run)}"
 
 
 def _counted(tracker: Tracker, run_id: str, study: StudyConfig) -> Standing:
@@ -127,7 +136,7 @@ def _study_of(run: TrialRun) -> StudyConfig:
     values = {
         name: run.params[f"study.{name}"] for name in ("objective_metric", "mode") if f"study.{name}" in run.params
     }
-    total = int(run.params.get("study.num_trials", 1))
+    total = used_up(run) or planned(run) or 1
     return StudyConfig.model_validate({"name": run.tags[tags.STUDY], "num_trials": total, **values})
 
 

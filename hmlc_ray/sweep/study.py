@@ -15,6 +15,7 @@ from hmlc_ray.home import Home
 from hmlc_ray.summary import SweepProgress, SweepSummary
 from hmlc_ray.sweep.alive import beating, refuse_alive
 from hmlc_ray.sweep.cluster import connected
+from hmlc_ray.sweep.extension import extend, with_trials
 from hmlc_ray.sweep.found import existing_store, find_run, find_sweep, refuse_deleted
 from hmlc_ray.sweep.hints import command, locating, resume_command
 from hmlc_ray.sweep.prepare import base_data, located, with_threads
@@ -59,31 +60,43 @@ def run_sweep(
 
 
 def resume_sweep(
-    name: str, *, home: Path, address: str | None, tracking_uri: str | None, progress: SweepProgress
+    name: str,
+    *,
+    home: Path,
+    address: str | None,
+    tracking_uri: str | None,
+    progress: SweepProgress,
+    trials: int | None = None,
 ) -> SweepSummary:
-    """Go on with a study whose driver was interrupted or killed.
+    """Go on with a study whose driver was interrupted or killed or, with more trials, with one that is complete.
+
+    Args:
+        trials: how many the study is to have in all; None: as many as it was to have.
 
     Raises:
-        StudyError: if there is no such study, it is complete, or another process drives it.
+        StudyError: if there is no such study, it is complete and gets no more trials, or another process drives it.
     """
     places = Home.of(home)
-    sweep = find_sweep(name, places, existing_store(tracking_uri, places))
-    refuse_missing(sweep, resume_command(name, places, address, tracking_uri))
+    saved = find_sweep(name, places, existing_store(tracking_uri, places))
+    go_on = resume_command(name, places, address, tracking_uri)
+    refuse_missing(saved, go_on)
     with places.current():
-        data = cached_data(base_data(sweep))
+        data = cached_data(base_data(saved))
     tracker = open_tracker(tracking_uri, places, spool=places.spool(name), note=progress.note)
     refuse_deleted(name, tracker)
     look = command("best", name, **locating(places, tracking_uri))
-    _refuse_complete(name, tracker, look)
+    with_trials(saved, tracker, trials, look=look, go_on=go_on)
     refuse_alive(name, tracker, progress)
     tracker.check_artifacts()
-    go_on = resume_command(name, places, address, tracking_uri)
-    with _driving(sweep, places, address, tracking_uri, progress) as watchdog:
+    with _driving(saved, places, address, tracking_uri, progress) as watchdog:
         from hmlc_ray.sweep.driver import Driver, store_wait
 
         tracker.send_again()
         tracker.settle(store_wait())
-        _refuse_complete(name, tracker, look)  # the end itself may have waited to be sent
+        # The end itself may have waited to be sent.
+        sweep = with_trials(saved, tracker, trials, look=look, go_on=go_on)
+        if trials is not None:
+            extend(sweep, tracker)
         save_study(sweep, places)
         reopened = reopen_unfinished(sweep, places, tracker)
         return Driver(sweep, data, places, tracker, progress, go_on, watchdog).resume(retry=reopened > 0)
@@ -151,10 +164,3 @@ def _refuse_taken(sweep: SweepConfig, home: Home, tracker: Tracker, go_on: str) 
     raise StudyError(
         f"the study name {name!r} is taken in {where}: go on with it by `{go_on}`, or choose another --name"
     )
-
-
-def _refuse_complete(name: str, tracker: Tracker, look: str) -> None:
-    parent = tracker.find_study(name)
-    if parent is not None and tracker.run(parent).status == "FINISHED":
-        tracker.send_again()
-        raise StudyError(f"study {name!r} is complete, there is nothing to resume; see `{look}`")

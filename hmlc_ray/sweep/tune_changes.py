@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -9,16 +10,19 @@ from typing import Any
 from ray.train._internal import checkpoint_manager
 from ray.tune.execution import class_cache
 from ray.tune.execution.experiment_state import _ExperimentCheckpointManager
+from ray.tune.search import SearchGenerator
 
 # Looked up at import: a Ray that calls them otherwise is noticed at once.
 _delete = checkpoint_manager._delete_fs_path
 _count = _ExperimentCheckpointManager.on_trial_checkpoint
+_set_state = SearchGenerator.set_state
 _KEYS = frozenset(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"))
 
 
 @contextmanager
 def changed_tune() -> Iterator[None]:
-    """Snapshots by time alone, no error where a checkpoint that is to be deleted is gone, and no AWS keys for trials.
+    """Snapshots by time alone, no error where a checkpoint that is to be deleted is gone, and no AWS keys for trials;
+    and a snapshot's number of trials does not count.
 
     The first two follow from trials that go on from whatever checkpoint is there (`resumption.GoesOn`). Tune takes a
     snapshot of all trials whenever one of them has written as many checkpoints as it keeps, lest none that the snapshot
@@ -27,17 +31,22 @@ def changed_tune() -> Iterator[None]:
 
     Every node uses its own AWS credentials: Tune would hand the driver's to trials in a runtime environment, which Ray
     writes on the command lines of its processes.
+
+    A restored Tune would take the number of trials from its snapshot, and an end of the search that it noted there for
+    final; both are `StudySearch`'s to tell, for a study that has got more trials since.
     """
     passed_on = class_cache.ENV_VARS_TO_PROPAGATE
     class_cache.ENV_VARS_TO_PROPAGATE = passed_on - _KEYS
     checkpoint_manager._delete_fs_path = _delete_if_there
     _ExperimentCheckpointManager.on_trial_checkpoint = _no_snapshot
+    SearchGenerator.set_state = _set_without_total
     try:
         yield
     finally:
         class_cache.ENV_VARS_TO_PROPAGATE = passed_on
         checkpoint_manager._delete_fs_path = _delete
         _ExperimentCheckpointManager.on_trial_checkpoint = _count
+        SearchGenerator.set_state = _set_state
 
 
 def _delete_if_there(fs: Any, fs_path: str) -> None:
@@ -47,3 +56,7 @@ def _delete_if_there(fs: Any, fs_path: str) -> None:
 
 def _no_snapshot(manager: _ExperimentCheckpointManager, trial: Any) -> None:
     """In place of the count of a trial's checkpoints."""
+
+
+def _set_without_total(generator: SearchGenerator, state: dict[str, Any]) -> None:
+    _set_state(generator, {**state, "total_samples": sys.maxsize, "finished": False})

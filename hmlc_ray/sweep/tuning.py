@@ -18,6 +18,8 @@ from hmlc_ray.sweep.trial import build_trainable
 
 KEPT = 2
 """Checkpoints that a running trial keeps: the last, and the one before in case that is damaged."""
+NO_END = -1
+"""Tune's for any number of trials: `StudySearch` says when there are enough."""
 _SNAPSHOT = "TUNE_GLOBAL_CHECKPOINT_S"
 _SNAPSHOT_GIVEN = os.environ.get(_SNAPSHOT)
 
@@ -32,7 +34,7 @@ def build_tuner(sweep: SweepConfig, home: Home, concurrency: int) -> ray.tune.Tu
             mode=sweep.study.mode,
             search_alg=StudySearch(sweep.search_space(), sweep.study, open_trials(sweep.study, home)),
             scheduler=Asha(sweep.study.scheduler) if sweep.study.scheduler else FIFOScheduler(),
-            num_samples=sweep.study.num_trials,
+            num_samples=NO_END,
             max_concurrent_trials=concurrency,
             reuse_actors=sweep.trials.worker_range[0] == 0,
             trial_dirname_creator=_trial_folder,

@@ -1,0 +1,78 @@
+"""Optuna's samplers, with draws that are decided by a study's seed, the trial's number and the parameter's name.
+
+Optuna's own stream starts anew with every process: a resumed study would draw its first trials once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from zlib import crc32
+
+import optuna
+from numpy.random import SeedSequence
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial
+
+from hmlc_ray.config.sweep import StudyConfig
+
+
+class Stream:
+    """The numbers behind the draws of a study."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed, self._attempt = seed, 0
+
+    @contextmanager
+    def again(self, attempt: int) -> Iterator[None]:
+        """Other numbers for the time of the block, where a trial cannot have the point that it drew first."""
+        self._attempt = attempt
+        try:
+            yield
+        finally:
+            self._attempt = 0
+
+    def seed_of(self, number: int, name: str) -> int:
+        """32 bits for a trial's parameter."""
+        attempt = (self._attempt,) if self._attempt else ()
+        return int(SeedSequence((self._seed, number, crc32(name.encode()), *attempt)).generate_state(1)[0])
+
+
+class NumberedRandom(optuna.samplers.RandomSampler):
+    """Independent draws."""
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__()
+        self.stream = stream
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        self._rng.rng.seed(self.stream.seed_of(trial.number, param_name))
+        return super().sample_independent(study, trial, param_name, param_distribution)
+
+
+class NumberedTpe(optuna.samplers.TPESampler):
+    """The estimator, given the trials that ended before."""
+
+    def __init__(self, stream: Stream, startup_trials: int) -> None:
+        super().__init__(n_startup_trials=startup_trials, multivariate=False)
+        self.stream, self._random_sampler = stream, NumberedRandom(stream)
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        self._rng.rng.seed(self.stream.seed_of(trial.number, param_name))
+        return super().sample_independent(study, trial, param_name, param_distribution)
+
+
+NumberedSampler = NumberedRandom | NumberedTpe
+
+
+def build_sampler(study: StudyConfig) -> NumberedSampler:
+    """The sampler of a study."""
+    stream = Stream(study.seed)
+    if study.sampler.kind == "random":
+        return NumberedRandom(stream)
+    return NumberedTpe(stream, study.sampler.startup_trials)
