@@ -1,8 +1,14 @@
-"""Which hosts only this machine can reach."""
+"""Which hosts only this machine can reach, and that requests to them pass by every proxy."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from ipaddress import ip_address
+
+_EXEMPT = ("no_proxy", "NO_PROXY")
+"""Libraries read one or the other, and most of them the first that is set."""
+_LOOPBACK = ("localhost", "127.0.0.1", "127.0.0.0/8", "::1")
 
 
 def is_loopback(host: str) -> bool:
@@ -11,3 +17,19 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def bypass_proxies(hosts: Iterable[str] = ()) -> None:
+    """Exempt this machine, and `hosts`, from the proxies that the environment names for this process and its children.
+
+    `http_proxy` and the like are kept for all other hosts. Without a proxy nothing is changed: where `no_proxy` alone
+    is set, Python ignores the proxies of macOS and Windows.
+    """
+    names = {name.lower() for name, value in os.environ.items() if value}
+    if not any(name.endswith("_proxy") for name in names - {"no_proxy"}):
+        return
+    given = [entry.strip() for name in _EXEMPT for entry in os.environ.get(name, "").split(",")]
+    # A lone * exempts every host; beside others it means nothing.
+    entries = ["*"] if "*" in given else [*given, *_LOOPBACK, *hosts]
+    for name in _EXEMPT:
+        os.environ[name] = ",".join(dict.fromkeys(entry for entry in entries if entry))

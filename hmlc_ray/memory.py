@@ -21,6 +21,12 @@ def memory_told() -> Iterator[None]:
             f"encoder or image_size ({first_line(error)})"
         ) from error
     except (MemoryError, RuntimeError) as error:
+        if "shared memory" in str(error):
+            last = str(error).strip().rpartition("\n")[2]
+            raise TrainingError(
+                "the shared memory (/dev/shm) is too small: give a container more of it (docker run --shm-size=8g; in "
+                f"Kubernetes an emptyDir of medium Memory), or free what others hold there ({last})"
+            ) from error
         # torch has no class of its own for the CPU's memory.
         if not isinstance(error, MemoryError) and "DefaultCPUAllocator" not in str(error):
             raise

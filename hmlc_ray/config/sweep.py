@@ -53,6 +53,17 @@ class RefitConfig(Section):
     """Ray Train workers."""
 
 
+class StallConfig(Section):
+    """When a study stands still, and what happens then: some of its trials wait for resources, and no trial of it has
+    started, reported or ended for long. Trials that train while none waits take as long as they take."""
+
+    after: Annotated[float, Field(gt=0)] | Literal["auto"] = Field("auto", description="seconds above 0, or auto")
+    """Seconds of silence. `auto`: ten times the longest that this study's trials took from one report to the next, and
+    at least ten minutes; before the first report it counts only while no trial trains."""
+    action: Literal["warn", "stop"] = "warn"
+    """`warn`: say what the study waits for; `stop`: end it as Ctrl-C does, so that `hmlc resume` can go on with it."""
+
+
 def _results(uri: str) -> str:
     return check_results(uri, "study.storage")
 
@@ -77,6 +88,7 @@ class StudyConfig(Section):
     """None: every trial runs to its end."""
     refit: RefitConfig | None = None
     """None: the best trial's own encoder is the result."""
+    stall: StallConfig = Field(default_factory=StallConfig)
     storage: Annotated[str, AfterValidator(_results)] | None = None
     """For checkpoints and Ray's state: an absolute path that every node has, or `s3://BUCKET/PREFIX`. None: what
     `HMLC_STORAGE` says, else the home folder."""

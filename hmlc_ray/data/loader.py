@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -78,15 +78,27 @@ def _on_device(split: Split, device: torch.device) -> Split:
     return Split(inputs.to(device), split.leaf.to(device))
 
 
-class _Batches(Dataset[tuple[Tensor, Tensor, Tensor]]):
-    """Whole batches by their indices."""
+class _Batches(Dataset[Any]):
+    """Whole batches by their indices, for another process: see `_handed_over`."""
 
     def __init__(self, split: Split) -> None:
         self._split = split
 
-    def __getitem__(self, rows: npt.NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
+    def __getitem__(self, rows: npt.NDArray[np.int64]) -> list[Tensor] | list[npt.NDArray[Any]]:
         index = torch.from_numpy(rows)
-        return self._split.at(index), self._split.leaf[index], index
+        return _handed_over([self._split.at(index), self._split.leaf[index], index])
+
+
+def _handed_over(batch: list[Tensor]) -> list[Tensor] | list[npt.NDArray[Any]]:
+    """A batch in shared memory, or as arrays, which travel through a pipe, where /dev/shm is full.
+
+    Left to itself torch moves a batch into shared memory in a thread of the worker process. What fails there is lost,
+    and whoever waits for the batch waits for ever. Docker's default of 64 MB is soon full.
+    """
+    try:
+        return [tensor.share_memory_() for tensor in batch]  # type: ignore[no-untyped-call]
+    except RuntimeError:
+        return [tensor.numpy() for tensor in batch]
 
 
 class _Order:
@@ -102,13 +114,27 @@ def _decoded(split: Split, sampler: Sampler, device: torch.device) -> Iterator[t
     loader, order = _loader(split, device.type == "cuda")
     order.current = sampler
     try:
-        yield from loader
+        for batch in loader:
+            inputs, leaf, index = (torch.as_tensor(values) for values in batch)
+            yield inputs, leaf, index
     except DataError as error:  # torch puts the traceback of the worker process before the message
         raise DataError(str(error).strip().rpartition("\n")[2].partition(": ")[2] or first_line(error)) from error
+    except RuntimeError as error:
+        _loader.cache_clear()  # what is left of its processes is of no use to anybody
+        if "DataLoader worker" not in str(error):
+            raise
+        raise DataError(
+            "a process that decodes images died, as it does when the system ends it for want of memory: lower "
+            "data.decode_workers or training.global_batch_size, or run fewer trials at once (trials.max_concurrent)"
+        ) from error
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
 
 
 @lru_cache(maxsize=1)  # starting the processes takes seconds
-def _loader(split: Split, pinned: bool) -> tuple[DataLoader[tuple[Tensor, Tensor, Tensor]], _Order]:
+def _loader(split: Split, pinned: bool) -> tuple[DataLoader[Any], _Order]:
     assert isinstance(split.inputs, ImageFiles)
     order = _Order()
     loader = DataLoader(
@@ -116,6 +142,7 @@ def _loader(split: Split, pinned: bool) -> tuple[DataLoader[tuple[Tensor, Tensor
         batch_size=None,
         sampler=order,
         num_workers=split.inputs.workers,
+        collate_fn=_as_it_is,
         pin_memory=pinned,
         persistent_workers=True,
         # A fork of a process with threads (Ray's, OpenMP's) can hang.

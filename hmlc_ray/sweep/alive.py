@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from hmlc_ray.errors import StudyError, TrackingError
 from hmlc_ray.home import Home
 from hmlc_ray.summary import SweepProgress
 from hmlc_ray.tracking import Tracker
-from hmlc_ray.tracking.drivers import BEAT_S, DRIVER, SEEN, STALE_S, Life, identity, life, where
+from hmlc_ray.tracking.drivers import BEAT_S, DRIVER, SEEN, STALE_S, STALLED, Life, identity, life, where
 from hmlc_ray.tracking.opening import open_tracker
 
 
 @contextmanager
-def beating(study: str, *, home: Home, tracking_uri: str | None) -> Iterator[None]:
+def beating(
+    study: str, *, home: Home, tracking_uri: str | None, stalled: Callable[[], str | None] = lambda: None
+) -> Iterator[None]:
     """Sign the study's run with this process every few seconds, for the time of the block.
+
+    Args:
+        stalled: gives what the study waits for while it stands still; it becomes a tag of the study's run.
 
     The lock of `saved.driven` is for those who share a home folder; this is for those who share the store alone. The
     signs have a connection of their own: one that the store does not take is left out, and never waits.
     """
     stop = threading.Event()
-    thread = threading.Thread(target=_beat, args=(study, home, tracking_uri, stop), name="hmlc-beat", daemon=True)
+    thread = threading.Thread(
+        target=_beat, args=(study, home, tracking_uri, stalled, stop), name="hmlc-beat", daemon=True
+    )
     thread.start()
     try:
         yield
@@ -32,7 +39,9 @@ def beating(study: str, *, home: Home, tracking_uri: str | None) -> Iterator[Non
         thread.join(timeout=BEAT_S)
 
 
-def _beat(study: str, home: Home, tracking_uri: str | None, stop: threading.Event) -> None:
+def _beat(
+    study: str, home: Home, tracking_uri: str | None, stalled: Callable[[], str | None], stop: threading.Event
+) -> None:
     tracker: Tracker | None = None
     run_id: str | None = None
     pause = 0.0
@@ -43,7 +52,7 @@ def _beat(study: str, home: Home, tracking_uri: str | None, stop: threading.Even
             run_id = run_id or tracker.find_study(study)
             if run_id is not None:
                 pause = BEAT_S
-                tracker.set_tags(run_id, {DRIVER: identity(), SEEN: f"{time.time():.0f}"})
+                tracker.set_tags(run_id, {DRIVER: identity(), SEEN: f"{time.time():.0f}", STALLED: stalled() or ""})
 
 
 def refuse_alive(study: str, tracker: Tracker, progress: SweepProgress | None = None) -> None:

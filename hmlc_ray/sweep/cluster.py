@@ -4,42 +4,48 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 
 import ray
-from ray._private.services import canonicalize_bootstrap_address
 from ray.exceptions import RayError
+from ray.train.v2._internal import constants as train_constants
+from ray.tune.execution import class_cache
 
-from hmlc_ray.errors import ClusterError, first_line, system_reason
+from hmlc_ray.errors import ClusterError, first_line
+from hmlc_ray.loopback import bypass_proxies
+from hmlc_ray.sweep.addresses import cluster_here, listening_error
 from hmlc_ray.sweep.authentication import check_head, private
+from hmlc_ray.sweep.freed import freeing_ended_groups
+from hmlc_ray.sweep.surroundings import ADDRESS, API_SERVER, of_no_cluster, variables
 
-_CONNECT_TIMEOUT_S = 5.0
 _EMBEDDED = (None, "local")
+_OBJECTS_BYTES = 256 * 2**20
+"""For configurations and results. Ray's own choice, a third of the memory, leaves others little of a small /dev/shm."""
+_OPTIONS = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
 
 
 @contextmanager
-def connected(address: str | None, *, dashboard: bool = False) -> Iterator[None]:
+def connected(address: str | None) -> Iterator[None]:
     """A connection to Ray for the time of the block.
 
     Args:
         address: None or `local`: an embedded Ray of this process alone, on loopback, ended with the block.
-            `auto`: the cluster that runs on this machine. `host:port`: that head's GCS.
-        dashboard: start the dashboard with an embedded Ray. Nested Ray Train needs its State API: without it an
-            early-stopped trial's placement group leaks and the sweep hangs (ray#54305).
+            `auto`: the cluster that runs on this machine, see `cluster_here`. `host:port`: that head's GCS.
 
     Raises:
         ClusterError: if there is no cluster at the address, or it asks for a token that this process does not have.
     """
     _silence()
+    bypass_proxies()
     if ray.is_initialized():
-        yield
-        return
-    with private() if address in _EMBEDDED else nullcontext():
-        _init(address, dashboard=dashboard)
-        try:
+        with _of_connected_cluster(), freeing_ended_groups():
             yield
+        return
+    with _embedded() if address in _EMBEDDED else _attached(str(address)):
+        try:
+            with _of_connected_cluster(), freeing_ended_groups():
+                yield
         finally:
             with suppress(Exception):
                 ray.shutdown()
@@ -54,51 +60,61 @@ def _silence() -> None:
             logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def _init(address: str | None, *, dashboard: bool) -> None:
-    options = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
-    if address in _EMBEDDED:
+@contextmanager
+def _embedded() -> Iterator[None]:
+    with private(), of_no_cluster():
         try:
-            ray.init(address="local", include_dashboard=dashboard, **options)
+            ray.init(address="local", include_dashboard=False, object_store_memory=_OBJECTS_BYTES, **_OPTIONS)
         except Exception as error:  # Ray raises plain ones here
             raise ClusterError(
                 f"Ray could not be started on this machine, which may be overloaded: {first_line(error)}"
             ) from error
-        return
-    assert address is not None
+        yield
+
+
+@contextmanager
+def _attached(address: str) -> Iterator[None]:
     try:
-        found = _running_here() if address == "auto" else address
+        found = cluster_here() if address == "auto" else address
         _check_listening(address, found)
         check_head(found)
-        ray.init(address=found, **options)
+        ray.init(address=found, **_OPTIONS)
     except ClusterError:
         raise
     except (RayError, RuntimeError, ValueError, OSError) as error:
         raise unreachable(address, first_line(error)) from error
+    yield
 
 
-def _running_here() -> str:
-    """The address of the cluster on this machine; its record outlives a cluster that was killed.
+@contextmanager
+def _of_connected_cluster() -> Iterator[None]:
+    """This process, and the trials and workers that it starts, find the connected cluster wherever they look for one.
 
-    Raises:
-        ConnectionError: if there is no record of one.
+    Requests to the cluster's hosts pass by every proxy.
     """
-    found = canonicalize_bootstrap_address("auto")
-    if found is None or ":" not in found:
-        raise ConnectionError("no Ray runs on this machine")
-    return str(found)
+    # Empty, the second one is ignored by Ray; unset, a node's own environment would decide.
+    own = {ADDRESS: ray.get_runtime_context().gcs_address, API_SERVER: ""}
+    passed_on = class_cache.ENV_VARS_TO_PROPAGATE, train_constants.ENV_VARS_TO_PROPAGATE
+    with variables({**own, **{name: os.environ.get(name) for name in ("no_proxy", "NO_PROXY")}}):
+        bypass_proxies(node["NodeManagerAddress"] for node in ray.nodes())
+        class_cache.ENV_VARS_TO_PROPAGATE = passed_on[0] | set(own)
+        train_constants.ENV_VARS_TO_PROPAGATE = passed_on[1] | set(own)
+        try:
+            yield
+        finally:
+            class_cache.ENV_VARS_TO_PROPAGATE, train_constants.ENV_VARS_TO_PROPAGATE = passed_on
 
 
 def _check_listening(address: str, found: str) -> None:
     """Ray itself tries for many minutes before it gives up on an address."""
     host, _, port = found.rpartition(":")
     if not host or not port.isdigit() or "/" in host:
-        url = "; the URL of a Jobs API is for `hmlc submit`" if address.startswith("http") else ""
-        raise ClusterError(f"--address {address!r} is not an address; allowed are local, auto and host:port{url}")
-    try:
-        # An IPv6 address keeps its brackets everywhere but here.
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_TIMEOUT_S).close()
-    except OSError as error:
-        raise unreachable(address, system_reason(error)) from error
+        url = "; the URL of a Jobs API is for `hmlc submit`" if found.startswith("http") else ""
+        named = f"--address {address!r}" if found == address else f"RAY_ADDRESS={found}, which --address auto reads,"
+        raise ClusterError(f"{named} is not an address; allowed are local, auto and host:port{url}")
+    if error := listening_error(found):
+        where = "" if found == address else f"{found}: "
+        raise unreachable(address, where + (getattr(error, "strerror", None) or first_line(error))) from error
 
 
 def unreachable(address: str, reason: str) -> ClusterError:

@@ -26,7 +26,8 @@ from hmlc_ray.sweep.node_probe import PACKAGES, version_of
 from hmlc_ray.sweep.prepare import base_data, located
 from hmlc_ray.sweep.resources import Amounts, concurrency, total_of
 from hmlc_ray.sweep.stores import Results
-from hmlc_ray.sweep.supply import alive_nodes, nodes_of
+from hmlc_ray.sweep.supply import alive_nodes, driver_cpus, nodes_of
+from hmlc_ray.sweep.surroundings import of_no_cluster
 from hmlc_ray.tracking.opening import URI_VARIABLE, open_tracker
 from hmlc_ray.tracking.uri import is_server, public_uri
 
@@ -56,7 +57,7 @@ def examine(sweep: SweepConfig | None, *, address: str | None, home: Path, track
     sweep = None if sweep is None else located(sweep)
     findings: list[Finding] = []
     try:
-        with connected(address, dashboard=True):
+        with connected(address):
             findings += _cluster(sweep, places, embedded=address in (None, "local"))
     except ClusterError as error:
         findings.append(Finding("Ray", "fail", str(error), "start the cluster, or correct --address"))
@@ -71,8 +72,8 @@ def _cluster(sweep: SweepConfig | None, home: Home, *, embedded: bool) -> Iterat
     supply = alive_nodes()
     yield Finding("Ray", "ok", f"Ray {ray.__version__}, {len(supply)} nodes: {_words(total_of(supply))}")
     yield _demand(sweep)
-    yield _dashboard(sweep)
     if not embedded:
+        yield _dashboard()
         yield _token(ray.get_runtime_context().gcs_address)
     try:
         results = Results.of(None if sweep is None else sweep.study.storage, home)
@@ -92,26 +93,25 @@ def _demand(sweep: SweepConfig | None) -> Finding:
     if sweep is None:
         return Finding("demand", "note", "no search space was given, so there is nothing to compare with the supply")
     try:
-        at_once = concurrency(sweep, nodes_of(sweep.trials))
+        at_once = concurrency(sweep, nodes_of(sweep.trials), driver_cpus())
     except ClusterError as error:
         return Finding("demand", "fail", str(error), "ask for less in trials.resources or trials.workers, or add nodes")
     return Finding("demand", "ok", f"{at_once} of {sweep.study.num_trials} trials fit at once")
 
 
-def _dashboard(sweep: SweepConfig | None) -> Finding:
-    """Nested Ray Train needs the State API (ray#54305)."""
+def _dashboard() -> Finding:
+    """Jobs are submitted to it; a sweep by itself does without."""
     try:
         url = ray._private.worker.get_dashboard_url()
         if not url:
             raise ConnectionError("the head runs without a dashboard")
-        count = len(list_nodes(address=f"http://{url}", timeout=_ANSWER_S))
+        with of_no_cluster():
+            count = len(list_nodes(address=f"http://{url}", timeout=_ANSWER_S))
     except Exception as error:  # Ray's own errors have no common root
-        needed = sweep is not None and sweep.trials.worker_range[0] > 0
-        text = f"the State API does not answer ({first_line(error)[:200]})"
         return Finding(
             "dashboard",
-            "fail" if needed else "note",
-            text + ("" if needed else "; only trials with worker groups need it"),
+            "note",
+            f"the State API does not answer ({first_line(error)[:200]}); only `hmlc submit` and Ray's own pages need it",
             "start the head with --include-dashboard=true",
         )
     return Finding("dashboard", "ok", f"the State API answers, for {count} nodes")

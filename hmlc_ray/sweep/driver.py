@@ -22,13 +22,15 @@ from hmlc_ray.sweep.resources import concurrency, refit_trials
 from hmlc_ray.sweep.results import best_row, rows_of, trial_runs
 from hmlc_ray.sweep.retention import Retention
 from hmlc_ray.sweep.session import SweepSession, activate
+from hmlc_ray.sweep.stall import Watchdog
 from hmlc_ray.sweep.standing import forget_driven
 from hmlc_ray.sweep.stopping import refuse_to_go_on
 from hmlc_ray.sweep.stores import Results
-from hmlc_ray.sweep.supply import nodes_of
+from hmlc_ray.sweep.supply import driver_cpus, nodes_of
 from hmlc_ray.sweep.tune_changes import changed_tune
 from hmlc_ray.sweep.tuning import build_tuner, restore_tuner
 from hmlc_ray.tracking import Tracker, tags
+from hmlc_ray.tracking.drivers import STALLED
 
 STORE_WAIT = "HMLC_STORE_WAIT"
 """Environment: the seconds that the end of a study waits for an MLflow store that is away."""
@@ -46,12 +48,19 @@ class Driver:
     """
 
     def __init__(
-        self, sweep: SweepConfig, data: DataSet, home: Home, tracker: Tracker, progress: SweepProgress, go_on: str
+        self,
+        sweep: SweepConfig,
+        data: DataSet,
+        home: Home,
+        tracker: Tracker,
+        progress: SweepProgress,
+        go_on: str,
+        watchdog: Watchdog,
     ) -> None:
         """`go_on` is the command that resumes the study."""
         self._sweep, self._data, self._home, self._tracker, self._progress = sweep, data, home, tracker, progress
-        self._concurrency = concurrency(sweep, nodes_of(sweep.trials))
-        self._go_on, self._start = go_on, time.monotonic()
+        self._concurrency = concurrency(sweep, nodes_of(sweep.trials), driver_cpus())
+        self._go_on, self._start, self._watchdog = go_on, time.monotonic(), watchdog
 
     def start(self) -> SweepSummary:
         """Run a new study."""
@@ -81,7 +90,8 @@ class Driver:
             summary = self._conclude(parent)
         except KeyboardInterrupt as interrupt:
             self._close(parent, interrupt)
-            raise SweepInterrupted(f"interrupted; everything is saved: go on with `{self._go_on}`") from None
+            why = "the study stood still and was ended" if self._watchdog.ended_study else "interrupted"
+            raise SweepInterrupted(f"{why}; everything is saved: go on with `{self._go_on}`") from None
         except BaseException as error:
             self._close(parent, error)
             raise
@@ -120,7 +130,7 @@ class Driver:
         if error is None:
             self._tracker.finish(parent, "FINISHED")
         elif isinstance(error, KeyboardInterrupt):
-            self._tracker.finish(parent, "KILLED")
+            self._tracker.finish(parent, "KILLED", {STALLED: self._watchdog.sentence or ""})
         else:
             self._tracker.finish(parent, "FAILED", {tags.ERROR: f"{type(error).__name__}: {error}"})
 
@@ -135,10 +145,11 @@ class Driver:
             self._progress,
             self._retention,
             self._home.study(self._sweep.study.name),
+            self._watchdog.pulse,
         )
         activate(session)
         try:
-            with changed_tune():
+            with changed_tune(), self._watchdog.over(self._sweep.trials, session.left):
                 tuner.fit()
             session.look_on(last=True)
         finally:
@@ -149,7 +160,8 @@ class Driver:
 
     def _refit(self, trials: TrialsConfig, best: TrialRow, parent: str) -> Conclusion:
         self._progress.note(f"refit: trial {best.number} on train + validation")
-        return refit_best(self._sweep, trials, best, self._data, self._home, self._tracker, parent, self._progress)
+        with self._watchdog.over(trials, lambda: (1, 1)):
+            return refit_best(self._sweep, trials, best, self._data, self._home, self._tracker, parent, self._progress)
 
     def _conclude(self, parent: str) -> SweepSummary:
         study = self._sweep.study

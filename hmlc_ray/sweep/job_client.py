@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,8 +14,9 @@ from ray.exceptions import AuthenticationError
 from ray.job_submission import JobSubmissionClient
 
 from hmlc_ray.errors import ClusterError, JobError, first_line
-from hmlc_ray.loopback import is_loopback
+from hmlc_ray.loopback import bypass_proxies, is_loopback
 from hmlc_ray.sweep.authentication import check_token_file
+from hmlc_ray.sweep.surroundings import of_no_cluster
 
 _CONNECT_S, _ANSWER_S = 5, 30
 """Seconds in which a head must accept a connection, and answer a request."""
@@ -47,8 +49,11 @@ def connect(address: str) -> JobsClient:
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
     check_token_file()
+    host = urlsplit(address).hostname or ""
+    bypass_proxies([host] if _is_inner(host) else [])
     try:
-        client = JobsClient(address.rstrip("/"))
+        with of_no_cluster():  # the environment's cluster would take the place of the one that is asked for
+            client = JobsClient(address.rstrip("/"))
         _tell_of_no_token(address)
     except AuthenticationError as error:
         raise ClusterError(
@@ -58,10 +63,27 @@ def connect(address: str) -> JobsClient:
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         # requests' errors are OSErrors; what is no head answers without JSON, or without a version in it.
         raise ClusterError(
-            f"no Jobs API can be reached at --address {address} ({_reason(error)}); check that the head runs, that its "
-            "dashboard is on, and that this is the dashboard's port (8265 unless changed)"
+            f"no Jobs API can be reached at --address {address} ({_reason(error)}{_proxy(address)}); check that the "
+            "head runs, that its dashboard is on, and that this is the dashboard's port (8265 unless changed)"
         ) from error
     return client
+
+
+def _is_inner(host: str) -> bool:
+    """Whether a host is one that no proxy can be meant for: a private address, or a name of the local network."""
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return "." not in host
+
+
+def _proxy(address: str) -> str:
+    """The proxy that requests go through, in words, for who did not mean it."""
+    proxy = requests.utils.select_proxy(address, requests.utils.get_environ_proxies(address))
+    if not proxy:
+        return ""
+    host = urlsplit(address).hostname
+    return f" through the proxy {urlsplit(proxy).hostname}, which no_proxy={host} would leave out"
 
 
 def _tell_of_no_token(address: str) -> None:

@@ -45,6 +45,7 @@ def _of_job(client: JobsClient, job: Attempt, home: Path, tracking_uri: str | No
         found.best,
         found.tracking_uri,
         job,
+        found.note,
     )
 
 

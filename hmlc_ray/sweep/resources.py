@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
 from hmlc_ray.errors import ClusterError
 
-# Tune's actor for a nested Ray Train run only waits; 0 CPUs are refused.
 DRIVER_CPUS = 0.01
+"""Of a trial's driver, which only waits for the trial's workers, where no node with CPUs is alive yet."""
 Amounts = dict[str, float]
 _ADVICE = "ask for less (workers, resources), or add nodes"
 
@@ -25,10 +25,10 @@ def group_demand(trials: TrialsConfig) -> Amounts:
     return {name: amount * count for name, amount in worker_demand(trials).items()}
 
 
-def trial_demand(trials: TrialsConfig) -> Amounts:
+def trial_demand(trials: TrialsConfig, driver_cpus: float = 0.0) -> Amounts:
     """Ray resources of one trial: its group, and with workers the driver that waits for them."""
     need = group_demand(trials)
-    return need | {"CPU": need["CPU"] + DRIVER_CPUS} if trials.worker_range[0] > 0 else need
+    return need | {"CPU": need["CPU"] + driver_cpus} if trials.worker_range[0] > 0 else need
 
 
 def refit_trials(sweep: SweepConfig) -> TrialsConfig | None:
@@ -60,13 +60,14 @@ def require(worker: Amounts, count: int, nodes: Sequence[Amounts], what: str) ->
         raise ClusterError(f"{what} needs {count} workers, but the nodes of the Ray cluster hold {slots}: {_ADVICE}")
 
 
-def concurrency(sweep: SweepConfig, nodes: Sequence[Amounts]) -> int:
+def concurrency(sweep: SweepConfig, nodes: Sequence[Amounts], driver_cpus: float = 0.0) -> int:
     """Trials at once: as many as the scarcest resource holds, where a worker needs all of its own on one node.
 
     With nested Ray Train more would start than have room for their workers, and wait for each other (ray#47440).
 
     Args:
         nodes: what each node has; see `supply.nodes_of`.
+        driver_cpus: what the driver of a trial with workers takes of them; see `supply.driver_cpus`.
 
     Raises:
         ClusterError: if not even one fits, or the refit does not.
@@ -74,12 +75,12 @@ def concurrency(sweep: SweepConfig, nodes: Sequence[Amounts]) -> int:
     trials = sweep.trials
     worker, count = worker_demand(trials), max(1, trials.worker_range[0])
     require(worker, count, nodes, "a trial")
-    require_total(trial_demand(trials), nodes, "a trial")
+    require_total(trial_demand(trials, driver_cpus), nodes, "a trial")
     if (group := refit_trials(sweep)) is not None:
         require(worker_demand(group), group.worker_range[0], nodes, "the refit")
     total = total_of(nodes)
     # Shares are no exact binary fractions: see _times.
-    by_total = min(_times(total[name], amount) for name, amount in trial_demand(trials).items())
+    by_total = min(_times(total[name], amount) for name, amount in trial_demand(trials, driver_cpus).items())
     fits = max(1, min(by_total, sum(_fits(worker, node) for node in nodes) // count))
     return min(fits, trials.max_concurrent or fits)
 

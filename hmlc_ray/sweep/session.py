@@ -29,6 +29,7 @@ from hmlc_ray.sweep.results import (
     trial_runs,
 )
 from hmlc_ray.sweep.retention import LOGGED, WORKING, Retention
+from hmlc_ray.sweep.stall import Pulse
 from hmlc_ray.sweep.standing import Standing, StandingWriter
 from hmlc_ray.sweep.stopping import end_tuning
 from hmlc_ray.tracking import Tracker, tags
@@ -54,10 +55,12 @@ class SweepSession:
         progress: SweepProgress,
         retention: Retention,
         folder: Path,
+        pulse: Pulse | None = None,
     ) -> None:
-        """`folder` is the study's own in the home folder."""
+        """`folder` is the study's own in the home folder; `pulse` learns of every sign of life."""
         self._study, self._tracker, self._parent, self._fingerprint = study, tracker, parent, fingerprint
         self._progress, self._retention = progress, retention
+        self._pulse = pulse or Pulse()
         self._runs: dict[int, str] = {}
         runs = trial_runs(tracker, parent)
         rows = rows_of(runs, study)
@@ -85,6 +88,7 @@ class SweepSession:
         self._known.add(number)
         self._runs[number] = run_id
         self._states[number] = "running"
+        self._pulse.started(number)
         self._show()
 
     def has_started(self, number: int) -> bool:
@@ -94,6 +98,7 @@ class SweepSession:
     def reported(self, number: int, result: dict[str, Any]) -> None:
         if number in self.ended_before:
             return
+        self._pulse.reported(number)
         self._tracker.log(self._runs[number], [(entry["epoch"], entry["metrics"]) for entry in result["history"]])
         if WARNING in result:
             self._progress.note(f"trial {number}: {result[WARNING]}")
@@ -122,6 +127,7 @@ class SweepSession:
         self._tracker.finish(self._runs[number], "FINISHED", outcome)
         self._retention.ended(status, number, value, self._runs[number], int(logged.get(LOGGED, 0)), folder)
         self._states[number] = status
+        self._pulse.ended()
         self._show()
 
     def _log(self, run_id: str, checkpoint: ray.tune.Checkpoint | None) -> dict[str, Any]:
@@ -142,11 +148,18 @@ class SweepSession:
             return
         self._tracker.finish(self._runs[number], "FAILED", {tags.ERROR: error})
         self._states[number] = "failed"
+        self._pulse.ended()
         self._show()
 
     def unfinished(self) -> bool:
         """Whether fewer trials ended than the study has."""
-        return sum(state != "running" for state in self._states.values()) < self._study.num_trials
+        return self.left()[0] > 0
+
+    def left(self) -> tuple[int, int]:
+        """How many trials have not ended, and how many of them have started; asked from any thread."""
+        states = list(self._states.values())
+        running = states.count("running")
+        return self._study.num_trials - (len(states) - running), running
 
     def look_on(self, *, last: bool = False) -> None:
         """Let those who look on know how the trials stand; to be called often, and at the end as the `last` time."""

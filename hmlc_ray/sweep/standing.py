@@ -26,6 +26,8 @@ STANDING = "hmlc.standing"
 """Tag of a study's run: a `Standing` and the driver that wrote it, as JSON."""
 FILE = "standing.json"
 """In a study's folder, for the time that it is driven: the same, with what else a status tells."""
+STALLED_FILE = "stalled.txt"
+"""In a study's folder, for the time that it stands still: what it waits for."""
 EVERY_S = 1.0
 """Least seconds between two writes."""
 _OTHER_FORM = (ValueError, KeyError, TypeError, OverflowError)
@@ -140,6 +142,13 @@ def driven_study(folder: Path) -> DrivenStudy | None:
         values = json.loads((folder / FILE).read_text(encoding="utf-8"))
         standing = _standing(values) if life({DRIVER: values["driver"]}) == "alive" else None
         return DrivenStudy(standing, str(values["objective_metric"]), str(values["store"])) if standing else None
+    return None
+
+
+def stalled(folder: Path) -> str | None:
+    """What a study that is driven on this machine waits for; None where it does not stand still."""
+    with suppress(OSError):
+        return (folder / STALLED_FILE).read_text(encoding="utf-8") or None
     return None
 
 

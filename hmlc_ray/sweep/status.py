@@ -16,9 +16,9 @@ from hmlc_ray.home import Home
 from hmlc_ray.summary import BestSoFar, SweepCounts
 from hmlc_ray.sweep.found import existing_store
 from hmlc_ray.sweep.results import best_so_far, rows_of, trial_runs
-from hmlc_ray.sweep.standing import Standing, driven_study, standing_of
+from hmlc_ray.sweep.standing import Standing, driven_study, stalled, standing_of
 from hmlc_ray.tracking import Tracker, TrialRun, tags
-from hmlc_ray.tracking.drivers import life
+from hmlc_ray.tracking.drivers import STALLED, life
 from hmlc_ray.tracking.opening import chosen_uri
 from hmlc_ray.tracking.uri import public_uri, with_driver
 
@@ -71,7 +71,14 @@ def _driven_here(name: str, home: Home, tracking_uri: str | None) -> StudyStatus
         if driven is not None and driven.store == public_uri(with_driver(chosen_uri(tracking_uri, home))):
             now = driven.standing
             return StudyStatus(
-                name, "running", now.counts, now.interrupted, driven.objective_metric, now.best, driven.store
+                name,
+                "running",
+                now.counts,
+                now.interrupted,
+                driven.objective_metric,
+                now.best,
+                driven.store,
+                note=stalled(home.study(name)),
             )
     return None
 
@@ -96,7 +103,16 @@ def status_of(tracker: Tracker, run: TrialRun) -> StudyStatus:
     study = _study_of(run)
     now = standing_of(run) or _counted(tracker, run.run_id, study)
     state = _ENDED.get(run.status) or _LIFE[life(run.tags)]
-    return StudyStatus(study.name, state, now.counts, now.interrupted, study.objective_metric, now.best, tracker.uri)
+    return StudyStatus(
+        study.name,
+        state,
+        now.counts,
+        now.interrupted,
+        study.objective_metric,
+        now.best,
+        tracker.uri,
+        note=None if state == "complete" else run.tags.get(STALLED) or None,
+    )
 
 
 def _counted(tracker: Tracker, run_id: str, study: StudyConfig) -> Standing:

@@ -5,6 +5,7 @@ SIGTERM is what a job that is stopped gets, and a node that is taken away.
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -51,6 +52,14 @@ def interruptible() -> Iterator[None]:
         raise KeyboardInterrupt from None
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def interrupt() -> bool:
+    """Interrupt the driver as a SIGTERM would, from any thread; whether there is a driver that listens."""
+    if signal.getsignal(signal.SIGTERM) is not _interrupt:
+        return False
+    os.kill(os.getpid(), signal.SIGTERM)
+    return True
 
 
 def refuse_to_go_on() -> None:

@@ -19,6 +19,7 @@ from hmlc_ray.sweep.hints import command, locating, resume_command
 from hmlc_ray.sweep.prepare import base_data, located, with_threads
 from hmlc_ray.sweep.reopen import forget_failure, reopen_unfinished
 from hmlc_ray.sweep.saved import driven, is_saved, save_study
+from hmlc_ray.sweep.stall import Watchdog
 from hmlc_ray.sweep.stopping import stoppable
 from hmlc_ray.sweep.stores import check_places, settled
 from hmlc_ray.tracking import Tracker, tags
@@ -46,10 +47,10 @@ def run_sweep(
     go_on = resume_command(name, places, address, tracking_uri)
     _refuse_taken(name, places, tracker, go_on)
     check_places(sweep.study, places)
-    with _driving(sweep, places, address, tracking_uri, progress):
+    with _driving(sweep, places, address, tracking_uri, progress) as watchdog:
         from hmlc_ray.sweep.driver import Driver
 
-        driver = Driver(sweep, data, places, tracker, progress, go_on)
+        driver = Driver(sweep, data, places, tracker, progress, go_on, watchdog)
         save_study(sweep, places)
         return driver.start()
 
@@ -71,14 +72,14 @@ def resume_sweep(
     _refuse_complete(name, tracker, look)
     refuse_alive(name, tracker, progress)
     go_on = resume_command(name, places, address, tracking_uri)
-    with _driving(sweep, places, address, tracking_uri, progress):
+    with _driving(sweep, places, address, tracking_uri, progress) as watchdog:
         from hmlc_ray.sweep.driver import Driver, store_wait
 
         tracker.settle(store_wait())
         _refuse_complete(name, tracker, look)  # the end itself may have waited to be sent
         save_study(sweep, places)
         reopened = reopen_unfinished(sweep, places, tracker)
-        return Driver(sweep, data, places, tracker, progress, go_on).resume(retry=reopened > 0)
+        return Driver(sweep, data, places, tracker, progress, go_on, watchdog).resume(retry=reopened > 0)
 
 
 def retry_failed(
@@ -111,19 +112,19 @@ def retry_failed(
 @contextmanager
 def _driving(
     sweep: SweepConfig, home: Home, address: str | None, tracking_uri: str | None, progress: SweepProgress
-) -> Iterator[None]:
+) -> Iterator[Watchdog]:
     """Be the one driver of a study, with a connection to Ray, for the time of the block."""
     name = sweep.study.name
+    watchdog = Watchdog(sweep.study.stall, home.study(name), progress.note)
     progress.note("connecting to Ray")
-    dashboard = sweep.trials.worker_range[0] > 0
     with (
         home.current(),
         driven(name, home),
-        connected(address, dashboard=dashboard),
-        beating(name, home=home, tracking_uri=tracking_uri),
+        connected(address),
+        beating(name, home=home, tracking_uri=tracking_uri, stalled=lambda: watchdog.sentence),
         stoppable(),
     ):
-        yield
+        yield watchdog
 
 
 def _refuse_taken(name: str, home: Home, tracker: Tracker, go_on: str) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ray
+import ray.tune
 from ray._private.state import state
 
 from hmlc_ray.config.sweep import TrialsConfig
-from hmlc_ray.sweep.resources import Amounts, total_of
+from hmlc_ray.sweep.resources import DRIVER_CPUS, Amounts, total_of
 
 _MOST_NODES = 1000
 """Counted of a node group without an upper bound."""
@@ -30,6 +31,25 @@ def nodes_of(trials: TrialsConfig) -> list[Amounts]:
 def alive_nodes() -> list[Amounts]:
     """CPUs, GPUs and all else of each node that is alive."""
     return [dict(node["Resources"]) for node in ray.nodes() if node["Alive"]]
+
+
+def driver_cpus() -> float:
+    """CPUs that the driver of a trial with workers reserves; see `driver_request`."""
+    return 0.0 if any(node.get("CPU") for node in alive_nodes()) else DRIVER_CPUS
+
+
+def driver_request() -> ray.tune.PlacementGroupFactory:
+    """What the driver of a trial with workers reserves: no CPU, so that worker groups can fill a cluster exactly.
+
+    Ray refuses a request for nothing, so it is a byte of memory, on a node that has CPUs: a head without any is not
+    meant to hold trials. Where all such nodes are still to come it is a little of a CPU, for which an autoscaler starts
+    one.
+    """
+    if cpus := driver_cpus():
+        return ray.tune.PlacementGroupFactory([{"CPU": cpus}])
+    bare = [node["NodeID"] for node in ray.nodes() if node["Alive"] and not node["Resources"].get("CPU")]
+    where = {"bundle_label_selector": [{"ray.io/node-id": f"!in({','.join(bare)})"}]} if bare else {}
+    return ray.tune.PlacementGroupFactory([{"memory": 1}], **where)
 
 
 def _to_come(now: list[Amounts]) -> list[Amounts]:

@@ -13,8 +13,8 @@ from ray.tune.integration.ray_train import TuneReportCallback
 
 from hmlc_ray.config.sweep import Resources, TrialsConfig
 from hmlc_ray.home import Home
-from hmlc_ray.sweep.resources import DRIVER_CPUS
 from hmlc_ray.sweep.resumption import GoesOn
+from hmlc_ray.sweep.supply import driver_request
 from hmlc_ray.sweep.worker import train_in_process, train_in_worker
 
 Loop = Callable[[dict[str, Any]], None]
@@ -30,7 +30,7 @@ def build_trainable(trials: TrialsConfig, storage: str) -> Any:
     if trials.worker_range[0] == 0:
         need = {"cpu": trials.resources.cpus, "gpu": trials.resources.gpus}
         return ray.tune.with_resources(_resumable(_at_home(train_in_process)), need)
-    return ray.tune.with_resources(_at_home(_train_in_group(trials, storage)), {"cpu": DRIVER_CPUS})
+    return ray.tune.with_resources(_at_home(_train_in_group(trials, storage)), driver_request())
 
 
 def _resumable(train: Loop) -> Loop:
@@ -75,7 +75,7 @@ def torch_trainer(
 ) -> TorchTrainer:
     """A Ray Train run of `train_in_worker` on a worker group."""
     low, high = trials.worker_range
-    return TorchTrainer(
+    return _Trainer(
         _at_home(train_in_worker),
         train_loop_config=loop_config,
         scaling_config=ray.train.ScalingConfig(
@@ -92,6 +92,17 @@ def torch_trainer(
             logging_config=ray.train.LoggingConfig(log_level="ERROR"),
         ),
     )
+
+
+class _Trainer(TorchTrainer):  # type: ignore[misc]
+    """Without the process beside each run that frees its resources: the driver does that, see `freed`."""
+
+    def _create_default_callbacks(self) -> list[Any]:
+        return [
+            callback
+            for callback in super()._create_default_callbacks()
+            if type(callback).__name__ != "PlacementGroupCleanerCallback"
+        ]
 
 
 def _per_worker(resources: Resources) -> dict[str, float]:

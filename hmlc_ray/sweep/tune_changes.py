@@ -13,7 +13,6 @@ from ray.tune.execution.experiment_state import _ExperimentCheckpointManager
 # Looked up at import: a Ray that calls them otherwise is noticed at once.
 _delete = checkpoint_manager._delete_fs_path
 _count = _ExperimentCheckpointManager.on_trial_checkpoint
-_passed_on = class_cache.ENV_VARS_TO_PROPAGATE
 _KEYS = frozenset(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"))
 
 
@@ -29,13 +28,14 @@ def changed_tune() -> Iterator[None]:
     Every node uses its own AWS credentials: Tune would hand the driver's to trials in a runtime environment, which Ray
     writes on the command lines of its processes.
     """
-    class_cache.ENV_VARS_TO_PROPAGATE = _passed_on - _KEYS
+    passed_on = class_cache.ENV_VARS_TO_PROPAGATE
+    class_cache.ENV_VARS_TO_PROPAGATE = passed_on - _KEYS
     checkpoint_manager._delete_fs_path = _delete_if_there
     _ExperimentCheckpointManager.on_trial_checkpoint = _no_snapshot
     try:
         yield
     finally:
-        class_cache.ENV_VARS_TO_PROPAGATE = _passed_on
+        class_cache.ENV_VARS_TO_PROPAGATE = passed_on
         checkpoint_manager._delete_fs_path = _delete
         _ExperimentCheckpointManager.on_trial_checkpoint = _count
 

@@ -17,6 +17,8 @@ DRIVER = "hmlc.driver"
 """Tag: host, process and, for a job of a cluster, the job's id, as JSON."""
 SEEN = "hmlc.driver_seen"
 """Tag: when a study's driver last said that it lives, in Unix seconds."""
+STALLED = "hmlc.stalled"
+"""Tag of a study's run: what the study waits for while it stands still, in a sentence; else empty."""
 JOB_VARIABLE = "HMLC_JOB"
 """In the environment of a job's driver: the job's id."""
 BEAT_S = 10.0

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hmlc_ray.home import Home
+from hmlc_ray.loopback import bypass_proxies
 from hmlc_ray.tracking.tracker import Tracker
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -23,6 +24,7 @@ def open_tracker(
     Raises:
         TrackingError: within seconds, if it cannot be reached or written.
     """
+    bypass_proxies()
     return Tracker.connect(chosen_uri(uri, home), artifact_root=home.artifacts, spool=spool, note=note)
 
 

@@ -80,7 +80,7 @@ def test_a_file_that_is_not_used_is_not_looked_at(
 EMBEDDED = """
 import os, psutil, ray, sys
 from hmlc_ray.sweep.cluster import connected
-with connected(None, dashboard=True):
+with connected(None):
     assert ray.get(ray.remote(lambda: 1).remote()) == 1
     me = psutil.Process()
     family = [me, *me.children(recursive=True)]

@@ -1,0 +1,77 @@
+"""Placement groups of trials that have ended.
+
+A Train run's controller reserves its workers' resources in a placement group. Ray keeps that until the whole job ends,
+even when the controller is dead, as it is once a scheduler has stopped its trial early: left alone, the resources of
+stopped trials are gone and the next ones wait for ever (ray#54305). Ray Train has a process beside each run for this,
+which asks the State API of a cluster that it finds by itself. This driver asks the cluster it is connected to, and
+needs no dashboard for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ray
+from ray._private.state import state
+from ray.core.generated.gcs_pb2 import PlacementGroupTableData
+from ray.util.placement_group import PlacementGroup, remove_placement_group
+
+_EVERY_S = 1.0
+_PATIENCE_S = 10.0
+_LOG = logging.getLogger(__name__)
+
+
+@contextmanager
+def freeing_ended_groups() -> Iterator[None]:
+    """Free what ended trials hold, every second for the time of the block."""
+    stop = threading.Event()
+    thread = threading.Thread(target=_free_until, args=(stop,), name="hmlc-freed", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=_PATIENCE_S)
+
+
+def _free_until(stop: threading.Event) -> None:
+    while not stop.wait(_EVERY_S):
+        try:
+            free_ended_groups()
+        except Exception:  # a head that does not answer now may do so later, and Ray's errors have no common root
+            _LOG.debug("placement groups cannot be looked through", exc_info=True)
+
+
+def free_ended_groups() -> int:
+    """Remove the placement groups of this job whose creator, a Train run's controller, is dead; gives their number."""
+    ended = [group for group in held_groups() if not is_nil(group.creator_actor_id)]
+    ended = [group for group in ended if is_dead(group.creator_actor_id)]
+    for group in ended:
+        remove_placement_group(PlacementGroup(ray.PlacementGroupID(group.placement_group_id)))
+    return len(ended)
+
+
+def held_groups() -> list[PlacementGroupTableData]:
+    """This job's placement groups that hold resources, or wait for some."""
+    job = bytes.fromhex(ray.get_runtime_context().get_job_id())
+    return [group for group in placement_groups() if group.creator_job_id == job and not group.is_detached]
+
+
+def placement_groups() -> list[PlacementGroupTableData]:
+    """All of the cluster that are not removed."""
+    table = state._connect_and_get_accessor().get_placement_group_table()
+    groups = [PlacementGroupTableData.FromString(entry) for entry in table]
+    return [group for group in groups if group.state != PlacementGroupTableData.REMOVED]
+
+
+def is_nil(identifier: bytes) -> bool:
+    """Whether an id names nothing; a placement group whose creator is no actor belongs to the driver."""
+    return all(byte == 0xFF for byte in identifier)
+
+
+def is_dead(actor: bytes) -> bool:
+    """Ray forgets dead actors in the end; one that makes a placement group is known before."""
+    return str(state.actor_table(actor.hex()).get("State", "DEAD")) == "DEAD"

@@ -1,0 +1,51 @@
+"""What the processes of a sweep know of their own cluster, whatever the environment says of others.
+
+Code of Ray that is given no address looks for a cluster by itself: in `RAY_API_SERVER_ADDRESS`, `RAY_ADDRESS`, a file
+that the last `ray start` left, and among the machine's processes. With a second Ray on the machine it finds that one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+ADDRESS, API_SERVER = "RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"
+JOB_CONFIG = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""Set for the driver of a job by the cluster that runs it."""
+_OTHERS = (
+    ADDRESS,
+    API_SERVER,
+    # An embedded Ray would keep its state in the other's Redis.
+    "RAY_REDIS_ADDRESS",
+    "RAY_external_storage_namespace",
+    # A job's own runtime environment: its files are in the cluster that runs the job.
+    JOB_CONFIG,
+    "RAY_JOB_ID",
+    "RAY_RAYLET_PID",
+)
+
+
+@contextmanager
+def variables(values: Mapping[str, str | None]) -> Iterator[None]:
+    """Environment variables for the time of the block; None: not set."""
+    before = {name: os.environ.get(name) for name in values}
+    _set(values)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+@contextmanager
+def of_no_cluster() -> Iterator[None]:
+    """For what is told its cluster, or makes one: this process, and those that it starts, know of no other."""
+    with variables(dict.fromkeys(_OTHERS)):
+        yield
+
+
+def _set(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
