@@ -111,7 +111,7 @@ def _dashboard() -> Finding:
         return Finding(
             "dashboard",
             "note",
-            f"the State API does not answer ({first_line(error)[:200]}); only `hmlc submit` and Ray's own pages need it",
+            f"the State API does not answer ({first_line(error)[:200]}); only `hmlc submit` needs it",
             "start the head with --include-dashboard=true",
         )
     return Finding("dashboard", "ok", f"the State API answers, for {count} nodes")
