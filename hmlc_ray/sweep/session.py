@@ -63,7 +63,7 @@ class SweepSession:
         gone: Mapping[int, str] = MappingProxyType({}),
         pulse: Pulse | None = None,
     ) -> None:
-        """`folder` is the study\x27s own in the home folder; `gone` says how trials ended that have no run any more;
+        """`folder` is the study's own in the home folder; `gone` says how trials ended that have no run any more;
         `pulse` learns of every sign of life.
         """
         self._study, self._tracker, self._parent, self._fingerprint = study, tracker, parent, fingerprint
