@@ -40,7 +40,7 @@ def test_a_killed_driver_is_resumed_and_an_interrupted_one_again(
 
     process = sandbox.start("resume", "small")
     started.append(process)
-    read_until(process, "small: 2/5 trials done")
+    read_until(process, "trials done")  # a trial has started
     rest = kill(process, signal.SIGINT)
     assert process.returncode == 130
     assert "`hmlc resume small`" in rest
