@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 
 from hmlc_ray.config.data import MAX_PIXELS, StoredSection
 from hmlc_ray.data.intensities import BadImage, is_deep, to_eight_bits
@@ -77,20 +77,20 @@ def _opened(stream: BinaryIO, reading: Reading) -> Image.Image:
     """The first frame, not decoded yet; its pixels are counted, and the ends that decoders read over are looked for."""
     try:
         image = Image.open(stream)
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise BadImage(_what_it_is(stream)) from error
-    if image.format == "PNG":
-        image.verify()  # checksums, which the decoder ignores
-        stream.seek(0)
-        image = Image.open(stream)
-    elif image.format in _NEVER_ENDS_IN_ZEROS and _ends_in_zeros(stream):
-        raise BadImage("its end is missing: there are zeros instead, as a download leaves that broke off")
     width, height = image.size
     if width * height > reading.max_pixels:
         raise BadImage(
             f"it has {width} x {height} pixels, more than data.max_pixels ({reading.max_pixels}), which may be raised "
             "where there is memory for it"
         )
+    if image.format == "PNG":
+        image.verify()  # checksums, which the decoder ignores
+        stream.seek(0)
+        image = Image.open(stream)
+    elif image.format in _NEVER_ENDS_IN_ZEROS and _ends_in_zeros(stream):
+        raise BadImage("its end is missing: there are zeros instead, as a download leaves that broke off")
     if reading.value_range is not None and not is_deep(image) and _has_more_bits(image):
         raise BadImage(
             "it has several channels of 16 bits, of which Pillow reads the upper 8, so that data.value_range cannot be "
@@ -101,7 +101,8 @@ def _opened(stream: BinaryIO, reading: Reading) -> Image.Image:
 
 def _has_more_bits(image: Image.Image) -> bool:
     """Whether the decoder drops bits of images in colour or with transparency."""
-    for decoder, _, _, options in image.tile:
+    tiles = image.tile if isinstance(image, ImageFile.ImageFile) else []
+    for decoder, _, _, options in tiles:
         if ";16" in str(options) or (decoder.startswith("ppm") and isinstance(options, tuple) and options[1] > 255):
             return True
     return False
@@ -159,12 +160,11 @@ def _orientation(image: Image.Image) -> Image.Transpose | None:
 def _opaque(image: Image.Image, mode: str, background: tuple[int, int, int]) -> Image.Image:
     """In `mode`, L or RGB; transparent pixels show the background, whatever colours lie under them."""
     if image.mode == "LAB":
-        image = ImageCms.profileToProfile(
-            image, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB"
-        )
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        image = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB") or image
     if image.has_transparency_data:
-        clear = image.convert("RGBA")
-        if clear.getextrema()[3][0] < 255:
+        clear = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+        if np.asarray(clear.getchannel("A")).min() < 255:
             clear = Image.alpha_composite(Image.new("RGBA", clear.size, (*background, 255)), clear)
         image = clear
     elif image.mode == "P":
