@@ -91,12 +91,20 @@ def _opened(stream: BinaryIO, reading: Reading) -> Image.Image:
         image = Image.open(stream)
     elif image.format in _NEVER_ENDS_IN_ZEROS and _ends_in_zeros(stream):
         raise BadImage("its end is missing: there are zeros instead, as a download leaves that broke off")
-    if reading.value_range is not None and not is_deep(image) and _has_more_bits(image):
+    if not is_deep(image) and _has_more_bits(image):
+        _take_upper_bits(image, reading.value_range)
+    return image
+
+
+def _take_upper_bits(image: Image.Image, value_range: tuple[float, float] | None) -> None:
+    if value_range is not None:
         raise BadImage(
             "it has several channels of 16 bits, of which Pillow reads the upper 8, so that data.value_range cannot be "
             "applied; convert it to 8 bits"
         )
-    return image
+    key = image.info.get("transparency")
+    if isinstance(key, tuple):  # a colour, still of 16 bits
+        image.info["transparency"] = tuple(value >> 8 for value in key)
 
 
 def _has_more_bits(image: Image.Image) -> bool:

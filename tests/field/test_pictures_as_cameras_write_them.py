@@ -259,25 +259,28 @@ def clear(form: str, hidden: tuple[int, int, int]) -> tuple[str, bytes]:
             return "gif", encoded(indexed, "GIF", transparency=0)
         case "16 bits":
             return "png", png_of_16_bits(rgba)
+        case "key of 16 bits":
+            return "png", png_of_16_bits(rgba[..., :3], key=struct.pack(">3H", *(257 * value for value in hidden)))
         case _:
             raise AssertionError(form)
 
 
-def png_of_16_bits(rgba: npt.NDArray[np.uint8]) -> bytes:
-    rows = b"".join(b"\0" + (row.astype(">u2") * 257).tobytes() for row in rgba)
-    return png(rgba.shape[1], rgba.shape[0], 16, 6, rows)
+def png_of_16_bits(pixels: npt.NDArray[np.uint8], key: bytes | None = None) -> bytes:
+    rows = b"".join(b"\0" + (row.astype(">u2") * 257).tobytes() for row in pixels)
+    return png(pixels.shape[1], pixels.shape[0], 16, {3: 2, 4: 6}[pixels.shape[2]], rows, key)
 
 
-def png(width: int, height: int, bits: int, colours: int, rows: bytes) -> bytes:
-    """Of rows as they are, whether or not they fill the image."""
+def png(width: int, height: int, bits: int, colours: int, rows: bytes, key: bytes | None = None) -> bytes:
+    """Of rows as they are, whether or not they fill the image; the colour `key` is transparent."""
+    middle = [] if key is None else [(b"tRNS", key)]
     head = struct.pack(">IIBBBBB", width, height, bits, colours, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-        for name, body in ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+        for name, body in ((b"IHDR", head), *middle, (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
     )
 
 
-FORMS = ["RGBA", "WEBP", "TIFF", "key", "P", "P with alphas", "GIF", "16 bits"]
+FORMS = ["RGBA", "WEBP", "TIFF", "key", "P", "P with alphas", "GIF", "16 bits", "key of 16 bits"]
 
 
 @pytest.mark.parametrize("form", FORMS)
