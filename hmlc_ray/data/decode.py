@@ -18,6 +18,7 @@ from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 from hmlc_ray.config.data import MAX_PIXELS, StoredSection
 from hmlc_ray.data.intensities import BadImage, is_deep, to_eight_bits
 from hmlc_ray.data.pillow_limits import lifted_limits
+from hmlc_ray.imposters import what_it_is_instead
 
 ByteArray = npt.NDArray[np.uint8]
 _ORIENTATION = 0x0112
@@ -33,10 +34,6 @@ _UPRIGHT = {
 _TAIL = 64  # zeros that no compressed image ends with, but a download that reserved its room does
 _NEVER_ENDS_IN_ZEROS = ("AVIF", "JPEG", "MPO", "WEBP")
 _JPEG_END = b"\xff\xd9"
-_NO_IMAGES = {
-    b"<": "it is a web page or other markup, not an image",
-    b"version https://git-lfs": "it is a Git LFS pointer, whose image was not downloaded",
-}
 
 
 class Reading(NamedTuple):
@@ -78,7 +75,9 @@ def _opened(stream: BinaryIO, reading: Reading) -> Image.Image:
     try:
         image = Image.open(stream)
     except UnidentifiedImageError as error:
-        raise BadImage(_what_it_is(stream)) from error
+        stream.seek(0)
+        what = what_it_is_instead(stream.read(256))
+        raise BadImage(what or "it is no image of a format that Pillow reads") from error
     width, height = image.size
     if width * height > reading.max_pixels:
         raise BadImage(
@@ -114,17 +113,6 @@ def _has_more_bits(image: Image.Image) -> bool:
         if ";16" in str(options) or (decoder.startswith("ppm") and isinstance(options, tuple) and options[1] > 255):
             return True
     return False
-
-
-def _what_it_is(stream: BinaryIO) -> str:
-    stream.seek(0)
-    start = stream.read(256)
-    if not start:
-        return "the file is empty"
-    if not any(start):
-        return "it holds zeros, as a download leaves that broke off"
-    found = (what for prefix, what in _NO_IMAGES.items() if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(prefix))
-    return next(found, "it is no image of a format that Pillow reads")
 
 
 def _ends_in_zeros(stream: BinaryIO) -> bool:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hmlc_ray.imposters import what_it_is_instead
 from hmlc_ray.meshes.formats import READERS
 from hmlc_ray.meshes.formats.raw import CutOff, FloatArray, RawMesh
 
@@ -37,11 +38,10 @@ def read_surface(content: bytes, suffix: str) -> Surface:
     Raises:
         BrokenMesh: if the content is empty, cut off, of another format, or has no face with an area.
     """
-    if not content.strip():
-        raise BrokenMesh("the file is empty")
     vertices, faces, note = _raw(content, suffix)
     if not len(faces):
-        raise BrokenMesh("it holds no faces" + (f", only {len(vertices)} points" if len(vertices) else ""))
+        points = f", only {len(vertices)} points" if len(vertices) else ""
+        raise BrokenMesh(what_it_is_instead(content) or f"it holds no faces{points}")
     finite = np.isfinite(vertices[faces]).all(axis=(1, 2))
     triangles = _with_area(_in_cube(vertices[faces[finite]]))
     if not len(triangles):
@@ -52,16 +52,19 @@ def read_surface(content: bytes, suffix: str) -> Surface:
 
 
 def _raw(content: bytes, suffix: str) -> RawMesh:
+    if not content.strip():
+        raise BrokenMesh("the file is empty")
     try:
         mesh = READERS[suffix](content)
         if len(mesh.faces) and (mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.vertices)):
             wrong = mesh.faces.min() if mesh.faces.min() < 0 else mesh.faces.max()
             raise ValueError(f"a face names vertex {wrong} (counted from 0), but there are {len(mesh.vertices)}")
     except CutOff as error:
-        raise BrokenMesh(str(error)) from error
+        raise BrokenMesh(what_it_is_instead(content) or str(error)) from error
     except Exception as error:  # a parser meets arbitrary bytes here, and fails in as many ways
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise BrokenMesh(f"it cannot be read as {suffix.removeprefix('.').upper()}: {reason}") from error
+        known = f"it cannot be read as {suffix.removeprefix('.').upper()}: {reason}"
+        raise BrokenMesh(what_it_is_instead(content) or known) from error
     return mesh
 
 

@@ -412,7 +412,7 @@ DAMAGED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "empty": ("jpg", lambda: b"", "the file is empty"),
     "zeros": ("jpg", lambda: bytes(5000), "it holds zeros"),
     "a web page": ("jpg", lambda: b"\xef\xbb\xbf\n <!DOCTYPE html><html></html>", "it is a web page"),
-    "an LFS pointer": ("png", lambda: b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
+    "an LFS pointer": ("png", lambda: b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
     "a text": ("png", lambda: b"404: not found", "no image of a format that Pillow reads"),
     "a JPEG cut off": ("jpg", half("JPEG"), "truncated"),
     "a progressive JPEG cut off": ("jpg", half("JPEG", progressive=True), "truncated"),
