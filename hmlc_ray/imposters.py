@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import stat
+
 _STARTS = {
     b"<": "it is a web page or other markup, as a download leaves that was refused",
     b"version https://git-lfs": "it is a pointer of Git LFS; `git lfs pull` fetches the file itself",
     b"\0\5\x16\7": "it is an AppleDouble file, in which macOS keeps attributes of another file",
 }
+
+
+NO_FILE = "it is no regular file"
 
 
 def what_it_is_instead(start: bytes) -> str | None:
@@ -21,3 +27,12 @@ def what_it_is_instead(start: bytes) -> str | None:
         return "it holds zeros, as a download leaves that broke off"
     plain = start.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
     return next((what for prefix, what in _STARTS.items() if plain.startswith(prefix)), None)
+
+
+def is_regular(file: str | os.PathLike[str]) -> bool:
+    """Whether the file has an end, unlike a pipe or a device, for which a reader may wait for ever.
+
+    Raises:
+        OSError: if it is missing, or its folder may not be read.
+    """
+    return stat.S_ISREG(os.stat(file).st_mode)

@@ -7,7 +7,6 @@ never written back, so that no damage there can cost the image.
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -18,7 +17,7 @@ from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 from hmlc_ray.config.data import MAX_PIXELS, StoredSection
 from hmlc_ray.data.intensities import BadImage, is_deep, to_eight_bits
 from hmlc_ray.data.pillow_limits import lifted_limits
-from hmlc_ray.imposters import what_it_is_instead
+from hmlc_ray.imposters import NO_FILE, is_regular, what_it_is_instead
 
 ByteArray = npt.NDArray[np.uint8]
 _ORIENTATION = 0x0112
@@ -62,8 +61,8 @@ def decode(file: str | Path, channels: int, size: int, reading: Reading = BY_DEF
         Exception: any, as Pillow's decoders raise, if it is no intact image.
     """
     mode = "L" if channels == 1 else "RGB"
-    if not stat.S_ISREG(os.stat(file).st_mode):
-        raise BadImage("it is no regular file")
+    if not is_regular(file):
+        raise BadImage(NO_FILE)
     with lifted_limits(), open(file, "rb") as stream:
         plain = _opaque(_upright(_opened(stream, reading), mode, size, reading.value_range), mode, reading.background)
         fitted = ImageOps.fit(plain, (size, size), method=Image.Resampling.BILINEAR)

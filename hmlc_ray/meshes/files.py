@@ -14,8 +14,9 @@ import numpy as np
 
 from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.home import cache_folder
+from hmlc_ray.imposters import NO_FILE, is_regular
 from hmlc_ray.meshes.formats import VERSION as READERS_VERSION
-from hmlc_ray.meshes.keys import check_regular, content_key, file_digests, listing_key, remember, remembered
+from hmlc_ray.meshes.keys import content_key, file_digests, listing_key, remember, remembered
 from hmlc_ray.meshes.parallel import in_blocks
 from hmlc_ray.meshes.read import BrokenMesh, read_surface
 from hmlc_ray.meshes.sample import Cloud, sample_surface
@@ -81,7 +82,8 @@ def sampled(file: Path, sampling: Sampling) -> Sampled:
     What is wrong with a file is a result and no exception.
     """
     try:
-        check_regular(file)
+        if not is_regular(file):
+            return Sampled(None, b"", NO_FILE)
         content = file.read_bytes()
     except OSError as error:
         return Sampled(None, b"", system_reason(error))

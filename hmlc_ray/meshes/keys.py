@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+from hmlc_ray.imposters import is_regular
 from hmlc_ray.whole_files import write_whole
 
 Settings = Sequence[int | bool | str]
@@ -54,15 +54,10 @@ def remember(note: Path, key: str) -> None:
         write_whole(note, json.dumps({"key": key}))
 
 
-def check_regular(file: Path) -> None:
-    """Raises OSError if the file is a pipe or a device, which may never end, or is missing."""
-    if not stat.S_ISREG(file.stat().st_mode):
-        raise OSError(None, "it is no regular file")
-
-
 def _digest(file: Path) -> bytes:
     try:
-        check_regular(file)
+        if not is_regular(file):
+            return b""
         with file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").digest()
     except OSError:
