@@ -95,7 +95,7 @@ class ImageFiles:
             DataError: if a file changed so that it cannot be read any more.
         """
         files = self.files[index] if isinstance(index, slice) else [self.files[row] for row in index.tolist()]
-        blocks = list(decode_blocks(files, *self.shape[1:3], self.reading))
+        blocks = list(decode_blocks(files, self.shape[1], self.shape[2], self.reading))
         for block in blocks:
             if block.problems:
                 raise DataError(next(iter(block.problems.values())) + "; it could be read before")
