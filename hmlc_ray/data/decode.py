@@ -7,6 +7,7 @@ never written back, so that no damage there can cost the image.
 from __future__ import annotations
 
 import os
+import zlib
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -83,15 +84,27 @@ def _opened(stream: BinaryIO, reading: Reading) -> Image.Image:
             f"it has {width} x {height} pixels, more than data.max_pixels ({reading.max_pixels}), which may be raised "
             "where there is memory for it"
         )
+    if image.format == "EPS":
+        raise BadImage("it is EPS, a program, which is not run")
     if image.format == "PNG":
-        image.verify()  # checksums, which the decoder ignores
-        stream.seek(0)
-        image = Image.open(stream)
+        _check_png(stream)
     elif image.format in _NEVER_ENDS_IN_ZEROS and _ends_in_zeros(stream):
         raise BadImage("its end is missing: there are zeros instead, as a download leaves that broke off")
     if not is_deep(image) and _has_more_bits(image):
         _take_upper_bits(image, reading.value_range)
     return image
+
+
+def _check_png(stream: BinaryIO) -> None:
+    """Compare the checksums of pixels, which the decoder ignores; leaves the stream where it was."""
+    place = stream.tell()
+    stream.seek(8)
+    while len(head := stream.read(8)) == 8:
+        body, name = stream.read(int.from_bytes(head[:4])), head[4:]
+        stored = stream.read(4)
+        if name == b"IDAT" and len(stored) == 4 and zlib.crc32(body, zlib.crc32(name)) != int.from_bytes(stored):
+            raise BadImage("its pixels do not match their checksum, so it is damaged")
+    stream.seek(place)
 
 
 def _take_upper_bits(image: Image.Image, value_range: tuple[float, float] | None) -> None:

@@ -413,16 +413,16 @@ DAMAGED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "zeros": ("jpg", lambda: bytes(5000), "it holds zeros"),
     "a web page": ("jpg", lambda: b"\xef\xbb\xbf\n <!DOCTYPE html><html></html>", "it is a web page"),
     "an LFS pointer": ("png", lambda: b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
+    "a drawing program": ("png", lambda: encoded(Image.fromarray(DETAILED), "EPS"), "it is EPS"),
     "a text": ("png", lambda: b"404: not found", "no image of a format that Pillow reads"),
     "a JPEG cut off": ("jpg", half("JPEG"), "truncated"),
     "a progressive JPEG cut off": ("jpg", half("JPEG", progressive=True), "truncated"),
     "a PNG cut off": ("png", half("PNG"), "cannot read the image"),
-    "a PNG without its end": ("png", lambda: encoded(Image.fromarray(DETAILED), "PNG")[:-12], "cannot read the image"),
     "a GIF cut off": ("gif", half("GIF"), "cannot read the image"),
     "a WebP cut off": ("webp", half("WEBP"), "cannot read the image"),
     "a TIFF cut off": ("tif", half("TIFF"), "cannot read the image"),
     "a BMP cut off": ("bmp", half("BMP"), "truncated"),
-    "a PNG whose rest never came": ("png", zeroed("PNG", 0.6), "cannot read the image"),
+    "a PNG whose rest never came": ("png", zeroed("PNG", 0.6), "do not match their checksum"),
     "a JPEG whose rest never came": ("jpg", zeroed("JPEG", 0.6, quality=100, subsampling=0), "its end is missing"),
     "a WebP whose rest never came": ("webp", zeroed("WEBP", 0.6), "its end is missing"),
 }  # fmt: skip
@@ -442,6 +442,13 @@ def test_damage_is_one_sentence_with_the_name(tmp_path: Path, name: str) -> None
 def test_a_camera_may_fill_up_its_block_behind_the_image(tmp_path: Path) -> None:
     (tmp_path / "0.jpg").write_bytes(UPRIGHT + bytes(4096))
     assert problem(tmp_path / "0.jpg") is None
+
+
+def test_a_png_whose_pixels_are_whole_is_read_without_its_end(tmp_path: Path) -> None:
+    content = encoded(Image.fromarray(DETAILED), "PNG")
+    (tmp_path / "0.png").write_bytes(content)
+    (tmp_path / "1.png").write_bytes(content[:-12])
+    np.testing.assert_array_equal(decode(tmp_path / "0.png", 3, SIZE), decode(tmp_path / "1.png", 3, SIZE))
 
 
 def test_what_is_no_regular_file_is_named_and_not_waited_for(tmp_path: Path) -> None:
