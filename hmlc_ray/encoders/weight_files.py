@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hmlc_ray.errors import ConfigError
+from hmlc_ray.errors import ConfigError, system_reason
 from hmlc_ray.imposters import NO_FILE, is_regular, what_it_is_instead
 
 _DEEPEST = 4
@@ -32,7 +32,7 @@ def read_tensors(file: str) -> dict[str, Tensor]:
     try:
         what = _what_is_wrong(path)
     except OSError as error:
-        raise ConfigError(f"cannot read encoder.weights {file!r}: {error.strerror or error}") from error
+        raise ConfigError(f"cannot read encoder.weights {file!r}: {system_reason(error)}") from error
     if what is not None:
         raise ConfigError(f"cannot read encoder.weights {file!r}: {what}")
     content = _safetensors(path, file) if path.suffix == ".safetensors" else _torch(path, file)
