@@ -232,6 +232,7 @@ class _Run:
                     "schedule": self.schedule.state_dict(),
                     "rng": torch.get_rng_state(),
                     "masks": self.learner.objective.masks(),
+                    "weights_prefix": self.learner.encoder.weights_prefix,
                     "confusion": {split: levels for split, levels in self.confusion.items() if levels},
                 }
             ),

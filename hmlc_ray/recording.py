@@ -95,6 +95,8 @@ def log_checkpoint(tracker: Tracker, run_id: str, folder: Path) -> Checkpoint:
     """Log a checkpoint folder and its mask table; gives the checkpoint."""
     checkpoint = load_checkpoint(folder)
     tracker.log_artifacts(run_id, folder, CHECKPOINT)
+    if checkpoint.state.get("weights_prefix"):
+        tracker.set_tags(run_id, {tags.WEIGHTS_PREFIX: checkpoint.state["weights_prefix"]})
     with tempfile.TemporaryDirectory() as scratch:
         if write_mask_table(checkpoint, Path(scratch) / MASKS_FILE):
             tracker.log_artifacts(run_id, Path(scratch))

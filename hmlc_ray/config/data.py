@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -11,6 +11,9 @@ from hmlc_ray.config.points import MeshFolderConfig, ModelNetConfig, PointViewsC
 from hmlc_ray.config.splits import SplitSection, level_names_checked
 
 CacheMode = Literal["auto", "device", "memory", "disk", "none"]
+Byte = Annotated[int, Field(ge=0, le=255)]
+MAX_PIXELS = 178_956_970
+"""Pillow's own limit, from which on it refuses to open an image."""
 
 
 class DigitsConfig(SplitSection):
@@ -38,11 +41,25 @@ class StoredSection(SplitSection):
     image_size: int = Field(64, ge=8, le=1024)
     """Pixels; images are resized on the short side and cropped at the centre."""
     on_bad_file: Literal["error", "skip"] = "error"
+    background: tuple[Byte, Byte, Byte] = (255, 255, 255)
+    """Colour that shows through transparent pixels: red, green, blue."""
+    value_range: tuple[float, float] | None = None
+    """Of images with more than 8 bits per pixel in one channel: the values that become black and white, the same for
+    every file; None: the full range of unsigned integers of up to 16 bits, 0 to 1 of floats, no other types."""
+    max_pixels: int = Field(MAX_PIXELS, ge=1)
+    """A file with more pixels (width x height) is refused before it is decoded."""
     cache: CacheMode = "auto"
     """`device`: on the training device; `memory`: in the process; `disk`: in a mapped file that processes share;
     `none`: decoded again for every batch, in worker processes; `auto`: the first of these that has room."""
     decode_workers: int = Field(2, ge=1, le=256)
     """Processes that decode batches, with `cache: none`."""
+
+    @model_validator(mode="after")
+    def _range_ordered(self) -> Self:
+        if self.value_range is not None and not self.value_range[0] < self.value_range[1]:
+            low, high = self.value_range
+            raise ValueError(f"value_range must satisfy low < high, got [{low}, {high}]")
+        return self
 
 
 class ImageFolderConfig(StoredSection):

@@ -26,7 +26,11 @@ class WeightsSection(Section):
     """An encoder whose training can start from weights in a local file; nothing is ever downloaded."""
 
     weights: str | None = Field(None, min_length=1)
-    """A state dict of the same network, as `torch.save` writes it; None: fresh weights."""
+    """A state dict of the same network, or a checkpoint that holds one, as `torch.save` writes it, or a file of
+    safetensors; None: fresh weights."""
+    weights_prefix: str | None = None
+    """What the names of the weights begin with, e.g. `state_dict.module.encoder_q.`; None: found out, where the file
+    holds one such network alone."""
 
 
 class ResNetSection(WeightsSection):
@@ -117,7 +121,11 @@ EncoderConfig = Annotated[
 
 def without_weights(config: EncoderConfig) -> EncoderConfig:
     """The same encoder with fresh weights."""
-    return config.model_copy(update={"weights": None}) if isinstance(config, WeightsSection) else config
+    return (
+        config.model_copy(update={"weights": None, "weights_prefix": None})
+        if isinstance(config, WeightsSection)
+        else config
+    )
 
 
 class HeadConfig(Section):

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
+from hmlc_ray.data.decode import BY_DEFAULT, ByteArray, Reading, decode
+from hmlc_ray.data.intensities import BadImage
+from hmlc_ray.data.pillow_limits import lifted_limits
 from hmlc_ray.errors import DataError
 
-ByteArray = npt.NDArray[np.uint8]
 _BLOCK = 32  # images a thread decodes in one go: with one at a time, small images wait for the GIL
 _WINDOW = 64  # blocks under way: bounds the memory of what is decoded but not yet taken
-_BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning)
+_FLAT = 16  # of 255: an image whose pixels differ by less shows nothing
 
 
 @dataclass(frozen=True)
@@ -33,52 +33,41 @@ class Block:
     problems: dict[int, str] = field(default_factory=dict)
     """What is wrong with a file, by its number."""
 
+    def flat(self) -> list[int]:
+        """Numbers of the files that were read, and whose pixels are all of nearly one brightness."""
+        rows = self.images.reshape(len(self.images), -1)
+        found = np.flatnonzero(rows.max(axis=1) - rows.min(axis=1) < _FLAT) + self.start
+        return [row for row in found.tolist() if row not in self.problems]
 
-def decode_blocks(files: Sequence[str | Path], channels: int, size: int) -> Iterator[Block]:
+
+def decode_blocks(
+    files: Sequence[str | Path], channels: int, size: int, reading: Reading = BY_DEFAULT
+) -> Iterator[Block]:
     """Decode in threads, in the order given: the decoder and the resampler release the GIL."""
 
     def decode_block(start: int) -> Block:
         rows = range(start, min(start + _BLOCK, len(files)))
         images = np.zeros((len(rows), channels, size, size), dtype=np.uint8)
-        found = {row: _decode_into(files[row], images[row - start], size) for row in rows}
+        found = {row: _decode_into(files[row], images[row - start], size, reading) for row in rows}
         return Block(start, images, {row: problem for row, problem in found.items() if problem})
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with lifted_limits(), ThreadPoolExecutor(os.cpu_count()) as pool:
         for first in range(0, len(files), _BLOCK * _WINDOW):
             last = min(first + _BLOCK * _WINDOW, len(files))
             yield from pool.map(decode_block, range(first, last, _BLOCK))
 
 
-def _decode_into(file: str | Path, target: ByteArray, size: int) -> str | None:
+def _decode_into(file: str | Path, target: ByteArray, size: int, reading: Reading) -> str | None:
     """Fill `target`, [channels, size, size]; returns what was wrong with the file, if anything."""
     try:
-        target[:] = decode(file, len(target), size)
-    except _BROKEN as error:
-        return f"cannot read the image {str(file)!r} ({type(error).__name__}: {error})"
+        target[:] = decode(file, len(target), size, reading)
+    except BadImage as error:
+        return f"cannot read the image {str(file)!r}: {error}"
+    except Exception as error:  # decoders meet arbitrary bytes here, and fail in as many ways
+        reason = " ".join(str(error).split())[:200]
+        kind = type(error).__name__
+        return f"cannot read the image {str(file)!r} ({f'{kind}: {reason}' if reason else kind})"
     return None
-
-
-def decode(file: str | Path, channels: int, size: int) -> ByteArray:
-    """One image, upright (EXIF), resized on the short side and cropped at the centre: [channels, size, size].
-
-    Raises:
-        OSError, SyntaxError, ValueError, Image.DecompressionBombError: as Pillow does, if it is no intact image.
-    """
-    mode = "L" if channels == 1 else "RGB"
-    with Image.open(file) as image:
-        image.draft(mode, (size, size))  # a large JPEG is decoded at a smaller scale, never below `size`
-        upright = ImageOps.exif_transpose(image)
-        plain = _to_mode(upright, mode)
-    fitted = ImageOps.fit(plain, (size, size), method=Image.Resampling.BILINEAR)
-    return np.atleast_3d(np.asarray(fitted)).transpose(2, 0, 1)
-
-
-def _to_mode(image: Image.Image, mode: str) -> Image.Image:
-    if image.mode.startswith("I;16"):  # Pillow would clip 16-bit intensities at 255
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode == "P":  # a palette may hold transparency, which only RGBA can
-        image = image.convert("RGBA")
-    return image.convert(mode)
 
 
 class ImageFiles:
@@ -87,8 +76,11 @@ class ImageFiles:
     dtype = torch.uint8
     device = torch.device("cpu")
 
-    def __init__(self, files: Sequence[str], channels: int, size: int, workers: int) -> None:
+    def __init__(
+        self, files: Sequence[str], channels: int, size: int, workers: int, reading: Reading = BY_DEFAULT
+    ) -> None:
         self.files = list(files)
+        self.reading = reading
         self.workers = workers
         """Processes that decode batches for training."""
         self.shape = torch.Size((len(files), channels, size, size))
@@ -103,7 +95,7 @@ class ImageFiles:
             DataError: if a file changed so that it cannot be read any more.
         """
         files = self.files[index] if isinstance(index, slice) else [self.files[row] for row in index.tolist()]
-        blocks = list(decode_blocks(files, *self.shape[1:3]))
+        blocks = list(decode_blocks(files, self.shape[1], self.shape[2], self.reading))
         for block in blocks:
             if block.problems:
                 raise DataError(next(iter(block.problems.values())) + "; it could be read before")

@@ -19,7 +19,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import PIL
@@ -27,11 +27,13 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
-from hmlc_ray.data.images import Block, ByteArray, decode_blocks
+from hmlc_ray.data.decode import BY_DEFAULT, ByteArray, Reading
+from hmlc_ray.data.images import Block, decode_blocks
 from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.home import CACHE_VARIABLE, cache_folder
 
-VERSION = 1
+VERSION = 2
+"""Of the files here and of how an image becomes pixels: it is part of every key."""
 DIGEST_BYTES = 16
 _META, _DIGESTS, _IMAGES = "meta.json", "digests.bin", "images.bin"
 
@@ -44,6 +46,7 @@ class ImageSet:
     files: Sequence[Path]
     channels: int
     size: int
+    reading: Reading = BY_DEFAULT
 
     @property
     def image_bytes(self) -> int:
@@ -51,7 +54,7 @@ class ImageSet:
 
     def key(self, *, pixels: bool) -> str:
         """Of the entry that holds these images, or their digests alone."""
-        settings = [VERSION, PIL.__version__, self.channels, self.size, pixels]
+        settings = [VERSION, PIL.__version__, self.channels, self.size, list(self.reading), pixels]
         digest = hashlib.sha256(json.dumps(settings).encode())
         for file in self.files:
             name = os.path.relpath(file, self.root)
@@ -68,6 +71,8 @@ class Entry:
     """Of the images that could be read."""
     problems: dict[int, str]
     """What is wrong with a file, by its number."""
+    flat: list[int]
+    """Numbers of the files whose pixels are all of nearly one brightness."""
     digests: ByteArray
     """uint8 [N, 16], of the images that could be read."""
     fingerprint: str
@@ -79,6 +84,13 @@ class Entry:
             return torch.empty(self.shape, dtype=torch.uint8)
         # Copy on write, since torch has no read-only tensors: the file itself cannot be changed through it.
         return torch.from_numpy(np.memmap(self.folder / _IMAGES, np.uint8, "c", shape=self.shape))
+
+
+class _Found(NamedTuple):
+    """What decoding showed; see `Entry`."""
+
+    problems: dict[int, str]
+    flat: list[int]
 
 
 def open_images(images: ImageSet, *, pixels: bool, strict: bool) -> Entry:
@@ -148,6 +160,7 @@ def _read(folder: Path) -> Entry | None:
             folder,
             shape,
             {int(row): text for row, text in meta["problems"].items()},
+            [int(row) for row in meta["flat"]],
             np.frombuffer(raw, np.uint8).reshape(shape[0], DIGEST_BYTES),
             meta["fingerprint"],
         )
@@ -177,30 +190,32 @@ def _build(folder: Path, images: ImageSet, *, pixels: bool, strict: bool) -> Non
     partial.mkdir()
     try:
         with (partial / _DIGESTS).open("wb") as digests, (partial / _IMAGES).open("wb") as target:
-            problems = _fill(digests, target if pixels else None, images, strict=strict)
+            found = _fill(digests, target if pixels else None, images, strict=strict)
             for stream in (digests, target):
                 stream.flush()
                 os.fsync(stream.fileno())
         if not pixels:
             (partial / _IMAGES).unlink()
-        _write_meta(partial, images, problems, pixels=pixels)
+        _write_meta(partial, images, found, pixels=pixels)
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _fill(digests: BinaryIO, target: BinaryIO | None, images: ImageSet, *, strict: bool) -> dict[int, str]:
+def _fill(digests: BinaryIO, target: BinaryIO | None, images: ImageSet, *, strict: bool) -> _Found:
     problems: dict[int, str] = {}
-    for block in decode_blocks(images.files, images.channels, images.size):
+    flat: list[int] = []
+    for block in decode_blocks(images.files, images.channels, images.size, images.reading):
         problems |= block.problems
+        flat += block.flat()
         if strict:
             _refuse(problems)
         readable = _readable(block)
         digests.write(digests_of(readable).tobytes())
         if target is not None:
             target.write(readable.tobytes())
-    return problems
+    return _Found(problems, flat)
 
 
 def _readable(block: Block) -> ByteArray:
@@ -209,13 +224,14 @@ def _readable(block: Block) -> ByteArray:
     return np.delete(block.images, [row - block.start for row in block.problems], axis=0)
 
 
-def _write_meta(partial: Path, images: ImageSet, problems: dict[int, str], *, pixels: bool) -> None:
+def _write_meta(partial: Path, images: ImageSet, found: _Found, *, pixels: bool) -> None:
     meta = {
         "version": VERSION,
-        "shape": [len(images.files) - len(problems), images.channels, images.size, images.size],
+        "shape": [len(images.files) - len(found.problems), images.channels, images.size, images.size],
         "pixels": pixels,
         "fingerprint": hashlib.sha256((partial / _DIGESTS).read_bytes()).hexdigest(),
-        "problems": problems,
+        "problems": found.problems,
+        "flat": found.flat,
     }
     (partial / _META).write_text(json.dumps(meta), encoding="utf-8")
 

@@ -15,6 +15,7 @@ import torch
 
 from hmlc_ray.config.data import StoredSection
 from hmlc_ray.data.base import Inputs, Split
+from hmlc_ray.data.decode import Reading
 from hmlc_ray.data.images import ImageFiles
 from hmlc_ray.data.pixel_cache import Entry, ImageSet, is_cached, open_images
 from hmlc_ray.home import cache_folder
@@ -24,6 +25,10 @@ Kept = Literal["memory", "disk", "none"]
 _LOG = logging.getLogger(__name__)
 _MEMORY_SHARE = 0.25
 _DISK_SHARE = 0.9
+_FLAT = (
+    "%d of %d images show nothing, since all their pixels have nearly one brightness; the first: %r "
+    "(with more than 8 bits per pixel, data.value_range sets which values are black and white)"
+)
 
 
 @dataclass(frozen=True)
@@ -47,12 +52,14 @@ def read_splits(listings: Mapping[str, Listing], config: StoredSection, root: Pa
         DataError: see `open_images`.
     """
     files = list(chain.from_iterable(listing.files for listing in listings.values()))
-    images = ImageSet(root, files, channels, config.image_size)
+    images = ImageSet(root, files, channels, config.image_size, Reading.of(config))
     kept = _keeping(config, images)
     entry = open_images(images, pixels=kept != "none", strict=config.on_bad_file == "error")
     if entry.problems:
         first = entry.problems[min(entry.problems)]
         _LOG.warning("%d of %d images were skipped; the first: %s", len(entry.problems), len(files), first)
+    if entry.flat:
+        _LOG.warning(_FLAT, len(entry.flat), len(files), str(files[entry.flat[0]]))
     return _divided(listings, entry, _inputs(entry, images, kept, config.decode_workers), mapped=kept == "disk")
 
 
@@ -75,7 +82,7 @@ def _existing(folder: Path) -> Path:
 def _inputs(entry: Entry, images: ImageSet, kept: Kept, workers: int) -> Inputs:
     if kept == "none":
         readable = [str(file) for row, file in enumerate(images.files) if row not in entry.problems]
-        return ImageFiles(readable, images.channels, images.size, workers)
+        return ImageFiles(readable, images.channels, images.size, workers, images.reading)
     return entry.images() if kept == "disk" else entry.images().clone()
 
 

@@ -24,6 +24,8 @@ class Encoder(nn.Module, ABC):
     """F."""
     max_batch: int = 1024
     """Samples that a forward pass without gradient takes at once, for the sake of memory."""
+    weights_prefix: str | None = None
+    """What the names of its weights began with in the file that they came from; None: they came from none."""
 
     @abstractmethod
     def forward(self, inputs: Tensor) -> Tensor:

@@ -24,7 +24,8 @@ class ResNet(Encoder):
         if config.stem == "cifar":
             self.trunk.maxpool = nn.Identity()
         if config.weights is not None:
-            load_weights(self.trunk, config.weights, f"encoder `{config.kind}` with stem: {config.stem}", ("fc.",))
+            what = f"encoder `{config.kind}` with stem: {config.stem}"
+            self.weights_prefix = load_weights(self.trunk, config.weights, what, ("fc.",), config.weights_prefix)
         channels_last(self)
 
     def forward(self, inputs: Tensor) -> Tensor:

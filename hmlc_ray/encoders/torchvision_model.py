@@ -31,7 +31,8 @@ class TorchvisionModel(Encoder):
         self.trunk = _build(config.name, size)
         self.feature_dim, head = _cut_classifier(self.trunk)
         if config.weights is not None:
-            load_weights(self.trunk, config.weights, f"torchvision's {config.name}", (head, "aux", "AuxLogits."))
+            what, heads = f"torchvision's {config.name}", (head, "aux", "AuxLogits.")
+            self.weights_prefix = load_weights(self.trunk, config.weights, what, heads, config.weights_prefix)
         self._check_runs(config.name, size)
         channels_last(self)
 

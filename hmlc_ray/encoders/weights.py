@@ -1,56 +1,126 @@
-"""Weights from a local file."""
+"""Weights from a local file, found in it by their names, whatever these begin with."""
 
 from __future__ import annotations
 
-import pickle
+import logging
+from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
-from hmlc_ray.errors import ConfigError, system_reason
+from hmlc_ray.encoders.weight_files import read_tensors
+from hmlc_ray.errors import ConfigError
 
-_TRUNK = "trunk."
+_LOG = logging.getLogger(__name__)
+_PLAIN = ("", "trunk.")
+"""Prefixes of a state dict of the network itself, and of an exported encoder."""
 _NEVER_TRAINED = "num_batches_tracked"
 
+Tensors = Mapping[str, Tensor]
 
-def load_weights(trunk: nn.Module, file: str, what: str, heads: tuple[str, ...]) -> None:
-    """Put the weights of a state dict into `trunk`, in place; nothing in the file is executed.
+
+class _Place(NamedTuple):
+    """Where in a file the weights are, and how they are called there."""
+
+    prefix: str
+    spelling: dict[str, str]
+    """The network's own name of each tensor to the one in the file, without the prefix."""
+
+
+def load_weights(trunk: nn.Module, file: str, what: str, heads: tuple[str, ...], prefix: str | None = None) -> str:
+    """Put the weights in a file into `trunk`, in place; nothing in the file is executed.
 
     Args:
-        file: as `torch.save` writes it; names may begin with `trunk.`, as in an exported encoder.
+        file: see `read_tensors`.
         what: the encoder, as an error names it.
         heads: prefixes of parameters that the trunk does not have, since its classifier is cut off.
+        prefix: what the names of the tensors begin with; None: found out, where one prefix alone has all of them.
+
+    Returns:
+        The prefix.
 
     Raises:
-        ConfigError: if the file cannot be read, is no state dict, or lacks or has other weights than the trunk.
+        ConfigError: if the file cannot be read, or has no or other weights than the trunk, or those of several.
     """
-    found = {name.removeprefix(_TRUNK): value for name, value in _read(file).items()}
-    found = {name: value for name, value in found.items() if not name.startswith(heads)}
-    wanted = trunk.state_dict()
+    tensors, wanted = read_tensors(file), trunk.state_dict()
+    place = _place(tensors, trunk, file, what, prefix)
+    found = {}
     for name, value in wanted.items():
-        if name not in found and not name.endswith(_NEVER_TRAINED):
-            raise ConfigError(f"the weights in {file!r} are not of {what}: they lack {name}")
-        if name in found and found[name].shape != value.shape:
-            there, here = ("x".join(map(str, tensor.shape)) for tensor in (found[name], value))
-            raise ConfigError(f"the weights in {file!r} do not fit {what}: {name} is {there} there and {here} here")
-    more = [name for name in found if name not in wanted]
-    if more:
-        raise ConfigError(f"the weights in {file!r} are not of {what}: it has no {more[0]}")
+        there = tensors.get(place.prefix + place.spelling[name])
+        if there is None:
+            if not name.endswith(_NEVER_TRAINED):
+                raise ConfigError(_lacking(tensors, place, name, file, what))
+        elif there.shape != value.shape:
+            sizes = ("x".join(map(str, tensor.shape)) for tensor in (there, value))
+            raise ConfigError(
+                f"the weights in {file!r} do not fit {what}: {name} is {next(sizes)} there and {next(sizes)} here"
+            )
+        else:
+            found[name] = there
+    _refuse_more(tensors, place, heads, file, what)
     trunk.load_state_dict(found, strict=False)
+    if place.prefix not in _PLAIN:
+        _LOG.info("the weights in %r were found below %r", file, place.prefix)
+    return place.prefix
 
 
-def _read(file: str) -> Mapping[str, Tensor]:
-    try:
-        state: Any = torch.load(Path(file).expanduser(), map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise ConfigError(f"cannot read encoder.weights {file!r}: {system_reason(error)}") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+def _place(tensors: Tensors, trunk: nn.Module, file: str, what: str, prefix: str | None) -> _Place:
+    """The one place that has every tensor; where there is none, the one that has most of them."""
+    wanted = list(trunk.state_dict())
+    needed = {name for name in wanted if not name.endswith(_NEVER_TRAINED)}
+    counts: Counter[tuple[str, int]] = Counter()
+    spellings = _spellings(trunk)
+    for number, spelling in enumerate(spellings):
+        spelled = {spelling[name] for name in needed}
+        counts.update((start, number) for start in _starts(tensors, spelled))
+    if prefix is not None:
+        prefix = prefix if prefix.endswith(".") or not prefix else f"{prefix}."
+        counts = Counter({place: count for place, count in counts.items() if place[0] == prefix})
+    whole = [place for place, count in counts.items() if count == len(needed)]
+    plain = [place for place in whole if place[0] in _PLAIN]
+    if len(whole) > 1 and not plain:
+        shown = " and ".join(repr(start) for start, _ in whole[:4])
         raise ConfigError(
-            f"encoder.weights {file!r} is no state dict that torch.save wrote, or holds more than tensors"
-        ) from error
-    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ConfigError(f"encoder.weights {file!r} must be a state dict: names of parameters and their tensors")
-    return state
+            f"the weights in {file!r} are those of {len(whole)} networks like {what}, whose names begin with {shown}: "
+            "set encoder.weights_prefix to one of these"
+        )
+    best = (plain or whole or [place for place, _ in counts.most_common(1)] or [(prefix or "", 0)])[0]
+    return _Place(best[0], spellings[best[1]])
+
+
+def _starts(tensors: Tensors, spelled: set[str]) -> list[str]:
+    """What stands before each name that ends as one of `spelled`."""
+    cuts = ((name.split("."), depth) for name in tensors for depth in range(name.count(".") + 1))
+    return ["".join(f"{part}." for part in parts[:at]) for parts, at in cuts if ".".join(parts[at:]) in spelled]
+
+
+def _spellings(trunk: nn.Module) -> list[dict[str, str]]:
+    """How projects call the tensors: as torchvision does; with the shortcuts of residual blocks as in SupContrast; and
+    with the parts of the network by number, as in a `Sequential` of them (lightly)."""
+    numbers = {name: str(number) for number, (name, _) in enumerate(trunk.named_children())}
+    own = {name: name for name in trunk.state_dict()}
+    shortcut = {name: name.replace(".downsample.", ".shortcut.") for name in own}
+    numbered = {
+        name: ".".join([numbers.get(first, first), *rest]) for name in own for first, *rest in [name.split(".")]
+    }
+    return [own] + [spelling for spelling in (shortcut, numbered) if spelling != own]
+
+
+def _lacking(tensors: Tensors, place: _Place, name: str, file: str, what: str) -> str:
+    below = f" below {place.prefix!r}" if place.prefix else ""
+    if any(other.startswith(place.prefix) for other in tensors):
+        example = next(other for other in tensors if other.startswith(place.prefix))
+        return f"the weights in {file!r} are not of {what}: they lack {name}{below}, and have {example!r} for example"
+    return (
+        f"no name of the weights in {file!r} begins with encoder.weights_prefix {place.prefix!r}; "
+        f"there is {next(iter(tensors))!r} for example"
+    )
+
+
+def _refuse_more(tensors: Tensors, place: _Place, heads: tuple[str, ...], file: str, what: str) -> None:
+    known = set(place.spelling.values())
+    for name in tensors:
+        own = name.removeprefix(place.prefix)
+        if name.startswith(place.prefix) and own not in known and not own.startswith(heads):
+            raise ConfigError(f"the weights in {file!r} are not of {what}: it has no {own}")

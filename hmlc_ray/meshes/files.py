@@ -14,6 +14,8 @@ import numpy as np
 
 from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.home import cache_folder
+from hmlc_ray.imposters import NO_FILE, is_regular
+from hmlc_ray.meshes.formats import VERSION as READERS_VERSION
 from hmlc_ray.meshes.keys import content_key, file_digests, listing_key, remember, remembered
 from hmlc_ray.meshes.parallel import in_blocks
 from hmlc_ray.meshes.read import BrokenMesh, read_surface
@@ -65,7 +67,8 @@ def open_clouds(files: Sequence[Path], root: Path, sampling: Sampling, *, strict
         digests = file_digests(files)
         key = content_key(files, digests, settings)
     shape: Shape = (len(files), sampling.num_points, sampling.channels)
-    stored = open_stored(key, shape, lambda: _blocks(files, digests or file_digests(files), sampling, strict=strict))
+    make = partial(_blocks, files, digests, sampling, strict=strict)
+    stored = open_stored(key, shape, make, READERS_VERSION)
     if strict:
         _refuse(files, stored.problems)
     if digests is not None:
@@ -79,6 +82,8 @@ def sampled(file: Path, sampling: Sampling) -> Sampled:
     What is wrong with a file is a result and no exception.
     """
     try:
+        if not is_regular(file):
+            return Sampled(None, b"", NO_FILE)
         content = file.read_bytes()
     except OSError as error:
         return Sampled(None, b"", system_reason(error))
@@ -92,7 +97,10 @@ def sampled(file: Path, sampling: Sampling) -> Sampled:
     return Sampled(cloud, digest, repair=surface.repair)
 
 
-def _blocks(files: Sequence[Path], digests: Sequence[bytes], sampling: Sampling, *, strict: bool) -> Iterator[Block]:
+def _blocks(
+    files: Sequence[Path], digests: Sequence[bytes] | None, sampling: Sampling, *, strict: bool
+) -> Iterator[Block]:
+    digests = digests or file_digests(files)
     _LOG.info("sampling %d meshes", len(files))
     repairs: dict[int, str] = {}
     for rows, results in in_blocks(partial(sampled, sampling=sampling), files):

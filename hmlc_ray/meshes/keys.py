@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+from hmlc_ray.imposters import is_regular
 from hmlc_ray.whole_files import write_whole
 
 Settings = Sequence[int | bool | str]
@@ -55,6 +56,8 @@ def remember(note: Path, key: str) -> None:
 
 def _digest(file: Path) -> bytes:
     try:
+        if not is_regular(file):
+            return b""
         with file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").digest()
     except OSError:

@@ -3,7 +3,7 @@
 ```
 cache/points-<key>/
   points.npy     float32 [N, points, channels]
-  meta.json      format version, shape, what is wrong with which row
+  meta.json      format version, version of what made it, shape, what is wrong with which row
 ```
 The key stands for the content of the files and every setting. An array is written beside its final name and renamed,
 under a lock: there is none or all of it.
@@ -50,26 +50,30 @@ class Stored(NamedTuple):
     """Rows that mean nothing, and why."""
 
 
-def open_stored(key: str, shape: Shape, make: Callable[[], Iterable[Block]]) -> Stored:
+def open_stored(key: str, shape: Shape, make: Callable[[], Iterable[Block]], maker: int = 0) -> Stored:
     """The array of a key; if there is none that is whole, `make` gives its blocks, in order.
 
     Many processes may ask at once: one makes it, the others wait for that one.
+
+    Args:
+        maker: version of `make`; what another version made is made again, under the same key, so that the fingerprint
+            of a set stays what it was.
 
     Raises:
         DataError: if the cache cannot be written, for want of room for example. Nothing half-written is left then.
     """
     folder = cache_folder() / f"points-{key}"
-    stored = _read(folder, shape)
+    stored = _read(folder, shape, maker)
     if stored is not None:
         return stored
     size = int(np.prod(shape)) * 4
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f"{folder.name}.lock")):
-            stored = _read(folder, shape)  # another process may have made it while this one waited
+            stored = _read(folder, shape, maker)  # another process may have made it while this one waited
             if stored is None:
-                _write(folder, shape, make)
-                stored = _read(folder, shape)
+                _write(folder, shape, make, maker)
+                stored = _read(folder, shape, maker)
     except OSError as error:
         raise DataError(
             f"the point clouds, {size / 1e6:.1f} MB, cannot be written to {str(folder.parent)!r} "
@@ -79,11 +83,11 @@ def open_stored(key: str, shape: Shape, make: Callable[[], Iterable[Block]]) -> 
     return stored
 
 
-def _read(folder: Path, shape: Shape) -> Stored | None:
+def _read(folder: Path, shape: Shape, maker: int) -> Stored | None:
     """The array, or None where there is none, or one that is cut off or of another version."""
     try:
         meta = json.loads((folder / _META).read_text(encoding="utf-8"))
-        if meta["version"] != VERSION or tuple(meta["shape"]) != shape:
+        if (meta["version"], meta.get("maker", 0), tuple(meta["shape"])) != (VERSION, maker, shape):
             return None
         # Copy on write, since torch has no read-only tensors: the file itself cannot be changed through it.
         clouds = np.load(folder / _POINTS, mmap_mode="c", allow_pickle=False)
@@ -93,7 +97,7 @@ def _read(folder: Path, shape: Shape) -> Stored | None:
         return None
 
 
-def _write(folder: Path, shape: Shape, make: Callable[[], Iterable[Block]]) -> None:
+def _write(folder: Path, shape: Shape, make: Callable[[], Iterable[Block]], maker: int) -> None:
     partial = folder.with_name(f"{folder.name}.partial")  # the lock is held: whatever has this name is abandoned
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
@@ -104,7 +108,7 @@ def _write(folder: Path, shape: Shape, make: Callable[[], Iterable[Block]]) -> N
             problems = _fill(file, shape, make())
             file.flush()
             os.fsync(file.fileno())
-        meta = {"version": VERSION, "shape": shape, "problems": problems}
+        meta = {"version": VERSION, "maker": maker, "shape": shape, "problems": problems}
         (partial / _META).write_text(json.dumps(meta), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)

@@ -19,6 +19,7 @@ from PIL import Image
 from hmlc_ray.config.data import ImageFolderConfig
 from hmlc_ray.data import images, load_data, pixel_cache, stored
 from hmlc_ray.data.base import DataSet
+from hmlc_ray.data.decode import ByteArray, Reading
 from hmlc_ray.data.pixel_cache import digests_of
 from hmlc_ray.errors import DataError
 from hmlc_ray.home import cache_folder
@@ -50,9 +51,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     decode = images.decode
 
-    def count(file: str | Path, channels: int, size: int) -> images.ByteArray:
+    def count(file: str | Path, channels: int, size: int, reading: Reading) -> ByteArray:
         names.append(str(file))
-        return decode(file, channels, size)
+        return decode(file, channels, size, reading)
 
     monkeypatch.setattr(images, "decode", count)
     return names
@@ -119,9 +120,16 @@ def test_changed_files_are_decoded_again(root: Path, decoded: list[str], change:
 
 
 def test_other_settings_are_another_entry(root: Path, decoded: list[str]) -> None:
-    for values in ({}, {"image_size": 9}, {"channels": 1}):
+    others = (
+        {"image_size": 9},
+        {"channels": 1},
+        {"background": [0, 0, 0]},
+        {"value_range": [0, 1]},
+        {"max_pixels": 999},
+    )
+    for values in ({}, *others):
         load_data(config(root, **values))
-    assert len(decoded) == 3 * COUNT
+    assert len(decoded) == (1 + len(others)) * COUNT
 
 
 def _cut(name: str) -> Callable[[Path], object]:

@@ -114,7 +114,7 @@ def test_weights_that_do_not_fit_are_told_in_a_sentence(published: Path, tmp_pat
         (config("resnet50", published), r"do not fit torchvision's resnet50: layer1\.0\.conv1\.weight is 64x64x3x3"),
         (config("resnet18", saved(tmp_path / "a.pt", small)), r"they lack layer4\.1\.conv1\.weight"),
         (config("resnet18", saved(tmp_path / "b.pt", whole | {"x": whole["bn1.bias"]})), r"resnet18: it has no x"),
-        (config("resnet18", saved(tmp_path / "c.pt", {"state": whole})), r"must be a state dict"),
+        (config("resnet18", saved(tmp_path / "c.pt", {"epoch": 3})), r"must be a state dict"),
         (config("resnet18", saved(tmp_path / "d.pt", torchvision.models.resnet18(weights=None))), r"more than tensors"),
         (config("resnet18", tmp_path / "nothing.pt"), r"cannot read encoder\.weights .*nothing\.pt': No such file"),
     ]

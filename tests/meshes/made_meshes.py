@@ -90,7 +90,7 @@ BROKEN: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "one place": (".off", lambda: off([(1, 1, 1)] * 3, [(0, 1, 2)]), "none of its faces has an area"),
     "not finite": (".off", lambda: off([(float("nan"), 0, 0), *TRIANGLE], [(0, 1, 2)]), "coordinates are not finite"),
     "points alone": (".ply", lambda: as_bytes(trimesh.PointCloud(TRIANGLE).export(file_type="ply")), "holds no faces"),
-    "cut PLY": (".ply", lambda: exported("ply")[:-9], "it cannot be read as PLY"),
+    "cut PLY": (".ply", lambda: exported("ply")[:-9], "the file is cut off"),
     "cut STL": (".stl", lambda: exported("stl")[:-9], "the file is cut off"),
     "cut text STL": (".stl", lambda: exported("stl_ascii").rpartition(b"facet normal")[0], "the file is cut off"),
     "cut GLB": (".glb", lambda: exported("glb")[:-9], "the file is cut off"),

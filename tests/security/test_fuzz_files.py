@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 from itertools import pairwise
@@ -9,14 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 from fuzzing import FUZZ, bounded, damaged, refusal
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from hmlc_ray.config.data import MnistConfig
 from hmlc_ray.config.files import load_trial
 from hmlc_ray.config.sweep import load_sweep
 from hmlc_ray.data import mnist
+from hmlc_ray.data.decode import BY_DEFAULT
+from hmlc_ray.data.images import decode_blocks
 from hmlc_ray.manifest import read_manifest
 from hmlc_ray.meshes.read import BrokenMesh, read_surface
 from hmlc_ray.taxonomies import from_csv, from_json
@@ -322,6 +327,64 @@ def test_off(content: bytes) -> None:
         return
     assert np.isfinite(surface.triangles).all()
     assert len(surface.triangles)
+
+
+TETRAHEDRON = trimesh.creation.cone(1, 1, sections=3)
+MESHES = {
+    ".stl": TETRAHEDRON.export(file_type="stl"),
+    ".STL": TETRAHEDRON.export(file_type="stl_ascii").encode(),
+    ".ply": TETRAHEDRON.export(file_type="ply", encoding="ascii"),
+    ".PLY": TETRAHEDRON.export(file_type="ply"),
+    ".obj": TETRAHEDRON.export(file_type="obj").encode(),
+    ".glb": TETRAHEDRON.export(file_type="glb"),
+}
+MESH_TOKENS = (
+    b"solid", b"endsolid", b"facet", b"endfacet", b"vertex 1 2", b"element vertex 9\n", b"property list uchar int a\n",
+    b"end_header\n", b"f 1 2\n", b"f -1 -2 -3\n", b"v 1\n", b"\\\n", b"-1", b"1e999", b"nan", b"\x00", b"\xff" * 4,
+    b"\r", b"9" * 400, b'"sparse":{},', b"-0.5",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", MESHES)
+def test_other_meshes(suffix: str) -> None:
+    @settings(FUZZ, max_examples=max(1, FUZZ.max_examples // len(MESHES)))
+    @given(damaged(MESHES[suffix], MESH_TOKENS))
+    def check(content: bytes) -> None:
+        try:
+            surface = read_surface(content, suffix.lower())
+        except BrokenMesh:
+            return
+        assert np.isfinite(surface.triangles).all()
+        assert len(surface.triangles)
+
+    check()
+
+
+PIXELS = Image.fromarray(np.random.default_rng(0).integers(0, 256, (12, 12, 4), dtype=np.uint8))
+IMAGES_OF = {"PNG": PIXELS, "JPEG": PIXELS.convert("RGB"), "GIF": PIXELS.convert("P"), "TIFF": PIXELS, "WEBP": PIXELS,
+             "PPM": PIXELS.convert("RGB"), "BMP": PIXELS.convert("RGB"), "JPEG2000": PIXELS}  # fmt: skip
+IMAGE_TOKENS = (
+    b"\x00" * 4, b"\xff" * 4, b"\xff\xd9", b"\xff\xe1\x00\x08Exif\0\0", b"IEND", b"tRNS", b"II*\0", b"MM\0*", b"65535",
+    b"\x7f\xff\xff\xff", b"P6 99999999 99999999 255\n",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("form", IMAGES_OF)
+def test_images(tmp_path: Path, form: str) -> None:
+    """No exception, whatever a decoder makes of the bytes: pixels, or one sentence."""
+    stream, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    IMAGES_OF[form].save(stream, form, exif=exif)
+    file = tmp_path / "0.img"
+
+    @settings(FUZZ, max_examples=max(1, FUZZ.max_examples // len(IMAGES_OF)))
+    @given(damaged(stream.getvalue(), IMAGE_TOKENS))
+    def check(content: bytes) -> None:
+        file.write_bytes(content)
+        (block,) = decode_blocks([file], 3, 8, BY_DEFAULT._replace(max_pixels=10**6))
+        assert "\n" not in block.problems.get(0, "")
+
+    check()
 
 
 PLY = "ply\nformat {} 1.0\nelement vertex {}\nproperty float x\nproperty float y\nproperty float z\n"

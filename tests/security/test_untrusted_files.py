@@ -18,7 +18,7 @@ from hmlc_ray.config.data import Cifar100Config
 from hmlc_ray.config.files import load_trial
 from hmlc_ray.config.sweep import load_sweep
 from hmlc_ray.data import cifar100
-from hmlc_ray.encoders import weights
+from hmlc_ray.encoders.weight_files import read_tensors
 from hmlc_ray.meshes import store
 from hmlc_ray.taxonomies import from_csv, from_json
 
@@ -47,9 +47,7 @@ def test_the_payload_works(trace: Path) -> None:
 def test_local_weights(tmp_path: Path, trace: Path, zipped: bool) -> None:
     file = tmp_path / "weights.pt"
     torch.save({"conv1.weight": Payload(trace)}, file, _use_new_zipfile_serialization=zipped)
-    assert "no state dict that torch.save wrote, or holds more than tensors" in refusal(
-        lambda: weights._read(str(file))
-    )
+    assert "no state dict that torch.save wrote, or holds more than tensors" in refusal(lambda: read_tensors(str(file)))
     assert not trace.exists()
 
 
