@@ -11,14 +11,14 @@ from typing import Literal
 from hmlc_ray.checkpoint import META_FILE, Checkpoint, EpochRecord, load_checkpoint, save_checkpoint
 from hmlc_ray.config.paths import flatten
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.data.duplicates import warn_of_duplicates
+from hmlc_ray.data.notes import warn_about
 from hmlc_ray.devices import resolve_device
 from hmlc_ray.errors import CheckpointError, TrackingError
 from hmlc_ray.evaluation import evaluate
 from hmlc_ray.export import encoder_of
 from hmlc_ray.fit import cached_data, fit
 from hmlc_ray.home import Home
-from hmlc_ray.recording import CHECKPOINT, ENCODER, log_checkpoint, log_export, place_tag, recorded, run_tags
+from hmlc_ray.recording import CHECKPOINT, ENCODER, data_tags, log_checkpoint, log_export, recorded, run_tags
 from hmlc_ray.seeding import kernels
 from hmlc_ray.summary import RunProgress, RunSummary
 from hmlc_ray.tracking.opening import open_tracker
@@ -36,10 +36,10 @@ def train_run(
     places = Home.of(home)
     with places.current():
         data = cached_data(config.data)
-    warn_of_duplicates(data)
+    warn_about(data)
     tracker = open_tracker(tracking_uri, places)
     run_id = tracker.single_run(
-        name, params=flatten(config), tags=run_tags(config, data.fingerprint) | place_tag(data, config.training.device)
+        name, params=flatten(config), tags=run_tags(config, data.fingerprint) | data_tags(data, config.training.device)
     )
     folder = places.run(run_id)
     start = time.monotonic()
