@@ -53,7 +53,7 @@ def divide_meshes(
     """
     # Too few files are told before all of them are sampled.
     counts = {name: np.array([len(of_leaf) for of_leaf in leaves]) for name, leaves in splits.items()}
-    check_enough(taxonomy, counts)
+    check_enough(taxonomy, counts, untrained=config.untrained == "keep")
     parts = {name: list(chain.from_iterable(files)) for name, files in splits.items()}
     files = list(chain.from_iterable(parts.values()))
     sampling = Sampling(config.num_points, config.normals, config.sample_seed)

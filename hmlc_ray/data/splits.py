@@ -118,7 +118,7 @@ def divide(
             if not len(split):
                 raise DataError(f"the {name} split holds no sample that can be read")
             counts[name] = np.bincount(split.leaf.numpy(), minlength=taxonomy.num_leaves)
-    check_enough(taxonomy, counts)
+    check_enough(taxonomy, counts, untrained=config.untrained == "keep")
     notes = (*notes, *_notes(taxonomy, counts))
     if test is None:
         kept, held = hold_out(train.leaf.numpy(), config.test_fraction, (config.split_seed, _TEST))
@@ -151,25 +151,26 @@ def fingerprint(taxonomy: Taxonomy, *splits: Split) -> str:
     return digest.hexdigest()
 
 
-def check_enough(taxonomy: Taxonomy, counts: Mapping[str, IntArray]) -> None:
-    """Check that every leaf that train holds keeps a sample when the splits that are not given have taken theirs, and
-    that every leaf has a sample somewhere.
+def check_enough(taxonomy: Taxonomy, counts: Mapping[str, IntArray], *, untrained: bool = False) -> None:
+    """Check that every leaf has a training sample left when the splits that are not given have taken theirs.
 
     Args:
         counts: per split that is given the samples of each leaf, int64 [C].
+        untrained: accept leaves of which only other splits have samples.
 
     Raises:
         DataError: naming the leaf that lacks most.
     """
     train, needed = counts["train"], 1 + ("val" not in counts) + ("test" not in counts)
     elsewhere = sum(counts.values()) - train
-    short = np.flatnonzero((train < needed) & ((train > 0) | (elsewhere == 0)))
+    short = np.flatnonzero((train < needed) & ((train > 0) | (elsewhere == 0) | (not untrained)))
     if len(short):
         worst = int(short[train[short].argmin()])
         name = taxonomy.class_names[-1][worst]
         raise DataError(
             f"leaf {name!r} has {train[worst]} training samples, but at least {needed} are needed: "
             "every split that is not given takes one of each leaf"
+            + ("" if train[worst] else " (data.untrained: keep accepts leaves that only other splits have)")
         )
     if np.count_nonzero(train) < 2:
         raise DataError("the train split has samples of a single class; at least two are needed")
@@ -182,6 +183,6 @@ def _notes(taxonomy: Taxonomy, counts: Mapping[str, IntArray]) -> list[str]:
     for level, classes in zip(taxonomy.level_names, taxonomy.class_names, strict=True):
         if len(classes) == 1:
             notes.append(
-                f"the level {level!r} has one class, {classes[0]!r}, so its figures are always perfect and raise means"
+                f"the level {level!r} has one class, {classes[0]!r}: its figures are perfect and raise every mean"
             )
     return notes
