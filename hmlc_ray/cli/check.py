@@ -22,7 +22,8 @@ def check(file: File, override: Overrides = None, profile: Profile = None) -> No
     if is_search_space(load_yaml(file)):
         from hmlc_ray.config.sweep import load_sweep
 
-        lines = sweep_lines(load_sweep(file, override or (), profile))
+        sweep = load_sweep(file, override or (), profile)
+        lines = sweep_lines(sweep) + found_lines(sweep.base_trial())
         what = "search space"
     else:
         from hmlc_ray.config.levels import check_trial
@@ -32,7 +33,7 @@ def check(file: File, override: Overrides = None, profile: Profile = None) -> No
             raise ConfigError(f"{file} is a trial, and only a search space has profiles")
         config = load_trial(file, override or ())
         check_trial(config)
-        lines, what = trial_lines(config), "trial"
+        lines, what = trial_lines(config) + found_lines(config), "trial"
     typer.echo(f"{file}: a valid {what}")
     for line in lines:
         typer.echo(f"  {line}")
@@ -62,6 +63,25 @@ def sweep_lines(sweep: SweepConfig) -> list[str]:
     lines += [f"{section}.kind: {', '.join(branch)}" for section, branch in space.branches.items()]
     shown = {name: str(d) for chosen in space.assignments() for name, _, d in space.dimensions(chosen)}
     return lines + [f"{name}: {words}" for name, words in shown.items()]
+
+
+def found_lines(config: TrialConfig) -> list[str]:
+    """What a folder of samples holds, where it is on this machine: no file of it is opened.
+
+    Raises:
+        DataError, TaxonomyError: if it cannot be used; see `folder_tree`.
+    """
+    from hmlc_ray.config.levels import folder_tree
+    from hmlc_ray.config.splits import FoldersSection
+
+    if not isinstance(config.data, FoldersSection) or not Path(config.data.root).expanduser().is_dir():
+        return []
+    tree = folder_tree(config.data)
+    counts = ", ".join(f"{sum(map(len, files)):,} {name}" for name, files in tree.files.items())
+    return [
+        f"found: {len(tree.leaf_paths)} leaves, levels {', '.join(tree.level_names)}; files: {counts}",
+        *(f"note: {note}" for note in (*tree.notes, *tree.lacks())),
+    ]
 
 
 def data_note(config: TrialConfig) -> str:

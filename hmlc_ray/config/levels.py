@@ -55,11 +55,8 @@ def folder_tree(data: ImageFolderConfig | MeshFolderConfig) -> FolderTree:
     suffixes = IMAGE_SUFFIXES if isinstance(data, ImageFolderConfig) else MESH_SUFFIXES
     names = data.level_names
     levels = None if names is None else len(names)
-    splits = (
-        data.splits if isinstance(data.splits, str) else {str(name): folder for name, folder in data.splits.items()}
-    )
     tree = scan_folder(
-        data.root, suffixes, splits=splits, uneven=data.uneven, levels=levels, untrained=data.untrained == "keep"
+        data.root, suffixes, splits=data.splits, uneven=data.uneven, levels=levels, untrained=data.untrained == "keep"
     )
     if levels is not None and levels != tree.depth:
         raise ConfigError(

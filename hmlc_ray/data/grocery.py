@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
 from hmlc_ray.config.data import GroceryConfig
+from hmlc_ray.csv_files import BadTable, read_lines, read_table
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.splits import divide
 from hmlc_ray.data.stored import Listing, read_splits
@@ -41,26 +41,29 @@ def load(config: GroceryConfig) -> DataSet:
 def _read_products(file: Path) -> list[tuple[str, str]]:
     """Group and name of each product, by product id."""
     try:
-        with file.open(newline="", encoding="utf-8") as stream:
-            rows = {int(row[_PRODUCT_ID]): (row[_GROUP], row[_PRODUCT]) for row in csv.DictReader(stream)}
-        return [rows[product] for product in range(len(rows))]
+        (_, header), *body = read_table(file, [_PRODUCT_ID.casefold()])
+        product_id, group, product = (header.index(name) for name in (_PRODUCT_ID, _GROUP, _PRODUCT))
+        rows = {int(row[product_id]): (row[group], row[product]) for _, row in body}
+        return [rows[number] for number in range(len(rows))]
     except OSError as error:
         raise DataError(f"cannot read {str(file)!r}: data.root must hold the Grocery Store set as published") from error
-    except (KeyError, ValueError, TypeError) as error:
+    except (LookupError, ValueError) as error:
         raise DataError(f"{str(file)!r} is not the Grocery Store set's table of classes ({error!r})") from error
 
 
 def _read_lines(root: Path, name: str, products: list[tuple[str, str]]) -> Lines:
     file = root / name
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = list(read_lines(file))
+    except OSError as error:
         raise DataError(f"cannot read {str(file)!r}: data.root must hold the Grocery Store set as published") from error
-    return [_read_line(root, line, f"line {n} of {str(file)!r}", products) for n, line in enumerate(lines, start=1)]
+    except BadTable as error:
+        raise DataError(f"cannot read {str(file)!r}: {error}") from error
+    return [_read_line(root, line, f"line {n} of {str(file)!r}", products) for n, line in lines]
 
 
 def _read_line(root: Path, line: str, where: str, products: list[tuple[str, str]]) -> tuple[Path, int]:
-    path, *ids = (part.strip() for part in line.split(","))
+    path, *ids = (part.strip() for part in line.rstrip(",").replace("\\", "/").split(","))
     if len(ids) != 2 or not ids[0].isdecimal() or int(ids[0]) >= len(products) or len(Path(path).parts) < 3:
         raise DataError(f"{where} must be an image's path, its product id (below {len(products)}) and its group id")
     if Path(path).is_absolute() or ".." in Path(path).parts:

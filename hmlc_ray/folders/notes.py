@@ -55,8 +55,8 @@ def check_common_classes(
             )
         if unknown and not untrained:
             raise DataError(
-                f"the splits below {str(root)!r} differ in classes: {some(_joined(unknown))} in {name} but not in train, "
-                "where nothing can learn them; data.untrained: keep accepts that"
+                f"the splits below {str(root)!r} differ in classes: {some(_joined(unknown))} in {name} but not in "
+                "train, so that nothing can learn them (data.untrained: keep accepts that)"
             )
 
 

@@ -18,14 +18,14 @@ from hmlc_ray.folders.layout import (
     filled,
     find_splits,
 )
-from hmlc_ray.folders.notes import check_common_classes, notes_of
-from hmlc_ray.folders.split_names import SPLIT_NAMES
+from hmlc_ray.folders.notes import check_common_classes, lacking, notes_of
+from hmlc_ray.folders.split_names import SPLIT_NAMES, Role
 from hmlc_ray.folders.suffixes import IMAGE_SUFFIXES, count_suffixes, is_document, list_suffixes
 from hmlc_ray.folders.walk import ClassPath, Found, entries, uneven_files, walk
 from hmlc_ray.leaf_table import read_leaf_table
 
 TABLE_NAME = "taxonomy.csv"
-SplitFolders = Literal["auto", "none"] | Mapping[str, str]
+SplitFolders = Literal["auto", "none"] | Mapping[Role, str]
 """Found by their names; none at all; or per split its folder, relative to the root."""
 
 
@@ -47,6 +47,15 @@ class FolderTree:
     def depth(self) -> int:
         """H."""
         return len(self.level_names)
+
+    def lacks(self) -> list[str]:
+        """A sentence for each split that lacks classes."""
+        names = ["/".join(path) for path in self.leaf_paths]
+        missing = {
+            split: [name for name, of_leaf in zip(names, files, strict=True) if not of_leaf]
+            for split, files in self.files.items()
+        }
+        return [lacking(split, lacks, len(names)) for split, lacks in missing.items() if lacks]
 
 
 def scan_folder(
