@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from pathlib import Path
 
-from hmlc_ray.csv_files import BadTable, decode, table_rows
 from hmlc_ray.errors import TaxonomyError
 from hmlc_ray.level_names import check_level_names, check_printable, composed
+from hmlc_ray.tables.csv_files import BadTable, decode, table_rows
 
 MAX_BYTES = 16 << 20
 

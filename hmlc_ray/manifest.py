@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from hmlc_ray.csv_files import BadTable, read_table
 from hmlc_ray.errors import DataError, TaxonomyError
 from hmlc_ray.folders.split_names import SPLIT_NAMES, split_role
 from hmlc_ray.level_names import check_level_names, check_printable, composed
-from hmlc_ray.listed_paths import BadPath, ListedPaths
+from hmlc_ray.tables.csv_files import BadTable, read_table
+from hmlc_ray.tables.listed_paths import BadPath, ListedPaths
 
 _ALIASES = {
     "path": ["file", "filename", "filepath", "file_path", "image", "image_path", "img", "img_path", "mesh"],

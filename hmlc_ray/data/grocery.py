@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from hmlc_ray.config.data import GroceryConfig
-from hmlc_ray.csv_files import BadTable, read_lines, read_table
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.splits import divide
 from hmlc_ray.data.stored import Listing, read_splits
 from hmlc_ray.errors import DataError
 from hmlc_ray.folders import SPLIT_NAMES
+from hmlc_ray.tables.csv_files import BadTable, read_lines, read_table
 from hmlc_ray.taxonomy import Taxonomy
 
 _PRODUCT, _PRODUCT_ID, _GROUP = "Class Name (str)", "Class ID (int)", "Coarse Class Name (str)"

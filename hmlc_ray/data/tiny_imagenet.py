@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from hmlc_ray.config.data import TinyImagenetConfig
-from hmlc_ray.csv_files import BadTable, read_lines
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.splits import divide
 from hmlc_ray.data.stored import Listing, read_splits
@@ -16,6 +15,7 @@ from hmlc_ray.errors import DataError
 from hmlc_ray.folders import IMAGE_SUFFIXES
 from hmlc_ray.folders.walk import entries, sample_files
 from hmlc_ray.leaf_table import read_text
+from hmlc_ray.tables.csv_files import BadTable, read_lines
 from hmlc_ray.taxonomies.wordnet import DEFAULT_KEYS, from_synset_table
 from hmlc_ray.taxonomy import Taxonomy
 

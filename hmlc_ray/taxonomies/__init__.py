@@ -28,7 +28,7 @@ def load_taxonomy(source: str | Path) -> Taxonomy:
     path = Path(source).expanduser()
     if path.is_dir():
         return from_folders(path)
-    readers = {".csv": from_csv, ".tsv": from_csv, ".txt": from_csv, ".json": from_json}
+    readers = {".csv": from_csv, ".tsv": from_csv, ".json": from_json}
     if not path.is_file() or path.suffix.lower() not in readers:
         raise TaxonomyError(
             f"{str(source)!r} is no taxonomy: it must be a folder of class folders, a .csv or .json file, "

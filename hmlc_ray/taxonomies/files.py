@@ -11,7 +11,7 @@ from typing import Any
 from hmlc_ray.errors import TaxonomyError
 from hmlc_ray.folders import IMAGE_SUFFIXES, scan_folder
 from hmlc_ray.leaf_table import read_leaf_table, read_text
-from hmlc_ray.level_names import check_printable
+from hmlc_ray.level_names import check_printable, composed
 from hmlc_ray.taxonomy import Taxonomy
 
 MAX_DEPTH = 50
@@ -62,7 +62,7 @@ def from_json(file: str | Path) -> Taxonomy:
     """
     file = Path(file).expanduser()
     try:
-        values = json.loads(read_text(file))
+        values = _composed(json.loads(read_text(file)))
     except TaxonomyError:
         raise
     except (OSError, ValueError, RecursionError) as error:
@@ -79,6 +79,15 @@ def from_json(file: str | Path) -> Taxonomy:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise TaxonomyError(f"level_names in {str(file)!r} must be a list of names, coarsest first")
     return _printable(Taxonomy.from_paths(names, paths))
+
+
+def _composed(values: Any) -> Any:
+    """The same with every text composed (NFC), keys included."""
+    if isinstance(values, dict):
+        return {composed(name): _composed(value) for name, value in values.items()}
+    if isinstance(values, list):
+        return [_composed(value) for value in values]
+    return composed(values) if isinstance(values, str) else values
 
 
 def _printable(taxonomy: Taxonomy) -> Taxonomy:
