@@ -14,7 +14,10 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from hmlc_ray.data.image_plugins import register_plugins
 from hmlc_ray.errors import DataError
+
+register_plugins()
 
 ByteArray = npt.NDArray[np.uint8]
 _BLOCK = 32  # images a thread decodes in one go: with one at a time, small images wait for the GIL

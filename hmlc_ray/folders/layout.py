@@ -32,7 +32,7 @@ def find_splits(root: Path, leaves: Leaves) -> Splits:
         splits: Splits = {"train": leaves}
     else:
         splits = {}
-        for path, files in leaves.items():
+        for path, files in sorted(leaves.items(), key=lambda item: (roles[item[0][place]] != "train", item[0])):
             role, rest = roles[path[place]], _without(path, place)
             assert role is not None, "all names at this place are splits"
             if not rest:
