@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,22 +67,34 @@ def sweep_lines(sweep: SweepConfig) -> list[str]:
 
 
 def found_lines(config: TrialConfig) -> list[str]:
-    """What a folder of samples holds, where it is on this machine: no file of it is opened.
+    """What a folder or a manifest holds, where it is on this machine: no sample of it is opened.
 
     Raises:
-        DataError, TaxonomyError: if it cannot be used; see `folder_tree`.
+        DataError, TaxonomyError: if it cannot be used; see `folder_tree` and `read_manifest`.
     """
+    from hmlc_ray.config.data import ManifestConfig
     from hmlc_ray.config.levels import folder_tree
     from hmlc_ray.config.splits import FoldersSection
+    from hmlc_ray.manifest import read_manifest
 
-    if not isinstance(config.data, FoldersSection) or not Path(config.data.root).expanduser().is_dir():
-        return []
-    tree = folder_tree(config.data)
-    counts = ", ".join(f"{sum(map(len, files)):,} {name}" for name, files in tree.files.items())
-    return [
-        f"found: {len(tree.leaf_paths)} leaves, levels {', '.join(tree.level_names)}; files: {counts}",
-        *(f"note: {note}" for note in (*tree.notes, *tree.lacks())),
-    ]
+    data = config.data
+    if isinstance(data, FoldersSection) and Path(data.root).expanduser().is_dir():
+        tree = folder_tree(data)
+        counts = {name: sum(map(len, files)) for name, files in tree.files.items()}
+        notes = [*tree.notes, *tree.lacks()]
+        return _found(tree.leaf_paths, data.level_names or tree.level_names, counts, notes)
+    if isinstance(data, ManifestConfig) and Path(data.file).expanduser().is_file():
+        manifest = read_manifest(data.file, data.root)
+        counts = {name: len(samples) for name, samples in manifest.samples.items()}
+        return _found(manifest.leaf_paths, manifest.level_names, counts, ())
+    return []
+
+
+def _found(
+    leaves: Sequence[object], levels: Sequence[str], counts: Mapping[str, int], notes: Sequence[str]
+) -> list[str]:
+    splits = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    return [f"found: {len(leaves)} leaves, levels {', '.join(levels)}; files: {splits}", *(f"note: {n}" for n in notes)]
 
 
 def data_note(config: TrialConfig) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,8 @@ def load(config: GroceryConfig) -> DataSet:
     root = Path(config.root).expanduser().absolute()
     products = _read_products(root / "classes.csv")
     lines = {name: _read_lines(root, f"{name}.txt", products) for name in SPLIT_NAMES}
-    taxonomy = _taxonomy(root, products, lines["train"])
+    known = chain(*lines.values()) if config.untrained == "keep" else lines["train"]
+    taxonomy = _taxonomy(root, products, list(known))
     splits = read_splits({name: _listing(pairs) for name, pairs in lines.items()}, config, root, channels=3)
     return divide(config, taxonomy, splits["train"], splits["val"], splits["test"])
 
@@ -75,7 +77,10 @@ def _taxonomy(root: Path, products: list[tuple[str, str]], lines: Lines) -> Taxo
     departments = {product: file.relative_to(root).parts[1] for file, product in lines}
     missing = [name for product, (_, name) in enumerate(products) if product not in departments]
     if missing:
-        raise DataError(f"there is no training image of the product {missing[0]!r}")
+        raise DataError(
+            f"there is no training image of the product {missing[0]!r} (data.untrained: keep accepts what only val and "
+            "test have)"
+        )
     paths = [(departments[product], *names) for product, names in enumerate(products)]
     return Taxonomy.from_paths(GroceryConfig.LEVELS, paths)
 

@@ -21,11 +21,11 @@ def from_folders(root: str | Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) ->
     """The tree of nested class folders (leaves: the deepest ones), or of flat ones beside a `taxonomy.csv`.
 
     Args:
-        root: with or without `train`, `val` and `test` on top.
+        root: with or without splits, such as `train`, `val` and `test`, on top or within the classes.
         suffixes: of the files that count, in lower case with the dot.
 
     Raises:
-        DataError: if the folder is missing, holds no such file or has an empty class folder.
+        DataError: if the folder is missing or holds no such file, or it is not clear which folders are splits.
         TaxonomyError: if leaves lie at different depths (the message names two and their depths) or there is only one.
     """
     tree = scan_folder(root, suffixes)
