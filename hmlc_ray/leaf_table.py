@@ -81,6 +81,11 @@ def _rows(file: Path) -> list[tuple[int, list[str]]]:
 def _check_header(file: Path, header: Sequence[str]) -> None:
     if not header or header[0].lower() != "leaf":
         raise TaxonomyError(f"{str(file)!r} must start with a header whose first is `leaf`, got {','.join(header)!r}")
+    for name in header:
+        if name.lower() in ("path", "split"):
+            raise TaxonomyError(
+                f"{str(file)!r} has a column {name!r}, as a manifest of samples has and no tree of classes"
+            )
     try:
         check_level_names(header[::-1])
     except TaxonomyError as error:

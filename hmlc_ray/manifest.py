@@ -126,9 +126,8 @@ class _Reader:
 
     def _refuse_split_levels(self, names: Sequence[str], leaves: Sequence[Sequence[str]]) -> None:
         """A column of splits under another name would be a level."""
-        for name, classes in zip(names, zip(*leaves, strict=True), strict=True):
-            roles = {split_role(label) for label in classes}
-            if len(roles) > 1 and None not in roles:
+        for name, classes in list(zip(names, zip(*leaves, strict=True), strict=True))[:-1]:
+            if None not in map(split_role, classes):
                 raise DataError(
                     f"the column {name!r} of {str(self._file)!r} holds splits, {' and '.join(sorted(set(classes)))}, "
                     "and no classes: call it split"

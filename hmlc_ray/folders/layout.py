@@ -18,6 +18,7 @@ Roles = dict[str, Role | None]
 
 _BESIDE = "all annotations docs extra full labels masks misc other raw unlabeled unlabelled unsup unsupervised"
 _COMPANIONS = frozenset(_BESIDE.split())
+_CONTAINERS = frozenset({"data", "image", "images", "img", "imgs", "jpegimages", "photos", "pictures"})
 AS_CLASSES = "data.splits: none takes all folders as classes"
 
 
@@ -139,16 +140,20 @@ def _looks_like_split(splits: list[str], others: list[str], leaves: Leaves) -> b
 
 
 def _refuse_folds(root: Path, leaves: Leaves) -> None:
-    """Parts of a data set, such as `fold1` and `fold2`, that hold the same classes."""
+    """Parts of a data set, such as `fold1` and `fold2` or `images` and `masks`, that hold the same classes."""
     names = sorted({path[0] for path in leaves})
-    if len(names) < 2 or not all(map(is_fold, names)):
+    if len(names) < 2 or not (all(map(is_fold, names)) or all(map(_is_container, names))):
         return
     first, second = ({path[1:] for path in leaves if path[0] == name} for name in names[:2])
     if first & second - {()}:
         raise DataError(
-            f"{some(names)} in {str(root)!r} look like parts of one data set and no classes; "
-            f"data.splits: {{train: {names[0]}, test: {names[1]}}} reads two of them, and {AS_CLASSES}"
+            f"{some(names)} in {str(root)!r} look like parts of one data set and no classes; data.splits: {{train: "
+            f"{names[0]}}} reads one of them, {{train: {names[0]}, test: {names[1]}}} two, and {AS_CLASSES}"
         )
+
+
+def _is_container(name: str) -> bool:
+    return name.casefold() in _COMPANIONS or name.casefold() in _CONTAINERS
 
 
 def _refuse_inner_splits(root: Path, leaves: Leaves) -> None:

@@ -74,7 +74,7 @@ def notes_of(
     loose: list[Path] = []
     for part in found:
         left_out += part.left_out
-        barren += _joined(part.barren)
+        barren += _joined((*part.barren, *part.beside))
         renamed |= part.renamed
         loose += part.loose
     notes = [f"files of other types are left out: {count_suffixes(left_out)}"] if left_out else []

@@ -19,7 +19,7 @@ from hmlc_ray.folders.layout import (
     find_splits,
 )
 from hmlc_ray.folders.notes import check_common_classes, lacking, notes_of
-from hmlc_ray.folders.split_names import SPLIT_NAMES, Role
+from hmlc_ray.folders.split_names import SPLIT_NAMES, Role, split_role
 from hmlc_ray.folders.suffixes import IMAGE_SUFFIXES, count_suffixes, is_document, list_suffixes
 from hmlc_ray.folders.walk import ClassPath, Found, entries, uneven_files, walk
 from hmlc_ray.leaf_table import read_leaf_table
@@ -85,7 +85,8 @@ def scan_folder(
     """
     root = Path(root).expanduser().absolute()
     if not root.is_dir():
-        raise DataError(f"there is no data folder {str(root)!r}")
+        hint = ": it is a file, and an archive has to be unpacked" if root.is_file() else ""
+        raise DataError(f"there is no data folder {str(root)!r}{hint}")
     found, parts = _parts(root, suffixes, splits)
     if uneven == "fill":
         parts = filled(parts)
@@ -111,8 +112,14 @@ def _parts(root: Path, suffixes: frozenset[str], splits: SplitFolders) -> tuple[
         return list(looked.values()), {name: found.files for name, found in looked.items()}
     found = _look(root, suffixes, loose=splits == "auto")
     parts: Splits = {"train": found.files} if splits == "none" else find_splits(root, found.files)
-    if found.loose and parts["train"] is found.files:
-        raise uneven_files(root, found.loose[0])
+    if parts["train"] is found.files:
+        if found.loose:
+            raise uneven_files(root, found.loose[0])
+    elif empty := [path[0] for path in found.barren if len(path) == 1 and split_role(path[0])]:
+        raise DataError(
+            f"the folder {empty[0]!r} in {str(root)!r} is called as a split but holds no sample: fill it, remove it, "
+            "or name the splits by data.splits"
+        )
     return [found], parts
 
 

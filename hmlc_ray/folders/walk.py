@@ -25,6 +25,8 @@ class Found:
     """Samples that lie in the top folder itself."""
     barren: dict[ClassPath, Counter[str]] = field(default_factory=dict)
     """Folders without a sample anywhere below, the topmost of each such part: what lies there, by suffix."""
+    beside: list[ClassPath] = field(default_factory=list)
+    """Such folders beside samples, where no class can lie: textures of meshes, for example."""
     left_out: Counter[str] = field(default_factory=Counter)
     """Files of other types, by suffix."""
     renamed: dict[str, str] = field(default_factory=dict)
@@ -103,6 +105,9 @@ class _Walker:
         self._check_unmixed(folder, path, samples, fruitful)
         if samples:
             (self.found.files.setdefault(path, []) if path else self.found.loose).extend(samples)
+        if samples and path:
+            self.found.beside += barren
+            return None
         if samples or fruitful:
             self.found.barren |= barren
             return None

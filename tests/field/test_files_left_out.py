@@ -24,7 +24,7 @@ from hmlc_ray.data import load_data
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import DataError
 from hmlc_ray.evaluation import evaluate
-from hmlc_ray.folders import IMAGE_SUFFIXES, scan_folder
+from hmlc_ray.folders import IMAGE_SUFFIXES, MESH_SUFFIXES, scan_folder
 from hmlc_ray.folders.suffixes import PLUGINS
 from hmlc_ray.recording import data_tags
 from hmlc_ray.tracking import tags
@@ -98,6 +98,14 @@ def test_a_heic_is_read_where_its_plugin_is_installed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["registered", "()"]
+
+
+def test_folders_beside_samples_are_no_classes(tmp_path: Path) -> None:
+    grow(tmp_path, ["chair", "table"], suffix=".obj")
+    grow(tmp_path, ["chair/textures"], suffix=".jpg")
+    tree = scan_folder(tmp_path, MESH_SUFFIXES)
+    assert tree.leaf_paths == (("chair",), ("table",))
+    assert "folders without a sample are left out: 'chair/textures'" in tree.notes
 
 
 def test_an_empty_class_folder_is_told_of(tmp_path: Path) -> None:

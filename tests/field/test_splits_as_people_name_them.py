@@ -120,6 +120,8 @@ UNCLEAR = {
         "test' holds samples but no .* {train: train} leaves it out",
     ),
     "folds": (below("fold1", "fold2", "fold3"), "'fold1', 'fold2', 'fold3' in .* look like parts of one data set"),
+    "images and masks": (below("images", "masks"), "'images', 'masks' in .* look like parts of one data set"),
+    "an empty split": ([*below("train", "valid"), "test/x"], "the folder 'test' in .* holds no sample: fill it"),
     "a typo": ([*below("train"), "val/animal/Cat"], "class 'animal/cat' of train is called 'animal/Cat' in val"),
     "other classes": ([*below("train"), "val/x/y"], "have no class in common: .* in train, 'x/y' in val"),
 }
@@ -127,8 +129,10 @@ UNCLEAR = {
 
 @pytest.mark.parametrize(("folders", "sentence"), UNCLEAR.values(), ids=UNCLEAR)
 def test_what_is_not_clear_is_refused_with_names_and_remedy(tmp_path: Path, folders: list[str], sentence: str) -> None:
+    grow(tmp_path, folders)
+    (tmp_path / "test" / "x" / "0.png").unlink(missing_ok=True)
     with pytest.raises(DataError, match=sentence) as caught:
-        scan_folder(grow(tmp_path, folders))
+        scan_folder(tmp_path)
     told = str(caught.value)
     assert "\n" not in told
     assert "data.splits" in told or "rename one" in told or "in common" in told
@@ -149,6 +153,11 @@ def test_classes_may_be_called_as_splits(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"data\.splits: none takes all folders as classes"):
         scan_folder(tmp_path)
     assert scan_folder(tmp_path, splits="none").leaf_paths == (("cat",), ("test",), ("valid",))
+
+
+def test_numbers_and_letters_are_names_of_classes(tmp_path: Path) -> None:
+    grow(tmp_path, [f"{coarse}/{fine}" for coarse in ("0", "1", "a") for fine in ("0", "1")])
+    assert len(scan_folder(tmp_path).leaf_paths) == 6
 
 
 def test_a_vehicle_called_train_is_a_class(tmp_path: Path) -> None:
