@@ -41,7 +41,7 @@ def find_splits(root: Path, leaves: Leaves) -> Splits:
             splits.setdefault(role, {}).setdefault(rest, []).extend(files)
     splits = {role: _unwrapped(role, splits[role]) for role in SPLIT_NAMES if role in splits}
     for found in splits.values():
-        _refuse_inner_splits(root, found)
+        _refuse_inner_splits(root, found, first=1 if place is None else 0)
     return splits
 
 
@@ -156,20 +156,22 @@ def _is_container(name: str) -> bool:
     return name.casefold() in _COMPANIONS or name.casefold() in _CONTAINERS
 
 
-def _refuse_inner_splits(root: Path, leaves: Leaves) -> None:
-    """Folders of classes that hold several splits: a root one level too high, or splits in some classes alone."""
+def _refuse_inner_splits(root: Path, leaves: Leaves, first: int) -> None:
+    """Folders of classes that hold several splits: a root one level too high, or splits in some classes alone; and,
+    with `first` 0, splits within splits."""
     siblings: dict[ClassPath, set[str]] = {}
     for path in leaves:
-        for place in range(1, len(path)):
+        for place in range(first, len(path)):
             siblings.setdefault(path[:place], set()).add(path[place])
     for parent, names in siblings.items():
         roles = {name: role for name, role in roles_among(sorted(names)).items() if role}
         if len(set(roles.values())) > 1:
             folder = "/".join(parent)
-            raise DataError(
-                f"{' and '.join(map(repr, roles))} in the folder {folder!r} below {str(root)!r} look like splits; "
-                f"if {folder!r} is the data set, set data.root to it, and {AS_CLASSES}"
-            )
+            where = f"the folder {folder!r} below" if parent else "the splits of"
+            remedy = f"if {folder!r} is the data set, set data.root to it, and {AS_CLASSES}"
+            if not parent:
+                remedy = "data.splits: {train: FOLDER, val: FOLDER} says which are"
+            raise DataError(f"{' and '.join(map(repr, roles))} in {where} {str(root)!r} look like splits; {remedy}")
 
 
 def _unwrapped(role: str, leaves: Leaves) -> Leaves:

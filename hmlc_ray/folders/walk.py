@@ -92,8 +92,9 @@ class _Walker:
         """None where samples lie below; otherwise what does, by suffix."""
         here = self._place(folder, path, above)
         folders, files = entries(folder)
-        samples = [folder / name for name in files if suffix_of(name) in self._suffixes]
-        other = Counter(map(suffix_of, files)) - Counter(suffix_of(file.name) for file in samples)
+        suffixes = list(map(suffix_of, files))
+        samples = [folder / name for name, suffix in zip(files, suffixes, strict=True) if suffix in self._suffixes]
+        other = Counter(suffix for suffix in suffixes if suffix not in self._suffixes)
         self.found.left_out += other
         barren: dict[ClassPath, Counter[str]] = {}
         fruitful = False
