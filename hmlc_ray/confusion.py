@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from hmlc_ray.taxonomies.drawing import printable, save_figure
 from hmlc_ray.taxonomy import Taxonomy
 
 Matrices = Mapping[str, Mapping[str, npt.NDArray[np.int64]]]
@@ -58,11 +59,11 @@ def _draw(names: Sequence[str], matrix: npt.NDArray[np.int64], title: str, file:
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     picture = axes.imshow(shares, vmin=0, vmax=1, cmap="viridis", interpolation="nearest")
     figure.colorbar(picture, ax=axes, label="share of the true class", shrink=0.8)
-    axes.set(title=title, xlabel="predicted", ylabel="true")
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.set_title(printable(title), parse_math=False)
     if len(names) <= _MOST_NAMES:
-        # A dollar sign would begin a formula.
-        labels = [name.replace("$", r"\$")[:30] for name in names]
-        axes.set_xticks(range(len(names)), labels, rotation=90)
-        axes.set_yticks(range(len(names)), labels)
-    figure.savefig(file, dpi=120)
+        labels = [printable(name)[:30] for name in names]
+        axes.set_xticks(range(len(names)), labels, rotation=90, parse_math=False)
+        axes.set_yticks(range(len(names)), labels, parse_math=False)
+    save_figure(figure, file, dpi=120)
     return file

@@ -9,15 +9,15 @@ Imports neither torch nor numpy.
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from pathlib import Path
 
-from hmlc_ray.errors import TaxonomyError
-from hmlc_ray.level_names import check_level_names, check_printable
+from hmlc_ray.errors import TaxonomyError, system_reason
+from hmlc_ray.level_names import check_level_names, check_printable, composed
+from hmlc_ray.tables.csv_files import BadTable, decode, table_rows
 
 MAX_BYTES = 16 << 20
 
@@ -33,7 +33,7 @@ class LeafTable:
 
 
 def read_leaf_table(file: Path) -> LeafTable:
-    """Read and check a table; empty lines are ignored.
+    """Read and check a table; names are composed (NFC), empty lines ignored.
 
     Raises:
         TaxonomyError: with the line, if the file cannot be read, its first column is not `leaf`, a level's name is not
@@ -54,32 +54,38 @@ def read_leaf_table(file: Path) -> LeafTable:
 
 
 def read_text(file: Path) -> str:
-    """The UTF-8 text of a file that describes a taxonomy.
+    """The text of a file that describes a taxonomy, UTF-8 or UTF-16.
 
     Raises:
         OSError: if it cannot be read.
-        UnicodeDecodeError: if it is no UTF-8.
+        BadTable: if it is no such text.
         TaxonomyError: if it is larger than any taxonomy.
     """
     with file.open("rb") as stream:
         content = stream.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise TaxonomyError(f"{str(file)!r} is larger than {MAX_BYTES >> 20} MiB, which no taxonomy needs")
-    return content.decode("utf-8-sig")
+    return decode(content)
 
 
 def _rows(file: Path) -> list[tuple[int, list[str]]]:
     """Stripped cells with their line numbers."""
     try:
-        reader = csv.reader(io.StringIO(read_text(file), newline=""))
-        return [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise TaxonomyError(f"cannot read the table {str(file)!r}: {error}") from error
+        rows = table_rows(io.StringIO(read_text(file), newline=""), ["leaf"])
+        return [(line, [composed(cell) for cell in row]) for line, row in rows]
+    except (OSError, BadTable) as error:
+        reason = system_reason(error) if isinstance(error, OSError) else error
+        raise TaxonomyError(f"cannot read the table {str(file)!r}: {reason}") from error
 
 
 def _check_header(file: Path, header: Sequence[str]) -> None:
-    if header[0].lower() != "leaf":
+    if not header or header[0].lower() != "leaf":
         raise TaxonomyError(f"{str(file)!r} must start with a header whose first is `leaf`, got {','.join(header)!r}")
+    for name in header:
+        if name.lower() in ("path", "split"):
+            raise TaxonomyError(
+                f"{str(file)!r} has a column {name!r}, as a manifest of samples has and no tree of classes"
+            )
     try:
         check_level_names(header[::-1])
     except TaxonomyError as error:

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from hmlc_ray.errors import TaxonomyError
 from hmlc_ray.figure_keys import check_level_keys
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def readable_name(name: str) -> str:
+    """The name of a file or folder as a text that can be shown and stored: composed (NFC), as names from macOS are not;
+    bytes that are not UTF-8 and control characters become question marks, whatever the system's encoding is."""
+    if name.isascii() and name.isprintable():
+        return name
+    with suppress(UnicodeEncodeError):  # not from this file system
+        name = os.fsencode(name).decode("utf-8", errors="replace").replace("\ufffd", "?")
+    return composed(_UNPRINTABLE.sub("?", name))
+
+
+def composed(name: str) -> str:
+    """The name in Unicode's composed form (NFC): the two ways to write `é` are one name."""
+    return unicodedata.normalize("NFC", name)
 
 
 def check_printable(names: Iterable[str]) -> None:

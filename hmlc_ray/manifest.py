@@ -6,21 +6,27 @@ shop/0001.jpg,beagle,dog,animal,train
 shop/0002.jpg,tabby,cat,animal,test
 ```
 The header is needed. `path` and `split` are known by their names, wherever they stand; `split` may be missing. The
-other columns are the levels, finest first, and the first of them is called `leaf`. Imports neither torch nor numpy.
+other columns are the levels, finest first, and the first of them is called `leaf`. Splits may be called `validation`,
+`Train`, `dev` and the like, and paths may have backslashes. Imports neither torch nor numpy.
 """
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from hmlc_ray.errors import DataError, TaxonomyError, system_reason
-from hmlc_ray.folders import SPLIT_NAMES
-from hmlc_ray.level_names import check_level_names, check_printable
+from hmlc_ray.folders.split_names import SPLIT_NAMES, split_role
+from hmlc_ray.level_names import check_level_names, check_printable, composed
+from hmlc_ray.tables.csv_files import BadTable, read_table
+from hmlc_ray.tables.listed_paths import BadPath, ListedPaths
+
+_ALIASES = {
+    "path": ["file", "filename", "filepath", "file_path", "image", "image_path", "img", "img_path", "mesh"],
+    "leaf": ["class", "class_name", "category", "label", "target"],
+}
 
 
 @dataclass(frozen=True)
@@ -76,9 +82,7 @@ def read_manifest(file: str | Path, root: str | Path | None = None) -> Manifest:
 
 class _Reader:
     def __init__(self, file: Path, root: Path) -> None:
-        self._file, self._root = file, root
-        self._real_root = os.path.realpath(root)
-        self._real_folders: dict[str, str] = {}
+        self._file, self._paths = file, ListedPaths(root)
         self._lines: dict[str, int] = {}
         self._parents: list[dict[str, tuple[str, int]]] = []
 
@@ -96,6 +100,7 @@ class _Reader:
         if "train" not in samples:
             raise DataError(f"{str(self._file)!r} lists no sample of the split train")
         leaves = sorted({sample.path for rows_ in samples.values() for sample in rows_})
+        self._refuse_split_levels(names, leaves)
         return Manifest(names, tuple(leaves), samples)
 
     def _sample(self, where: str, line: int, row: Sequence[str], columns: int) -> tuple[str, Sample]:
@@ -103,35 +108,30 @@ class _Reader:
             filled = sum(map(bool, row))
             raise DataError(f"{where} fills {filled} of {columns} columns; every sample needs all of them")
         check_printable(row)
-        split = "train" if self._split is None else row[self._split]
-        if split not in SPLIT_NAMES:
-            raise DataError(f"{where} names the split {split!r}; the splits are {', '.join(SPLIT_NAMES)}")
-        file = self._checked_file(where, row[self._place])
+        split = "train" if self._split is None else split_role(row[self._split])
+        if split is None:
+            raise DataError(
+                f"{where} names the split {row[self._split or 0]!r}; the splits are {', '.join(SPLIT_NAMES)}"
+            )
+        try:
+            file = self._paths.find(row[self._place])
+        except BadPath as error:
+            raise DataError(f"{where}: {error}") from None
         first = self._lines.setdefault(str(file), line)
         if first != line:
             raise DataError(f"{where} lists {row[self._place]!r} a second time (first in line {first})")
-        fine_first = [cell for column, cell in enumerate(row) if column not in (self._place, self._split)]
+        fine_first = [composed(cell) for column, cell in enumerate(row) if column not in (self._place, self._split)]
         self._check_parents(where, line, fine_first)
         return split, Sample(file, tuple(reversed(fine_first)))
 
-    def _checked_file(self, where: str, name: str) -> Path:
-        if os.path.isabs(name):
-            raise DataError(f"{where}: the path {name!r} is absolute; paths are relative to {str(self._root)!r}")
-        file = os.path.normpath(os.path.join(self._root, name))
-        if not self._is_inside(file):
-            raise DataError(f"{where}: the path {name!r} leads out of {str(self._root)!r}")
-        if not os.path.isfile(file):
-            raise DataError(f"{where}: there is no file {name!r} in {str(self._root)!r}")
-        return Path(file)
-
-    def _is_inside(self, file: str) -> bool:
-        """Whether the file lies below the root once all links are followed; folders are looked up once."""
-        folder, name = os.path.split(file)
-        if folder not in self._real_folders:
-            self._real_folders[folder] = os.path.realpath(folder)
-        real = os.path.join(self._real_folders[folder], name)
-        real = os.path.realpath(real) if os.path.islink(real) else real
-        return real.startswith(os.path.join(self._real_root, ""))
+    def _refuse_split_levels(self, names: Sequence[str], leaves: Sequence[Sequence[str]]) -> None:
+        """A column of splits under another name would be a level."""
+        for name, classes in list(zip(names, zip(*leaves, strict=True), strict=True))[:-1]:
+            if None not in map(split_role, classes):
+                raise DataError(
+                    f"the column {name!r} of {str(self._file)!r} holds splits, {' and '.join(sorted(set(classes)))}, "
+                    "and no classes: call it split"
+                )
 
     def _check_parents(self, where: str, line: int, fine_first: Sequence[str]) -> None:
         """A class is known by its name alone here, so one name below two parents is a mistake."""
@@ -145,24 +145,22 @@ class _Reader:
 
 
 def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
-    """Stripped cells with their line numbers."""
+    """Cells with their line numbers."""
     try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream, strict=True)
-            yield from ((reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        yield from read_table(file, ["path", "leaf"])
+    except (OSError, BadTable) as error:
         reason = system_reason(error) if isinstance(error, OSError) else error
         raise DataError(f"cannot read the manifest {str(file)!r}: {reason}") from error
 
 
 def _columns(file: Path, header: Sequence[str]) -> tuple[int, int | None, tuple[str, ...]]:
     """The columns of path and split, and the names of the levels, coarsest first."""
-    names = [name.lower() if name.lower() in ("path", "split", "leaf") else name for name in header]
+    names = [name.lower() if name.lower() in ("path", "split", "leaf") else composed(name) for name in header]
     levels = [name for name in names if name not in ("path", "split")]
     if names.count("path") != 1 or names.count("split") > 1 or levels[:1] != ["leaf"]:
         raise DataError(
             f"{str(file)!r} must start with a header like path,leaf,parent,grandparent, with a column split where "
-            f"splits are given; got {','.join(header)!r}"
+            f"splits are given; got {','.join(header)!r}{_renaming(names)}"
         )
     try:
         check_printable(levels)
@@ -170,6 +168,18 @@ def _columns(file: Path, header: Sequence[str]) -> tuple[int, int | None, tuple[
     except TaxonomyError as error:
         raise DataError(f"the header of {str(file)!r} is wrong: {error}") from error
     return names.index("path"), names.index("split") if "split" in names else None, tuple(reversed(levels))
+
+
+def _renaming(names: Sequence[str]) -> str:
+    """Which columns to rename, where they have other usual names."""
+    hints = [
+        f"{name!r} to {wanted}"
+        for wanted, others in _ALIASES.items()
+        if wanted not in names
+        for name in names
+        if name.lower().replace(" ", "_") in others
+    ]
+    return f" (rename {' and '.join(hints)})" if hints else ""
 
 
 def _empty(file: Path) -> DataError:

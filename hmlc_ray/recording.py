@@ -28,13 +28,14 @@ def run_tags(config: TrialConfig, fingerprint: str) -> dict[str, str]:
     return {tags.SEED: str(config.seed), tags.FINGERPRINT: fingerprint}
 
 
-def place_tag(data: DataSet, device: str) -> dict[str, str]:
-    """Where the training samples lie when this process trains on them.
+def data_tags(data: DataSet, device: str) -> dict[str, str]:
+    """Where the training samples lie when this process trains on them, and what a user should know of the data.
 
     Raises:
         ConfigError: if the device is not there.
     """
-    return {tags.DATA_PLACE: place_of(data, resolve_device(device))}
+    known = {tags.DATA_NOTES: "; ".join(data.notes)} if data.notes else {}
+    return {tags.DATA_PLACE: place_of(data, resolve_device(device)), **known}
 
 
 def error_sentence(error: BaseException) -> str:

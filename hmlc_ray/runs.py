@@ -12,14 +12,14 @@ from hmlc_ray.checkpoint import META_FILE, Checkpoint, EpochRecord, load_checkpo
 from hmlc_ray.config.moved import followed
 from hmlc_ray.config.paths import flatten
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.data.duplicates import warn_of_duplicates
+from hmlc_ray.data.notes import warn_about
 from hmlc_ray.devices import resolve_device
 from hmlc_ray.errors import CheckpointError, TrackingError
 from hmlc_ray.evaluation import evaluate
 from hmlc_ray.export import encoder_of
 from hmlc_ray.fit import cached_data, fit
 from hmlc_ray.home import Home
-from hmlc_ray.recording import CHECKPOINT, ENCODER, Lenient, place_tag, recorded, run_tags
+from hmlc_ray.recording import CHECKPOINT, ENCODER, Lenient, data_tags, recorded, run_tags
 from hmlc_ray.seeding import kernels
 from hmlc_ray.summary import RunProgress, RunSummary
 from hmlc_ray.tracking.opening import open_tracker
@@ -37,11 +37,11 @@ def train_run(
     places = Home.of(home)
     with places.current():
         data = cached_data(config.data)
-    warn_of_duplicates(data)
+    warn_about(data)
     tracker = open_tracker(tracking_uri, places)
     tracker.check_artifacts()
     run_id = tracker.single_run(
-        name, params=flatten(config), tags=run_tags(config, data.fingerprint) | place_tag(data, config.training.device)
+        name, params=flatten(config), tags=run_tags(config, data.fingerprint) | data_tags(data, config.training.device)
     )
     folder, lenient = places.run(run_id), Lenient()
     start = time.monotonic()

@@ -83,8 +83,8 @@ MISTAKES = {
     "empty cell": (HEAD + "a/2.png,,cat\n", r"line 3 of .* fills 2 of 3 columns"),
     "short row": (HEAD + "a/2.png\n", r"line 3 of .* fills 1 of 3 columns"),
     "unknown split": (
-        "path,leaf,split\na/1.png,x,train\na/2.png,y,dev\n",
-        r"line 3 of .* names the split 'dev'; .*train, val, test",
+        "path,leaf,split\na/1.png,x,train\na/2.png,y,later\n",
+        r"line 3 of .* names the split 'later'; .*train, val, test",
     ),
     "no train": ("path,leaf,split\na/1.png,x,test\n", r"lists no sample of the split train"),
     "no header": ("a/1.png,beagle,dog\n", r"must start with a header like path,leaf,parent"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,8 @@ def check(file: File, override: Overrides = None, profile: Profile = None) -> No
     if is_search_space(load_yaml(file)):
         from hmlc_ray.config.sweep import load_sweep
 
-        lines = sweep_lines(load_sweep(file, override or (), profile))
+        sweep = load_sweep(file, override or (), profile)
+        lines = sweep_lines(sweep) + found_lines(sweep.base_trial())
         what = "search space"
     else:
         from hmlc_ray.config.levels import check_trial
@@ -32,7 +34,7 @@ def check(file: File, override: Overrides = None, profile: Profile = None) -> No
             raise ConfigError(f"{file} is a trial, and only a search space has profiles")
         config = load_trial(file, override or ())
         check_trial(config)
-        lines, what = trial_lines(config), "trial"
+        lines, what = trial_lines(config) + found_lines(config), "trial"
     typer.echo(f"{file}: a valid {what}")
     for line in lines:
         typer.echo(f"  {line}")
@@ -70,6 +72,37 @@ def sweep_lines(sweep: SweepConfig) -> list[str]:
             f"note: the space has {points} points and each is drawn once, so the study ends after {points} trials"
         )
     return lines
+
+
+def found_lines(config: TrialConfig) -> list[str]:
+    """What a folder or a manifest holds, where it is on this machine: no sample of it is opened.
+
+    Raises:
+        DataError, TaxonomyError: if it cannot be used; see `folder_tree` and `read_manifest`.
+    """
+    from hmlc_ray.config.data import ManifestConfig
+    from hmlc_ray.config.levels import folder_tree
+    from hmlc_ray.config.splits import FoldersSection
+    from hmlc_ray.manifest import read_manifest
+
+    data = config.data
+    if isinstance(data, FoldersSection) and Path(data.root).expanduser().is_dir():
+        tree = folder_tree(data)
+        counts = {name: sum(map(len, files)) for name, files in tree.files.items()}
+        notes = [*tree.notes, *tree.lacks()]
+        return _found(tree.leaf_paths, data.level_names or tree.level_names, counts, notes)
+    if isinstance(data, ManifestConfig) and Path(data.file).expanduser().is_file():
+        manifest = read_manifest(data.file, data.root)
+        counts = {name: len(samples) for name, samples in manifest.samples.items()}
+        return _found(manifest.leaf_paths, manifest.level_names, counts, ())
+    return []
+
+
+def _found(
+    leaves: Sequence[object], levels: Sequence[str], counts: Mapping[str, int], notes: Sequence[str]
+) -> list[str]:
+    splits = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    return [f"found: {len(leaves)} leaves, levels {', '.join(levels)}; files: {splits}", *(f"note: {n}" for n in notes)]
 
 
 def data_note(config: TrialConfig) -> str:

@@ -36,7 +36,10 @@ def prepare(target: Target, override: Overrides = None, home: Home = DEFAULT_HOM
     from hmlc_ray.home import Home as Places
 
     with Places.of(home).current():
-        typer.echo(_prepared_line(config.data.kind, prepare_data(config.data)))
+        prepared = prepare_data(config.data)
+        typer.echo(_prepared_line(config.data.kind, prepared))
+    for note in prepared.data.notes:
+        typer.echo(f"note: {note}")
 
 
 def show(
@@ -102,6 +105,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         f"the same samples in several splits: {repeated or 'none'}",
         f"kept in: {facts['place']}",
         f"fingerprint: {facts['fingerprint']}",
+        *(f"note: {note}" for note in facts["notes"]),
     ]
 
 

@@ -86,7 +86,7 @@ def _keep(error: Exception) -> str:
 
     try:
         with tempfile.NamedTemporaryFile(
-            "w", prefix="hmlc-error-", suffix=".txt", delete=False, encoding="utf-8"
+            "w", prefix="hmlc-error-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
         ) as file:
             traceback.print_exception(error, file=file)
     except OSError:  # a full disk may be what is told

@@ -13,6 +13,9 @@ def run() -> None:
     gc.set_threshold(100_000, 20, 20)
     # Otherwise pydantic reads the metadata of every installed distribution, in search of plugins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    from hmlc_ray.cli.text_output import prepare_output
+
+    prepare_output()
     from hmlc_ray.cli.app import app
 
     try:

@@ -142,8 +142,8 @@ def epoch_state(metrics: dict[str, float]) -> str:
 
 def _levels(metrics: dict[str, float], prefix: str) -> str:
     """The values of single levels, in the order they came in; `leaf` repeats the finest one."""
-    names = [name for name in metrics if name.startswith(f"{prefix}/") and name.count("/") == prefix.count("/") + 1]
-    shown = {name.rpartition("/")[2]: metrics[name] for name in names}
+    start = f"{prefix}/"  # what follows is a level's name, which may hold a slash itself
+    shown = {name.removeprefix(start): value for name, value in metrics.items() if name.startswith(start)}
     text = ", ".join(f"{level} {value:.4f}" for level, value in shown.items() if level not in ("mean", "leaf"))
     return f" ({text})" if text else ""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.points import MeshFolderConfig, ModelNetConfig, PointViewsConfig, PrimitivesConfig
-from hmlc_ray.config.splits import SplitSection, level_names_checked
+from hmlc_ray.config.splits import FoldersSection, SplitSection
 
 CacheMode = Literal["auto", "device", "memory", "disk", "none"]
 Byte = Annotated[int, Field(ge=0, le=255)]
@@ -62,7 +62,7 @@ class StoredSection(SplitSection):
         return self
 
 
-class ImageFolderConfig(StoredSection):
+class ImageFolderConfig(FoldersSection, StoredSection):
     """A folder of labelled images: nested class folders of any depth, or flat leaves plus `taxonomy.csv`."""
 
     kind: Literal["image-folder"] = "image-folder"
@@ -70,8 +70,6 @@ class ImageFolderConfig(StoredSection):
     image_size: int = Field(32, ge=8, le=1024)
     """Pixels; images are resized on the short side and cropped at the centre."""
     channels: Literal[1, 3] = 3
-    level_names: Annotated[tuple[str, ...], AfterValidator(level_names_checked)] | None = None
-    """Names of the levels, coarsest first; `level0`, `level1`, ... where not given."""
 
 
 class ManifestConfig(StoredSection):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hmlc_ray.config.data import (
     Cifar100Config,
@@ -17,6 +17,9 @@ from hmlc_ray.config.points import MeshFolderConfig, ModelNetConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ConfigError
 
+if TYPE_CHECKING:
+    from hmlc_ray.folders import FolderTree
+
 
 def level_names(data: DataConfig) -> tuple[str, ...]:
     """Names of the levels, coarsest first. An image folder's are read off the folder, unless they are given.
@@ -26,15 +29,9 @@ def level_names(data: DataConfig) -> tuple[str, ...]:
         TaxonomyError: if its leaves lie at different depths.
     """
     if isinstance(data, ImageFolderConfig):
-        if data.level_names is not None:
-            return data.level_names
-        from hmlc_ray.folders import scan_folder
-
-        return scan_folder(data.root).level_names
+        return data.level_names or folder_tree(data).level_names
     if isinstance(data, MeshFolderConfig):
-        from hmlc_ray.folders import MESH_SUFFIXES, scan_folder
-
-        return data.level_names or scan_folder(data.root, MESH_SUFFIXES).level_names
+        return data.level_names or folder_tree(data).level_names
     if isinstance(data, ManifestConfig):
         from hmlc_ray.manifest import read_level_names
 
@@ -44,6 +41,29 @@ def level_names(data: DataConfig) -> tuple[str, ...]:
     if isinstance(data, DigitsConfig | MnistConfig):
         return (data.taxonomy, "digit")
     return data.LEVELS
+
+
+def folder_tree(data: ImageFolderConfig | MeshFolderConfig) -> FolderTree:
+    """The classes, levels, splits and files that the configuration's folder holds.
+
+    Raises:
+        DataError, TaxonomyError: see `scan_folder`.
+        ConfigError: if `level_names` does not hold one name per level.
+    """
+    from hmlc_ray.folders import IMAGE_SUFFIXES, MESH_SUFFIXES, scan_folder
+
+    suffixes = IMAGE_SUFFIXES if isinstance(data, ImageFolderConfig) else MESH_SUFFIXES
+    names = data.level_names
+    levels = None if names is None else len(names)
+    tree = scan_folder(
+        data.root, suffixes, splits=data.splits, uneven=data.uneven, levels=levels, untrained=data.untrained == "keep"
+    )
+    if levels is not None and levels != tree.depth:
+        raise ConfigError(
+            f"data.level_names holds {levels} names, but there are {tree.depth} levels"
+            + "".join(f" ({note})" for note in tree.notes if "looked through" in note)
+        )
+    return tree
 
 
 def num_levels(data: DataConfig) -> int:

@@ -21,14 +21,14 @@ def check_metric(name: str, data: DataConfig, where: str) -> None:
         ConfigError: naming the nearest metric and all of them.
         DataError: if an image folder has to be looked at and is missing or empty.
     """
-    figure, _, last = name.rpartition("/")
-    if figure in FIGURES and last in AVERAGES:
+    if name in {f"{figure}/{end}" for figure in FIGURES for end in AVERAGES}:
         return
-    ends = [*AVERAGES, *level_names(data)] if figure in FIGURES else [*AVERAGES]
-    if figure in FIGURES and last in ends:
-        return
+    known = name.startswith(tuple(f"{figure}/" for figure in FIGURES))  # a level's name may hold any character
+    ends = [*AVERAGES, *(level_names(data) if known else ())]
     allowed = [f"{figure}/{end}" for figure in FIGURES for end in ends]
+    if name in allowed:
+        return
     raise ConfigError(
         f"{where} is {name!r}{nearest(name, allowed)}; every evaluation reports {', '.join(allowed)}"
-        + ("" if figure in FIGURES else " and the same for each level's name")
+        + ("" if known else " and the same for each level's name")
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from hmlc_ray.config.base import Section
-from hmlc_ray.config.splits import SplitSection, level_names_checked
+from hmlc_ray.config.splits import FoldersSection, SplitSection
 
 
 class PointSetSection(SplitSection):
@@ -44,12 +44,10 @@ class ModelNetConfig(MeshFilesSection):
     """Use at most this many meshes of each class and split (a seeded choice), to try things out."""
 
 
-class MeshFolderConfig(MeshFilesSection):
+class MeshFolderConfig(FoldersSection, MeshFilesSection):
     """A folder of meshes (OFF, STL, PLY, OBJ, GLB): nested class folders, or flat leaves plus `taxonomy.csv`."""
 
     kind: Literal["mesh-folder"] = "mesh-folder"
-    level_names: Annotated[tuple[str, ...], AfterValidator(level_names_checked)] | None = None
-    """Names of the levels, coarsest first; `level0`, `level1`, ... where not given."""
 
 
 class PrimitivesConfig(PointSetSection):

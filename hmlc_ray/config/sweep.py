@@ -20,6 +20,7 @@ from hmlc_ray.config.storage import check_results, check_trials
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError
+from hmlc_ray.level_names import composed
 from hmlc_ray.study_names import ALLOWED, MAX_LENGTH, PATTERN
 
 
@@ -79,7 +80,7 @@ class StudyConfig(Section):
     name: str = Field(pattern=PATTERN, max_length=MAX_LENGTH, description=ALLOWED)
     """The study's name in every store; a sweep refuses one that is taken."""
     num_trials: int = Field(20, ge=1)
-    objective_metric: str = "val/probe_top1/mean"
+    objective_metric: Annotated[str, AfterValidator(composed)] = "val/probe_top1/mean"
     """`val/probe_top1/...` or `val/knn_top1/...`, then `mean` (over levels), `leaf` or the name of a level."""
     mode: Literal["max", "min"] = "max"
     seed: int = Field(0, ge=0, lt=2**32)

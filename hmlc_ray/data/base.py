@@ -75,6 +75,9 @@ class DataSet:
     cache: CacheMode = "auto"
     """Where the configuration wants the samples; `stored.py` and `loader.py` decide what `auto` means."""
 
+    notes: tuple[str, ...] = ()
+    """What a user should know of it, a sentence each: what was left out, which split lacks which classes."""
+
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one sample, e.g. (channels, height, width)."""

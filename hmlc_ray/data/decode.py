@@ -16,9 +16,12 @@ import numpy.typing as npt
 from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 
 from hmlc_ray.config.data import MAX_PIXELS, StoredSection
+from hmlc_ray.data.image_plugins import register_plugins
 from hmlc_ray.data.intensities import BadImage, is_deep, to_eight_bits
 from hmlc_ray.data.pillow_limits import lifted_limits
 from hmlc_ray.imposters import NO_FILE, is_regular, what_it_is_instead
+
+register_plugins()
 
 ByteArray = npt.NDArray[np.uint8]
 _ORIENTATION = 0x0112

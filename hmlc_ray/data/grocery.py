@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from hmlc_ray.data.splits import divide
 from hmlc_ray.data.stored import Listing, read_splits
 from hmlc_ray.errors import DataError
 from hmlc_ray.folders import SPLIT_NAMES
+from hmlc_ray.tables.csv_files import BadTable, read_lines, read_table
 from hmlc_ray.taxonomy import Taxonomy
 
 _PRODUCT, _PRODUCT_ID, _GROUP = "Class Name (str)", "Class ID (int)", "Coarse Class Name (str)"
@@ -33,7 +34,8 @@ def load(config: GroceryConfig) -> DataSet:
     root = Path(config.root).expanduser().absolute()
     products = _read_products(root / "classes.csv")
     lines = {name: _read_lines(root, f"{name}.txt", products) for name in SPLIT_NAMES}
-    taxonomy = _taxonomy(root, products, lines["train"])
+    known = chain(*lines.values()) if config.untrained == "keep" else lines["train"]
+    taxonomy = _taxonomy(root, products, list(known))
     splits = read_splits({name: _listing(pairs) for name, pairs in lines.items()}, config, root, channels=3)
     return divide(config, taxonomy, splits["train"], splits["val"], splits["test"])
 
@@ -41,26 +43,29 @@ def load(config: GroceryConfig) -> DataSet:
 def _read_products(file: Path) -> list[tuple[str, str]]:
     """Group and name of each product, by product id."""
     try:
-        with file.open(newline="", encoding="utf-8") as stream:
-            rows = {int(row[_PRODUCT_ID]): (row[_GROUP], row[_PRODUCT]) for row in csv.DictReader(stream)}
-        return [rows[product] for product in range(len(rows))]
+        (_, header), *body = read_table(file, [_PRODUCT_ID.casefold()])
+        product_id, group, product = (header.index(name) for name in (_PRODUCT_ID, _GROUP, _PRODUCT))
+        rows = {int(row[product_id]): (row[group], row[product]) for _, row in body}
+        return [rows[number] for number in range(len(rows))]
     except OSError as error:
         raise DataError(f"cannot read {str(file)!r}: data.root must hold the Grocery Store set as published") from error
-    except (KeyError, ValueError, TypeError) as error:
+    except (LookupError, ValueError) as error:
         raise DataError(f"{str(file)!r} is not the Grocery Store set's table of classes ({error!r})") from error
 
 
 def _read_lines(root: Path, name: str, products: list[tuple[str, str]]) -> Lines:
     file = root / name
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = list(read_lines(file))
+    except OSError as error:
         raise DataError(f"cannot read {str(file)!r}: data.root must hold the Grocery Store set as published") from error
-    return [_read_line(root, line, f"line {n} of {str(file)!r}", products) for n, line in enumerate(lines, start=1)]
+    except BadTable as error:
+        raise DataError(f"cannot read {str(file)!r}: {error}") from error
+    return [_read_line(root, line, f"line {n} of {str(file)!r}", products) for n, line in lines]
 
 
 def _read_line(root: Path, line: str, where: str, products: list[tuple[str, str]]) -> tuple[Path, int]:
-    path, *ids = (part.strip() for part in line.split(","))
+    path, *ids = (part.strip() for part in line.rstrip(",").replace("\\", "/").split(","))
     if len(ids) != 2 or not ids[0].isdecimal() or int(ids[0]) >= len(products) or len(Path(path).parts) < 3:
         raise DataError(f"{where} must be an image's path, its product id (below {len(products)}) and its group id")
     if Path(path).is_absolute() or ".." in Path(path).parts:
@@ -72,7 +77,10 @@ def _taxonomy(root: Path, products: list[tuple[str, str]], lines: Lines) -> Taxo
     departments = {product: file.relative_to(root).parts[1] for file, product in lines}
     missing = [name for product, (_, name) in enumerate(products) if product not in departments]
     if missing:
-        raise DataError(f"there is no training image of the product {missing[0]!r}")
+        raise DataError(
+            f"there is no training image of the product {missing[0]!r} (data.untrained: keep accepts what only val and "
+            "test have)"
+        )
     paths = [(departments[product], *names) for product, names in enumerate(products)]
     return Taxonomy.from_paths(GroceryConfig.LEVELS, paths)
 

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from hmlc_ray.config.data import ImageFolderConfig
+from hmlc_ray.config.levels import folder_tree
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.splits import divide
 from hmlc_ray.data.stored import Listing, read_splits
-from hmlc_ray.errors import ConfigError
-from hmlc_ray.folders import scan_folder
 from hmlc_ray.taxonomy import Taxonomy
 
 
@@ -27,13 +26,11 @@ def load(config: ImageFolderConfig) -> DataSet:
         TaxonomyError: see `scan_folder`.
         ConfigError: if `level_names` does not hold one name per level.
     """
-    tree = scan_folder(config.root)
-    if config.level_names is not None and len(config.level_names) != tree.depth:
-        raise ConfigError(f"data.level_names holds {len(config.level_names)} names, but there are {tree.depth} levels")
+    tree = folder_tree(config)
     taxonomy = Taxonomy.from_paths(config.level_names or tree.level_names, tree.leaf_paths)
     listings = {name: _listing(files) for name, files in tree.files.items()}
     splits = read_splits(listings, config, Path(config.root).expanduser().absolute(), config.channels)
-    return divide(config, taxonomy, splits["train"], splits.get("val"), splits.get("test"))
+    return divide(config, taxonomy, splits["train"], splits.get("val"), splits.get("test"), notes=tree.notes)
 
 
 def _listing(files: Sequence[Sequence[Path]]) -> Listing:

@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from hmlc_ray.config.levels import folder_tree
 from hmlc_ray.config.points import MeshFilesSection, MeshFolderConfig
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.data.splits import check_enough, divide
-from hmlc_ray.errors import ConfigError
-from hmlc_ray.folders import MESH_SUFFIXES, scan_folder
 from hmlc_ray.meshes.files import Sampling, open_clouds
 from hmlc_ray.taxonomy import Taxonomy
 
@@ -33,22 +32,28 @@ def load(config: MeshFolderConfig) -> DataSet:
         TaxonomyError: see `scan_folder`.
         ConfigError: if `level_names` does not hold one name per level.
     """
-    tree = scan_folder(config.root, MESH_SUFFIXES)
-    if config.level_names is not None and len(config.level_names) != tree.depth:
-        raise ConfigError(f"data.level_names holds {len(config.level_names)} names, but there are {tree.depth} levels")
+    tree = folder_tree(config)
     taxonomy = Taxonomy.from_paths(config.level_names or tree.level_names, tree.leaf_paths)
-    return divide_meshes(config, taxonomy, tree.files, Path(config.root).expanduser().absolute())
+    root = Path(config.root).expanduser().absolute()
+    return divide_meshes(config, taxonomy, tree.files, root, notes=tree.notes)
 
 
-def divide_meshes(config: MeshFilesSection, taxonomy: Taxonomy, splits: Mapping[str, Files], root: Path) -> DataSet:
+def divide_meshes(
+    config: MeshFilesSection,
+    taxonomy: Taxonomy,
+    splits: Mapping[str, Files],
+    root: Path,
+    *,
+    notes: Sequence[str] = (),
+) -> DataSet:
     """A data set from the mesh files of each leaf in each split; no split is a copy.
 
     Raises:
         DataError: see `open_clouds` and `divide`.
     """
     # Too few files are told before all of them are sampled.
-    counts = np.array([len(of_leaf) for of_leaf in splits["train"]])
-    check_enough(taxonomy, counts, drawn=("val" not in splits) + ("test" not in splits))
+    counts = {name: np.array([len(of_leaf) for of_leaf in leaves]) for name, leaves in splits.items()}
+    check_enough(taxonomy, counts, untrained=config.untrained == "keep")
     parts = {name: list(chain.from_iterable(files)) for name, files in splits.items()}
     files = list(chain.from_iterable(parts.values()))
     sampling = Sampling(config.num_points, config.normals, config.sample_seed)
@@ -66,4 +71,4 @@ def divide_meshes(config: MeshFilesSection, taxonomy: Taxonomy, splits: Mapping[
         leaf = np.repeat(np.arange(len(leaf_files)), [len(of_leaf) for of_leaf in leaf_files])
         found[name] = Split(clouds, torch.from_numpy(leaf[rows - start]), torch.from_numpy(rows), digest, mapped=True)
         start += len(parts[name])
-    return divide(config, taxonomy, found["train"], found.get("val"), found.get("test"))
+    return divide(config, taxonomy, found["train"], found.get("val"), found.get("test"), notes=notes)

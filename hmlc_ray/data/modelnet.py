@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,8 @@ import numpy as np
 from hmlc_ray.config.points import ModelNetConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.mesh_sets import Files, divide_meshes
-from hmlc_ray.errors import DataError, system_reason
+from hmlc_ray.errors import DataError
+from hmlc_ray.folders.walk import sample_files
 from hmlc_ray.taxonomies.named import MODELNET10_CLASSES, MODELNET40_COUNTS, modelnet40_taxonomy
 from hmlc_ray.taxonomy import Taxonomy
 
@@ -64,12 +64,7 @@ def _classes(config: ModelNetConfig, root: Path) -> list[str]:
 
 
 def _meshes(folder: Path) -> list[Path]:
-    try:
-        return [folder / name for name in sorted(os.listdir(folder)) if name.lower().endswith(".off")]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise DataError(f"cannot read the folder {str(folder)!r}: {system_reason(error)}") from error
+    return sample_files(folder, frozenset({".off"})) if folder.is_dir() else []
 
 
 def _limited(files: Files, limit: int, seed: int) -> list[list[Path]]:

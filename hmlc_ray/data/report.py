@@ -57,7 +57,8 @@ def prepare(config: DataConfig) -> Prepared:
 
 
 def describe(data: DataSet) -> dict[str, Any]:
-    """Plain values: `levels` with each class's samples per split, `imbalance` per level, `duplicates`, `fingerprint`.
+    """Plain values: `levels` with each class's samples per split, `imbalance` per level, `duplicates`, `fingerprint`,
+    `notes`.
 
     The imbalance of a level is the largest number of training samples of a class by the smallest; null where a class
     has none.
@@ -81,6 +82,7 @@ def describe(data: DataSet) -> dict[str, Any]:
         "duplicates": {f"{one}/{other}": count for (one, other), count in count_duplicates(data).items()},
         "place": place_of(data, resolve_device("auto")),
         "fingerprint": data.fingerprint,
+        "notes": list(data.notes),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from hmlc_ray.config.data import CacheMode
 from hmlc_ray.config.splits import SplitSection
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.errors import DataError
+from hmlc_ray.folders.notes import lacking
 from hmlc_ray.taxonomy import IntArray, Taxonomy
 
 _TEST, _VALIDATION, _LIMIT = range(3)  # streams of random numbers
@@ -90,21 +92,34 @@ def limited(split: Split, size: int | None, seed: int) -> Split:
 
 
 def divide(
-    config: SplitSection, taxonomy: Taxonomy, train: Split, val: Split | None = None, test: Split | None = None
+    config: SplitSection,
+    taxonomy: Taxonomy,
+    train: Split,
+    val: Split | None = None,
+    test: Split | None = None,
+    *,
+    notes: Sequence[str] = (),
 ) -> DataSet:
     """A data set from the splits it came with; a missing test, then a missing validation split is taken from train.
+
+    A split that is given may lack classes, which becomes a note.
+
+    Args:
+        notes: what is known already.
 
     Raises:
         DataError: if a leaf has too few samples to be in every split, or a split that is given has none at all.
         TaxonomyError: if a label is not in the taxonomy.
     """
+    counts = {}
     for name, split in (("train", train), ("val", val), ("test", test)):
         if split is not None:
             taxonomy.paths(split.leaf.numpy())
             if not len(split):
                 raise DataError(f"the {name} split holds no sample that can be read")
-    counts = np.bincount(train.leaf.numpy(), minlength=taxonomy.num_leaves)
-    check_enough(taxonomy, counts, drawn=(val is None) + (test is None))
+            counts[name] = np.bincount(split.leaf.numpy(), minlength=taxonomy.num_leaves)
+    check_enough(taxonomy, counts, untrained=config.untrained == "keep")
+    notes = (*notes, *_notes(taxonomy, counts))
     if test is None:
         kept, held = hold_out(train.leaf.numpy(), config.test_fraction, (config.split_seed, _TEST))
         train, test = select(train, kept), select(train, held)
@@ -114,8 +129,8 @@ def divide(
     digest = fingerprint(taxonomy, train, val, test)
     cache: CacheMode = getattr(config, "cache", "auto")
     if config.train_on == "train+val":
-        return DataSet(taxonomy, joined(train, val), None, test, digest, cache)
-    return DataSet(taxonomy, train, val, test, digest, cache)
+        return DataSet(taxonomy, joined(train, val), None, test, digest, cache, notes)
+    return DataSet(taxonomy, train, val, test, digest, cache, notes)
 
 
 def fingerprint(taxonomy: Taxonomy, *splits: Split) -> str:
@@ -136,20 +151,38 @@ def fingerprint(taxonomy: Taxonomy, *splits: Split) -> str:
     return digest.hexdigest()
 
 
-def check_enough(taxonomy: Taxonomy, counts: IntArray, drawn: int) -> None:
-    """Check that every leaf has a training sample left when `drawn` splits have taken theirs.
+def check_enough(taxonomy: Taxonomy, counts: Mapping[str, IntArray], *, untrained: bool = False) -> None:
+    """Check that every leaf has a training sample left when the splits that are not given have taken theirs.
 
     Args:
-        counts: training samples of each leaf, int64 [C].
+        counts: per split that is given the samples of each leaf, int64 [C].
+        untrained: accept leaves of which only other splits have samples.
 
     Raises:
         DataError: naming the leaf that lacks most.
     """
-    needed = 1 + drawn
-    if counts.min() < needed:
-        worst = int(counts.argmin())
+    train, needed = counts["train"], 1 + ("val" not in counts) + ("test" not in counts)
+    elsewhere = sum(counts.values()) - train
+    short = np.flatnonzero((train < needed) & ((train > 0) | (elsewhere == 0) | (not untrained)))
+    if len(short):
+        worst = int(short[train[short].argmin()])
         name = taxonomy.class_names[-1][worst]
         raise DataError(
-            f"leaf {name!r} has {counts[worst]} training samples, but at least {needed} are needed: "
+            f"leaf {name!r} has {train[worst]} training samples, but at least {needed} are needed: "
             "every split that is not given takes one of each leaf"
+            + ("" if train[worst] else " (data.untrained: keep accepts leaves that only other splits have)")
         )
+    if np.count_nonzero(train) < 2:
+        raise DataError("the train split has samples of a single class; at least two are needed")
+
+
+def _notes(taxonomy: Taxonomy, counts: Mapping[str, IntArray]) -> list[str]:
+    names = taxonomy.class_names[-1]
+    missing = {split: [names[leaf] for leaf in np.flatnonzero(count == 0)] for split, count in counts.items()}
+    notes = [lacking(split, lacks, len(names)) for split, lacks in missing.items() if lacks]
+    for level, classes in zip(taxonomy.level_names, taxonomy.class_names, strict=True):
+        if len(classes) == 1:
+            notes.append(
+                f"the level {level!r} has one class, {classes[0]!r}: its figures are perfect and raise every mean"
+            )
+    return notes

@@ -13,6 +13,9 @@ from hmlc_ray.data.splits import divide
 from hmlc_ray.data.stored import Listing, read_splits
 from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.folders import IMAGE_SUFFIXES
+from hmlc_ray.folders.walk import entries, sample_files
+from hmlc_ray.leaf_table import read_text
+from hmlc_ray.tables.csv_files import BadTable, read_lines
 from hmlc_ray.taxonomies.wordnet import DEFAULT_KEYS, from_synset_table
 from hmlc_ray.taxonomy import Taxonomy
 
@@ -31,7 +34,8 @@ def load(config: TinyImagenetConfig) -> DataSet:
         DataError: if the tree, a class folder or an image is missing or unreadable.
     """
     root = Path(config.root).expanduser().absolute()
-    wnids = sorted(folder.name for folder in (root / "train").glob("n*") if folder.is_dir())
+    train_folder = root / "train"
+    wnids = [name for name in entries(train_folder)[0] if name[0] == "n"] if train_folder.is_dir() else []
     if not wnids:
         raise DataError(f"{str(root)!r} holds no folder train/<wnid>")
     taxonomy = _read_tree(root / HIERARCHY_NAME, wnids)
@@ -44,7 +48,7 @@ def load(config: TinyImagenetConfig) -> DataSet:
 def _read_tree(file: Path, wnids: list[str]) -> Taxonomy:
     needed = f"which must give each wnid in train its {', '.join(DEFAULT_KEYS)}"
     try:
-        return from_synset_table(json.loads(file.read_text(encoding="utf-8")), wnids)
+        return from_synset_table(json.loads(read_text(file)), wnids)
     except OSError as error:
         raise DataError(f"cannot read {str(file)!r}, {needed}: {system_reason(error)}") from error
     except (ValueError, RecursionError) as error:
@@ -54,7 +58,7 @@ def _read_tree(file: Path, wnids: list[str]) -> Taxonomy:
 def _images(folder: Path) -> list[Path]:
     published = folder / "images"
     source = published if published.is_dir() else folder
-    files = sorted(file for file in source.glob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
+    files = sample_files(source, IMAGE_SUFFIXES) if source.is_dir() else []
     if not files:
         raise DataError(f"there is no image in {str(source)!r}")
     return files
@@ -66,7 +70,7 @@ def _annotated(folder: Path, wnids: list[str]) -> dict[str, list[Path]] | None:
     if not file.exists():
         return None
     found: dict[str, list[Path]] = {wnid: [] for wnid in wnids}
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in _lines(file):
         name, _, rest = line.partition("\t")
         wnid = rest.partition("\t")[0]
         if wnid not in found or Path(name).name != name:
@@ -75,6 +79,13 @@ def _annotated(folder: Path, wnids: list[str]) -> dict[str, list[Path]] | None:
             )
         found[wnid].append(folder / "images" / name)
     return found
+
+
+def _lines(file: Path) -> list[tuple[int, str]]:
+    try:
+        return list(read_lines(file))
+    except (OSError, BadTable) as error:
+        raise DataError(f"cannot read {str(file)!r}: {error}") from error
 
 
 def _listing(files: dict[str, list[Path]]) -> Listing:

@@ -14,7 +14,7 @@ from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.errors import ConfigError, StoreAway, StudyError
 from hmlc_ray.home import Home
-from hmlc_ray.recording import place_tag
+from hmlc_ray.recording import data_tags
 from hmlc_ray.summary import SweepProgress, SweepSummary, TrialRow
 from hmlc_ray.sweep.refit import Conclusion, conclude_study, judge_best, refit_best
 from hmlc_ray.sweep.reopen import ended_without_run, tell_ended
@@ -139,7 +139,7 @@ class Driver:
         study = self._sweep.study
         parent = self._tracker.study_run(
             study.name,
-            tags={tags.FINGERPRINT: self._data.fingerprint, tags.SEED: study.seed, **place_tag(self._data, "auto")},
+            tags={tags.FINGERPRINT: self._data.fingerprint, tags.SEED: study.seed, **data_tags(self._data, "auto")},
             params={f"study.{name}": value for name, value in study.model_dump(mode="json").items()},
         )
         self._tracker.reopen(parent)

@@ -7,6 +7,7 @@ import math
 
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.config.training import evaluation_of
+from hmlc_ray.figure_keys import figure_key
 from hmlc_ray.summary import BestSoFar, Status, TrialRow
 from hmlc_ray.tracking import Tracker, TrialRun, tags
 
@@ -93,7 +94,7 @@ def _row(run: TrialRun, study: StudyConfig) -> TrialRow:
         number=int(run.trial_id),
         trial_id=run.trial_id,
         status=_STATUS.get(run.tags.get(tags.STATUS, ""), "running"),
-        value=float(value) if value is not None else run.metrics.get(study.objective_metric),
+        value=float(value) if value is not None else run.metrics.get(figure_key(study.objective_metric)),
         epochs=int(run.tags.get(EPOCHS, 0)),
         params=json.loads(run.tags.get(SEARCHED, "{}")),
         run_id=run.run_id,

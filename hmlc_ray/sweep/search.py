@@ -136,9 +136,10 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
     def save(self, checkpoint_path: str) -> None:
         """Only the map from Tune's ids to Optuna's numbers: all else is in Optuna's storage."""
         numbers = {trial_id: trial.number for trial_id, trial in self._ot_trials.items()}
-        Path(checkpoint_path).write_text(json.dumps({"numbers": numbers, "done": sorted(self._completed_trials)}))
+        saved = json.dumps({"numbers": numbers, "done": sorted(self._completed_trials)})
+        Path(checkpoint_path).write_text(saved, encoding="utf-8")
 
     def restore(self, checkpoint_path: str) -> None:
-        saved = json.loads(Path(checkpoint_path).read_text())
+        saved = json.loads(Path(checkpoint_path).read_text(encoding="utf-8"))
         self._ot_trials = {trial_id: self._trial(number) for trial_id, number in saved["numbers"].items()}
         self._completed_trials, self._orphans = set(saved["done"]), None

@@ -11,7 +11,7 @@ import ray
 from hmlc_ray.config.paths import flatten
 from hmlc_ray.config.sweep import Resources, TrialsConfig
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.data.duplicates import warn_of_duplicates
+from hmlc_ray.data.notes import warn_about
 from hmlc_ray.fit import cached_data
 from hmlc_ray.home import Home
 from hmlc_ray.recording import ENCODER, Lenient, recorded, run_tags
@@ -49,7 +49,7 @@ def train_on_ray(
     config = located_trial(config)
     with places.current():
         data = cached_data(config.data)
-    warn_of_duplicates(data)
+    warn_about(data)
     tracker, results = open_tracker(tracking_uri, places), Results.of(None, places)
     tracker.check_artifacts()
     start = time.monotonic()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hmlc_ray.config.moved import refuse_missing
 from hmlc_ray.config.sweep import SweepConfig
-from hmlc_ray.data.duplicates import warn_of_duplicates
+from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import StudyError
 from hmlc_ray.fit import cached_data, check_fits
 from hmlc_ray.home import Home
@@ -42,7 +42,7 @@ def run_sweep(
     sweep = settled(located(with_threads(sweep)))
     with places.current():
         data = cached_data(base_data(sweep))
-    warn_of_duplicates(data)
+    warn_about(data)
     check_fits(sweep.search_space().first(), data)
     name = sweep.study.name
     tracker = open_tracker(tracking_uri, places, spool=places.spool(name), note=progress.note)

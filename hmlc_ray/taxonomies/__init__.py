@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hmlc_ray.errors import TaxonomyError
+from hmlc_ray.folders import IMAGE_SUFFIXES, MESH_SUFFIXES
 from hmlc_ray.taxonomies.files import from_csv, from_folders, from_json
 from hmlc_ray.taxonomies.named import NAMED
 from hmlc_ray.taxonomies.text import render_text
@@ -21,14 +22,14 @@ def load_taxonomy(source: str | Path) -> Taxonomy:
 
     Raises:
         TaxonomyError: if it is none of these, or the tree is wrong.
-        DataError: if the folder has no images or an empty class folder.
+        DataError: if the folder has neither images nor meshes, or it is not clear which folders are splits.
     """
     if str(source) in NAMED:
         return NAMED[str(source)]()
     path = Path(source).expanduser()
     if path.is_dir():
-        return from_folders(path)
-    readers = {".csv": from_csv, ".json": from_json}
+        return from_folders(path, IMAGE_SUFFIXES | MESH_SUFFIXES)
+    readers = {".csv": from_csv, ".tsv": from_csv, ".json": from_json}
     if not path.is_file() or path.suffix.lower() not in readers:
         raise TaxonomyError(
             f"{str(source)!r} is no taxonomy: it must be a folder of class folders, a .csv or .json file, "

@@ -14,6 +14,7 @@ from hmlc_ray.taxonomy import IntArray, Taxonomy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -50,12 +51,29 @@ def draw(taxonomy: Taxonomy, path: str | Path) -> Path:
     _draw_tree(axes, taxonomy)
     try:
         # Without a date and with names that are not drawn at random the same tree gives the same file.
-        with rc_context({"svg.hashsalt": "taxonomy"}), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-            figure.savefig(path, metadata=DATES.get(path.suffix.lower()))
+        with rc_context({"svg.hashsalt": "taxonomy"}):
+            save_figure(figure, path, metadata=DATES.get(path.suffix.lower()))
     except OSError as error:
         raise TaxonomyError(f"cannot write {str(path)!r}: {system_reason(error)}") from error
     return path
+
+
+def printable(name: str) -> str:
+    """The name with a question mark for each character that cannot be drawn."""
+    return "".join(character if character.isprintable() else "?" for character in name)
+
+
+def save_figure(figure: Figure, path: Path, **options: Any) -> None:
+    """Write a picture in which names may stand that the font lacks characters of, whatever the user's settings are.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    from matplotlib import rc_context
+
+    with rc_context({"text.usetex": False}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        figure.savefig(path, **options)
 
 
 def _draw_tree(axes: Axes, taxonomy: Taxonomy) -> None:
@@ -80,8 +98,7 @@ def _draw_tree(axes: Axes, taxonomy: Taxonomy) -> None:
 
 def _write(axes: Axes, x: float, y: float, name: str, **style: Any) -> None:
     """A name as it is: a pair of dollar signs in it is no formula."""
-    shown = "".join(character if character.isprintable() else "?" for character in name)
-    axes.text(x, y, f" {shown}", va="center", parse_math=False, **style)
+    axes.text(x, y, f" {printable(name)}", va="center", parse_math=False, **style)
 
 
 def _mean_heights(height: FloatArray, classes: IntArray) -> FloatArray:

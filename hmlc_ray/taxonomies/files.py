@@ -8,10 +8,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from hmlc_ray.errors import TaxonomyError
+from hmlc_ray.errors import TaxonomyError, system_reason
 from hmlc_ray.folders import IMAGE_SUFFIXES, scan_folder
 from hmlc_ray.leaf_table import read_leaf_table, read_text
-from hmlc_ray.level_names import check_printable
+from hmlc_ray.level_names import check_printable, composed
 from hmlc_ray.taxonomy import Taxonomy
 
 MAX_DEPTH = 50
@@ -21,11 +21,11 @@ def from_folders(root: str | Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) ->
     """The tree of nested class folders (leaves: the deepest ones), or of flat ones beside a `taxonomy.csv`.
 
     Args:
-        root: with or without `train`, `val` and `test` on top.
+        root: with or without splits, such as `train`, `val` and `test`, on top or within the classes.
         suffixes: of the files that count, in lower case with the dot.
 
     Raises:
-        DataError: if the folder is missing, holds no such file or has an empty class folder.
+        DataError: if the folder is missing or holds no such file, or it is not clear which folders are splits.
         TaxonomyError: if leaves lie at different depths (the message names two and their depths) or there is only one.
     """
     tree = scan_folder(root, suffixes)
@@ -62,11 +62,12 @@ def from_json(file: str | Path) -> Taxonomy:
     """
     file = Path(file).expanduser()
     try:
-        values = json.loads(read_text(file))
+        values = _composed(json.loads(read_text(file)))
     except TaxonomyError:
         raise
     except (OSError, ValueError, RecursionError) as error:
-        raise TaxonomyError(f"cannot read the taxonomy {str(file)!r}: {error}") from error
+        reason = system_reason(error) if isinstance(error, OSError) else error
+        raise TaxonomyError(f"cannot read the taxonomy {str(file)!r}: {reason}") from error
     if not isinstance(values, dict) or not ({"tree", "leaf_paths"} & values.keys()):
         raise TaxonomyError(f"{str(file)!r} must hold an object with `level_names` and `tree` (or `leaf_paths`)")
     if "tree" not in values:
@@ -78,6 +79,15 @@ def from_json(file: str | Path) -> Taxonomy:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise TaxonomyError(f"level_names in {str(file)!r} must be a list of names, coarsest first")
     return _printable(Taxonomy.from_paths(names, paths))
+
+
+def _composed(values: Any) -> Any:
+    """The same with every text composed (NFC), keys included."""
+    if isinstance(values, dict):
+        return {composed(name): _composed(value) for name, value in values.items()}
+    if isinstance(values, list):
+        return [_composed(value) for value in values]
+    return composed(values) if isinstance(values, str) else values
 
 
 def _printable(taxonomy: Taxonomy) -> Taxonomy:

@@ -121,9 +121,7 @@ class Outbox:
         try:
             self._spool.refuse(operation, str(error))
         except OSError as full:
-            raise TrackingError(
-                f"{error}, and {self._spool.folder} cannot keep that: {full.strerror or full}"
-            ) from full
+            raise TrackingError(f"{error}, and {self._spool.folder} cannot keep that: {system_reason(full)}") from full
         run = f"{operation.parent}/{operation.trial_id}" if isinstance(operation, CreateTrial) else operation.run
         if run not in self._told:
             self._told.add(run)

@@ -22,6 +22,8 @@ DATA_PLACE = "hmlc.data_place"
 """Where the training samples are kept on the machine that recorded the run: what `data.cache: auto` came to."""
 WEIGHTS_PREFIX = "hmlc.weights_prefix"
 """Where in the file `encoder.weights` the weights were found, if not under the network's own names."""
+DATA_NOTES = "hmlc.data_notes"
+"""What was left out of the data, and which split lacks which classes."""
 VERSION = "hmlc.version"
 GIT_COMMIT = "hmlc.git_commit"
 """The working directory's commit, followed by `-dirty` where tracked files differ from it."""
@@ -41,7 +43,9 @@ def provenance() -> dict[str, str]:
 def _git_commit() -> str | None:
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)  # noqa: S603
+        done = subprocess.run(  # noqa: S603
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=5, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() or None

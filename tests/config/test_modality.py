@@ -111,7 +111,7 @@ def test_the_levels_of_point_sets_are_known_without_their_files(tmp_path: Path) 
     assert levels("data: {kind: modelnet, root: nowhere}") == ("group", "class")
     assert levels("data: {kind: modelnet, root: nowhere, taxonomy: flat}") == ("class",)
     assert levels("data: {kind: mesh-folder, root: nowhere, level_names: [a, b]}") == ("a", "b")
-    for name in ("a/b/x.obj", "a/c/y.glb"):
+    for name in ("a/b/x.obj", "c/d/y.glb"):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).touch()
     assert levels(f"data: {{kind: mesh-folder, root: {tmp_path}}}") == ("level0", "level1")

@@ -25,7 +25,7 @@ def test_nested_folders(tmp_path: Path) -> None:
 
 
 def test_other_files_than_images_may_count(tmp_path: Path) -> None:
-    touch(tmp_path, "chair/train/1.off", "bed/train/1.off")
+    touch(tmp_path, "chair/office/1.off", "bed/double/1.off")
     with pytest.raises(DataError):
         from_folders(tmp_path)
     assert from_folders(tmp_path, frozenset({".off"})).num_classes == (2, 2)

@@ -1,0 +1,100 @@
+"""What is said about a folder that can be used, though not all of it is as one might think."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from hmlc_ray.errors import DataError
+from hmlc_ray.folders.suffixes import count_suffixes
+from hmlc_ray.folders.walk import ClassPath, Found
+
+_SHOWN = 3
+
+
+def lacking(split: str, names: Sequence[str], total: int) -> str:
+    """A split lacks classes, of `total` leaves."""
+    if split == "train":
+        end = "; without training samples they cannot be learned, and their samples in other splits count as mistakes"
+    else:
+        end = ", which its figures so say nothing about"
+    return f"{split} has no sample of {len(names)} of {total} classes: {some(names)}{end}"
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few, and how many more."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(map(repr, names[:_SHOWN])) + more
+
+
+def check_common_classes(
+    root: Path, splits: Mapping[str, Mapping[ClassPath, object]], *, untrained: bool = False
+) -> None:
+    """Refuse splits whose classes are the same but for their spelling, or that have none in common with train; unless
+    `untrained`, also those with any class that train has not.
+
+    Raises:
+        DataError: naming the classes and the splits.
+    """
+    train = splits["train"]
+    folded = {_folded(path): path for path in train}
+    for name, leaves in splits.items():
+        unknown = sorted(leaves.keys() - train.keys())
+        for path in unknown:
+            near = folded.get(_folded(path))
+            if near is not None and near not in leaves:
+                raise DataError(
+                    f"the class {'/'.join(near)!r} of train is called {'/'.join(path)!r} in {name}, below "
+                    f"{str(root)!r}: rename one"
+                )
+        if leaves and len(unknown) == len(leaves):
+            raise DataError(
+                f"the splits below {str(root)!r} have no class in common: {some(_joined(train))} in train, "
+                f"{some(_joined(leaves))} in {name}"
+            )
+        if unknown and not untrained:
+            raise DataError(
+                f"the splits below {str(root)!r} differ in classes: {some(_joined(unknown))} in {name} but not in "
+                "train, so that nothing can learn them (data.untrained: keep accepts that)"
+            )
+
+
+def notes_of(
+    root: Path,
+    found: Iterable[Found],
+    wrappers: Sequence[str],
+    splits: Mapping[str, Mapping[ClassPath, object]],
+    total: int,
+) -> tuple[str, ...]:
+    """What `scan_folder` left out or looked through. Classes that a split lacks are counted by their samples, later."""
+    left_out: Counter[str] = Counter()
+    barren: list[str] = []
+    renamed: dict[str, str] = {}
+    loose: list[Path] = []
+    for part in found:
+        left_out += part.left_out
+        barren += _joined((*part.barren, *part.beside))
+        renamed |= part.renamed
+        loose += part.loose
+    notes = [f"files of other types are left out: {count_suffixes(left_out)}"] if left_out else []
+    if loose:
+        notes.append(f"{len(loose)} files in {str(root)!r} itself are left out, {loose[0].name!r} for one")
+    if barren:
+        notes.append(f"folders without a sample are left out: {some(barren)}")
+    if wrappers:
+        notes.append(f"every sample lies in {some(wrappers)}, which is looked through and makes no level")
+    if renamed:
+        first = next(iter(renamed))
+        notes.append(
+            f"names that are not UTF-8 or hold control characters are changed, {first!a} to {renamed[first]!r}"
+        )
+    return tuple(notes)
+
+
+def _folded(path: ClassPath) -> str:
+    return "/".join(path).casefold().replace(" ", "_").replace("-", "_")
+
+
+def _joined(paths: Iterable[ClassPath]) -> list[str]:
+    return ["/".join(path) for path in sorted(paths)]

@@ -1,0 +1,157 @@
+"""Folders on disk: what lies in them, without litter, without loops and without opening a file."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hmlc_ray.errors import DataError, TaxonomyError, system_reason
+from hmlc_ray.folders.litter import is_litter
+from hmlc_ray.level_names import readable_name
+
+MAX_DEPTH = 50
+ClassPath = tuple[str, ...]
+
+
+@dataclass
+class Found:
+    """What a walk found; folders are known by their readable names."""
+
+    files: dict[ClassPath, list[Path]] = field(default_factory=dict)
+    """The samples of every folder that holds some, but for the top folder."""
+    loose: list[Path] = field(default_factory=list)
+    """Samples that lie in the top folder itself."""
+    barren: dict[ClassPath, Counter[str]] = field(default_factory=dict)
+    """Folders without a sample anywhere below, the topmost of each such part: what lies there, by suffix."""
+    beside: list[ClassPath] = field(default_factory=list)
+    """Such folders beside samples, where no class can lie: textures of meshes, for example."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Files of other types, by suffix."""
+    renamed: dict[str, str] = field(default_factory=dict)
+    """Names that cannot be written as they are, and what stands for them."""
+
+
+def entries(folder: Path) -> tuple[list[str], list[str]]:
+    """The names of the folders and of the files in a folder, sorted; without litter and what is neither.
+
+    Raises:
+        DataError: if it cannot be read.
+    """
+    folders, files = [], []
+    try:
+        with os.scandir(folder) as found:
+            for entry in found:
+                if is_litter(entry.name):
+                    continue
+                if entry.is_dir():
+                    folders.append(entry.name)
+                elif entry.is_file() or entry.is_symlink():  # a link that leads nowhere is a sample that is missing
+                    files.append(entry.name)
+    except OSError as error:
+        raise DataError(f"cannot read the folder {str(folder)!r}: {system_reason(error)}") from error
+    return sorted(folders, key=_order), sorted(files, key=_order)
+
+
+def sample_files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
+    """The files of these types directly in a folder, sorted.
+
+    Raises:
+        DataError: if it cannot be read.
+    """
+    return [folder / name for name in entries(folder)[1] if suffix_of(name) in suffixes]
+
+
+def suffix_of(name: str) -> str:
+    """In lower case, with its dot; empty where there is none."""
+    return os.path.splitext(name)[1].lower()
+
+
+def walk(root: Path, suffixes: frozenset[str]) -> Found:
+    """Look through everything below a folder.
+
+    Raises:
+        DataError: if a folder cannot be read, contains itself through a link, or lies too deep.
+        TaxonomyError: if a folder holds samples beside folders with samples.
+    """
+    walker = _Walker(suffixes)
+    rest = walker.visit(root, (), ())
+    if rest is not None:
+        walker.found.barren.update(walker.barren_children)
+    return walker.found
+
+
+class _Walker:
+    def __init__(self, suffixes: frozenset[str]) -> None:
+        self.found = Found()
+        self.barren_children: dict[ClassPath, Counter[str]] = {}
+        self._suffixes = suffixes
+
+    def visit(self, folder: Path, path: ClassPath, above: tuple[tuple[int, int], ...]) -> Counter[str] | None:
+        """None where samples lie below; otherwise what does, by suffix."""
+        here = self._place(folder, path, above)
+        folders, files = entries(folder)
+        suffixes = list(map(suffix_of, files))
+        samples = [folder / name for name, suffix in zip(files, suffixes, strict=True) if suffix in self._suffixes]
+        other = Counter(suffix for suffix in suffixes if suffix not in self._suffixes)
+        self.found.left_out += other
+        barren: dict[ClassPath, Counter[str]] = {}
+        fruitful = False
+        for name, shown in self._shown(folder, folders):
+            below = self.visit(folder / name, (*path, shown), (*above, here))
+            fruitful |= below is None
+            if below is not None:
+                barren[*path, shown] = barren.get((*path, shown), Counter()) + below
+        self._check_unmixed(folder, path, samples, fruitful)
+        if samples:
+            (self.found.files.setdefault(path, []) if path else self.found.loose).extend(samples)
+        if samples and path:
+            self.found.beside += barren
+            return None
+        if samples or fruitful:
+            self.found.barren |= barren
+            return None
+        self.barren_children = barren
+        return sum(barren.values(), other)
+
+    def _place(self, folder: Path, path: ClassPath, above: tuple[tuple[int, int], ...]) -> tuple[int, int]:
+        try:
+            found = folder.stat()
+        except OSError as error:
+            raise DataError(f"cannot read the folder {str(folder)!r}: {system_reason(error)}") from error
+        here = (found.st_dev, found.st_ino)
+        if here in above:
+            raise DataError(f"cannot read the folder {str(folder)!r}: it is a link to a folder that contains it")
+        if len(path) > MAX_DEPTH:
+            raise DataError(f"cannot read the folder {str(folder)!r}: it lies more than {MAX_DEPTH} folders deep")
+        return here
+
+    def _shown(self, folder: Path, names: list[str]) -> list[tuple[str, str]]:
+        """Folders with their readable names; the same name in two Unicode forms is one class."""
+        shown = [(name, readable_name(name)) for name in names]
+        for name, text in shown:
+            if "?" in text and "?" not in name:
+                self.found.renamed[str(folder / name)] = text
+                if sum(other == text for _, other in shown) > 1:
+                    raise DataError(
+                        f"{str(folder)!r} holds several folders that would be called {text!r}, since their names are "
+                        "not UTF-8 or hold control characters: rename them"
+                    )
+        return shown
+
+    def _check_unmixed(self, folder: Path, path: ClassPath, samples: list[Path], fruitful: bool) -> None:
+        if path and samples and fruitful:
+            raise uneven_files(folder, samples[0])
+
+
+def uneven_files(folder: Path, sample: Path) -> TaxonomyError:
+    """The error of a sample that lies beside class folders."""
+    return TaxonomyError(
+        f"the tree is uneven: {sample.name!r} lies in {str(folder)!r} beside class folders; "
+        "files belong in the deepest folders only"
+    )
+
+
+def _order(name: str) -> tuple[str, str]:
+    return readable_name(name), name

@@ -1,0 +1,1 @@
+"""What tables have in common: their cells, and the paths that they list."""

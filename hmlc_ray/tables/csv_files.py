@@ -1,0 +1,159 @@
+"""Tables as spreadsheets and people save them: encodings, delimiters, empty rows and columns. Imports neither torch nor
+numpy."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+Row = tuple[int, list[str]]
+"""Number of the line, from 1, and the cells without the space around them."""
+_DELIMITERS = ",;\t|"
+_BOMS = (  # UTF-32's begins with UTF-16's
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_NO_TEXT = {
+    b"PK\x03\x04": "a workbook or an archive",
+    b"\xd0\xcf\x11\xe0": "a workbook",
+    b"\x1f\x8b": "compressed",
+    b"%PDF": "a PDF",
+}
+_INVISIBLE = "\ufeff\u200b\u2060"
+_UNNAMED = re.compile(r"(unnamed: \d+)?", re.IGNORECASE)  # pandas calls its index so
+
+
+class BadTable(ValueError):
+    """A table that cannot be read; the message follows `cannot read ...: `."""
+
+
+def read_table(file: Path, known: Collection[str]) -> Iterator[Row]:
+    """The header and the rows of a table; empty rows, and columns with neither a name nor a value, are left out.
+
+    Commas, semicolons, tabs and bars are told apart by the header.
+
+    Args:
+        known: names that the header has, in lower case.
+
+    Raises:
+        OSError: if the file cannot be read.
+        BadTable: if it is no table of UTF-8 or UTF-16 text.
+    """
+    with file.open("rb") as head:
+        encoding = encoding_of(head.read(64))
+    try:
+        with file.open(newline="", encoding=encoding) as stream:
+            yield from table_rows(stream, known)
+    except UnicodeDecodeError:
+        decode(file.read_bytes())
+        raise
+
+
+def table_rows(lines: Iterable[str], known: Collection[str]) -> Iterator[Row]:
+    """The same, of lines of text with their ends.
+
+    Raises:
+        BadTable: see `read_table`.
+    """
+    lines, before = iter(lines), 0
+    for line in lines:
+        if line.strip() and not re.fullmatch(r"sep=.\s*", line, re.IGNORECASE):  # Excel's own line
+            break
+        before += 1
+    else:
+        return
+    reader = csv.reader(chain([line], lines), delimiter=_delimiter(line, known), skipinitialspace=True, strict=True)
+    header: list[str] | None = None
+    try:
+        for cells in reader:
+            number, row = before + reader.line_num, [cell.strip().strip(_INVISIBLE).strip() for cell in cells]
+            if any(row):
+                header = row if header is None else header
+                yield number, _named(number, row, header)
+    except csv.Error as error:
+        raise BadTable(f"line {before + reader.line_num}: {error}") from None
+
+
+def read_lines(file: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a list, stripped, with their numbers; empty ones are left out.
+
+    Raises:
+        OSError, BadTable: see `read_table`.
+    """
+    with file.open("rb") as head:
+        encoding = encoding_of(head.read(64))
+    try:
+        with file.open(encoding=encoding) as stream:
+            yield from ((number, line.strip()) for number, line in enumerate(stream, start=1) if line.strip())
+    except UnicodeDecodeError:
+        decode(file.read_bytes())
+        raise
+
+
+def encoding_of(head: bytes) -> str:
+    """The encoding of a text by its first bytes: UTF-8, or what a byte order mark or the zeros of UTF-16 say.
+
+    Raises:
+        BadTable: if they are those of a workbook, an archive or a document.
+    """
+    for start, what in _NO_TEXT.items():
+        if head.startswith(start):
+            raise BadTable(f"it is {what} and no text; save it as CSV, in UTF-8")
+    for mark, encoding in _BOMS:
+        if head.startswith(mark):
+            return encoding
+    if b"\0" in head[:4]:
+        return "utf-16-be" if head[:1] == b"\0" else "utf-16-le"
+    return "utf-8"
+
+
+def decode(content: bytes) -> str:
+    """The text of a whole file.
+
+    Raises:
+        BadTable: with the line, if it is no text of UTF-8, or of UTF-16 where that is what it begins as.
+    """
+    encoding = encoding_of(content)
+    try:
+        return content.decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise BadTable(
+            f"line {line} is not {encoding.upper().removesuffix('-SIG')} text (byte 0x{content[error.start]:02x}); "
+            "save the file as UTF-8, in Excel as 'CSV UTF-8'"
+        ) from None
+
+
+def _delimiter(header: str, known: Collection[str]) -> str:
+    cells = {
+        delimiter: [cell.strip().strip(_INVISIBLE).casefold() for cell in _first_row(header, delimiter)]
+        for delimiter in _DELIMITERS
+    }
+    for delimiter in _DELIMITERS:
+        if all(name in cells[delimiter] for name in known):
+            return delimiter
+    return max(_DELIMITERS, key=lambda delimiter: len(cells[delimiter]))
+
+
+def _first_row(line: str, delimiter: str) -> list[str]:
+    return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+
+
+def _named(number: int, row: list[str], header: list[str]) -> list[str]:
+    """The cells of columns with a name, and what stands beyond the header."""
+    while len(row) > len(header) and not row[-1]:
+        row = row[:-1]
+    if not any(_UNNAMED.fullmatch(name) for name in header):
+        return row
+    for column, cell in enumerate(row[: len(header)]):
+        unnamed = _UNNAMED.fullmatch(header[column])
+        if unnamed and cell and row is not header and not (column == 0 and cell.isdecimal()):
+            raise BadTable(f"line {number} holds {cell!r} in column {column + 1}, which has no name in the header")
+    return [cell for column, cell in enumerate(row) if column >= len(header) or not _UNNAMED.fullmatch(header[column])]
