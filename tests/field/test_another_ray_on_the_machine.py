@@ -34,11 +34,12 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
 
 @pytest.fixture(autouse=True)
 def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No proxies and no cluster in the environment; what a test changes there is undone."""
+    """No proxies, cluster or token in the environment; what a test changes there is undone."""
     names = [*PROXIES, "no_proxy", ADDRESS, API_SERVER, JOB_CONFIG]
     for name in {*names, *map(str.upper, names)}:
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # the user of the test machine may have a token
 
 
 @pytest.fixture
