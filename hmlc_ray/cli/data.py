@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,9 +71,6 @@ def show(
     if as_json:
         typer.echo(json.dumps(describe(found)))
         return
-    if isinstance(sys.stdout, TextIOWrapper):
-        # Classes may be called what the terminal cannot show.
-        sys.stdout.reconfigure(errors="replace")
     typer.echo(draw_tree(found, depth))
     for line in _lines(describe(found)):
         typer.echo(line)

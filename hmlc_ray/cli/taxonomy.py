@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -41,9 +39,6 @@ def show(
     if as_json:
         typer.echo(json.dumps(tree.to_dict() | {"num_classes": tree.num_classes, "balanced": tree.is_balanced}))
         return
-    if isinstance(sys.stdout, TextIOWrapper):
-        # Classes may be called what the terminal cannot show.
-        sys.stdout.reconfigure(errors="replace")
     typer.echo(render_text(tree, depth=depth))
     typer.echo(summarise(tree))
     if drawing is not None:
