@@ -96,11 +96,7 @@ class Sandbox:
 
     def here(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """The same within this process, seconds quicker: for what is refused before Ray starts, or only reads."""
-        own = {**self.env(), **(env or {})}
-        with patch.dict(os.environ, own, clear=True), chdir(self.folder), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # as in a process of its own
-            result = CliRunner().invoke(app, args)
-        return subprocess.CompletedProcess(args, result.exit_code, result.stdout, result.stderr)
+        return within(args, self.folder, {**self.env(), **(env or {})})
 
     def start(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         own = {**self.env(), **(env or {})}
@@ -169,6 +165,14 @@ class Sandbox:
 
     def statuses(self, study: str = "small") -> list[str]:
         return [run.tags[tags.STATUS] for run in self.trials(study)]
+
+
+def within(args: Sequence[str], folder: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """`hmlc` in this process, in a folder and an environment of its own."""
+    with patch.dict(os.environ, env, clear=True), chdir(folder), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as in a process of its own
+        result = CliRunner().invoke(app, args)
+    return subprocess.CompletedProcess(args, result.exit_code, result.stdout, result.stderr)
 
 
 def _named(study: Path, snapshot: dict[str, Any]) -> Iterator[tuple[Path, set[str]]]:
