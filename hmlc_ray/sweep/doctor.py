@@ -21,6 +21,7 @@ from hmlc_ray.home import Home
 from hmlc_ray.loopback import is_loopback
 from hmlc_ray.sweep.authentication import asks_for_token
 from hmlc_ray.sweep.cluster import connected
+from hmlc_ray.sweep.gpus import idle_gpus
 from hmlc_ray.sweep.node_checks import Node, ask_nodes
 from hmlc_ray.sweep.node_probe import PACKAGES, version_of
 from hmlc_ray.sweep.prepare import base_data, located
@@ -173,6 +174,9 @@ def _gpus(sweep: SweepConfig | None, nodes: list[Node]) -> Finding:
     if blind and sweep is not None and sweep.trials.resources.gpus > 0:
         text = f"Ray counts GPUs on {', '.join(blind)}, but nvidia-smi shows none there"
         return Finding("GPUs", "fail", text, "install NVIDIA's driver there, or pass the GPUs into the container")
+    with suppress(ClusterError):  # `demand` says it
+        if sweep is not None and (idle := idle_gpus(sweep, nodes_of(sweep.trials))) is not None:
+            return Finding("GPUs", "note", idle)
     shown = "; ".join(f"{node.name}: {', '.join(node.gpus)}" for node in nodes if node.gpus)
     return Finding("GPUs", "ok", shown or "none")
 

@@ -17,6 +17,7 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.fit import fit
 from hmlc_ray.home import Home
 from hmlc_ray.recording import error_sentence
+from hmlc_ray.sweep.gpus import keep_to_own_gpus
 from hmlc_ray.sweep.records import WARNING, result_of
 from hmlc_ray.sweep.resumption import read_checkpoint
 
@@ -27,6 +28,7 @@ Send = Callable[[dict[str, Any], Path | None], None]
 def train_in_process(params: dict[str, Any]) -> None:
     """A trial without a worker group: `fit` in Tune's own, reused process (`trials.workers: 0`)."""
     config = followed(TrialConfig.model_validate(params["trial"]), Home.of(None))
+    keep_to_own_gpus(config.training.device, shared=False)
     resume = read_checkpoint(ray.tune.get_checkpoint())
     fit(config, _Reporter(config, _send_to_tune, resume), resume=resume)
 
@@ -39,6 +41,7 @@ def train_in_worker(params: dict[str, Any]) -> None:
             (report each epoch, for a live view, and not only the evaluated ones).
     """
     config = followed(TrialConfig.model_validate(params["trial"]), Home.of(None))
+    keep_to_own_gpus(config.training.device, shared=True)
     resume = read_checkpoint(ray.train.get_checkpoint())
     reporter = _Reporter(config, _send_to_train, resume, every_epoch=params.get("every_epoch", False))
     fit(config, reporter, resume=resume, test=params.get("test", False))
