@@ -175,7 +175,8 @@ def _gpus(sweep: SweepConfig | None, nodes: list[Node]) -> Finding:
         text = f"Ray counts GPUs on {', '.join(blind)}, but nvidia-smi shows none there"
         return Finding("GPUs", "fail", text, "install NVIDIA's driver there, or pass the GPUs into the container")
     with suppress(ClusterError):  # `demand` says it
-        if sweep is not None and (idle := idle_gpus(sweep, nodes_of(sweep.trials))) is not None:
+        supply = [] if sweep is None else nodes_of(sweep.trials)
+        if sweep is not None and (idle := idle_gpus(sweep, supply, concurrency(sweep, supply))) is not None:
             return Finding("GPUs", "note", idle)
     shown = "; ".join(f"{node.name}: {', '.join(node.gpus)}" for node in nodes if node.gpus)
     return Finding("GPUs", "ok", shown or "none")

@@ -62,7 +62,7 @@ class Driver:
         self._sweep, self._data, self._home, self._tracker, self._progress = sweep, data, home, tracker, progress
         nodes = nodes_of(sweep.trials)
         self._concurrency = concurrency(sweep, nodes, driver_cpus())
-        if (idle := idle_gpus(sweep, nodes)) is not None:
+        if (idle := idle_gpus(sweep, nodes, self._concurrency)) is not None:
             progress.note(idle)
         self._go_on, self._start, self._watchdog = go_on, time.monotonic(), watchdog
         self._told: set[int] = set()

@@ -10,7 +10,7 @@ from ray._private.accelerators import get_accelerator_manager_for_resource
 
 from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
 from hmlc_ray.devices import hide_gpus
-from hmlc_ray.sweep.resources import Amounts, concurrency, group_demand, total_of
+from hmlc_ray.sweep.resources import Amounts, group_demand, total_of
 
 HIDING = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1"}
 """Environment of a process from which Ray hides all GPUs where it gives it none; since Ray 2.60 it leaves them."""
@@ -39,17 +39,15 @@ def keep_to_own_gpus(device: str, *, shared: bool) -> None:
         hide_gpus()
 
 
-def idle_gpus(sweep: SweepConfig, nodes: Sequence[Amounts]) -> str | None:
+def idle_gpus(sweep: SweepConfig, nodes: Sequence[Amounts], concurrency: int) -> str | None:
     """How many GPUs of the cluster no trial will use, why, and what helps; None where all are used.
 
     Args:
         nodes: what each node has; see `supply.nodes_of`.
-
-    Raises:
-        ClusterError: if not even one trial fits.
+        concurrency: how many trials can run at once.
     """
     total, trials = total_of(nodes).get("GPU", 0.0), sweep.trials
-    at_once = min(concurrency(sweep, nodes), sweep.study.num_trials)
+    at_once = min(concurrency, sweep.study.num_trials)
     on_cpu = sweep.base_trial().training.device == "cpu"
     # A worker trains on one GPU, however many it was given.
     used = 0.0 if on_cpu else at_once * max(1, trials.worker_range[1]) * min(trials.resources.gpus, 1.0)

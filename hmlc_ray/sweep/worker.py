@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,9 @@ from hmlc_ray.config.moved import followed
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.fit import fit
 from hmlc_ray.home import Home
+from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.recording import error_sentence
+from hmlc_ray.sweep import private_locks  # noqa: F401
 from hmlc_ray.sweep.gpus import keep_to_own_gpus
 from hmlc_ray.sweep.records import WARNING, result_of
 from hmlc_ray.sweep.resumption import read_checkpoint
@@ -70,9 +71,9 @@ class _Reporter:
             self._send(result, None)
             return
         try:
-            with tempfile.TemporaryDirectory(prefix="hmlc-checkpoint-") as folder:
-                write_checkpoint_files(Path(folder), snapshot())
-                self._send(result, Path(folder))
+            with scratch_folder("checkpoint") as folder:
+                write_checkpoint_files(folder, snapshot())
+                self._send(result, folder)
         except OSError as error:
             if self._send is not _send_to_tune or record.epoch == self._config.training.epochs:
                 raise

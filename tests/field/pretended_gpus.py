@@ -73,14 +73,9 @@ def main(folder: Path) -> None:
 
     hook = {"env_vars": {LOG: str(log)}, "worker_process_setup_hook": pretend}
     ray.init(address="local", num_cpus=2, num_gpus=2, include_dashboard=False, log_to_driver=False, runtime_env=hook)
-    print(
-        json.dumps(
-            {
-                "none": sweep(folder, log, "none", 0, "{workers: 1}"),
-                "one": sweep(folder, log, "one", 1, "null"),
-            }
-        )
-    )
+    found = {"none": sweep(folder, log, "none", 0, "{workers: 1}"), "one": sweep(folder, log, "one", 1, "null")}
+    ray.shutdown()
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

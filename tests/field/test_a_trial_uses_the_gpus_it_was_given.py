@@ -21,6 +21,7 @@ from hmlc_ray.config.sweep import SweepConfig, load_sweep
 from hmlc_ray.devices import VISIBLE, hide_gpus, resolve_device
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.sweep.gpus import idle_gpus
+from hmlc_ray.sweep.resources import concurrency
 
 SPACES = Path(__file__).parents[2] / "search_spaces"
 
@@ -107,9 +108,10 @@ def sweep(device: str = "auto", trials: int = 20, **values: Any) -> SweepConfig:
     ],
 )  # fmt: skip
 def test_idle_gpus_are_named_with_what_helps(study: SweepConfig, sentence: str | None) -> None:
-    found = idle_gpus(study, [{"CPU": 8, "GPU": 2}, {"CPU": 8, "GPU": 2}])
+    nodes = [{"CPU": 8.0, "GPU": 2.0}, {"CPU": 8.0, "GPU": 2.0}]
+    found = idle_gpus(study, nodes, concurrency(study, nodes))
     assert (found is None) if sentence is None else str(found).startswith(sentence)
-    assert idle_gpus(sweep(), [{"CPU": 8}]) is None
+    assert idle_gpus(sweep(), [{"CPU": 8}], 8) is None
 
 
 @pytest.mark.parametrize("file", sorted(SPACES.glob("*.yaml")), ids=lambda file: file.stem)
