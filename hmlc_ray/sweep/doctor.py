@@ -66,7 +66,7 @@ def examine(sweep: SweepConfig | None, *, address: str | None, home: Path, track
     return sorted(findings, key=lambda finding: _ORDER.index(finding.what))
 
 
-_ORDER = ("Ray", "packages", "demand", "storage", "data", "MLflow", "clocks", "dashboard", "GPUs", "token")
+_ORDER = ("Ray", "packages", "demand", "storage", "data", "MLflow", "clocks", "dashboard", "CPUs", "GPUs", "token")
 
 
 def _cluster(sweep: SweepConfig | None, home: Home, *, embedded: bool) -> Iterator[Finding]:
@@ -87,6 +87,7 @@ def _cluster(sweep: SweepConfig | None, home: Home, *, embedded: bool) -> Iterat
     yield _data(data, nodes)
     yield _packages(nodes)
     yield _clocks(nodes)
+    yield _cpus(nodes)
     yield _gpus(sweep, nodes)
 
 
@@ -167,6 +168,16 @@ def _clocks(nodes: list[Node]) -> Finding:
     if abs(worst.skew) > _MOST_SKEW_S:
         return Finding("clocks", "fail", text, "synchronise the nodes' clocks (chrony, systemd-timesyncd)")
     return Finding("clocks", "ok", text)
+
+
+def _cpus(nodes: list[Node]) -> Finding:
+    """Affinity, cgroup quotas and Slurm; Ray itself counts the CPUs of the machine."""
+    known = [node for node in nodes if node.cpus is not None]
+    wrong = [f"{node.counted_cpus:g} on {node.name}, of which {node.cpus} can be used" for node in known
+             if node.cpus is not None and node.counted_cpus > node.cpus]  # fmt: skip
+    if wrong:
+        return Finding("CPUs", "note", f"Ray counts {'; '.join(wrong)}: start that node with --num-cpus")
+    return Finding("CPUs", "ok", "; ".join(f"{node.name}: {node.cpus} can be used" for node in known) or "not known")
 
 
 def _gpus(sweep: SweepConfig | None, nodes: list[Node]) -> Finding:

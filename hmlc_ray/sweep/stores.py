@@ -116,10 +116,15 @@ def fetched(path: str, filesystem: pyarrow.fs.FileSystem) -> Iterator[Path]:
     """A folder on this machine, for the time of the block: the folder itself, or a copy of one in a bucket.
 
     Ray's own `Checkpoint.as_directory` leaves its copy in the temporary directory where the process is killed.
+
+    Raises:
+        OSError: if there is no such folder, or the bucket does not answer.
     """
     if isinstance(filesystem, pyarrow.fs.LocalFileSystem):
         yield Path(path)
         return
+    if filesystem.get_file_info(path).type != pyarrow.fs.FileType.Directory:
+        raise FileNotFoundError(f"there is no folder {path}")
     with scratch_folder("fetched") as folder:
         pyarrow.fs.copy_files(path, str(folder), source_filesystem=filesystem)
         yield folder
