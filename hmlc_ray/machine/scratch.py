@@ -84,7 +84,7 @@ def private_folder(base: Path | str | None = None) -> Path:
     """
     base = Path(base or temporary_directory())
     for number in range(_TRIES):
-        folder = base / (f"hmlc-{os.geteuid()}" + (f"-{number}" if number else ""))
+        folder = base / _name(number)
         try:
             folder.mkdir(mode=0o700)
             return folder
@@ -97,7 +97,7 @@ def private_folder(base: Path | str | None = None) -> Path:
                 "that you can write to"
             ) from error
     raise ConfigError(
-        f"the names hmlc-{os.geteuid()}... in the temporary directory {base} belong to other users: set {TMPDIR} to a "
+        f"the names {_name(0)}... in the temporary directory {base} belong to other users: set {TMPDIR} to a "
         "folder of your own"
     )
 
@@ -127,14 +127,14 @@ def short_private_folder(room: int) -> Path:
     Raises:
         ConfigError: naming `TMPDIR`, if there is none.
     """
-    folder = private_folder()
-    if fits_sockets(folder, room):
-        return folder
+    usual = temporary_directory()
+    if fits_sockets(usual / _name(_TRIES), room):
+        return private_folder(usual)
     for base in _SHORT:
         with suppress(ConfigError):
             return private_folder(base)
     raise ConfigError(
-        f"{TMPDIR} is {temporary_directory()}, whose path is too long for sockets, and none of {', '.join(_SHORT)} can "
+        f"{TMPDIR} is {usual}, whose path is too long for sockets, and none of {', '.join(_SHORT)} can "
         f"be written: set {TMPDIR} to a folder with a shorter path"
     )
 
@@ -157,6 +157,10 @@ def settle_sockets() -> None:
         multiprocessing.util.get_temp_dir()
     finally:
         tempfile.tempdir = before
+
+
+def _name(number: int) -> str:
+    return f"hmlc-{os.geteuid()}" + (f"-{number}" if number else "")
 
 
 @cache

@@ -9,7 +9,7 @@ from pathlib import Path
 from hmlc_ray.errors import ConfigError
 
 _STAND_IN = "HMLC_NO_HOME"
-"""Set in the environment where `HOME` stands for none."""
+"""In the environment: what `HOME` was set to where there is none."""
 
 
 def settle_user() -> None:
@@ -32,7 +32,7 @@ def settle_user() -> None:
 
         home = private_folder() / "home"
         home.mkdir(mode=0o700, exist_ok=True)
-        os.environ["HOME"], os.environ[_STAND_IN] = str(home), "1"
+        os.environ["HOME"] = os.environ[_STAND_IN] = str(home)
 
 
 def expanded(path: str | Path) -> Path:
@@ -43,7 +43,7 @@ def expanded(path: str | Path) -> Path:
     """
     path = Path(path)
     try:
-        if path.parts[:1] == ("~",) and os.environ.get(_STAND_IN):
+        if path.parts[:1] == ("~",) and _STAND_IN in os.environ and os.environ[_STAND_IN] == os.environ.get("HOME"):
             raise RuntimeError
         return path.expanduser()
     except RuntimeError:

@@ -54,9 +54,7 @@ def _folder() -> Path:
         given = os.environ.get(name)
         if given and not (os.path.isdir(given) and os.access(given, os.W_OK | os.X_OK)):
             fault = "cannot be written" if os.path.isdir(given) else "is not a folder"
-            raise ClusterError(
-                f"{name} is {given}, which {fault}: create it, or set {name} to a folder you can write to"
-            )
+            raise ClusterError(f"{name} is {given}, which {fault}: set {name} to a folder that you can write to")
     own = os.environ.get(_RAYS_OWN)
     if not own:
         return short_private_folder(_ROOM)

@@ -12,6 +12,9 @@ import pytest
 import torch
 
 from hmlc_ray.config.training import TrainingConfig
+from hmlc_ray.data import loader
+from hmlc_ray.data.base import Split
+from hmlc_ray.data.images import ImageFiles
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.machine import cpus
 from hmlc_ray.machine.cgroups import cpu_quota, memory_limit
@@ -156,6 +159,18 @@ def test_torch_and_the_processes_for_meshes_follow(monkeypatch: pytest.MonkeyPat
     assert torch.get_num_threads() == before
     assert parallel.cpu_count() == 1
     assert embedded.options()["num_cpus"] == 1
+
+
+def test_no_more_processes_decode_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    settled: list[bool] = []
+    made: list[int] = []
+    monkeypatch.setattr(loader, "settle_sockets", lambda: settled.append(True))
+    monkeypatch.setattr(loader, "DataLoader", lambda *_, num_workers, **__: made.append(num_workers))
+    split = Split(ImageFiles(["a.png"], 3, 8, 4), torch.zeros(1, 2, dtype=torch.int64))
+    for usable in ("1", "16"):
+        monkeypatch.setenv("HMLC_CPUS", usable)
+        loader._loader.__wrapped__(split, False)
+    assert (made, settled) == ([1, 4], [True, True])
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system has no affinity")
