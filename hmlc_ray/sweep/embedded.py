@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ray._common.utils import get_system_memory
-from ray._private.utils import resolve_object_store_memory
 
 from hmlc_ray.errors import ClusterError
 from hmlc_ray.machine.cgroups import memory_limit
@@ -23,7 +22,7 @@ from hmlc_ray.machine.scratch import (
 _RAYS_OWN = "RAY_TMPDIR"
 _ROOM = len("/session_2026-11-26_04-10-25_123456_1234567/sockets/plasma_store.1") + len("/ray")
 _HEAP_SHARE = 0.7
-"""Of the memory, as in Ray: the rest is for the object store."""
+"""Of the memory, as in Ray: what trials can ask for."""
 
 
 def options() -> dict[str, Any]:
@@ -40,7 +39,6 @@ def options() -> dict[str, Any]:
     limit = memory_limit()
     if limit is not None and limit < get_system_memory():
         found["_memory"] = int(limit * _HEAP_SHARE)
-        found["object_store_memory"] = resolve_object_store_memory(limit)
     return found
 
 

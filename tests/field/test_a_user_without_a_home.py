@@ -74,6 +74,14 @@ def test_looking_needs_no_home(tmp_path: Path) -> None:
     )
 
 
+def test_a_home_of_nobody_in_a_file_is_told_in_a_sentence(tmp_path: Path) -> None:
+    done = hmlc(tmp_path, "taxonomy", "show", "~nobody-has-this-name/tree.csv")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "hmlc: a path begins with a home directory that is not known: write it out\n",
+    )
+
+
 def test_programs_find_a_home_and_a_name(nobody: Path) -> None:
     settle_user()
     home = Path(os.environ["HOME"])

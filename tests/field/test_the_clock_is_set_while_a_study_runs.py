@@ -147,4 +147,4 @@ def test_studies_of_other_machines_are_watched_together(tracker: Tracker, monkey
     for name in ("a", "b", "c"):
         tracker.set_tags(tracker.study_run(name, tags={}, params={}), {DRIVER: ELSEWHERE, SEEN: "1"})
     assert set(settled_lives(tracker, tracker.studies()).values()) == {"dead"}
-    assert watches == [1]  # three seconds, were they watched one after the other
+    assert watches.count(1) == 1  # three seconds, were they watched one after the other

@@ -24,7 +24,7 @@ from hmlc_ray.machine.scratch import (
     short_private_folder,
     temporary_directory,
 )
-from hmlc_ray.sweep import embedded
+from hmlc_ray.sweep import addresses, embedded
 from hmlc_ray.sweep.embedded import options
 
 HOLDER = """
@@ -109,6 +109,22 @@ def test_a_folder_of_another_user_is_not_used(tmpdir_of: Path) -> None:
     taken.mkdir(mode=0o700)
     os.chown(taken, 12345, 12345)
     assert private_folder() == tmpdir_of / "hmlc-0-1"
+
+
+def test_an_address_that_another_user_wrote_is_not_followed(tmpdir_of: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is connected to gets the token, and code to run."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        record = tmpdir_of / "ray" / "ray_current_cluster"
+        record.parent.mkdir()
+        record.write_text(address)
+        for name in ("RAY_ADDRESS", "RAY_JOB_CONFIG_JSON_ENV_VAR"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setattr(addresses, "_started_here", set)
+        assert addresses.cluster_here() == address
+        monkeypatch.setattr(addresses, "_is_trusted", lambda _: False)
+        with pytest.raises(ClusterError, match="ray_current_cluster was written by another user of this machine"):
+            addresses.cluster_here()
 
 
 def test_the_locks_of_ray_s_transfers_lie_in_a_private_folder(tmpdir_of: Path) -> None:
