@@ -108,7 +108,8 @@ class Resources(Section):
 
     cpus: float = Field(1, gt=0)
     gpus: float = Field(0, ge=0)
-    """Shares of a GPU are allowed."""
+    """0: the trial sees no GPU and trains on the CPU. A share, 0.5 say, lets trials share a GPU; a worker trains on one
+    GPU."""
 
 
 class CheckpointsConfig(Section):
