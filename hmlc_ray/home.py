@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hmlc_ray.machine.user import expanded
 from hmlc_ray.study_names import check_study_name
 from hmlc_ray.whole_files import write_whole
 
@@ -37,7 +38,7 @@ class Home:
     @classmethod
     def of(cls, folder: str | Path | None) -> Home:
         """The folder given, else `HMLC_HOME`, else `./hmlc-home`."""
-        return cls(Path(folder or os.environ.get(VARIABLE) or DEFAULT).expanduser().absolute())
+        return cls(expanded(folder or os.environ.get(VARIABLE) or DEFAULT).absolute())
 
     @property
     def tracking_uri(self) -> str:
@@ -126,4 +127,4 @@ def sqlite_uri(file: Path) -> str:
 def cache_folder() -> Path:
     """Where this machine keeps decoded data: `HMLC_CACHE`, else `cache` in the current home folder."""
     given = os.environ.get(CACHE_VARIABLE)
-    return Path(given).expanduser().absolute() if given else Home.of(None).cache
+    return expanded(given).absolute() if given else Home.of(None).cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from hmlc_ray.data.loader import place_of
 from hmlc_ray.devices import resolve_device
 from hmlc_ray.errors import StoreAway, TrackingError, first_line
 from hmlc_ray.export import MASKS_FILE, WEIGHTS_FILE, export_encoder, write_mask_table
+from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.tracking import Tracker, tags
 
 CHECKPOINT = "checkpoint"
@@ -98,9 +98,9 @@ def log_checkpoint(tracker: Tracker, run_id: str, folder: Path) -> Checkpoint:
     tracker.log_artifacts(run_id, folder, CHECKPOINT)
     if checkpoint.state.get("weights_prefix"):
         tracker.set_tags(run_id, {tags.WEIGHTS_PREFIX: checkpoint.state["weights_prefix"]})
-    with tempfile.TemporaryDirectory() as scratch:
-        if write_mask_table(checkpoint, Path(scratch) / MASKS_FILE):
-            tracker.log_artifacts(run_id, Path(scratch))
+    with scratch_folder("artifacts") as scratch:
+        if write_mask_table(checkpoint, scratch / MASKS_FILE):
+            tracker.log_artifacts(run_id, scratch)
     return checkpoint
 
 
@@ -115,7 +115,7 @@ def log_export(
     export_encoder(checkpoint, folder)
     tracker.log_artifacts(run_id, folder, ENCODER)
     matrices = {**matrices_of(checkpoint.state.get("confusion", {})), **(judged or {})}
-    with tempfile.TemporaryDirectory() as scratch:
-        if write_confusion(checkpoint.taxonomy, matrices, Path(scratch)):
-            tracker.log_artifacts(run_id, Path(scratch), CONFUSION)
+    with scratch_folder("artifacts") as scratch:
+        if write_confusion(checkpoint.taxonomy, matrices, scratch):
+            tracker.log_artifacts(run_id, scratch, CONFUSION)
     return folder

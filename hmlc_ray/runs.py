@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from hmlc_ray.evaluation import evaluate
 from hmlc_ray.export import encoder_of
 from hmlc_ray.fit import cached_data, fit
 from hmlc_ray.home import Home
+from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.recording import CHECKPOINT, ENCODER, Lenient, data_tags, recorded, run_tags
 from hmlc_ray.seeding import kernels
 from hmlc_ray.summary import RunProgress, RunSummary
@@ -100,9 +100,9 @@ def _checkpoint_of(target: str, home: Path, tracking_uri: str | None) -> Checkpo
     if folder.exists():
         raise CheckpointError(f"{target} is not a checkpoint: it has no {META_FILE}")
     tracker = open_tracker(tracking_uri, Home.of(home))
-    with tempfile.TemporaryDirectory() as scratch:
+    with scratch_folder("fetched") as scratch:
         try:
-            return load_checkpoint(tracker.download(target, CHECKPOINT, Path(scratch)))
+            return load_checkpoint(tracker.download(target, CHECKPOINT, scratch))
         except TrackingError as error:
             raise CheckpointError(
                 f"{target!r} is neither a checkpoint folder nor a run with a checkpoint in {tracker.uri}"

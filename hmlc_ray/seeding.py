@@ -12,6 +12,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from hmlc_ray.config.training import TrainingConfig
+from hmlc_ray.machine.cpus import usable_threads
 
 
 def stream_seed(seed: int, *stream: int) -> int:
@@ -32,7 +33,7 @@ def kernels(config: TrainingConfig) -> Iterator[None]:
 
     Sums depend on how they are split over threads, so `cpu_threads` decides the last digits of a CPU run.
     """
-    threads = config.cpu_threads or os.cpu_count() or 1
+    threads = config.cpu_threads or usable_threads()
     before_threads = torch.get_num_threads()
     before_mode = torch.get_deterministic_debug_mode()
     torch.set_num_threads(threads)

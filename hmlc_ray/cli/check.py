@@ -11,7 +11,7 @@ import typer
 from hmlc_ray.cli.options import File, Overrides, Profile
 
 if TYPE_CHECKING:
-    from hmlc_ray.config.sweep import SweepConfig
+    from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
     from hmlc_ray.config.trial import TrialConfig
 
 
@@ -62,6 +62,7 @@ def sweep_lines(sweep: SweepConfig) -> list[str]:
         f"study: {study.name}, {study.num_trials} trials, {study.mode} of {study.objective_metric}, "
         f"{study.sampler.kind}, {stops}",
         f"data: {sweep.base_trial().data.kind}{data_note(sweep.base_trial())}",
+        f"each trial needs: {_needs(sweep.trials)}",
     ]
     lines += [f"{section}.kind: {', '.join(branch)}" for section, branch in space.branches.items()]
     shown = {name: str(d) for chosen in space.assignments() for name, _, d in space.dimensions(chosen)}
@@ -103,6 +104,12 @@ def _found(
 ) -> list[str]:
     splits = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     return [f"found: {len(leaves)} leaves, levels {', '.join(levels)}; files: {splits}", *(f"note: {n}" for n in notes)]
+
+
+def _needs(trials: TrialsConfig) -> str:
+    need = trials.resources
+    each = f"{need.cpus:g} CPUs, {need.gpus:g} GPUs" if need.gpus else f"{need.cpus:g} CPUs, no GPU"
+    return each if trials.workers == 0 else f"{trials.workers} workers of {each}"
 
 
 def data_note(config: TrialConfig) -> str:

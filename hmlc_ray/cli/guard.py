@@ -47,6 +47,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except Exception as error:
             if type(error).__module__.startswith(("click", "typer")):
                 raise  # a mistake on the command line, which Typer reports
+            if isinstance(error, RuntimeError) and "home directory" in str(error):  # from Path.expanduser
+                _leave("a path begins with a home directory that is not known: write it out", USER_ERROR, error)
             _leave(f"unexpected {type(error).__name__}: {error} (a bug; {_keep(error)})", FAILURE, error)
 
     return run

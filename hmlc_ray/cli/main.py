@@ -19,7 +19,24 @@ def run() -> None:
     from hmlc_ray.cli.app import app
 
     try:
+        _settle_user()
         app()
     finally:
         # The process ends here: without this it would look through everything once more.
         gc.freeze()
+
+
+def _settle_user() -> None:
+    """Only where it may be needed: a shell has set both variables."""
+    if "HOME" in os.environ and ("LOGNAME" in os.environ or "USER" in os.environ):
+        return
+    import sys
+
+    from hmlc_ray.errors import ConfigError
+    from hmlc_ray.machine.user import settle_user
+
+    try:
+        settle_user()
+    except ConfigError as error:
+        print(f"hmlc: {error}", file=sys.stderr)
+        sys.exit(2)

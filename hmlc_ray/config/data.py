@@ -52,7 +52,7 @@ class StoredSection(SplitSection):
     """`device`: on the training device; `memory`: in the process; `disk`: in a mapped file that processes share;
     `none`: decoded again for every batch, in worker processes; `auto`: the first of these that has room."""
     decode_workers: int = Field(2, ge=1, le=256)
-    """Processes that decode batches, with `cache: none`."""
+    """Processes that decode batches, with `cache: none`; no more than the CPUs that a process may use."""
 
     @model_validator(mode="after")
     def _range_ordered(self) -> Self:

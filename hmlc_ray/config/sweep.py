@@ -109,7 +109,8 @@ class Resources(Section):
 
     cpus: float = Field(1, gt=0)
     gpus: float = Field(0, ge=0)
-    """Shares of a GPU are allowed."""
+    """0: the trial sees no GPU and trains on the CPU. A share, 0.5 say, lets trials share a GPU; a worker trains on one
+    GPU."""
 
 
 class CheckpointsConfig(Section):
@@ -202,7 +203,14 @@ def check_sweep(sweep: SweepConfig, source: str = "search space") -> None:
             f"{source}: data.train_on is train+val, but a sweep compares its trials on the validation split"
         )
 
+    _check_shares(sweep, source)
+
     def check(config: TrialConfig) -> None:
+        if config.training.device == "cuda" and sweep.trials.resources.gpus == 0:
+            raise ConfigError(
+                "training.device is cuda, but trials.resources.gpus is 0, so no trial is given a GPU; set "
+                "trials.resources.gpus to 1 or a share of one, or training.device to auto or cpu"
+            )
         if config.training.global_batch_size < 2 * workers:
             raise ConfigError(
                 f"training.global_batch_size ({config.training.global_batch_size}) must be at least 2 for each of "
@@ -213,6 +221,21 @@ def check_sweep(sweep: SweepConfig, source: str = "search space") -> None:
     _refuse_searched_data(space, source)
     check_space(space, check)
     check_metric(sweep.study.objective_metric, space.first().data, f"{source}: study.objective_metric")
+
+
+def _check_shares(sweep: SweepConfig, source: str) -> None:
+    gpus, refit = sweep.trials.resources.gpus, sweep.study.refit
+    if gpus > 1 and not gpus.is_integer():
+        raise ConfigError(
+            f"{source}: trials.resources.gpus must be a share of one GPU, up to 1, or a whole number, got {gpus:g}"
+        )
+    groups = {"trials.workers": sweep.trials.worker_range[1], "study.refit.workers": refit.workers if refit else 0}
+    for key, workers in groups.items():
+        if 0 < gpus < 1 and workers > 1:  # NCCL: "Duplicate GPU detected"
+            raise ConfigError(
+                f"{source}: trials.resources.gpus is {gpus:g}, but the {workers} workers of {key} cannot share a GPU; "
+                f"set trials.resources.gpus to 1 (or 0), or {key} to 1"
+            )
 
 
 def _refuse_searched_data(space: SearchSpace, source: str) -> None:

@@ -52,7 +52,8 @@ class TrainingConfig(Section):
     amp: Literal["auto", "off", "bf16"] = "auto"
     """Mixed precision of the encoder; `auto`: bf16 where the GPU has it. Losses are always float32."""
     cpu_threads: int | None = Field(None, ge=1)
-    """Threads of the CPU kernels; None: all cores. A sweep sets it to the trial's CPUs; results depend on it."""
+    """Threads of the CPU kernels; None: one for each CPU that the process may use (affinity, cgroup quota, Slurm;
+    `OMP_NUM_THREADS` where it is less). A sweep sets it to the trial's CPUs; results depend on it."""
     deterministic: bool = True
     """Choose deterministic kernels where there are any."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from hmlc_ray.data.decode import BY_DEFAULT, ByteArray, Reading, decode
 from hmlc_ray.data.intensities import BadImage
 from hmlc_ray.data.pillow_limits import lifted_limits
 from hmlc_ray.errors import DataError
+from hmlc_ray.machine.cpus import usable_cpus
 
 _BLOCK = 32  # images a thread decodes in one go: with one at a time, small images wait for the GIL
 _WINDOW = 64  # blocks under way: bounds the memory of what is decoded but not yet taken
@@ -51,7 +51,7 @@ def decode_blocks(
         found = {row: _decode_into(files[row], images[row - start], size, reading) for row in rows}
         return Block(start, images, {row: problem for row, problem in found.items() if problem})
 
-    with lifted_limits(), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with lifted_limits(), ThreadPoolExecutor(usable_cpus()) as pool:
         for first in range(0, len(files), _BLOCK * _WINDOW):
             last = min(first + _BLOCK * _WINDOW, len(files))
             yield from pool.map(decode_block, range(first, last, _BLOCK))

@@ -16,6 +16,8 @@ from hmlc_ray.config.data import CacheMode
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.data.images import ImageFiles
 from hmlc_ray.errors import DataError, first_line, last_line
+from hmlc_ray.machine.cpus import usable_cpus
+from hmlc_ray.machine.scratch import settle_sockets
 
 Sampler = Iterable[npt.NDArray[np.int64]]
 Place = Literal["device", "memory", "disk", "none"]
@@ -136,12 +138,13 @@ def _as_it_is(batch: Any) -> Any:
 @lru_cache(maxsize=1)  # starting the processes takes seconds
 def _loader(split: Split, pinned: bool) -> tuple[DataLoader[Any], _Order]:
     assert isinstance(split.inputs, ImageFiles)
+    settle_sockets()
     order = _Order()
     loader = DataLoader(
         _Batches(split),
         batch_size=None,
         sampler=order,
-        num_workers=split.inputs.workers,
+        num_workers=min(split.inputs.workers, usable_cpus()),
         collate_fn=_as_it_is,
         pin_memory=pinned,
         persistent_workers=True,

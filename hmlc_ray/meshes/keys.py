@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hmlc_ray.imposters import is_regular
+from hmlc_ray.machine.cpus import usable_cpus
 from hmlc_ray.whole_files import write_whole
 
 Settings = Sequence[int | bool | str]
@@ -18,7 +19,7 @@ Settings = Sequence[int | bool | str]
 
 def file_digests(files: Sequence[Path]) -> list[bytes]:
     """SHA-256 of each file's content, empty where it cannot be read."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashing and reading release the GIL
+    with ThreadPoolExecutor(usable_cpus()) as pool:  # hashing and reading release the GIL
         return list(pool.map(_digest, files))
 
 

@@ -8,9 +8,11 @@ from functools import partial
 from itertools import chain
 from typing import TypeVar
 
-from loky import BrokenProcessPool, ProcessPoolExecutor, cpu_count
+import loky
+from loky import BrokenProcessPool, ProcessPoolExecutor
 
 from hmlc_ray.errors import DataError
+from hmlc_ray.machine.cpus import VARIABLE, usable_cpus
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -38,6 +40,11 @@ def in_blocks(function: Callable[[Item], Result], items: Sequence[Item]) -> Iter
         yield from _in_processes(function, items, done, processes)
 
 
+def cpu_count() -> int:
+    """Processes at once; loky's own count heeds `LOKY_MAX_CPU_COUNT`."""
+    return min(usable_cpus(), int(loky.cpu_count()))
+
+
 def _in_processes(
     function: Callable[[Item], Result], items: Sequence[Item], first: int, processes: int
 ) -> Iterator[tuple[range, list[Result]]]:
@@ -52,7 +59,7 @@ def _in_processes(
             except BrokenProcessPool as error:
                 raise DataError(
                     "a process that sampled surfaces was killed, perhaps for want of memory; "
-                    "the environment variable LOKY_MAX_CPU_COUNT limits how many there are"
+                    f"the environment variable {VARIABLE} limits how many there are"
                 ) from error
             yield rows, list(chain.from_iterable(parts))
 

@@ -40,6 +40,9 @@ def cluster_here() -> str:
         return running[0]
     if running:
         raise _none(f"several run on this machine: {', '.join(running)}", "name one of them with --address HOST:PORT")
+    if _is_of_another_user():
+        hint = "name a cluster that you trust with --address HOST:PORT"
+        raise _none(f"{get_ray_address_file(None)} was written by another user of this machine", hint)
     if recorded:
         left = f"{get_ray_address_file(None)} names {recorded}, where nothing listens: the Ray that wrote it was killed"
         raise _none(left, "start one with `ray start --head`")
@@ -66,8 +69,19 @@ def _recorded() -> str | None:
     with suppress(OSError):
         text = Path(get_ray_address_file(None)).read_text(encoding="utf-8").strip()
         host, _, port = text.rpartition(":")
-        return text if host and port.isdigit() else None
+        return text if host and port.isdigit() and not _is_of_another_user() else None
     return None
+
+
+def _is_of_another_user() -> bool:
+    """Whether somebody else wrote the record, whom this process had to trust with its token and its code."""
+    with suppress(OSError):
+        return not _is_trusted(os.stat(get_ray_address_file(None)).st_uid)
+    return False
+
+
+def _is_trusted(user: int) -> bool:
+    return user in (0, os.geteuid())
 
 
 def _of_this_job() -> str | None:
@@ -85,7 +99,7 @@ def _started_here() -> set[str]:
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             address = _gcs_address(process)
-            if address and not _is_embedded(process):
+            if address and _is_trusted(process.uids().real) and not _is_embedded(process):
                 found.add(address)
     return found
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from hmlc_ray.errors import StudyError, TrackingError
 from hmlc_ray.home import Home
 from hmlc_ray.summary import SweepProgress
-from hmlc_ray.tracking import Tracker
+from hmlc_ray.tracking import Tracker, TrialRun
 from hmlc_ray.tracking.drivers import BEAT_S, DRIVER, SEEN, STALE_S, STALLED, Life, identity, life, where
 from hmlc_ray.tracking.opening import open_tracker
 
@@ -71,19 +71,26 @@ def refuse_alive(study: str, tracker: Tracker, progress: SweepProgress | None = 
 
 
 def settled_life(tracker: Tracker, run_id: str, progress: SweepProgress | None = None) -> Life:
-    """Whether a study's driver lives; one on another machine is watched for a new sign of life.
+    """Whether a study's driver lives; see `settled_lives`."""
+    return settled_lives(tracker, [tracker.run(run_id)], progress)[run_id]
 
-    Gives `alive` or `dead`; `unknown` only for runs without a driver's name.
+
+def settled_lives(tracker: Tracker, runs: Iterable[TrialRun], progress: SweepProgress | None = None) -> dict[str, Life]:
+    """Whether the drivers of studies live, by the ids of their runs.
+
+    Those on other machines are watched for a new sign of life, all of them at once. Gives `alive` or `dead`; `unknown`
+    only for runs without a driver's name.
     """
-    tags = tracker.run(run_id).tags
-    found = life(tags)
-    if found != "unknown" or DRIVER not in tags:
-        return found
-    if progress is not None:
-        progress.note(f"waiting up to {STALE_S:.0f} s for a sign of life of {where(tags)}, which drove the study")
+    tags = {run.run_id: run.tags for run in runs}
+    found = {run_id: life(own) for run_id, own in tags.items()}
+    watched = {run_id for run_id, known in found.items() if known == "unknown" and DRIVER in tags[run_id]}
+    if watched and progress is not None:
+        names = ", ".join(sorted({where(tags[run_id]) for run_id in watched}))
+        progress.note(f"waiting up to {STALE_S:.0f} s for a sign of life of {names}, which drove the study")
     deadline = time.monotonic() + STALE_S
-    while time.monotonic() < deadline:
+    while watched and time.monotonic() < deadline:
         time.sleep(1)
-        if tracker.run(run_id).tags.get(SEEN) != tags.get(SEEN):
-            return "alive"
-    return "dead"
+        alive = {run_id for run_id in watched if tracker.run(run_id).tags.get(SEEN) != tags[run_id].get(SEEN)}
+        found.update(dict.fromkeys(alive, "alive"))
+        watched -= alive
+    return found | dict.fromkeys(watched, "dead")

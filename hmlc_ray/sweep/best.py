@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from hmlc_ray.checkpoint import Checkpoint, load_checkpoint
 from hmlc_ray.config.moved import followed
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
+from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.recording import CHECKPOINT
 from hmlc_ray.summary import BestTrial
 from hmlc_ray.sweep.found import existing_store, find_run, find_sweep
@@ -36,5 +36,5 @@ def best_trial(name: str, *, home: Path, tracking_uri: str | None) -> BestTrial:
 
 def checkpoint_of(tracker: Tracker, run_id: str) -> Checkpoint:
     """The checkpoint that a run logged."""
-    with tempfile.TemporaryDirectory() as scratch:
-        return load_checkpoint(tracker.download(run_id, CHECKPOINT, Path(scratch)))
+    with scratch_folder("fetched") as scratch:
+        return load_checkpoint(tracker.download(run_id, CHECKPOINT, scratch))

@@ -12,8 +12,9 @@ from ray.exceptions import RayError
 from ray.train.v2._internal import constants as train_constants
 from ray.tune.execution import class_cache
 
-from hmlc_ray.errors import ClusterError, first_line
+from hmlc_ray.errors import ClusterError, UserError, first_line
 from hmlc_ray.loopback import bypass_proxies
+from hmlc_ray.sweep import embedded, private_locks  # noqa: F401
 from hmlc_ray.sweep.addresses import cluster_here, listening_error
 from hmlc_ray.sweep.authentication import check_head, private
 from hmlc_ray.sweep.freed import freeing_ended_groups
@@ -64,7 +65,10 @@ def _silence() -> None:
 def _embedded() -> Iterator[None]:
     with private(), of_no_cluster():
         try:
-            ray.init(address="local", include_dashboard=False, object_store_memory=_OBJECTS_BYTES, **_OPTIONS)
+            own = embedded.options()
+            ray.init(address="local", include_dashboard=False, object_store_memory=_OBJECTS_BYTES, **own, **_OPTIONS)
+        except UserError:
+            raise
         except Exception as error:  # Ray raises plain ones here
             raise ClusterError(
                 f"Ray could not be started on this machine, which may be overloaded: {first_line(error)}"

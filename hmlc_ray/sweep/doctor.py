@@ -21,6 +21,7 @@ from hmlc_ray.home import Home
 from hmlc_ray.loopback import is_loopback
 from hmlc_ray.sweep.authentication import asks_for_token
 from hmlc_ray.sweep.cluster import connected
+from hmlc_ray.sweep.gpus import idle_gpus
 from hmlc_ray.sweep.node_checks import Node, ask_nodes
 from hmlc_ray.sweep.node_probe import PACKAGES, version_of
 from hmlc_ray.sweep.prepare import base_data, located
@@ -65,7 +66,7 @@ def examine(sweep: SweepConfig | None, *, address: str | None, home: Path, track
     return sorted(findings, key=lambda finding: _ORDER.index(finding.what))
 
 
-_ORDER = ("Ray", "packages", "demand", "storage", "data", "MLflow", "clocks", "dashboard", "GPUs", "token")
+_ORDER = ("Ray", "packages", "demand", "storage", "data", "MLflow", "clocks", "dashboard", "CPUs", "GPUs", "token")
 
 
 def _cluster(sweep: SweepConfig | None, home: Home, *, embedded: bool) -> Iterator[Finding]:
@@ -86,6 +87,7 @@ def _cluster(sweep: SweepConfig | None, home: Home, *, embedded: bool) -> Iterat
     yield _data(data, nodes)
     yield _packages(nodes)
     yield _clocks(nodes)
+    yield _cpus(nodes)
     yield _gpus(sweep, nodes)
 
 
@@ -168,11 +170,25 @@ def _clocks(nodes: list[Node]) -> Finding:
     return Finding("clocks", "ok", text)
 
 
+def _cpus(nodes: list[Node]) -> Finding:
+    """Affinity, cgroup quotas and Slurm; Ray itself counts the CPUs of the machine."""
+    known = [node for node in nodes if node.cpus is not None]
+    wrong = [f"{node.counted_cpus:g} on {node.name}, of which {node.cpus} can be used" for node in known
+             if node.cpus is not None and node.counted_cpus > node.cpus]  # fmt: skip
+    if wrong:
+        return Finding("CPUs", "note", f"Ray counts {'; '.join(wrong)}: start that node with --num-cpus")
+    return Finding("CPUs", "ok", "; ".join(f"{node.name}: {node.cpus} can be used" for node in known) or "not known")
+
+
 def _gpus(sweep: SweepConfig | None, nodes: list[Node]) -> Finding:
     blind = [node.name for node in nodes if node.has_gpus and not node.gpus]
     if blind and sweep is not None and sweep.trials.resources.gpus > 0:
         text = f"Ray counts GPUs on {', '.join(blind)}, but nvidia-smi shows none there"
         return Finding("GPUs", "fail", text, "install NVIDIA's driver there, or pass the GPUs into the container")
+    with suppress(ClusterError):  # `demand` says it
+        supply = [] if sweep is None else nodes_of(sweep.trials)
+        if sweep is not None and (idle := idle_gpus(sweep, supply, concurrency(sweep, supply))) is not None:
+            return Finding("GPUs", "note", idle)
     shown = "; ".join(f"{node.name}: {', '.join(node.gpus)}" for node in nodes if node.gpus)
     return Finding("GPUs", "ok", shown or "none")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import secrets
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import JobError
+from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.sweep.doctor import Finding
 from hmlc_ray.sweep.job_client import connect
 from hmlc_ray.sweep.job_files import SPACE_FILE, pack
@@ -33,12 +33,12 @@ def examine_there(
     places.check()
     client = connect(address)
     words = ["doctor", "--json"]
-    with tempfile.TemporaryDirectory(prefix="hmlc-job-") as folder:
+    with scratch_folder("job") as folder:
         if space is not None and sweep is not None:
-            pack(space, sweep, Path(folder))
+            pack(space, sweep, folder)
             words += [SPACE_FILE, *(["--profile", profile] if profile else [])]
             words += [word for text in overrides for word in ("-o", text)]
-        log = run_once(client, f"hmlc-doctor-{secrets.token_hex(4)}", words, places, folder)
+        log = run_once(client, f"hmlc-doctor-{secrets.token_hex(4)}", words, places, str(folder))
     for line in reversed(log.splitlines()):
         if line.startswith('{"findings": '):
             return [Finding(**values) for values in json.loads(line)["findings"]]

@@ -16,6 +16,7 @@ from hmlc_ray.errors import ConfigError, StoreAway, StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.recording import data_tags
 from hmlc_ray.summary import SweepProgress, SweepSummary, TrialRow
+from hmlc_ray.sweep.gpus import idle_gpus
 from hmlc_ray.sweep.refit import Conclusion, conclude_study, judge_best, refit_best
 from hmlc_ray.sweep.reopen import ended_without_run, tell_ended
 from hmlc_ray.sweep.resources import concurrency, refit_trials
@@ -59,7 +60,10 @@ class Driver:
     ) -> None:
         """`go_on` is the command that resumes the study."""
         self._sweep, self._data, self._home, self._tracker, self._progress = sweep, data, home, tracker, progress
-        self._concurrency = concurrency(sweep, nodes_of(sweep.trials), driver_cpus())
+        nodes = nodes_of(sweep.trials)
+        self._concurrency = concurrency(sweep, nodes, driver_cpus())
+        if (idle := idle_gpus(sweep, nodes, self._concurrency)) is not None:
+            progress.note(idle)
         self._go_on, self._start, self._watchdog = go_on, time.monotonic(), watchdog
         self._told: set[int] = set()
 
@@ -139,7 +143,11 @@ class Driver:
         study = self._sweep.study
         parent = self._tracker.study_run(
             study.name,
-            tags={tags.FINGERPRINT: self._data.fingerprint, tags.SEED: study.seed, **data_tags(self._data, "auto")},
+            tags={
+                tags.FINGERPRINT: self._data.fingerprint,
+                tags.SEED: study.seed,
+                **data_tags(self._data, "auto" if self._sweep.trials.resources.gpus else "cpu"),
+            },
             params={f"study.{name}": value for name, value in study.model_dump(mode="json").items()},
         )
         self._tracker.reopen(parent)

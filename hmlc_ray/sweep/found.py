@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
 
 from hmlc_ray.config.load import load_yaml
 from hmlc_ray.config.schema import nearest
@@ -12,6 +10,7 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
+from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.sweep.saved import is_saved, load_study
 from hmlc_ray.tracking import Tracker, tags
 from hmlc_ray.tracking.opening import URI_VARIABLE, open_tracker
@@ -39,8 +38,8 @@ def find_sweep(name: str, home: Home, tracker: Tracker | None) -> SweepConfig:
     """
     if tracker is None or is_saved(name, home):
         return load_study(name, home)
-    with tempfile.TemporaryDirectory() as folder:
-        file = tracker.download(find_run(name, tracker), SWEEP_ARTIFACT, Path(folder))
+    with scratch_folder("fetched") as folder:
+        file = tracker.download(find_run(name, tracker), SWEEP_ARTIFACT, folder)
         return validate(SweepConfig, load_yaml(file), f"{SWEEP_ARTIFACT} of study {name!r}")
 
 

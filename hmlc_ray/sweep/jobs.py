@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 
 import hmlc_ray
 from hmlc_ray.errors import ConfigError, JobError, StudyError, first_line
+from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.sweep.hints import command
 from hmlc_ray.sweep.job_attempts import Attempt, attempt_of, attempts, latest
 from hmlc_ray.sweep.job_client import JobsClient, lost_head
@@ -89,9 +89,9 @@ def submit(
     words = ["sweep", SPACE_FILE]
     words += [] if profile is None else ["--profile", profile]
     words += [word for text in all_overrides for word in ("-o", text)]
-    with tempfile.TemporaryDirectory(prefix="hmlc-job-") as folder:
-        pack(space, sweep, Path(folder))
-        _start(client, study, len(before) + 1, words, places, folder)
+    with scratch_folder("job") as folder:
+        pack(space, sweep, folder)
+        _start(client, study, len(before) + 1, words, places, str(folder))
     return study, unchecked
 
 
@@ -114,8 +114,8 @@ def go_on(client: JobsClient, study: str, words: Sequence[str], places: Places) 
         places.upload_package,
     )
     places.check()
-    with tempfile.TemporaryDirectory(prefix="hmlc-job-") as folder:
-        return _start(client, study, len(before) + 1, words, places, folder)
+    with scratch_folder("job") as folder:
+        return _start(client, study, len(before) + 1, words, places, str(folder))
 
 
 def stop(client: JobsClient, study: str, *, seconds: float = _STOP_SECONDS + 30) -> Attempt:

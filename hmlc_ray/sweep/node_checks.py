@@ -35,6 +35,10 @@ class Node:
     """Seconds by which its clock is ahead of the driver's."""
     has_gpus: bool
     """Whether Ray counts GPUs on it."""
+    cpus: int | None = None
+    """CPUs that its processes may use; None: it does not say."""
+    counted_cpus: float = 0.0
+    """CPUs that Ray counts on it."""
 
 
 def ask_nodes(results: Results, data: str | None) -> list[Node]:
@@ -87,7 +91,8 @@ def _answer(node: dict[str, Any], task: Any, problem: str | None) -> Node:
         reason = f"it did not answer ({first_line(error)})"
         return Node(name, {}, [], problem or reason, reason, 0.0, has_gpus)
     versions = {"python": said["python"], **said["versions"]}
-    return Node(name, versions, said["gpus"], problem or said["storage"], said["data"], skew, has_gpus)
+    cpus = {"cpus": said["cpus"], "counted_cpus": node["Resources"].get("CPU", 0.0)}
+    return Node(name, versions, said["gpus"], problem or said["storage"], said["data"], skew, has_gpus, **cpus)
 
 
 def _skew(node: dict[str, Any]) -> float:

@@ -14,7 +14,7 @@ DRIVERS_FILE = "driver"
 
 
 def probe(name: str, storage: str, data: str | None) -> dict[str, Any]:
-    """Versions, GPUs, and whether the node can use the storage and see the data.
+    """Versions, CPUs, GPUs, and whether the node can use the storage and see the data.
 
     Args:
         name: of the file that the node writes into `storage`.
@@ -24,6 +24,7 @@ def probe(name: str, storage: str, data: str | None) -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "versions": {package: version_of(package) for package in PACKAGES},
+        "cpus": _cpus(),
         "gpus": _gpus(),
         "storage": _use(storage, name),
         "data": None if data is None else _see(Path(data)),
@@ -39,6 +40,16 @@ def version_of(package: str) -> str | None:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _cpus() -> int | None:
+    """The CPUs that this process may use; None where the package is missing, or of another version."""
+    try:
+        from hmlc_ray.machine.cpus import usable_cpus
+
+        return usable_cpus()
+    except Exception:
         return None
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from hmlc_ray.config.data import DataConfig
 from hmlc_ray.config.moved import PATHS
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
+from hmlc_ray.machine.user import expanded
 
 
 def base_data(sweep: SweepConfig) -> DataConfig:
@@ -49,4 +48,4 @@ def located_trial(config: TrialConfig) -> TrialConfig:
 
 
 def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().absolute())
+    return str(expanded(path).absolute())

@@ -12,12 +12,12 @@ from optuna.trial import TrialState
 from hmlc_ray.errors import ConfigError, StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.summary import SweepProgress
-from hmlc_ray.sweep.alive import settled_life
+from hmlc_ray.sweep.alive import settled_lives
 from hmlc_ray.sweep.found import existing_store, find_run, find_sweep
 from hmlc_ray.sweep.saved import driven, is_saved
 from hmlc_ray.sweep.stores import open_trials
 from hmlc_ray.tracking import Tracker, TrialRun, tags
-from hmlc_ray.tracking.drivers import DRIVER, life, where
+from hmlc_ray.tracking.drivers import DRIVER, Life, life, where
 from hmlc_ray.tracking.opening import open_tracker
 
 OPEN = ("RUNNING", "SCHEDULED")
@@ -53,24 +53,21 @@ def reap(name: str | None, *, home: Path, tracking_uri: str | None, progress: Sw
         raise StudyError(f"there is nothing to close: {places.root} holds no runs")
     wanted = None if name is None else find_run(name, tracker)
     studies = [run for run in tracker.studies() if wanted in (None, run.run_id)]
-    found = [_reap_study(run, tracker, tracking_uri, places, progress) for run in studies]
+    lives = settled_lives(tracker, [run for run in studies if run.status in OPEN], progress)
+    found = [_reap_study(run, lives.get(run.run_id), tracker, tracking_uri, places, progress) for run in studies]
     found += [_reap_single(run, tracker) for run in tracker.singles() if wanted is None and run.status in OPEN]
     return [entry for entry in found if entry.runs or entry.trials or entry.left]
 
 
 def _reap_study(
-    run: TrialRun, tracker: Tracker, tracking_uri: str | None, home: Home, progress: SweepProgress
+    run: TrialRun, found: Life | None, tracker: Tracker, tracking_uri: str | None, home: Home, progress: SweepProgress
 ) -> Reaped:
     name = run.tags[tags.STUDY]
     if run.status not in OPEN and not tracker.unfinished(run.run_id):
         return Reaped(name)
     here = is_saved(name, home)
-    if (
-        run.status in OPEN
-        and (alive := settled_life(tracker, run.run_id, progress)) != "dead"
-        and not (here and alive == "unknown")
-    ):
-        return Reaped(name, left=f"{where(run.tags)} {'drives it' if alive == 'alive' else 'may drive it'}")
+    if found == "alive" or (found == "unknown" and not here):
+        return Reaped(name, left=f"{where(run.tags)} {'drives it' if found == 'alive' else 'may drive it'}")
     with ExitStack() as stack:
         if here:  # the lock tells for certain, and keeps a resume away
             try:

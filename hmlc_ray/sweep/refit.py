@@ -46,7 +46,8 @@ def judge_best(sweep: SweepConfig, best: TrialRow, data: DataSet, home: Home, tr
     """Judge the best trial's own encoder on test, and export it."""
     checkpoint = checkpoint_of(tracker, best.run_id)
     config = _with_choice(checkpoint.config, checkpoint)
-    device = resolve_device(config.training.device)
+    # Where the trials were given GPUs this machine need not have one.
+    device = resolve_device("auto" if sweep.trials.resources.gpus and config.training.device != "cpu" else "cpu")
     with kernels(config.training):
         encoder = encoder_of(checkpoint).to(device)
         found = evaluate(encoder, data, config, split="test", device=device, full=True)

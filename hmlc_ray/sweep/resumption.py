@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import ray.tune
@@ -16,6 +15,7 @@ from pyarrow.fs import FileSelector, FileType
 
 from hmlc_ray.checkpoint import Checkpoint, load_checkpoint
 from hmlc_ray.errors import CheckpointError
+from hmlc_ray.sweep.stores import fetched
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +41,8 @@ def read_checkpoint(named: Any) -> Checkpoint | None:
         return None
     for checkpoint in _nearest(named):
         try:
-            with checkpoint.as_directory() as folder:
-                return load_checkpoint(Path(folder))
+            with fetched(checkpoint.path, checkpoint.filesystem) as folder:
+                return load_checkpoint(folder)
         except (CheckpointError, OSError) as error:
             logger.warning("%s; another checkpoint is looked for", error)
     logger.warning("no intact checkpoint beside %s; the trial starts again", named.path)

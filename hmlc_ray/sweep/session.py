@@ -36,7 +36,7 @@ from hmlc_ray.sweep.retention import LOGGED, WORKING, Retention
 from hmlc_ray.sweep.stall import Pulse
 from hmlc_ray.sweep.standing import Standing, StandingWriter
 from hmlc_ray.sweep.stopping import end_tuning
-from hmlc_ray.sweep.stores import Results
+from hmlc_ray.sweep.stores import Results, fetched
 from hmlc_ray.tracking import Tracker, tags
 
 CHECKPOINT_ERROR = "hmlc.checkpoint_error"
@@ -144,9 +144,9 @@ class SweepSession:
         if checkpoint is None:
             return {}
         try:
-            with checkpoint.as_directory() as place:
-                log_checkpoint(self._tracker, run_id, Path(place))
-                return {LOGGED: sum(file.stat().st_size for file in Path(place).rglob("*") if file.is_file())}
+            with fetched(checkpoint.path, checkpoint.filesystem) as place:
+                log_checkpoint(self._tracker, run_id, place)
+                return {LOGGED: sum(file.stat().st_size for file in place.rglob("*") if file.is_file())}
         except (CheckpointError, OSError) as error:
             sentence = error_sentence(error)
             self._progress.note(f"the last checkpoint of a trial cannot be kept: {sentence}")

@@ -12,6 +12,7 @@ from hmlc_ray.config.paths import flatten
 from hmlc_ray.config.sweep import Resources, TrialsConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.notes import warn_about
+from hmlc_ray.errors import ConfigError
 from hmlc_ray.fit import cached_data
 from hmlc_ray.home import Home
 from hmlc_ray.recording import ENCODER, Lenient, recorded, run_tags
@@ -80,5 +81,8 @@ def train_on_ray(
 
 
 def _trials(config: TrialConfig, workers: int | str) -> TrialsConfig:
-    gpus = 1.0 if config.training.device != "cpu" and ray.cluster_resources().get("GPU", 0) > 0 else 0.0
+    there = ray.cluster_resources().get("GPU", 0) > 0
+    if config.training.device == "cuda" and not there:
+        raise ConfigError("training.device is `cuda`, but the Ray cluster has no GPU; use `auto` or `cpu`")
+    gpus = 1.0 if config.training.device != "cpu" and there else 0.0
     return TrialsConfig(workers=workers, resources=Resources(cpus=config.training.cpu_threads or 1, gpus=gpus))

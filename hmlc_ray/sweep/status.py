@@ -3,7 +3,7 @@ nothing of Ray is loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,12 @@ from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.summary import BestSoFar, SweepCounts
+from hmlc_ray.sweep.alive import settled_lives
 from hmlc_ray.sweep.found import existing_store
 from hmlc_ray.sweep.results import best_so_far, planned, rows_of, trial_runs, used_up
 from hmlc_ray.sweep.standing import Standing, driven_study, stalled, standing_of
 from hmlc_ray.tracking import Tracker, TrialRun, tags
-from hmlc_ray.tracking.drivers import STALLED, life
+from hmlc_ray.tracking.drivers import STALLED, Life, life, seems_dead
 from hmlc_ray.tracking.opening import chosen_uri
 from hmlc_ray.tracking.uri import public_uri, with_driver
 
@@ -61,7 +62,8 @@ def statuses(name: str | None, *, home: Path, tracking_uri: str | None) -> list[
     tracker = existing_store(tracking_uri, places)
     known = {run.tags[tags.STUDY]: run for run in tracker.studies()} if tracker else {}
     where = tracker.uri if tracker else str(places.root)
-    return [status_of(tracker, known[study]) for study in chosen(name, known, where) if tracker]
+    wanted = [known[study] for study in chosen(name, known, where)]
+    return _statuses_of(tracker, wanted) if tracker else []
 
 
 def _driven_here(name: str, home: Home, tracking_uri: str | None) -> StudyStatus | None:
@@ -100,9 +102,20 @@ def chosen(name: str | None, known: Iterable[str], where: str) -> list[str]:
 
 def status_of(tracker: Tracker, run: TrialRun) -> StudyStatus:
     """A study by its run."""
+    return _statuses_of(tracker, [run])[0]
+
+
+def _statuses_of(tracker: Tracker, runs: Sequence[TrialRun]) -> list[StudyStatus]:
+    """Drivers on other machines that seem dead by this machine's clock are watched before that is said."""
+    doubted = [run for run in runs if run.status not in _ENDED and life(run.tags) == "unknown" and seems_dead(run.tags)]
+    lives = settled_lives(tracker, doubted)
+    return [_status(tracker, run, lives.get(run.run_id) or life(run.tags)) for run in runs]
+
+
+def _status(tracker: Tracker, run: TrialRun, driver: Life) -> StudyStatus:
     study = _study_of(run)
-    now = standing_of(run) or _counted(tracker, run.run_id, study)
-    state = _ENDED.get(run.status) or _LIFE[life(run.tags)]
+    now = (standing_of(run) if driver != "dead" else None) or _counted(tracker, run.run_id, study)
+    state = _ENDED.get(run.status) or _LIFE[driver]
     return StudyStatus(
         study.name,
         state,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from hmlc_ray.config.storage import check_results, check_trials
 from hmlc_ray.config.sweep import StudyConfig, SweepConfig
 from hmlc_ray.errors import ConfigError, first_line
 from hmlc_ray.home import Home, sqlite_uri
+from hmlc_ray.machine.scratch import scratch_folder
 
 if TYPE_CHECKING:
     import optuna
@@ -102,17 +102,32 @@ class Results:
     @contextmanager
     def fetched(self, path: str) -> Iterator[Path]:
         """A folder of it on this machine, for the time of the block; `path` is as `filesystem` knows it."""
-        if self.is_local:
-            yield Path(path)
-            return
-        with tempfile.TemporaryDirectory(prefix="hmlc-fetched-") as folder:
-            pyarrow.fs.copy_files(path, folder, source_filesystem=self.filesystem)
-            yield Path(folder)
+        with fetched(path, self.filesystem) as folder:
+            yield folder
 
     def names(self, *parts: str) -> list[str]:
         """What a folder in it holds, sorted; nothing where there is no such folder."""
         selector = pyarrow.fs.FileSelector(self.path(*parts), allow_not_found=True)
         return sorted(info.base_name for info in self.filesystem.get_file_info(selector))
+
+
+@contextmanager
+def fetched(path: str, filesystem: pyarrow.fs.FileSystem) -> Iterator[Path]:
+    """A folder on this machine, for the time of the block: the folder itself, or a copy of one in a bucket.
+
+    Ray's own `Checkpoint.as_directory` leaves its copy in the temporary directory where the process is killed.
+
+    Raises:
+        OSError: if there is no such folder, or the bucket does not answer.
+    """
+    if isinstance(filesystem, pyarrow.fs.LocalFileSystem):
+        yield Path(path)
+        return
+    if filesystem.get_file_info(path).type != pyarrow.fs.FileType.Directory:
+        raise FileNotFoundError(f"there is no folder {path}")
+    with scratch_folder("fetched") as folder:
+        pyarrow.fs.copy_files(path, str(folder), source_filesystem=filesystem)
+        yield folder
 
 
 def settled(sweep: SweepConfig) -> SweepConfig:

@@ -12,6 +12,7 @@ from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import StudyError
 from hmlc_ray.fit import cached_data, check_fits
 from hmlc_ray.home import Home
+from hmlc_ray.machine.scratch import nothing_left
 from hmlc_ray.summary import SweepProgress, SweepSummary
 from hmlc_ray.sweep.alive import beating, refuse_alive
 from hmlc_ray.sweep.cluster import connected
@@ -140,6 +141,7 @@ def _driving(
     with (
         home.current(),
         driven(name, home),
+        nothing_left(),
         connected(address),
         beating(name, home=home, tracking_uri=tracking_uri, stalled=lambda: watchdog.sentence),
         stoppable(),

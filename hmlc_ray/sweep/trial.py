@@ -13,6 +13,7 @@ from ray.tune.integration.ray_train import TuneReportCallback
 
 from hmlc_ray.config.sweep import Resources, TrialsConfig
 from hmlc_ray.home import Home
+from hmlc_ray.sweep.gpus import worker_environment
 from hmlc_ray.sweep.resumption import GoesOn
 from hmlc_ray.sweep.supply import driver_request
 from hmlc_ray.sweep.worker import train_in_process, train_in_worker
@@ -75,6 +76,7 @@ def torch_trainer(
 ) -> TorchTrainer:
     """A Ray Train run of `train_in_worker` on a worker group."""
     low, high = trials.worker_range
+    environment = worker_environment(trials, loop_config["trial"]["training"]["device"])
     return _Trainer(
         _at_home(train_in_worker),
         train_loop_config=loop_config,
@@ -89,6 +91,7 @@ def torch_trainer(
             failure_config=ray.train.FailureConfig(max_failures=trials.retries),
             checkpoint_config=ray.train.CheckpointConfig(num_to_keep=2),
             callbacks=callbacks,
+            worker_runtime_env={"env_vars": environment},
             logging_config=ray.train.LoggingConfig(log_level="ERROR"),
         ),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,10 @@ from hmlc_ray.config.moved import followed
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.fit import fit
 from hmlc_ray.home import Home
+from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.recording import error_sentence
+from hmlc_ray.sweep import private_locks  # noqa: F401
+from hmlc_ray.sweep.gpus import keep_to_own_gpus
 from hmlc_ray.sweep.records import WARNING, result_of
 from hmlc_ray.sweep.resumption import read_checkpoint
 
@@ -27,6 +29,7 @@ Send = Callable[[dict[str, Any], Path | None], None]
 def train_in_process(params: dict[str, Any]) -> None:
     """A trial without a worker group: `fit` in Tune's own, reused process (`trials.workers: 0`)."""
     config = followed(TrialConfig.model_validate(params["trial"]), Home.of(None))
+    keep_to_own_gpus(config.training.device, shared=False)
     resume = read_checkpoint(ray.tune.get_checkpoint())
     fit(config, _Reporter(config, _send_to_tune, resume), resume=resume)
 
@@ -39,6 +42,7 @@ def train_in_worker(params: dict[str, Any]) -> None:
             (report each epoch, for a live view, and not only the evaluated ones).
     """
     config = followed(TrialConfig.model_validate(params["trial"]), Home.of(None))
+    keep_to_own_gpus(config.training.device, shared=True)
     resume = read_checkpoint(ray.train.get_checkpoint())
     reporter = _Reporter(config, _send_to_train, resume, every_epoch=params.get("every_epoch", False))
     fit(config, reporter, resume=resume, test=params.get("test", False))
@@ -67,9 +71,9 @@ class _Reporter:
             self._send(result, None)
             return
         try:
-            with tempfile.TemporaryDirectory(prefix="hmlc-checkpoint-") as folder:
-                write_checkpoint_files(Path(folder), snapshot())
-                self._send(result, Path(folder))
+            with scratch_folder("checkpoint") as folder:
+                write_checkpoint_files(folder, snapshot())
+                self._send(result, folder)
         except OSError as error:
             if self._send is not _send_to_tune or record.epoch == self._config.training.epochs:
                 raise

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hmlc_ray.errors import TaxonomyError, system_reason
+from hmlc_ray.machine.user import expanded
 from hmlc_ray.taxonomy import IntArray, Taxonomy
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def draw(taxonomy: Taxonomy, path: str | Path) -> Path:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.suffix.lower() not in SUFFIXES:
         raise TaxonomyError(f"cannot draw to {str(path)!r}: its suffix must be one of {', '.join(SUFFIXES)}")
     height = min(max(taxonomy.num_leaves * INCHES_PER_LEAF, 2), LARGEST_HEIGHT)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hmlc_ray.errors import TrackingError
+from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.tracking.store import quiet_import
 from hmlc_ray.tracking.uri import is_server, public_uri, scrub
 from hmlc_ray.tracking.values import shorten
@@ -28,10 +27,10 @@ def check_writable(client: MlflowClient, uri: str, experiment_id: str) -> None:
     experiment = client.get_experiment(experiment_id)
     location = str(experiment.artifact_location)
     try:
-        with quiet_import(), tempfile.TemporaryDirectory() as scratch:
+        with quiet_import(), scratch_folder("artifacts") as scratch:
             from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-            file = Path(scratch) / _NAME
+            file = scratch / _NAME
             file.write_text("written to find out whether it can be; it can be deleted\n")
             repository = get_artifact_repository(location, tracking_uri=uri)
             repository.log_artifact(str(file))

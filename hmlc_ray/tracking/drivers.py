@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import time
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 from typing import Literal
 
-import psutil
+from hmlc_ray.machine.processes import created, lives, machine, start_of
 
 DRIVER = "hmlc.driver"
 """Tag: host, process and, for a job of a cluster, the job's id, as JSON."""
@@ -26,34 +23,44 @@ BEAT_S = 10.0
 STALE_S = 3 * BEAT_S
 """A driver that gives none for so long is dead, or cut off from its store."""
 _MOST_SKEW_S = 600.0
-"""No two clocks of a cluster are further apart (`hmlc doctor` measures it)."""
+"""Seldom are two clocks of a cluster further apart (`hmlc doctor` measures it)."""
 Life = Literal["alive", "dead", "unknown"]
 
 
 def identity() -> str:
     """This process, as the tag tells it."""
-    values: dict[str, object] = {"host": _host(), "pid": os.getpid(), "started": _started(os.getpid())}
+    pid = os.getpid()
+    values: dict[str, object] = {"host": machine(), "pid": pid, "started": created(pid), "start": start_of(pid)}
     if job := os.environ.get(JOB_VARIABLE):
         values["job"] = job
     return json.dumps(values)
 
 
 def life(tags: Mapping[str, str]) -> Life:
-    """Whether the driver of a run lives, as far as one look tells.
+    """Whether the driver of a run lives, as far as one look tells; no clock is believed.
 
-    On its own machine the process itself is looked for. Elsewhere a driver whose last sign of life is older than any
-    clock could be wrong is dead, and all else is unknown: `settled_life` watches it.
+    On its own machine the process itself is looked for. A driver elsewhere has to be watched, see `settled_lives`.
     """
     try:
         driver = json.loads(tags.get(DRIVER, ""))
-        if driver["host"] == _host():
-            started = _started(int(driver["pid"]))
-            return "alive" if started is not None and abs(started - float(driver["started"])) < 2 else "dead"
-        if SEEN in tags and time.time() - float(tags[SEEN]) > _MOST_SKEW_S:
-            return "dead"
-    except (ValueError, KeyError, TypeError):  # not written by this package, or by an older one
+        if driver["host"] != machine():
+            return "unknown"
+        start = driver.get("start")  # an older version did not write it
+        found = lives(int(driver["pid"]), None if start is None else int(start), float(driver["started"]))
+        return "unknown" if found is None else "alive" if found else "dead"
+    except (ValueError, KeyError, TypeError, AttributeError):  # not written by this package
         return "unknown"
-    return "unknown"
+
+
+def seems_dead(tags: Mapping[str, str]) -> bool:
+    """Whether a driver's last sign of life is so old, by this machine's clock, that it is worth watching for another.
+
+    No more than that: a clock that was set, or that is wrong, says so of a driver that lives.
+    """
+    try:
+        return SEEN in tags and time.time() - float(tags[SEEN]) > _MOST_SKEW_S
+    except ValueError:
+        return False
 
 
 def where(tags: Mapping[str, str]) -> str:
@@ -63,23 +70,3 @@ def where(tags: Mapping[str, str]) -> str:
         return f"process {driver['pid']} on {str(driver['host']).partition('/')[0]}"
     except (ValueError, KeyError, TypeError):
         return "a process that left no name"
-
-
-def _started(pid: int) -> float | None:
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
-    except psutil.Error:
-        return None
-
-
-@cache
-def _host() -> str:
-    """Name, boot and process namespace: two containers of one name are two hosts."""
-    parts = [socket.gethostname()]
-    try:
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()[:8])
-        parts.append(str(Path("/proc/self/ns/pid").stat().st_ino))
-    except OSError:
-        pass
-    return "/".join(parts)

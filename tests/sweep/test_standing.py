@@ -68,7 +68,7 @@ def test_what_an_earlier_driver_left_is_not_believed(tracker: Tracker, parent: s
     own = json.loads(identity())
     tracker.set_tags(parent, {DRIVER: json.dumps(own | {"job": "another"})})
     assert standing_of(tracker.run(parent)) is None
-    dead = json.dumps(own | {"started": own["started"] - 100})
+    dead = json.dumps(own | {"start": own["start"] - 100})
     tracker.set_tags(parent, {DRIVER: dead, STANDING: json.dumps({"driver": dead, **asdict(NOW)})})
     status = asked(tmp_path)
     assert (status.state, status.counts) == ("died", SweepCounts(total=4))
@@ -146,7 +146,7 @@ def test_on_the_driver_s_machine_its_file_tells_all_and_mlflow_is_not_loaded(
 @pytest.mark.parametrize(
     "changed",
     [
-        {"driver": json.dumps(json.loads(identity()) | {"started": 1.0})},
+        {"driver": json.dumps(json.loads(identity()) | {"start": 1})},
         {"driver": json.dumps(json.loads(identity()) | {"host": "another"})},
         {"store": "sqlite:////another.db"},
         {"best": {"number": 1, "value": 0.7, "run_id": "waits/1"}},

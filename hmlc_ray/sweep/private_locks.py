@@ -1,0 +1,24 @@
+"""Where Ray keeps the locks of its file transfers, changed by importing this module: the driver and the trials do.
+
+Ray's own folder for them, `_ray_lockfiles` in the temporary directory, is one for all users of a machine: whoever came
+first owns it, and nobody else can resume a study.
+"""
+
+from __future__ import annotations
+
+from ray.air._internal import filelock
+
+from hmlc_ray.machine.scratch import private_folder
+
+# Looked up at import: a Ray that calls it otherwise is noticed at once.
+_SHARED = filelock.RAY_LOCKFILE_DIR
+
+
+class _Private:
+    """The private folder, made when the first lock is: Ray joins it to the temporary directory."""
+
+    def __fspath__(self) -> str:
+        return str(private_folder() / "locks")
+
+
+filelock.RAY_LOCKFILE_DIR = _Private()

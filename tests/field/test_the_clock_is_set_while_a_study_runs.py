@@ -1,0 +1,150 @@
+"""A clock that is set, by seconds or by days, kills no driver in the eyes of `status`, `reap` and `resume`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from hmlc_ray.errors import StudyError
+from hmlc_ray.home import Home
+from hmlc_ray.machine import processes
+from hmlc_ray.summary import SweepCounts
+from hmlc_ray.sweep import alive
+from hmlc_ray.sweep.alive import refuse_alive, settled_lives
+from hmlc_ray.sweep.reap import reap
+from hmlc_ray.sweep.standing import Standing, StandingWriter
+from hmlc_ray.sweep.status import statuses
+from hmlc_ray.tracking import Tracker
+from hmlc_ray.tracking.drivers import DRIVER, SEEN, identity, life
+
+pytestmark = pytest.mark.skipif(not processes.has_starts(), reason="only Linux derives it from the clock")
+ELSEWHERE = json.dumps({"host": "other", "pid": 1, "started": 0.0, "start": 1})
+
+
+class Quiet:
+    def update(self, counts: SweepCounts) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        pass
+
+
+@pytest.fixture
+def parent(tracker: Tracker) -> str:
+    return tracker.study_run("s", tags={}, params={"study.num_trials": 4})
+
+
+@pytest.fixture(params=[5.0, -5.0, 86400.0, -86400.0])
+def clock_set(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> float:
+    """What a step of the clock changes, once called for: psutil's times of creation follow the boot's."""
+    created, now = psutil.Process.create_time, time.time
+    step = float(request.param)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: created(process) + step)
+    monkeypatch.setattr(time, "time", lambda: now() + step)
+    return step
+
+
+def old(driver: str) -> str:
+    """As an older version wrote it."""
+    values = json.loads(driver)
+    del values["start"]
+    return json.dumps(values)
+
+
+BEFORE = identity()
+"""Of this process, before any clock was set."""
+
+
+def test_a_driver_on_this_machine_lives(tracker: Tracker, parent: str, tmp_path: Path, clock_set: float) -> None:
+    tracker.set_tags(parent, {DRIVER: BEFORE, SEEN: f"{time.time() - clock_set:.0f}"})
+    assert life(tracker.run(parent).tags) == "alive"
+    assert statuses("s", home=tmp_path, tracking_uri=None)[0].state == "running"
+    (found,) = reap("s", home=tmp_path, tracking_uri=None, progress=Quiet())
+    assert str(found.left).endswith("drives it")
+    with pytest.raises(StudyError, match="study 's' is running"):
+        refuse_alive("s", tracker)
+
+
+def test_the_file_of_a_driver_is_believed(tracker: Tracker, parent: str, tmp_path: Path, clock_set: float) -> None:
+    folder = Home.of(tmp_path).study("s")
+    folder.mkdir(parents=True)
+    writer = StandingWriter(tracker, parent, folder, "m")
+    writer._driver = BEFORE
+    writer.update(Standing(SweepCounts(total=4, running=3), 0, None))
+    writer.flush()
+    counts = statuses("s", home=tmp_path, tracking_uri=None)[0].counts
+    assert counts is not None
+    assert counts.running == 3
+
+
+def test_a_record_of_an_older_version_is_doubted_and_not_taken_for_dead(
+    monkeypatch: pytest.MonkeyPatch, clock_set: float
+) -> None:
+    with monkeypatch.context() as named:
+        named.setattr(psutil.Process, "cmdline", lambda _: ["python", "/bin/hmlc", "sweep"])
+        assert life({DRIVER: old(BEFORE)}) == "unknown"
+    monkeypatch.setattr(psutil.Process, "cmdline", lambda _: ["/usr/bin/editor"])  # the number was given away again
+    assert life({DRIVER: old(BEFORE)}) == "dead"
+
+
+def test_records_of_both_versions_are_read() -> None:
+    assert life({DRIVER: old(BEFORE)}) == "alive"
+    assert life({DRIVER: BEFORE}) == "alive"
+    assert life({DRIVER: json.dumps(json.loads(BEFORE) | {"start": 1})}) == "dead"
+    done = subprocess.run(
+        [sys.executable, "-c", "from hmlc_ray.tracking.drivers import identity; print(identity())"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert life({DRIVER: done.stdout}) == "dead"
+    assert life({DRIVER: old(done.stdout)}) == "dead"
+
+
+def test_a_process_that_ended_and_waits_for_its_parent_is_dead() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert processes.start_of(child.pid) is None
+
+
+@pytest.mark.parametrize("beats", [True, False])
+def test_a_driver_elsewhere_that_seems_dead_by_the_clock_is_watched(
+    tracker: Tracker, parent: str, tmp_path: Path, beats: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its clock, or this one, may be hours off: only that its signs of life change says that it lives."""
+    monkeypatch.setattr(alive, "STALE_S", 0.5)
+    sleeps: list[float] = []
+
+    def slept(seconds: float) -> None:
+        sleeps.append(seconds)
+        if beats:
+            tracker.set_tags(parent, {SEEN: "11"})
+
+    monkeypatch.setattr(alive.time, "sleep", slept)
+    tracker.set_tags(parent, {DRIVER: ELSEWHERE, SEEN: "1"})
+    assert life(tracker.run(parent).tags) == "unknown"
+    assert statuses("s", home=tmp_path, tracking_uri=None)[0].state == ("running" if beats else "died")
+    assert sleeps
+    tracker.set_tags(parent, {SEEN: f"{time.time():.0f}"})
+    sleeps.clear()
+    assert statuses("s", home=tmp_path, tracking_uri=None)[0].state == "running"
+    assert sleeps == []
+
+
+def test_studies_of_other_machines_are_watched_together(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alive, "STALE_S", 1.0)
+    watches: list[float] = []
+    sleep = time.sleep
+    monkeypatch.setattr(alive.time, "sleep", lambda seconds: (watches.append(seconds), sleep(seconds)))
+    for name in ("a", "b", "c"):
+        tracker.set_tags(tracker.study_run(name, tags={}, params={}), {DRIVER: ELSEWHERE, SEEN: "1"})
+    assert set(settled_lives(tracker, tracker.studies()).values()) == {"dead"}
+    assert watches.count(1) == 1  # three seconds, were they watched one after the other
