@@ -20,8 +20,9 @@ from hmlc_ray.fit import cached_data, fit
 from hmlc_ray.home import Home
 from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.recording import CHECKPOINT, ENCODER, Lenient, data_tags, recorded, run_tags
-from hmlc_ray.seeding import kernels
+from hmlc_ray.seeding import kernels, threads_of
 from hmlc_ray.summary import RunProgress, RunSummary
+from hmlc_ray.tracking import tags
 from hmlc_ray.tracking.opening import open_tracker
 
 
@@ -40,9 +41,8 @@ def train_run(
     warn_about(data)
     tracker = open_tracker(tracking_uri, places)
     tracker.check_artifacts()
-    run_id = tracker.single_run(
-        name, params=flatten(config), tags=run_tags(config, data.fingerprint) | data_tags(data, config.training.device)
-    )
+    own = data_tags(data, config.training.device) | {tags.CPU_THREADS: str(threads_of(config.training))}
+    run_id = tracker.single_run(name, params=flatten(config), tags=run_tags(config, data.fingerprint) | own)
     folder, lenient = places.run(run_id), Lenient()
     start = time.monotonic()
 

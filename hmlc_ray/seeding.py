@@ -27,13 +27,22 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+def threads_of(config: TrainingConfig) -> int:
+    """Threads of the CPU kernels in this process.
+
+    Raises:
+        ConfigError: see `usable_cpus`.
+    """
+    return config.cpu_threads or usable_threads()
+
+
 @contextmanager
 def kernels(config: TrainingConfig) -> Iterator[None]:
     """Set CPU threads and deterministic kernels, and put back what was there: trials share a warm process.
 
     Sums depend on how they are split over threads, so `cpu_threads` decides the last digits of a CPU run.
     """
-    threads = config.cpu_threads or usable_threads()
+    threads = threads_of(config)
     before_threads = torch.get_num_threads()
     before_mode = torch.get_deterministic_debug_mode()
     torch.set_num_threads(threads)

@@ -15,6 +15,8 @@ from hmlc_ray.home import Home
 from hmlc_ray.machine import user
 from hmlc_ray.machine.user import expanded, settle_user
 from hmlc_ray.sweep.authentication import check_token_file
+from hmlc_ray.tracking import tags
+from hmlc_ray.tracking.opening import open_tracker
 
 # What the program finds where the user's number has no entry.
 NOBODY = """
@@ -30,7 +32,7 @@ data: {kind: digits}
 encoder: {kind: mlp, hidden_dim: 16, feature_dim: 8}
 head: {hidden_dim: 8, embedding_dim: 4}
 objective: {kind: supcon}
-training: {epochs: 1, cpu_threads: 1}
+training: {epochs: 1}
 evaluation: {every: 1, probe_regularisation: [0.1]}
 """
 NAMES = ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "MLFLOW_TRACKING_URI", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
@@ -50,18 +52,22 @@ def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def hmlc(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    env = {name: value for name, value in os.environ.items() if name not in NAMES} | {"TMPDIR": str(folder)}
+    env = {name: value for name, value in os.environ.items() if name not in NAMES}
+    env |= {"TMPDIR": str(folder), "HMLC_CPUS": "1"}
     command = [sys.executable, "-c", NOBODY, *args]
     return subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, timeout=200)
 
 
 @pytest.mark.slow
-def test_a_run_is_trained_and_read_again(tmp_path: Path) -> None:
+def test_a_run_is_trained_and_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (tmp_path / "t.yaml").write_text(TRIAL)
     done = hmlc(tmp_path, "train", "t.yaml")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert list((tmp_path / "hmlc-home" / "runs").glob("*/encoder/encoder.pt2"))
+    (run,) = open_tracker(None, Home.of(tmp_path / "hmlc-home")).singles()
+    assert run.tags[tags.CPU_THREADS] == "1"
 
 
 def test_looking_needs_no_home(tmp_path: Path) -> None:
