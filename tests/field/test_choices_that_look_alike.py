@@ -7,7 +7,7 @@ from typing import Any
 
 import optuna
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hmlc_ray.config.dimensions import Choices
@@ -23,6 +23,7 @@ def typed(value: Any) -> str:
     return f"{type(value).__name__} {value!r}"
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(VALUES, min_size=1, max_size=6, unique_by=typed))
 def test_every_choice_can_be_drawn_as_itself(values: list[Any]) -> None:
     """From a study whose storage holds text and numbers, by what it holds."""

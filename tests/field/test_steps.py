@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import optuna
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hmlc_ray.config.dimensions import FloatRange, IntRange, parse_dimension
@@ -45,6 +45,7 @@ def test_natural_ranges(low: float, high: float, step: float, expected: list[flo
     assert values(parse(float=[low, high], step=step)) == expected
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     low=st.integers(-1000, 1000),
     count=st.integers(0, 40),
