@@ -39,6 +39,8 @@ _BRIEF = {
 }
 _PASSING = (401, 403, 408, 429)
 """Of HTTP's 4xx: a token that ran out, and a server that is overworked."""
+_UNWILLING = (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
+"""What a file system says of a place of artifacts that waiting does not mend."""
 _ARTIFACT_CLIENTS = ("boto3.", "botocore.", "azure.", "google.")
 
 
@@ -146,7 +148,7 @@ def _may_pass(error: Exception) -> bool:
     from mlflow.exceptions import MlflowException
 
     if not isinstance(error, MlflowException):
-        return not isinstance(error, CommandError)
+        return not isinstance(error, (CommandError, *_UNWILLING))
     status = error.get_http_status_code()
     return status >= 500 or status in _PASSING
 
