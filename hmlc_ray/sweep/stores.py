@@ -239,6 +239,7 @@ def _fill(file: Path) -> None:
 def _database(url: str) -> optuna.storages.BaseStorage:
     import optuna
     import sqlalchemy
+    from alembic.util.exc import CommandError
 
     from hmlc_ray.tracking.postgres import alone_at_first
     from hmlc_ray.tracking.sqlite import make_whole
@@ -252,6 +253,11 @@ def _database(url: str) -> optuna.storages.BaseStorage:
         options = {"connect_args": {"connect_timeout": 5}, "pool_pre_ping": True}
         with alone_at_first(with_driver(url), "alembic_version"):
             return optuna.storages.RDBStorage(with_driver(url), engine_kwargs=options)
+    except CommandError as error:  # its table of versions is empty or has two rows
+        raise ConfigError(
+            f"Optuna's storage {without_password(url)} was not finished, or is of another version of Optuna ({error}): "
+            "restore a backup of it, or move it away where no study is in it; nothing else is affected"
+        ) from error
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, RuntimeError) as error:
         reason = scrub(first_line(error), with_driver(url))
         if "no longer compatible" in reason:

@@ -89,7 +89,7 @@ class Spool:
             OSError: if the disk does not take it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        if isinstance(operation, LogArtifacts):
+        if isinstance(operation, LogArtifacts) and Path(operation.folder).exists():
             copy = self._copied(Path(operation.folder), _REFUSED_ARTIFACTS)
             operation = operation.model_copy(update={"folder": str(copy)})
         with self.refused_file.open("a", encoding="utf-8") as file:

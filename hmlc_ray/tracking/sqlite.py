@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from glob import escape
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def make_whole(file: Path, make: Callable[[Path], None], *, log: bool) -> None:
         try:
             make(staging)
             _finish(staging, log=log and is_local(staging.parent))
-            _publish(staging, file)
+            _publish(staging, file, alone=alone)
         finally:
             for leftover in file.parent.glob(f"{escape(staging.name)}*"):
                 leftover.unlink(missing_ok=True)
@@ -121,20 +121,22 @@ def _finish(staging: Path, *, log: bool) -> None:
         os.close(descriptor)
 
 
-def _publish(staging: Path, file: Path) -> None:
+def _publish(staging: Path, file: Path, *, alone: bool) -> None:
     """Give a finished database its name, unless another has that by now."""
     if file.exists():
         # Whoever has the blank file open sees the tables, all at once: it is one transaction.
         with closing(sqlite3.connect(staging)) as source, closing(sqlite3.connect(file, timeout=20)) as target:
             source.backup(target)
         return
+    if alone:
+        staging.rename(file)
+        return
     try:
         os.link(staging, file)  # unlike a rename it never replaces what another process made
     except FileExistsError:
         return
     except OSError:  # no links on this file system
-        with suppress(FileNotFoundError):
-            staging.rename(file)
+        staging.rename(file)
 
 
 def settled_tables(file: Path, wanted: Callable[[Path], bool], seconds: float) -> bool:

@@ -39,6 +39,8 @@ _BRIEF = {
 }
 _PASSING = (401, 403, 408, 429)
 """Of HTTP's 4xx: a token that ran out, and a server that is overworked."""
+_UNWILLING = (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
+"""What a file system says of a place of artifacts that waiting does not mend."""
 _ARTIFACT_CLIENTS = ("boto3.", "botocore.", "azure.", "google.")
 
 
@@ -146,7 +148,7 @@ def _may_pass(error: Exception) -> bool:
     from mlflow.exceptions import MlflowException
 
     if not isinstance(error, MlflowException):
-        return not isinstance(error, CommandError)
+        return not isinstance(error, (CommandError, *_UNWILLING))
     status = error.get_http_status_code()
     return status >= 500 or status in _PASSING
 
@@ -198,8 +200,15 @@ def _probe_database(uri: str) -> None:
         engine.dispose()
 
 
-def restore_experiment(uri: str, experiment_id: str) -> str:
-    """What brings a deleted experiment back with its runs, typed in a shell."""
+def restore_command(client: MlflowClient, uri: str, experiment_id: str, run_id: str) -> str:
+    """What brings a deleted run back, or the deleted experiment that it is in; typed in a shell."""
+    with translated(uri):
+        if client.get_experiment(experiment_id).lifecycle_stage != "active":
+            return _restore_experiment(uri, experiment_id)
+    return f"MLFLOW_TRACKING_URI={shlex.quote(public_uri(uri))} mlflow runs restore --run-id {run_id}"
+
+
+def _restore_experiment(uri: str, experiment_id: str) -> str:
     where = f"MLFLOW_TRACKING_URI={shlex.quote(public_uri(uri))}"
     return f"{where} mlflow experiments restore --experiment-id {experiment_id}"
 
@@ -219,6 +228,6 @@ def _experiment_id(client: MlflowClient, uri: str, name: str, location: str | No
     if found.lifecycle_stage != "active":
         raise TrackingError(
             f"the MLflow experiment {name!r} is deleted: restore it, with all its runs, by "
-            f"`{restore_experiment(uri, str(found.experiment_id))}`"
+            f"`{_restore_experiment(uri, str(found.experiment_id))}`"
         )
     return str(found.experiment_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from hmlc_ray.tracking.operations import (
 )
 from hmlc_ray.tracking.outbox import Note, Outbox
 from hmlc_ray.tracking.spool import Spool
-from hmlc_ray.tracking.store import EXPERIMENT, be_brief, open_store, quiet_import, restore_experiment, translated
+from hmlc_ray.tracking.store import EXPERIMENT, be_brief, open_store, quiet_import, restore_command, translated
 from hmlc_ray.tracking.uri import public_uri, with_driver
 from hmlc_ray.tracking.writer import StoreWriter
 
@@ -175,11 +174,7 @@ class Tracker:
 
     def restore_command(self, run_id: str) -> str:
         """What brings a deleted run back, or the deleted experiment that it is in; typed in a shell."""
-        with translated(self._uri):
-            experiment = self._client.get_experiment(self.experiment_id)
-        if experiment.lifecycle_stage != "active":
-            return restore_experiment(self._uri, self.experiment_id)
-        return f"MLFLOW_TRACKING_URI={shlex.quote(self.uri)} mlflow runs restore --run-id {run_id}"
+        return restore_command(self._client, self._uri, self.experiment_id, run_id)
 
     def is_active(self, run_id: str) -> bool:
         """Whether a run is there, and was not deleted."""

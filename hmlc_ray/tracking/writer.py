@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from hmlc_ray.errors import TrackingError
+from hmlc_ray.errors import StoreAway, TrackingError
 from hmlc_ray.tracking import tags as tag
 from hmlc_ray.tracking import values
 from hmlc_ray.tracking.operations import (
@@ -50,6 +50,26 @@ class StoreWriter:
             StoreAway: if the store does not answer; whether it was applied is then unknown.
             TrackingError: if the store refuses it.
         """
+        try:
+            self._apply(operation)
+        except StoreAway as error:
+            if self._is_denied(error):
+                raise TrackingError(str(error)) from error
+            raise
+
+    def _is_denied(self, error: StoreAway) -> bool:
+        """Whether a store that forbids an operation answers otherwise: no token ran out, this alone is not allowed."""
+        from mlflow.exceptions import MlflowException
+
+        if not isinstance(error.__cause__, MlflowException) or error.__cause__.get_http_status_code() != 403:
+            return False
+        try:
+            self._client.get_experiment(self._experiment_id)
+        except MlflowException:
+            return False
+        return True
+
+    def _apply(self, operation: Operation) -> None:
         with translated(self._uri), quiet_import():
             match operation:
                 case CreateTrial():

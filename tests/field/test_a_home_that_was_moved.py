@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from sandbox import Sandbox, drain, kill, wait_until
+from sandbox import Sandbox, drain, wait_until
 
 from hmlc_ray.config.moved import followed, followed_sweep, refuse_missing
 from hmlc_ray.config.sweep import SweepConfig
@@ -248,7 +247,8 @@ def test_a_killed_study_is_resumed_in_the_moved_project(tmp_path: Path, started:
     drain(process)
     # The first trial has ended, and the second is on its way.
     wait_until(lambda: len(list((before.home.ray / "small").glob("*/checkpoint_*/.."))) > 2, "two trials")
-    kill(process, signal.SIGKILL)
+    process.kill()
+    process.wait()
     before.folder.rename(after.folder)
     done = after.hmlc("resume", "small")
     assert done.returncode == 0, done.stderr

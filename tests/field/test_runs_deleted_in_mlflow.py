@@ -12,7 +12,7 @@ from typing import Any
 import optuna
 import pytest
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DENIED
 from mlflow.tracking import MlflowClient
 from sandbox import Sandbox, drain, wait_until
 
@@ -215,6 +215,41 @@ def test_a_checkpoint_that_is_refused_is_kept(home: Home, client: MlflowClient, 
     tracker.send_again()
     assert tracker.download(run, "checkpoint/weights", tmp_path).read_text() == "w"
     assert not home.spool("s").exists()
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_what_is_forbidden_for_one_run_alone_is_set_aside(
+    home: Home, client: MlflowClient, reads: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing can be read any more, a token ran out: then all waits."""
+    tracker = open_tracker(None, home, spool=home.spool("s"))
+    run = tracker.single_run("r", params={}, tags={})
+
+    def forbids(*_: object, **__: object) -> None:
+        raise MlflowException("Permission denied", PERMISSION_DENIED)
+
+    monkeypatch.setattr(tracker._client, "log_batch", forbids)
+    if not reads:
+        monkeypatch.setattr(tracker._client, "get_experiment", forbids)
+    tracker.log(run, [(1, {"loss": 1.0})])
+    assert [path.name for path in home.spool("s").iterdir()] == ["refused.jsonl" if reads else "operations.jsonl"]
+
+
+def test_a_place_of_artifacts_that_cannot_be_written_holds_up_nothing_else(
+    home: Home, client: MlflowClient, tmp_path: Path
+) -> None:
+    tracker = open_tracker(None, home, spool=home.spool("s"))
+    run = tracker.single_run("r", params={}, tags={})
+    home.artifacts.mkdir(exist_ok=True)
+    (home.artifacts / "hmlc").touch()  # where a folder should be
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "weights").write_text("w")
+    tracker.log_artifacts(run, tmp_path / "out", "checkpoint")
+    tracker.log(run, [(1, {"loss": 1.0})])
+    assert tracker.history(run, "loss") == [(1, 1.0)]
+    (home.artifacts / "hmlc").unlink()
+    tracker.send_again()
+    assert tracker.download(run, "checkpoint/weights", tmp_path).read_text() == "w"
 
 
 def test_a_deleted_experiment_is_refused_with_what_restores_it(home: Home, client: MlflowClient) -> None:

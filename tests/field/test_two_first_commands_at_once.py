@@ -16,9 +16,11 @@ from threading import Barrier
 import pytest
 from postgres_server import postgres
 
-from hmlc_ray.errors import StudyError, TrackingError
+from hmlc_ray.config.sweep import StudyConfig
+from hmlc_ray.errors import ConfigError, StudyError, TrackingError
 from hmlc_ray.home import Home
 from hmlc_ray.sweep.saved import driven
+from hmlc_ray.sweep.stores import open_trials
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking import sqlite as sqlite_module
 from hmlc_ray.tracking.sqlite import make_whole, table_names
@@ -129,6 +131,19 @@ def test_a_store_that_an_older_version_left_half_made(tmp_path: Path, tables: li
         with pytest.raises(TrackingError, match=sentence) as caught:
             use(f"sqlite:///{tmp_path}/mlflow.db")
         assert "\n" not in str(caught.value)
+
+
+def test_an_optuna_storage_that_two_processes_of_an_older_version_made(tmp_path: Path) -> None:
+    study = StudyConfig(name="s", optuna_storage=f"sqlite:///{tmp_path}/o.db")
+    open_trials(study, Home.of(tmp_path))
+    with closing(sqlite3.connect(tmp_path / "o.db")) as connection, connection:
+        connection.execute("DROP TABLE trial_heartbeats")
+        connection.execute("DELETE FROM alembic_version")
+    open_trials(study, Home.of(tmp_path))  # Optuna finishes what is only missing
+    with closing(sqlite3.connect(tmp_path / "o.db")) as connection, connection:
+        connection.execute("INSERT INTO alembic_version VALUES ('v3.0.0.d')")
+    with pytest.raises(ConfigError, match=r"Optuna's storage sqlite:///.*o.db was not finished, .* restore a backup"):
+        open_trials(study, Home.of(tmp_path))
 
 
 def test_refused_sweeps_of_one_name_do_not_take_the_folder_from_each_other(tmp_path: Path) -> None:
