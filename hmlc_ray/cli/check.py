@@ -62,8 +62,9 @@ def sweep_lines(sweep: SweepConfig) -> list[str]:
         f"study: {study.name}, {study.num_trials} trials, {study.mode} of {study.objective_metric}, "
         f"{study.sampler.kind}, {stops}",
         f"data: {sweep.base_trial().data.kind}{data_note(sweep.base_trial())}",
-        f"each trial needs: {_needs(sweep.trials)}",
     ]
+    if sweep.trials.resources.gpus:
+        lines.append(f"each trial needs: {_needs(sweep.trials)}")
     lines += [f"{section}.kind: {', '.join(branch)}" for section, branch in space.branches.items()]
     shown = {name: str(d) for chosen in space.assignments() for name, _, d in space.dimensions(chosen)}
     lines += [f"{name}: {words}" for name, words in shown.items()]
@@ -108,7 +109,7 @@ def _found(
 
 def _needs(trials: TrialsConfig) -> str:
     need = trials.resources
-    each = f"{need.cpus:g} CPUs, {need.gpus:g} GPUs" if need.gpus else f"{need.cpus:g} CPUs, no GPU"
+    each = f"{need.gpus:g} GPU and {need.cpus:g} CPUs"
     return each if trials.workers == 0 else f"{trials.workers} workers of {each}"
 
 

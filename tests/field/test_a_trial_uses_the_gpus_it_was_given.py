@@ -17,6 +17,7 @@ import torch
 import yaml
 from small_space import small_space
 
+from hmlc_ray.cli.check import sweep_lines
 from hmlc_ray.config.sweep import SweepConfig, load_sweep
 from hmlc_ray.devices import VISIBLE, hide_gpus, resolve_device
 from hmlc_ray.errors import ConfigError
@@ -123,5 +124,6 @@ def test_the_shipped_spaces_say_what_they_need(file: Path) -> None:
     if gpus:
         assert f"Needs {gpus} GPU and {cpus} CPUs per trial" in comment
         assert "trials.resources.gpus=0" in comment
+        assert f"each trial needs: {gpus} GPU and {cpus} CPUs" in sweep_lines(load_sweep(file))
     else:
         assert "GPU" not in comment or "trials.resources.gpus=1" in comment
