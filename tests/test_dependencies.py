@@ -28,19 +28,36 @@ def distributions() -> dict[str, list[str]]:
     return {module: [canonicalize_name(name) for name in names] for module, names in packages_distributions().items()}
 
 
-def imported(folder: Path) -> dict[str, str]:
-    """Third-party modules by their first names, each with a place where it is imported."""
-    files = list(folder.rglob("*.py"))
-    own = {"hmlc_ray"} | {file.stem for file in files} | {file.name for file in folder.rglob("*") if file.is_dir()}
-    found: dict[str, str] = {}
-    for file in files:
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+@cache
+def own() -> set[str]:
+    """Modules of the repository that are imported by their bare names."""
+    folders = [ROOT / name for name in ("tests", "benchmarks", "docs")]
+    return {"hmlc_ray"} | {path.stem for folder in folders for path in folder.rglob("*") if path.suffix in ("", ".py")}
+
+
+def imported(folder: Path) -> dict[tuple[str, bool], str]:
+    """Third-party modules by their first names and whether they may be missing, each with a place that imports it."""
+    found: dict[tuple[str, bool], str] = {}
+    for file in folder.rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        guarded = {id(node) for block in ast.walk(tree) if _is_guard(block) for node in ast.walk(block)}
+        for node in ast.walk(tree):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names = [node.module]
-            for name in {name.partition(".")[0] for name in names} - own - sys.stdlib_module_names:
-                found.setdefault(name, f"{file.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}")
+            for name in {name.partition(".")[0] for name in names} - own() - sys.stdlib_module_names:
+                where = f"{file.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
+                found.setdefault((name, id(node) in guarded), where)
     return found
+
+
+def _is_guard(node: ast.AST) -> bool:
+    """A `try` that says what is missing."""
+    return isinstance(node, ast.Try) and any(
+        isinstance(name, ast.Name) and name.id in ("ImportError", "ModuleNotFoundError")
+        for handler in node.handlers
+        for name in ast.walk(handler.type or handler)
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,11 +71,11 @@ def imported(folder: Path) -> dict[str, str]:
     ],
 )
 def test_every_import_is_declared(folder: str, extras: tuple[str, ...]) -> None:
-    known = declared(*extras)
+    known, optional = declared(*extras), declared(*PROJECT["optional-dependencies"])
     undeclared = {
         module: where
-        for module, where in imported(ROOT / folder).items()
-        if not known.intersection(distributions().get(module, [canonicalize_name(module)]))
+        for (module, may_miss), where in imported(ROOT / folder).items()
+        if not (optional if may_miss else known) & set(distributions().get(module, [canonicalize_name(module)]))
     }
     assert undeclared == {}
 

@@ -33,7 +33,7 @@ def ui(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Open the runs in MLflow's web interface; ends with Ctrl-C."""
-    from hmlc_ray.cli.ui_hosts import access, checked_host, reachable_names, url_host
+    from hmlc_ray.cli.ui_hosts import checked_host, opened
     from hmlc_ray.errors import TrackingError
     from hmlc_ray.home import Home as Places
     from hmlc_ray.loopback import is_loopback
@@ -61,16 +61,12 @@ def ui(
         check_store(store)
     refuse_taken(host, port)
     command, environment = server_command(store, places.artifacts, host, port)
-    shown = [url_host(host)]
-    if not is_loopback(host):
-        shown = reachable_names(host)
-    if more or not is_loopback(host):
-        environment |= access(port, [*shown, *more])
+    shown, allowed = opened(host, port, more)
     typer.echo(f"MLflow: {', '.join(f'http://{name}:{port}' for name in shown[:_SHOWN])} (Ctrl-C ends it)")
     if not is_loopback(host):
         typer.echo("under another name of this machine it answers 403, unless the name is given by --allowed-host NAME")
     sys.stdout.flush()
-    os.execve(command[0], command, {**os.environ, **environment})  # noqa: S606 - no shell: the program is this Python
+    os.execve(command[0], command, {**os.environ, **environment, **allowed})  # noqa: S606 - no shell: the program is this Python
 
 
 def server_command(store: str, artifacts: Path, host: str, port: int) -> tuple[list[str], dict[str, str]]:

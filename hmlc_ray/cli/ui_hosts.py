@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 
 from hmlc_ray.errors import ConfigError
+from hmlc_ray.loopback import is_loopback
 
 HOSTS_VARIABLE, ORIGINS_VARIABLE = "MLFLOW_SERVER_ALLOWED_HOSTS", "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
@@ -26,6 +27,18 @@ def url_host(host: str) -> str:
     """A host as it stands in a URL and in a Host header: in lower case, an IPv6 address in brackets."""
     bare = host.strip("[]").partition("%")[0].lower()
     return f"[{bare}]" if ":" in bare else bare
+
+
+def opened(host: str, port: int, more: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Under which names a server on `host` is opened, the best first, and its environment.
+
+    Args:
+        more: other names, as `checked_host` gives them.
+    """
+    if is_loopback(host):
+        return [url_host(host)], access(port, more) if more else {}
+    names = reachable_names(host)
+    return names, access(port, [*names, *more])
 
 
 def reachable_names(host: str) -> list[str]:

@@ -72,7 +72,7 @@ class Tracker:
         self._client = client
         self._uri = uri
         self._writer = StoreWriter(client, experiment_id, uri)
-        self._outbox = Outbox(self._writer, spool, note or _unheard)
+        self._outbox = Outbox(self._writer, spool, note or (lambda _: None))
         self.experiment_id = experiment_id
 
     @classmethod
@@ -284,10 +284,6 @@ def _new_tags(given: Mapping[str, object], own: Mapping[str, object]) -> dict[st
 
 def _now() -> int:
     return int(time.time() * 1000)
-
-
-def _unheard(_: str) -> None:
-    """Nobody wants to know."""
 
 
 def _trial_run(run: Run) -> TrialRun:

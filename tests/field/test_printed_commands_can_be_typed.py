@@ -21,9 +21,11 @@ import hmlc_ray
 from hmlc_ray.cli.app import app
 from hmlc_ray.cli.guard import say
 from hmlc_ray.cli.tables import print_run, print_sweep
+from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import ClusterError, StudyError
 from hmlc_ray.home import VARIABLE, Home
 from hmlc_ray.sweep import authentication, jobs, study
+from hmlc_ray.sweep.extension import with_trials
 from hmlc_ray.sweep.hints import command, locating, resume_command, typed_uri
 from hmlc_ray.sweep.reap import Reaped
 from hmlc_ray.tracking.drivers import JOB_VARIABLE
@@ -137,13 +139,18 @@ def test_retrying_nothing_in_particular(tmp_path: Path) -> None:
 
 def test_a_taken_or_finished_study(tmp_path: Path) -> None:
     home, store = Home.of(tmp_path / "it's & $x"), cast(Any, SimpleNamespace(uri="x", find_study=lambda _: "id"))
-    store.run = lambda _: SimpleNamespace(status="FINISHED")
+    sweep = SweepConfig.model_validate({"study": {"name": "s", "num_trials": 3}, "space": {"seed": {"int": [0, 9]}}})
+    store.run = lambda _: SimpleNamespace(status="FINISHED", params={"study.num_trials": "3"}, tags={})
+    store.send_again = lambda: None
+    go_on, look = resume_command("s", home, None, None), command("best", "s", **locating(home, None))
     with pytest.raises(StudyError) as taken:
-        study._refuse_taken("s", home, store, resume_command("s", home, None, None))
+        study._refuse_taken(sweep, home, store, go_on)
     assert read_back(between(str(taken.value), "by `", "`, or"))[1]["home"] == home.root
     with pytest.raises(StudyError) as complete:
-        study._refuse_complete("s", store, command("best", "s", **locating(home, None)))
-    assert read_back(between(str(complete.value), "`", "`"))[1]["home"] == home.root
+        with_trials(sweep, store, None, look=look, go_on=go_on)
+    assert read_back(between(str(complete.value), "see `", "`"))[1]["home"] == home.root
+    verb, options = read_back(between(str(complete.value), "trials by `", "`"))
+    assert (verb, options["home"], options["trials"]) == ("resume", home.root, 4)
 
 
 @pytest.mark.parametrize(("state", "verb"), [("RUNNING", "logs"), ("SUCCEEDED", "best"), ("STOPPED", "resume")])
