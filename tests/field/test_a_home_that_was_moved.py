@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 from sandbox import Sandbox, drain, wait_until
@@ -248,8 +249,10 @@ def test_a_killed_study_is_resumed_in_the_moved_project(tmp_path: Path, started:
     # The first trial has ended, and the second is on its way.
     study = before.home.ray / "small"
     wait_until(lambda: len({path.parent for path in study.glob("*/checkpoint_*")}) == 2, "a second trial's checkpoint")
+    below = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
+    psutil.wait_procs(below, timeout=120)  # Ray's own follow it, and a trial may be about to write
     before.folder.rename(after.folder)
     done = after.hmlc("resume", "small")
     assert done.returncode == 0, done.stderr
