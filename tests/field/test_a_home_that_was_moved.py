@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 from sandbox import Sandbox, drain, wait_until
@@ -220,13 +221,13 @@ def test_trials_that_stayed_behind_are_not_begun_anew(
 
 
 SPACE = """
-study: {name: small, num_trials: 3, sampler: {kind: random}}
+study: {name: small, num_trials: 2, sampler: {kind: random}}
 base:
   data: {kind: image-folder, root: pictures, image_size: 8, cache: memory}
   encoder: {kind: mlp, hidden_dim: 16, feature_dim: 8}
   head: {hidden_dim: 8, embedding_dim: 4}
   objective: {kind: sum-supcon}
-  training: {epochs: 30, cpu_threads: 1, global_batch_size: 16}
+  training: {epochs: 8, cpu_threads: 1, global_batch_size: 16}
   evaluation: {every: 1, probe_regularisation: [0.1]}
 trials: {max_concurrent: 1}
 space: {objective.temperature: {float: [0.05, 0.5]}}
@@ -246,17 +247,20 @@ def test_a_killed_study_is_resumed_in_the_moved_project(tmp_path: Path, started:
     started.append(process)
     drain(process)
     # The first trial has ended, and the second is on its way.
-    wait_until(lambda: len(list((before.home.ray / "small").glob("*/checkpoint_*/.."))) > 2, "two trials")
+    study = before.home.ray / "small"
+    wait_until(lambda: len({path.parent for path in study.glob("*/checkpoint_*")}) == 2, "a second trial's checkpoint")
+    below = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
+    psutil.wait_procs(below, timeout=120)  # Ray's own follow it, and a trial may be about to write
     before.folder.rename(after.folder)
     done = after.hmlc("resume", "small")
     assert done.returncode == 0, done.stderr
-    assert after.statuses() == ["completed"] * 3
-    assert after.optuna_states() == ["completed"] * 3
+    assert after.statuses() == ["completed"] * 2
+    assert after.optuna_states() == ["completed"] * 2
     assert not before.folder.exists()
     best = after.hmlc("best", "small", "--json")
     assert json.loads(best.stdout)["config"]["data"]["root"] == str(after.folder / "pictures")
-    for run in after.trials():
-        assert after.hmlc("probe", run.run_id).returncode == 0
+    judged = after.hmlc("probe", after.trials()[0].run_id)
+    assert judged.returncode == 0, judged.stderr
     assert {path.name for path in tmp_path.iterdir()} == {after.folder.name}
