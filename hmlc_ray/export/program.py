@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch.export import Dim, ExportedProgram
 from torch.fx import GraphModule, Node
@@ -35,7 +37,7 @@ def encoder_program(encoder: Encoder, input_shape: tuple[int, ...]) -> ExportedP
     return program
 
 
-def free_sizes(program: ExportedProgram, names: dict[int, str]) -> Sizes:
+def free_sizes(program: ExportedProgram, names: Mapping[int, str]) -> Sizes:
     """Which sizes the program takes, by the names of dimensions; the batch is one of them."""
     name = program.graph_signature.user_inputs[0]
     (inputs,) = (node for node in program.graph.nodes if node.name == name)
@@ -53,7 +55,6 @@ def _traced(encoder: Encoder, input_shape: tuple[int, ...], free: tuple[int, ...
     for module in program.graph_module.modules():
         if isinstance(module, GraphModule):
             _forget_device(module)
-    program.validate()
     return program
 
 
