@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,6 +44,15 @@ class Evaluation:
     """Per level name; empty unless `full`."""
 
 
+@contextmanager
+def _classes_may_be_many() -> Iterator[None]:
+    """scikit-learn takes labels for a regression's where most samples have one of their own."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The number of unique classes is greater than")
+        yield
+
+
+@_classes_may_be_many()
 def evaluate(
     encoder: nn.Module,
     data: DataSet,
