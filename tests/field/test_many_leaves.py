@@ -55,18 +55,21 @@ def little_memory(most: int) -> Iterator[None]:
     assert peak < most, f"{peak / 1e6:.0f} MB"
 
 
-def test_an_encoder_is_judged_and_kept_without_a_matrix_of_all_leaves(tree: Taxonomy, tmp_path: Path) -> None:
+def test_an_encoder_is_judged_and_kept_without_a_matrix_of_all_leaves(
+    tree: Taxonomy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hmlc_ray.evaluation.figures.MAX_CLUSTERED", 100)
     data = DataSet(tree, split(300, 0), split(300, 1), split(600, 2), "f")
     settings = EvaluationConfig(probe_regularisation=(0.1,), probe_max_iter=5)
     config = TrialConfig(evaluation=settings)
     with little_memory(SQUARE // 2):
         device = torch.device("cpu")
         result = evaluate(nn.Flatten(), data, config, split="test", device=device, full=True)
-        matrices = {level: to_tensor(matrix) for level, matrix in result.confusion.items()}
-        state = {"learner": {}, "confusion": {"test": matrices}}
-        save_checkpoint(tmp_path / "c", Checkpoint(config, tree, 1, result.metrics, None, (1, 3, 3), "f", state))
-        found = matrices_of(load_checkpoint(tmp_path / "c").state["confusion"])
-        written = write_confusion(tree, found, tmp_path)
+    matrices = {level: to_tensor(matrix) for level, matrix in result.confusion.items()}
+    state = {"learner": {}, "confusion": {"test": matrices}}
+    save_checkpoint(tmp_path / "c", Checkpoint(config, tree, 1, result.metrics, None, (1, 3, 3), "f", state))
+    found = matrices_of(load_checkpoint(tmp_path / "c").state["confusion"])
+    written = write_confusion(tree, found, tmp_path)
     assert {"test/tree/cpcc", "test/tree/hierarchical_distance_at_20", "test/map_at_r/leaf"} <= result.metrics.keys()
     assert sum(file.stat().st_size for file in (tmp_path / "c").iterdir()) < 16e6
     assert sum(file.stat().st_size for file in written) < 8e6
