@@ -54,7 +54,8 @@ class Checkpoint:
     state: dict[str, Any]
     """`learner`, `optimiser`, `schedule` (state dicts; masks are buffers of the learner), `rng` (torch's global
     generator), `masks` (float [H, D], or None), a copy that is readable without building the learner, `weights_prefix`
-    (see `Encoder`), and `confusion` (by split and level name int64 [C_h, C_h]; empty before the last evaluation)."""
+    (see `Encoder`), and `confusion` (by split and level name int64 [C_h, C_h], sparse where there are many classes;
+    empty before the last evaluation)."""
     history: tuple[EpochRecord, ...] = ()
     """Every epoch so far, as far as the checkpoint that the run went on from knew them: what was reported in vain,
     because who listened was killed, is told again from here."""

@@ -11,34 +11,37 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from hmlc_ray.evaluation.confusions import Matrix, SparseCounts, from_tensor
 from hmlc_ray.taxonomies.drawing import printable, save_figure
 from hmlc_ray.taxonomy import Taxonomy
 
-Matrices = Mapping[str, Mapping[str, npt.NDArray[np.int64]]]
-"""By split, then by level: int64 [C_h, C_h], rows are true classes, columns the probe's."""
+Matrices = Mapping[str, Mapping[str, Matrix]]
+"""By split, then by level."""
 _MOST_NAMES = 40
 """Classes whose names still fit beside a picture."""
 
 
 def matrices_of(state: Mapping[str, Mapping[str, Tensor]]) -> Matrices:
     """What a checkpoint's `confusion` holds."""
-    return {split: {level: matrix.numpy() for level, matrix in levels.items()} for split, levels in state.items()}
+    return {split: {level: from_tensor(matrix) for level, matrix in levels.items()} for split, levels in state.items()}
 
 
 def write_confusion(taxonomy: Taxonomy, matrices: Matrices, folder: Path) -> list[Path]:
     """Write `<split>-<h>-<level>.csv` and `.png` for every matrix, coarsest level first.
 
-    The table counts; the picture shows each true class's share, so that rare classes are seen as well.
+    The table counts; the picture shows each true class's share, so that rare classes are seen as well. Of a sparse
+    matrix the table lists what occurs, and the picture the most frequent mistakes.
     """
     written = []
     for split, levels in matrices.items():
         for h, level in enumerate(taxonomy.level_names):
             stem = folder / f"{split}-{h}-{re.sub(r'[^A-Za-z0-9._-]', '_', level)[:80]}"
-            names = taxonomy.class_names[h]
-            written += [
-                _write_table(names, levels[level], stem.with_name(f"{stem.name}.csv")),
-                _draw(names, levels[level], f"{level}, {split}", stem.with_name(f"{stem.name}.png")),
-            ]
+            names, matrix = taxonomy.class_names[h], levels[level]
+            table, picture = (stem.with_name(f"{stem.name}.{kind}") for kind in ("csv", "png"))
+            if not isinstance(matrix, SparseCounts):
+                written += [_write_table(names, matrix, table), _draw(names, matrix, f"{level}, {split}", picture)]
+            else:
+                written += [_write_list(names, matrix, table), _draw_worst(names, matrix, f"{level}, {split}", picture)]
     return written
 
 
@@ -47,6 +50,33 @@ def _write_table(names: Sequence[str], matrix: npt.NDArray[np.int64], file: Path
         table = csv.writer(opened)
         table.writerow(["true \\ predicted", *names])
         table.writerows([name, *row] for name, row in zip(names, matrix.tolist(), strict=True))
+    return file
+
+
+def _write_list(names: Sequence[str], counts: SparseCounts, file: Path) -> Path:
+    with file.open("w", newline="", encoding="utf-8") as opened:
+        table = csv.writer(opened)
+        table.writerow(["true", "predicted", "count"])
+        cells = zip(counts.true.tolist(), counts.predicted.tolist(), counts.count.tolist(), strict=True)
+        table.writerows([names[row], names[column], count] for row, column, count in cells)
+    return file
+
+
+def _draw_worst(names: Sequence[str], counts: SparseCounts, title: str, file: Path) -> Path:
+    from matplotlib.figure import Figure
+
+    wrong = np.flatnonzero(counts.true != counts.predicted)
+    worst = wrong[np.argsort(-counts.count[wrong], kind="stable")[:_MOST_NAMES]]
+    pairs = zip(counts.true[worst].tolist(), counts.predicted[worst].tolist(), strict=True)
+    labels = [f"{printable(names[row])[:30]} as {printable(names[column])[:30]}" for row, column in pairs]
+    figure = Figure(figsize=(10.0, 2.0 + 0.25 * len(labels)), layout="constrained")
+    axes = figure.subplots()
+    axes.barh(range(len(labels)), counts.count[worst])
+    axes.set_yticks(range(len(labels)), labels, parse_math=False)
+    axes.invert_yaxis()
+    axes.set(xlabel="samples")
+    axes.set_title(printable(f"{title}: the most frequent of {len(wrong)} mistakes"), parse_math=False)
+    save_figure(figure, file, dpi=120)
     return file
 
 

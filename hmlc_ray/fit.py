@@ -25,6 +25,7 @@ from hmlc_ray.data.views import build_views, with_views
 from hmlc_ray.devices import resolve_device, use_amp
 from hmlc_ray.errors import CheckpointError, NonFiniteLoss, first_line
 from hmlc_ray.evaluation import Evaluation, evaluate
+from hmlc_ray.evaluation.confusions import to_tensor
 from hmlc_ray.learner import Learner, build_learner
 from hmlc_ray.memory import memory_told
 from hmlc_ray.meters import EpochMeter
@@ -212,7 +213,7 @@ class _Run:
 
     def _noted(self, split: str, result: Evaluation) -> dict[str, float]:
         """The metrics; the confusion matrices, too large to be reported, travel with the checkpoint."""
-        self.confusion[split] = {level: torch.from_numpy(matrix) for level, matrix in result.confusion.items()}
+        self.confusion[split] = {level: to_tensor(matrix) for level, matrix in result.confusion.items()}
         return result.metrics
 
     def snapshot(self) -> Checkpoint:

@@ -43,13 +43,16 @@ class Learner(nn.Module):
         with torch.autocast(views.device.type, dtype=torch.bfloat16, enabled=amp):
             features = self.encoder(views.flatten(0, 1))
             embeddings = self.head(features)
-        gathered_leaf = distributed.all_gather_rows(leaf.repeat(count))
+        draw = torch.arange(len(leaf), device=leaf.device) + (distributed.rank() << 32)
+        labels = torch.stack([leaf, instance, draw], dim=1).repeat(count, 1)
+        leaf, instance, draw = distributed.all_gather_rows(labels).unbind(1)
         return self.objective.forward(
             Batch(
                 embeddings=distributed.all_gather_rows(embeddings.float()),
-                paths=self.leaf_paths[gathered_leaf],
-                instance=distributed.all_gather_rows(instance.repeat(count)),
+                paths=self.leaf_paths[leaf],
+                instance=instance,
                 features=distributed.all_gather_rows(features.float()) if self.objective.needs_features else None,
+                draw=draw,
             )
         )
 

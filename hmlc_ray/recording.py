@@ -74,7 +74,9 @@ class Lenient:
         except TrackingError as error:
             self._error = self._error or error
 
-    def log_result(self, tracker: Tracker, run_id: str, checkpoint: Path, encoder: Path) -> Checkpoint:
+    def log_result(
+        self, tracker: Tracker, run_id: str, checkpoint: Path, encoder: Path, note: Callable[[str], None]
+    ) -> Checkpoint:
         """Log a checkpoint folder, and the encoder that is exported from it into another one; gives the checkpoint.
 
         Raises:
@@ -82,7 +84,7 @@ class Lenient:
         """
         found = load_checkpoint(checkpoint)
         self(lambda: log_checkpoint(tracker, run_id, checkpoint))
-        self(lambda: log_export(tracker, run_id, found, encoder))
+        self(lambda: log_export(tracker, run_id, found, encoder, note))
         if self._error is None:
             return found
         if not (encoder / WEIGHTS_FILE).is_file():
@@ -105,14 +107,22 @@ def log_checkpoint(tracker: Tracker, run_id: str, folder: Path) -> Checkpoint:
 
 
 def log_export(
-    tracker: Tracker, run_id: str, checkpoint: Checkpoint, folder: Path, *, judged: Matrices | None = None
+    tracker: Tracker,
+    run_id: str,
+    checkpoint: Checkpoint,
+    folder: Path,
+    note: Callable[[str], None],
+    *,
+    judged: Matrices | None = None,
 ) -> Path:
     """Export the plain encoder into `folder`, and log it with its confusion matrices.
 
     Args:
+        note: called with a sentence about each format that could not be written.
         judged: matrices of splits that it was judged on since the checkpoint was written.
     """
-    export_encoder(checkpoint, folder)
+    for missing in export_encoder(checkpoint, folder):
+        note(missing)
     tracker.log_artifacts(run_id, folder, ENCODER)
     matrices = {**matrices_of(checkpoint.state.get("confusion", {})), **(judged or {})}
     with scratch_folder("artifacts") as scratch:

@@ -55,7 +55,7 @@ def train_run(
     with recorded(tracker, run_id):
         tracker.check_artifacts(run_id)
         result = fit(config, report, test=test)
-        lenient.log_result(tracker, run_id, folder / CHECKPOINT, folder / ENCODER)
+        lenient.log_result(tracker, run_id, folder / CHECKPOINT, folder / ENCODER, progress.note)
     return RunSummary(
         run_id=run_id,
         metrics=result.metrics,

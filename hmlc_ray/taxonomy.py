@@ -75,25 +75,17 @@ class Taxonomy:
         """Whether at each level all classes have equally many children."""
         return all(len(set(np.bincount(parent).tolist())) == 1 for parent in self.parents)
 
-    @cached_property
-    def lca_heights(self) -> IntArray:
-        """Height of the lowest common ancestor of every two leaves, int64 [C_leaf, C_leaf].
+    def lca_height(self, first: npt.ArrayLike, second: npt.ArrayLike) -> IntArray:
+        """Height of the lowest common ancestor of pairs of leaves: int64 of any two shapes that go together.
 
         0 for a leaf and itself, 1 for siblings, H where only the root is above both.
         """
         # Leaves that share a class share all coarser ones, so the height is the number of levels that differ.
-        heights = np.zeros((self.num_leaves, self.num_leaves), dtype=np.int64)
+        first, second = np.asarray(first, dtype=np.int64), np.asarray(second, dtype=np.int64)
+        heights = np.zeros(np.broadcast_shapes(first.shape, second.shape), dtype=np.int64)
         for column in self.leaf_paths.T:
-            heights += column[:, None] != column
-        heights.setflags(write=False)
+            heights += column[first] != column[second]
         return heights
-
-    @cached_property
-    def tree_distances(self) -> IntArray:
-        """Edges on the way from leaf to leaf, int64 [C_leaf, C_leaf]: up to the common ancestor and down again."""
-        distances = 2 * self.lca_heights
-        distances.setflags(write=False)
-        return distances
 
     def contains(self, paths: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Which of the (predicted) paths [n, H] are paths of the tree, bool [n].

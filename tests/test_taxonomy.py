@@ -38,14 +38,15 @@ def test_paths_parents_and_counts() -> None:
 def test_heights_and_distances() -> None:
     tree = Taxonomy.from_paths(("top", "mid", "leaf"), UNBALANCED)
     expected = [[0, 1, 2, 3, 3], [1, 0, 2, 3, 3], [2, 2, 0, 3, 3], [3, 3, 3, 0, 3], [3, 3, 3, 3, 0]]
-    assert tree.lca_heights.tolist() == expected
-    np.testing.assert_array_equal(tree.tree_distances, 2 * np.array(expected))
+    leaves = np.arange(5)
+    assert tree.lca_height(leaves[:, None], leaves).tolist() == expected
 
 
 @settings(max_examples=25, deadline=None)
 @given(tree=taxonomies())
 def test_heights_are_an_ultrametric_that_the_parents_confirm(tree: Taxonomy) -> None:
-    heights = tree.lca_heights
+    leaves = np.arange(tree.num_leaves)
+    heights = tree.lca_height(leaves[:, None], leaves)
     for first in range(tree.num_leaves):
         for second in range(tree.num_leaves):
             a, b, steps = first, second, 0
@@ -147,8 +148,6 @@ def test_a_taxonomy_keeps_a_read_only_copy() -> None:
     assert tree.leaf_paths[0, 0] == 0
     with pytest.raises(ValueError, match="read-only"):
         tree.leaf_paths[0, 0] = 1
-    with pytest.raises(ValueError, match="read-only"):
-        tree.lca_heights[0, 0] = 1
 
 
 def test_trees_load_without_torch_and_without_what_only_induced_ones_need() -> None:

@@ -73,7 +73,8 @@ class HmcConfig(LevelsSection):
     """HiMulCon (arXiv 2204.13207): level losses weighed by phi(1/l)."""
 
     kind: Literal["hmc"] = "hmc"
-    variant: Literal["paper", "code"] = "paper"
+    variant: Literal["code", "paper"] = "code"
+    """`code`: as released, one sample per class kept after a level; `paper`: all pairs, the maximum per pair."""
     level_weights: LevelWeights = "pow2"
 
 
@@ -81,14 +82,16 @@ class HceConfig(LevelsSection):
     """HiConE (arXiv 2204.13207): a coarser pair's loss is at least the largest finer one."""
 
     kind: Literal["hce"] = "hce"
-    variant: Literal["paper", "code"] = "paper"
+    variant: Literal["code", "paper"] = "code"
+    """`code`: as released, one sample per class kept after a level; `paper`: all pairs, the maximum per pair."""
 
 
 class HmceConfig(LevelsSection):
     """HiMulConE (arXiv 2204.13207): HiConE with HiMulCon's level weights."""
 
     kind: Literal["hmce"] = "hmce"
-    variant: Literal["paper", "code"] = "paper"
+    variant: Literal["code", "paper"] = "code"
+    """`code`: as released, one sample per class kept after a level; `paper`: all pairs, the maximum per pair."""
     level_weights: LevelWeights = "pow2"
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TypeVar
 
 import torch
@@ -10,6 +12,7 @@ from torch import Tensor, nn
 
 from hmlc_ray.errors import ConfigError
 
+IMAGE_SIZE = MappingProxyType({2: "height", 3: "width"})
 ImagesOrModule = TypeVar("ImagesOrModule", Tensor, nn.Module)
 
 
@@ -26,6 +29,8 @@ class Encoder(nn.Module, ABC):
     """Samples that a forward pass without gradient takes at once, for the sake of memory."""
     weights_prefix: str | None = None
     """What the names of its weights began with in the file that they came from; None: they came from none."""
+    free_dims: Mapping[int, str] = MappingProxyType({})
+    """Dimensions of a batch, besides the first, that need not have the sizes of the training data, by name."""
 
     @abstractmethod
     def forward(self, inputs: Tensor) -> Tensor:
@@ -35,8 +40,11 @@ class Encoder(nn.Module, ABC):
 def channels_last(it: ImagesOrModule) -> ImagesOrModule:
     """Images, or a module's 4-d weights (in place), in the memory order that convolutions are fastest in.
 
-    Both are changed: with images alone, DDP would warn of gradients whose strides differ from their weights'.
+    Both are changed: with images alone, DDP would warn of gradients whose strides differ from their weights'. An
+    exported program would repeat `to` with the device that it was traced on.
     """
+    if isinstance(it, Tensor) and torch.compiler.is_exporting():
+        return it.contiguous(memory_format=torch.channels_last)
     return it.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 

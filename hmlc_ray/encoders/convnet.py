@@ -5,11 +5,13 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from hmlc_ray.config.encoder import ConvNetConfig
-from hmlc_ray.encoders.base import Encoder, channels_last, image_channels
+from hmlc_ray.encoders.base import IMAGE_SIZE, Encoder, channels_last, image_channels
 
 
 class ConvNet(Encoder):
     """Stages of 3x3 convolution, batch norm, ReLU, with a 2x2 maximum between two; then the mean and a linear layer."""
+
+    free_dims = IMAGE_SIZE
 
     def __init__(self, config: ConvNetConfig, input_shape: tuple[int, ...]) -> None:
         """Raises ConfigError if `input_shape` is not (C, height, width)."""

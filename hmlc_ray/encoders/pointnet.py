@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from torch import Tensor, nn
 
 from hmlc_ray.config.encoder import PointNetConfig
@@ -16,6 +18,8 @@ class PointNet(Encoder):
     A maximum is all that leaves the points, so features depend on the set of points: not on their order, and in
     evaluation mode not on how often one of them is listed.
     """
+
+    free_dims = MappingProxyType({1: "points"})
 
     def __init__(self, config: PointNetConfig, input_shape: tuple[int, ...]) -> None:
         """Raises ConfigError if `input_shape` is not (points, 3 or 6)."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from hmlc_ray.config.encoder import ResNetConfig
-from hmlc_ray.encoders.base import Encoder, channels_last, image_channels
+from hmlc_ray.encoders.base import IMAGE_SIZE, Encoder, channels_last, image_channels
 from hmlc_ray.encoders.weights import load_weights
 from hmlc_ray.torchvision_shim import torchvision
 
 
 class ResNet(Encoder):
     """ResNet (arXiv 1512.03385) without its classifier; parameter names are torchvision's, below `trunk`."""
+
+    free_dims = IMAGE_SIZE
 
     def __init__(self, config: ResNetConfig, input_shape: tuple[int, ...]) -> None:
         """Raises ConfigError if `input_shape` is not (C, height, width), or the weights do not fit."""

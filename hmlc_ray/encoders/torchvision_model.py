@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hmlc_ray.config.encoder import TorchvisionConfig
-from hmlc_ray.encoders.base import Encoder, channels_last, image_channels
+from hmlc_ray.encoders.base import IMAGE_SIZE, Encoder, channels_last, image_channels
 from hmlc_ray.encoders.weights import load_weights
 from hmlc_ray.errors import ConfigError, first_line
 from hmlc_ray.torchvision_shim import torchvision
@@ -20,6 +20,8 @@ _CLASSES = 1000
 
 class TorchvisionModel(Encoder):
     """The model that `name` names up to its classifier, below `trunk`; one-channel images are repeated."""
+
+    free_dims = IMAGE_SIZE
 
     def __init__(self, config: TorchvisionConfig, input_shape: tuple[int, ...]) -> None:
         """Raises ConfigError if the images have neither 1 nor 3 channels or a size the model cannot take, or the

@@ -12,8 +12,9 @@ from sklearn.metrics import f1_score, recall_score
 
 from hmlc_ray.data.splits import stratified_subset
 from hmlc_ray.evaluation.clusters import cluster_metrics
-from hmlc_ray.evaluation.decoding import DECODINGS, Probabilities
+from hmlc_ray.evaluation.confusions import Matrix, confusion_matrix
 from hmlc_ray.evaluation.neighbours import map_at_r, nearest, vote
+from hmlc_ray.evaluation.predictions import Predictions
 from hmlc_ray.evaluation.tree import (
     cpcc,
     full_path_accuracy,
@@ -58,17 +59,16 @@ def defined(values: dict[str, float]) -> dict[str, float]:
     return {name: value for name, value in values.items() if not math.isnan(value)}
 
 
-def probe_top1(taxonomy: Taxonomy, probabilities: Probabilities, true: IntArray) -> dict[str, float]:
-    """Top-1 of the probes; `true` is int64 [n, H]."""
-    correct = [probabilities[h].argmax(axis=1) == true[:, h] for h in range(taxonomy.num_levels)]
-    return per_level("probe_top1", taxonomy, [float(level.mean()) for level in correct])
+def probe_top1(taxonomy: Taxonomy, predicted: IntArray, true: IntArray) -> dict[str, float]:
+    """Top-1 of the probes, from their classes and the true ones, int64 [n, H]."""
+    return per_level("probe_top1", taxonomy, (predicted == true).mean(axis=0).tolist())
 
 
-def probe_balance(taxonomy: Taxonomy, probabilities: Probabilities, true: IntArray) -> dict[str, float]:
+def probe_balance(taxonomy: Taxonomy, own: IntArray, true: IntArray) -> dict[str, float]:
     """Balanced accuracy (mean recall of the classes that occur) and macro-F1 of the probes."""
     balanced, f1 = [], []
     for h in range(taxonomy.num_levels):
-        predicted = probabilities[h].argmax(axis=1)
+        predicted = own[:, h]
         present = np.unique(true[:, h])
         balanced.append(float(recall_score(true[:, h], predicted, labels=present, average="macro", zero_division=0)))
         f1.append(float(f1_score(true[:, h], predicted, average="macro", zero_division=0)))
@@ -99,12 +99,11 @@ def geometry(taxonomy: Taxonomy, judged: Frozen, seed: int, device: torch.device
     return result
 
 
-def tree_metrics(taxonomy: Taxonomy, probabilities: Probabilities, judged: Frozen) -> dict[str, float]:
+def tree_metrics(taxonomy: Taxonomy, predictions: Predictions, judged: Frozen) -> dict[str, float]:
     """Every figure of `tree.py`, by decoding where the decoding matters."""
     true, leaf = judged.paths, judged.paths[:, -1]
     result = {"tree/cpcc": cpcc(taxonomy, judged.features, leaf)}
-    for name, decode in DECODINGS.items():
-        predicted = decode(taxonomy, probabilities)
+    for name, predicted in predictions.paths.items():
         precision, recall, f1 = hierarchical_scores(taxonomy, predicted, true)
         result |= {
             f"tree/full_path_accuracy/{name}": full_path_accuracy(predicted, true),
@@ -114,16 +113,14 @@ def tree_metrics(taxonomy: Taxonomy, probabilities: Probabilities, judged: Froze
             f"tree/hierarchical_recall/{name}": recall,
             f"tree/hierarchical_f1/{name}": f1,
         }
-    ranked = np.argsort(-probabilities[-1], axis=1, kind="stable")
     for k in (k for k in RANKS if k < taxonomy.num_leaves):
-        result[f"tree/hierarchical_distance_at_{k}"] = hierarchical_distance(taxonomy, ranked[:, :k], leaf)
+        result[f"tree/hierarchical_distance_at_{k}"] = hierarchical_distance(taxonomy, predictions.ranked[:, :k], leaf)
     return defined(result)
 
 
-def confusion(taxonomy: Taxonomy, probabilities: Probabilities, true: IntArray) -> dict[str, IntArray]:
-    """Per level name, int64 [C_h, C_h]: rows are true classes, columns the probe's."""
-    result = {}
-    for h, (name, count) in enumerate(zip(taxonomy.level_names, taxonomy.num_classes, strict=True)):
-        cells = true[:, h] * count + probabilities[h].argmax(axis=1)
-        result[name] = np.bincount(cells, minlength=count * count).reshape(count, count)
-    return result
+def confusion(taxonomy: Taxonomy, predicted: IntArray, true: IntArray) -> dict[str, Matrix]:
+    """Per level name, from the probes' classes and the true ones, int64 [n, H]."""
+    return {
+        name: confusion_matrix(true[:, h], predicted[:, h], taxonomy.num_classes[h])
+        for h, name in enumerate(taxonomy.level_names)
+    }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,8 +20,11 @@ from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.data.splits import select, stratified_subset
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.evaluation import figures
+from hmlc_ray.evaluation.confusions import Matrix
+from hmlc_ray.evaluation.decoding import DECODINGS
 from hmlc_ray.evaluation.embed import embed
 from hmlc_ray.evaluation.figures import Frozen
+from hmlc_ray.evaluation.predictions import predict
 from hmlc_ray.evaluation.probe import Probe, choose_probe, fit_probes
 from hmlc_ray.taxonomy import Taxonomy
 
@@ -34,10 +40,19 @@ class Evaluation:
     Figures that are undefined on these data are left out, so no value is NaN."""
     chosen_regularisation: tuple[float, ...]
     """C per level, coarsest first."""
-    confusion: dict[str, npt.NDArray[np.int64]]
-    """Per level name, int64 [C_h, C_h]: rows are true classes, columns the probe's; empty unless `full`."""
+    confusion: dict[str, Matrix]
+    """Per level name; empty unless `full`."""
 
 
+@contextmanager
+def _classes_may_be_many() -> Iterator[None]:
+    """scikit-learn takes labels for a regression's where most samples have one of their own."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The number of unique classes is greater than")
+        yield
+
+
+@_classes_may_be_many()
 def evaluate(
     encoder: nn.Module,
     data: DataSet,
@@ -74,19 +89,20 @@ def evaluate(
     scaler = StandardScaler().fit(_wide(train))
     probes = _probes(settings, data.taxonomy, scaler, train, val)
     inputs = scaler.transform(_wide(judged))
-    probabilities = [probe.probabilities(inputs) for probe in probes]
-    metrics = figures.probe_top1(data.taxonomy, probabilities, judged.paths)
+    decodings = tuple(DECODINGS) if full else ("argmax",)
+    predicted = predict(data.taxonomy, probes, inputs, ranks=max(figures.RANKS), decodings=decodings)
+    metrics = figures.probe_top1(data.taxonomy, predicted.own, judged.paths)
     metrics |= figures.knn_top1(data.taxonomy, train, judged, settings.neighbours, device)
     if full:
         converged = [float(probe.converged) for probe in probes]
         metrics |= figures.per_level("probe_converged", data.taxonomy, converged)
-        metrics |= figures.probe_balance(data.taxonomy, probabilities, judged.paths)
+        metrics |= figures.probe_balance(data.taxonomy, predicted.own, judged.paths)
         metrics |= figures.geometry(data.taxonomy, judged, config.seed, device)
-        metrics |= figures.tree_metrics(data.taxonomy, probabilities, judged)
+        metrics |= figures.tree_metrics(data.taxonomy, predicted, judged)
     return Evaluation(
         {f"{split}/{name}": value for name, value in metrics.items()},
         tuple(probe.regularisation for probe in probes),
-        figures.confusion(data.taxonomy, probabilities, judged.paths) if full else {},
+        figures.confusion(data.taxonomy, predicted.own, judged.paths) if full else {},
     )
 
 

@@ -40,8 +40,12 @@ def vote(similarities: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     """
     # Similarities over 4k sum to at most 1/4 in size: enough to break a tie, never enough to turn a vote.
     weights = 1 + similarities.double() / (4 * labels.shape[1])
-    scores = torch.zeros(len(labels), num_classes, dtype=torch.float64, device=labels.device)
-    return scores.scatter_add_(1, labels, weights).argmax(dim=1)
+    scores = torch.zeros(min(BLOCK, len(labels)), num_classes, dtype=torch.float64, device=labels.device)
+    votes = []
+    for start in range(0, len(labels), BLOCK):
+        own = labels[start : start + BLOCK]
+        votes.append(scores[: len(own)].zero_().scatter_add_(1, own, weights[start : start + BLOCK]).argmax(dim=1))
+    return torch.cat(votes)
 
 
 def map_at_r(features: Tensor, paths: Tensor) -> Tensor:

@@ -13,16 +13,20 @@ from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from hmlc_ray.evaluation.many_classes import ManyClassRegression
 from hmlc_ray.taxonomy import IntArray
 
 FloatArray = npt.NDArray[np.float64]
+
+MOST_NUMBERS = 1 << 25
+"""Samples times classes up to which scikit-learn fits, which keeps some such matrices of float64."""
 
 
 @dataclass(frozen=True)
 class Probe:
     """A fitted probe of one level."""
 
-    classifier: LogisticRegression | DummyClassifier
+    classifier: LogisticRegression | ManyClassRegression | DummyClassifier
     num_classes: int
     """C_h, classes that training never saw included."""
     regularisation: float
@@ -34,6 +38,15 @@ class Probe:
         result = np.zeros((len(features), self.num_classes))
         result[:, self.classifier.classes_] = self.classifier.predict_proba(features)
         return result
+
+    def accuracy(self, features: FloatArray, labels: IntArray) -> float:
+        """Top-1 on standardised features [n, F] with labels [n]."""
+        size = max(1, MOST_NUMBERS // self.num_classes)
+        right = 0
+        for start in range(0, len(labels), size):
+            found = self.probabilities(features[start : start + size]).argmax(axis=1)
+            right += int((found == labels[start : start + size]).sum())
+        return right / len(labels)
 
 
 def fit_probes(
@@ -50,6 +63,9 @@ def fit_probes(
         constant = DummyClassifier(strategy="prior").fit(features, labels)
         yield Probe(constant, num_classes, min(candidates), converged=True)
         return
+    if len(features) * num_classes > MOST_NUMBERS:
+        yield from _many(features, labels, num_classes, candidates, max_iter)
+        return
     classifier = LogisticRegression(max_iter=max_iter, warm_start=True)
     for candidate in sorted(candidates):
         classifier.set_params(C=candidate)
@@ -59,11 +75,16 @@ def fit_probes(
 
 def choose_probe(probes: Iterator[Probe], features: FloatArray, labels: IntArray) -> Probe:
     """The probe with the best top-1 on validation (features [n, F], labels [n]); of equals the smallest C."""
-    return max(probes, key=lambda probe: _accuracy(probe, features, labels))
+    return max(probes, key=lambda probe: probe.accuracy(features, labels))
 
 
-def _accuracy(probe: Probe, features: FloatArray, labels: IntArray) -> float:
-    return float((probe.probabilities(features).argmax(axis=1) == labels).mean())
+def _many(
+    features: FloatArray, labels: IntArray, num_classes: int, candidates: Sequence[float], max_iter: int
+) -> Iterator[Probe]:
+    classifier = ManyClassRegression(max_iter)
+    for candidate in sorted(candidates):
+        converged = classifier.fit(features, labels, candidate)
+        yield Probe(copy.copy(classifier), num_classes, candidate, converged)
 
 
 def _fit(classifier: LogisticRegression, features: FloatArray, labels: IntArray) -> bool:

@@ -7,11 +7,16 @@ Heights count steps from the leaves: the lowest common ancestor (LCA) of two lea
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial.distance import cdist
 
 from hmlc_ray.taxonomy import IntArray, Taxonomy
+
+PAIRS_AT_ONCE = 1 << 21
+"""Pairs of leaves that are compared at once."""
 
 
 def full_path_accuracy(predicted: IntArray, true: IntArray) -> float:
@@ -30,7 +35,7 @@ def mistake_severity(taxonomy: Taxonomy, predicted: IntArray, true: IntArray) ->
     NaN where none is wrong.
     """
     wrong = predicted != true
-    return float(taxonomy.lca_heights[predicted[wrong], true[wrong]].mean()) if wrong.any() else math.nan
+    return float(taxonomy.lca_height(predicted[wrong], true[wrong]).mean()) if wrong.any() else math.nan
 
 
 def hierarchical_distance(taxonomy: Taxonomy, ranked: IntArray, true: IntArray) -> float:
@@ -40,7 +45,7 @@ def hierarchical_distance(taxonomy: Taxonomy, ranked: IntArray, true: IntArray) 
         ranked: int64 [n, k], leaves.
         true: int64 [n].
     """
-    return float(taxonomy.lca_heights[ranked, true[:, None]].mean())
+    return float(taxonomy.lca_height(ranked, true[:, None]).mean())
 
 
 def hierarchical_scores(taxonomy: Taxonomy, predicted: IntArray, true: IntArray) -> tuple[float, float, float]:
@@ -81,11 +86,35 @@ def cpcc(taxonomy: Taxonomy, features: npt.NDArray[np.float32], leaf: IntArray) 
         features: float32 [n, F].
         leaf: int64 [n].
     """
-    present = np.unique(leaf)
-    means = np.stack([features[leaf == label].mean(axis=0, dtype=np.float64) for label in present])
-    first, second = np.triu_indices(len(present), k=1)
-    in_tree = taxonomy.lca_heights[present[first], present[second]]
-    in_space = np.linalg.norm(means[first] - means[second], axis=1)
-    if len(in_tree) < 2 or np.ptp(in_tree) == 0 or np.ptp(in_space) == 0:
+    present, means = _class_means(features, leaf)
+    sums, low, high = np.zeros(6), np.full(2, np.inf), np.full(2, -np.inf)
+    shift: npt.NDArray[np.float64] | None = None
+    for pairs in _pairs(taxonomy, present, means):
+        # Near their mean, sums of squares lose no digits.
+        shift = pairs.mean(axis=1) if shift is None else shift
+        x, y = pairs - shift[:, None]
+        sums += [len(x), x.sum(), y.sum(), x @ x, y @ y, x @ y]
+        low, high = np.minimum(low, pairs.min(axis=1)), np.maximum(high, pairs.max(axis=1))
+    number, sum_x, sum_y, xx, yy, xy = sums
+    if number < 2 or (low == high).any():
         return math.nan
-    return float(np.corrcoef(in_tree, in_space)[0, 1])
+    covariance = xy - sum_x * sum_y / number
+    return float(covariance / math.sqrt((xx - sum_x**2 / number) * (yy - sum_y**2 / number)))
+
+
+def _class_means(features: npt.NDArray[np.float32], leaf: IntArray) -> tuple[IntArray, npt.NDArray[np.float64]]:
+    """The leaves that occur, int64 [K], and their mean features, float64 [K, F]."""
+    order = np.argsort(leaf, kind="stable")
+    present, starts, counts = np.unique(leaf[order], return_index=True, return_counts=True)
+    sums = np.add.reduceat(features[order].astype(np.float64), starts, axis=0)
+    return present, sums / counts[:, None]
+
+
+def _pairs(taxonomy: Taxonomy, leaves: IntArray, means: npt.NDArray[np.float64]) -> Iterator[npt.NDArray[np.float64]]:
+    """Height in the tree and distance of the means of all pairs of leaves, float64 [2, pairs], a block at a time."""
+    size = max(1, PAIRS_AT_ONCE // len(leaves))
+    for start in range(0, len(leaves) - 1, size):
+        rows, columns = leaves[start : start + size], leaves[start:]
+        later = np.arange(len(columns)) > np.arange(len(rows))[:, None]
+        heights = taxonomy.lca_height(rows[:, None], columns)[later]
+        yield np.stack([heights, cdist(means[start : start + size], means[start:])[later]])

@@ -20,6 +20,9 @@ class Batch:
     """int64 [n]: rows with the same value are views of the same sample."""
     features: Tensor | None = None
     """f, float [n, F]; only for objectives with `needs_features`."""
+    draw: Tensor | None = None
+    """int64 [n]: rows with the same value are views of the same draw. None: as `instance`, no sample is in the batch
+    twice (samplers may repeat a sample of a rare class)."""
 
 
 @dataclass(frozen=True)

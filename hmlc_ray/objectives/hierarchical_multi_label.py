@@ -28,14 +28,16 @@ from hmlc_ray.objectives.vectors import LevelVectors, full_precision, normalise
 class HierarchicalMultiLabel(LevelObjective):
     """`hmc`, `hce` and `hmce` in two variants.
 
+    `variant: code`, the default, is the released code. Its labels carry the sample's id as an extra, finest column,
+    which no level contrasts: without it the code trains every level but the finest. After each level one sample per
+    class is kept, with all its views; so a coarser level contrasts one sample per finer class. After the finest level
+    that is the class's first sample in the batch. What is kept is in the order of the classes, not of the batch, so
+    every later level keeps, of each class, the sample of its smallest finer class. The maximum is taken over the
+    levels' means, and the sum is divided by the number of columns, H + 1, phi not being normalised. Deviations: no
+    factor tau / 0.07, and anchors without a positive are left out (there, they make the loss NaN).
+
     `variant: paper` takes all pairs, and the maximum per pair: a pair of a level loses at least what the worst pair of
     any finer level loses (eq. 5). Deviation: the sum is divided by sum_l phi, not by L, a constant factor.
-
-    `variant: code` is the released code. Its labels carry the sample's id as an extra, finest column, which no level
-    contrasts: without it the code trains every level but the finest. After each level one sample per class is kept,
-    the first of the batch, with all its views; so a coarser level contrasts one sample per finer class. The maximum is
-    taken over the levels' means, and the sum is divided by the number of columns, H + 1, phi not being normalised.
-    Deviations: no factor tau / 0.07, and anchors without a positive are left out (there, they make the loss NaN).
 
     In both variants the finer level gets the gradient where its loss is the larger one; the coarser gets none there.
     """
@@ -64,6 +66,7 @@ class HierarchicalMultiLabel(LevelObjective):
         return report
 
     def _released(self, unit: Tensor, batch: Batch) -> LossReport:
+        draw = batch.instance if batch.draw is None else batch.draw
         rows = torch.arange(len(unit), device=unit.device)
         losses, valid = [], []
         for level in reversed(range(batch.paths.shape[1])):
@@ -72,7 +75,7 @@ class HierarchicalMultiLabel(LevelObjective):
             report = level_contrast(vectors, paths[:, level, None], self.terms(paths).of_level(level))
             losses.append(report.total)
             valid.append(report.num_valid_anchors[0])
-            rows = rows[_first_samples(paths[:, level], batch.instance[rows])]
+            rows = rows[_first_samples(paths[:, level], draw[rows])]
         total = self._sum(losses[::-1])
         return LossReport(total, torch.stack(losses[::-1]).detach(), torch.stack(valid[::-1]))
 
@@ -87,10 +90,11 @@ class HierarchicalMultiLabel(LevelObjective):
         return total / (len(losses) + 1)
 
 
-def _first_samples(labels: Tensor, instance: Tensor) -> Tensor:
-    """Of each class the rows of its first sample: bool [n] from labels [n] and sample ids [n]."""
+def _first_samples(labels: Tensor, draw: Tensor) -> Tensor:
+    """Of each class the rows of its first sample, class by class: int64, from labels [n] and draws [n]."""
     n = len(labels)
     classes = torch.unique(labels, return_inverse=True)[1]
     position = torch.arange(n, device=labels.device)
     first = torch.full_like(position, n).scatter_reduce_(0, classes, position, "amin")
-    return instance == instance[first[classes]]
+    kept = (draw == draw[first[classes]]).nonzero()[:, 0]
+    return kept[classes[kept].argsort(stable=True)]

@@ -218,7 +218,7 @@ class Driver:
         if best is not None and group is not None:
             conclusion = self._refit(group, best, parent)
         elif best is not None:
-            conclusion = judge_best(self._sweep, best, self._data, self._home, self._tracker)
+            conclusion = judge_best(self._sweep, best, self._data, self._home, self._tracker, self._progress)
         if best is not None and conclusion is not None:
             conclude_study(self._tracker, parent, study, best, conclusion)
         return SweepSummary(

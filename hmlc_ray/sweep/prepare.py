@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hmlc_ray.config.data import DataConfig
 from hmlc_ray.config.moved import PATHS
+from hmlc_ray.config.objective import HmceConfig
+from hmlc_ray.config.schema import kinds
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
@@ -23,6 +25,25 @@ def with_threads(sweep: SweepConfig) -> SweepConfig:
     """
     training = {"cpu_threads": max(1, int(sweep.trials.resources.cpus)), **sweep.base.get("training", {})}
     return sweep.model_copy(update={"base": {**sweep.base, "training": training}})
+
+
+VARIANT: str = HmceConfig().variant
+"""The default `objective.variant` of `hmc`, `hce` and `hmce`."""
+OLDER_VARIANT = "paper"
+"""That of studies whose configuration does not say: they were started before it was written into them."""
+
+
+def with_variant(sweep: SweepConfig, variant: str) -> SweepConfig:
+    """The sweep with `objective.variant` set, if an objective of it has one, unless it says otherwise.
+
+    It is written into the configuration when a study starts, so that its trials stay comparable whatever the default
+    is when it is resumed.
+    """
+    given = sweep.base.get("objective", {})
+    searched = sweep.search_space().branches.get("objective") or {str(given.get("kind")): {}}
+    if not any("variant" in _OBJECTIVES[kind].model_fields for kind in searched if kind in _OBJECTIVES):
+        return sweep
+    return sweep.model_copy(update={"base": {**sweep.base, "objective": {"variant": variant, **given}}})
 
 
 def located(sweep: SweepConfig) -> SweepConfig:
@@ -49,3 +70,6 @@ def located_trial(config: TrialConfig) -> TrialConfig:
 
 def _absolute(path: str) -> str:
     return str(expanded(path).absolute())
+
+
+_OBJECTIVES = kinds(TrialConfig.model_fields["objective"])

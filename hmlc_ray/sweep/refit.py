@@ -42,7 +42,9 @@ class Conclusion:
     """Of the run that trained it."""
 
 
-def judge_best(sweep: SweepConfig, best: TrialRow, data: DataSet, home: Home, tracker: Tracker) -> Conclusion:
+def judge_best(
+    sweep: SweepConfig, best: TrialRow, data: DataSet, home: Home, tracker: Tracker, progress: SweepProgress
+) -> Conclusion:
     """Judge the best trial's own encoder on test, and export it."""
     checkpoint = checkpoint_of(tracker, best.run_id)
     config = _with_choice(checkpoint.config, checkpoint)
@@ -53,7 +55,7 @@ def judge_best(sweep: SweepConfig, best: TrialRow, data: DataSet, home: Home, tr
         found = evaluate(encoder, data, config, split="test", device=device, full=True)
     tracker.log(best.run_id, [(checkpoint.epochs_done, found.metrics)])
     judged = {"test": found.confusion}
-    export = log_export(tracker, best.run_id, checkpoint, _folder(sweep, home), judged=judged)
+    export = log_export(tracker, best.run_id, checkpoint, _folder(sweep, home), progress.note, judged=judged)
     return Conclusion(found.metrics, export, best.run_id)
 
 
@@ -102,7 +104,7 @@ def refit_best(
         )
         with results.fetched(group.checkpoint) as folder:
             checkpoint = log_checkpoint(tracker, run_id, folder)
-        export = log_export(tracker, run_id, checkpoint, _folder(sweep, home))
+        export = log_export(tracker, run_id, checkpoint, _folder(sweep, home), progress.note)
     _supersede(tracker, parent, run_id)
     return Conclusion(checkpoint.metrics, export, run_id)
 

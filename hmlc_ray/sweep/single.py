@@ -68,7 +68,7 @@ def train_on_ray(
             tracker.check_artifacts(run_id)
             group = train_group(config, trials, name=run_id, storage=results.uri, test=test, on_result=on_result)
             with results.fetched(group.checkpoint) as folder:
-                checkpoint = lenient.log_result(tracker, run_id, folder, export)
+                checkpoint = lenient.log_result(tracker, run_id, folder, export, progress.note)
     return RunSummary(
         run_id=run_id,
         metrics=checkpoint.metrics,

@@ -19,7 +19,7 @@ from hmlc_ray.sweep.cluster import connected
 from hmlc_ray.sweep.extension import extend, with_trials
 from hmlc_ray.sweep.found import existing_store, find_run, find_sweep, refuse_deleted
 from hmlc_ray.sweep.hints import command, locating, resume_command
-from hmlc_ray.sweep.prepare import base_data, located, with_threads
+from hmlc_ray.sweep.prepare import OLDER_VARIANT, VARIANT, base_data, located, with_threads, with_variant
 from hmlc_ray.sweep.reopen import forget_failure, reopen_unfinished
 from hmlc_ray.sweep.saved import driven, is_saved, save_study
 from hmlc_ray.sweep.stall import Watchdog
@@ -40,7 +40,7 @@ def run_sweep(
         SweepInterrupted: on Ctrl-C, when everything is saved.
     """
     places = Home.of(home)
-    sweep = settled(located(with_threads(sweep)))
+    sweep = settled(located(with_variant(with_threads(sweep), VARIANT)))
     with places.current():
         data = cached_data(base_data(sweep))
     warn_about(data)
@@ -78,7 +78,7 @@ def resume_sweep(
         StudyError: if there is no such study, it is complete and gets no more trials, or another process drives it.
     """
     places = Home.of(home)
-    saved = find_sweep(name, places, existing_store(tracking_uri, places))
+    saved = with_variant(find_sweep(name, places, existing_store(tracking_uri, places)), OLDER_VARIANT)
     go_on = resume_command(name, places, address, tracking_uri)
     refuse_missing(saved, go_on)
     with places.current():

@@ -96,9 +96,17 @@ def test_state_is_restored(values: dict[str, Any]) -> None:
 def test_with_one_level_they_are_supcon(kind: str) -> None:
     taxonomy = regular_tree((6,))
     batch = make_batch(taxonomy)
-    torch.testing.assert_close(
-        build({"kind": kind}, taxonomy)(batch).total, build({"kind": "supcon"}, taxonomy)(batch).total
-    )
+    values = {"kind": kind} if kind == "sum-supcon" else {"kind": kind, "variant": "paper"}
+    torch.testing.assert_close(build(values, taxonomy)(batch).total, build({"kind": "supcon"}, taxonomy)(batch).total)
+
+
+@pytest.mark.parametrize(("kind", "factor"), [("hmc", 1), ("hce", 0.5), ("hmce", 1)])
+def test_with_one_level_the_released_code_is_supcon_up_to_a_factor(kind: str, factor: float) -> None:
+    """phi(1) = 2 in `hmc` and `hmce`, divided by two columns: the level's and the sample's id."""
+    taxonomy = regular_tree((6,))
+    batch = make_batch(taxonomy)
+    wanted = build({"kind": "supcon"}, taxonomy)(batch).total
+    torch.testing.assert_close(build({"kind": kind}, taxonomy)(batch).total, factor * wanted)
 
 
 def test_simclr_is_supcon_with_a_class_per_sample() -> None:
@@ -234,7 +242,15 @@ def test_max_constraint_rewards_predictions_that_obey_the_tree() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")  # The compiler warns about its own tracing.
-@pytest.mark.parametrize("values", [{"kind": "hmce"}, {"kind": "a-hmlc"}, {"kind": "g-hmlc", "mask": "random"}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"kind": "hmce"},
+        {"kind": "hmce", "variant": "paper"},
+        {"kind": "a-hmlc"},
+        {"kind": "g-hmlc", "mask": "random"},
+    ],
+)
 def test_compiles_around_the_contrast(values: dict[str, Any]) -> None:
     taxonomy = regular_tree((2, 2))
     objective, batch = build(values, taxonomy), make_batch(taxonomy)

@@ -49,13 +49,14 @@ def make_learner(values: dict[str, Any]) -> Learner:
 
 
 def batches(epoch: int) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Two views, leaves and sample numbers of each global batch."""
+    """Two views, leaves and sample numbers of each global batch; the last sample, of the last worker, is the first."""
     random = torch.Generator().manual_seed(epoch)
     made = []
     for size in STEPS:
         leaf = torch.randint(0, 12, (size,), generator=random)
+        leaf[-1] = leaf[0]
         views = torch.randn(2, size, INPUTS, generator=random) + leaf[:, None] % torch.arange(1, INPUTS + 1)
-        made.append((views, leaf, torch.arange(size)))
+        made.append((views, leaf, torch.arange(size) % (size - 1)))
     return made
 
 

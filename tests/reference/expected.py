@@ -50,8 +50,9 @@ class Expected:
         if kind == "g-hmlc":
             return self.masked(rows, labels)
         unit = [naive.unit(z) for z in rows]
-        if self.values.get("variant") == "code":
-            return self.released(unit, labels, batch.instance.tolist())
+        if kind in ("hmc", "hce", "hmce") and self.values.get("variant", "code") == "code":
+            draws = batch.instance if batch.draw is None else batch.draw
+            return self.released(unit, labels, draws.tolist())
         if kind in ("hce", "hmce"):
             weights = [self.weights(h, labels[h]) for h in self.levels()]
             loss = naive.constrained(unit, labels, self.taus(), self.level_weights(), weights)
@@ -103,12 +104,12 @@ class Expected:
         self.update([[naive.unit(z) for z in rows]] * len(labels), labels)
         return loss
 
-    def released(self, unit: naive.Rows, labels: Sequence[Sequence[int]], instance: Sequence[int]) -> Tensor:
+    def released(self, unit: naive.Rows, labels: Sequence[Sequence[int]], draws: Sequence[int]) -> Tensor:
         def weights(h: int, rows: list[int]) -> naive.Weights:
             return self.weights(h, [labels[h][i] for i in rows])
 
         floor = self.values["kind"] != "hmc"
-        loss = naive.released(unit, labels, instance, self.taus(), self.level_weights(), floor, weights)
+        loss = naive.released(unit, labels, draws, self.taus(), self.level_weights(), floor, weights)
         self.update([unit] * len(labels), labels)
         return loss
 
@@ -153,7 +154,7 @@ def doubled(batch: Batch) -> Batch:
         return values.detach().double().requires_grad_()
 
     assert batch.features is not None
-    return Batch(leaf(batch.embeddings), batch.paths, batch.instance, leaf(batch.features))
+    return Batch(leaf(batch.embeddings), batch.paths, batch.instance, leaf(batch.features), batch.draw)
 
 
 def random_masks(form: str, levels: int, width: int) -> Tensor:

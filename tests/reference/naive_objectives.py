@@ -104,27 +104,38 @@ def constrained(
 def released(
     v: Rows,
     labels: Sequence[Labels],
-    instance: Sequence[int],
+    draws: Labels,
     taus: Sequence[float],
     level_weights: Sequence[float],
     floor: bool,
     weights_of: Callable[[int, list[int]], Weights] = lambda h, rows: Weights(),
 ) -> Tensor:
-    """The released code of HiMulCon and its kin: id in the last column, one sample per class kept after a level."""
-    rows = list(range(len(v)))
+    """The released code of HiMulCon and its kin, sample by sample.
+
+    A sample is a tuple of labels, coarsest first and the draw as the last column, and the rows of its views. Pass l of
+    as many as there are levels compares the tuples without their last l columns: equal ones are of one class. After a
+    pass the first sample of each class stays; those that stay are in the order of the tuples compared.
+    """
+    levels = len(labels)
+    samples: dict[Hashable, list[int]] = {}
+    for i, draw in enumerate(draws):
+        samples.setdefault(draw, []).append(i)
+    kept = [([*(own[rows[0]] for own in labels), draw], rows) for draw, rows in samples.items()]
     total, largest = torch.zeros((), dtype=torch.float64), None
-    for h in reversed(range(len(labels))):
-        own = [labels[h][i] for i in rows]
+    for finest_first in range(1, levels + 1):
+        h, columns = levels - finest_first, levels + 1 - finest_first
+        rows = [i for _, views in kept for i in views]
+        own = [tuple(path[:columns]) for path, views in kept for _ in views]
         loss = level([v[i] for i in rows], own, taus[h], weights_of(h, rows))
         if floor and largest is not None and largest > loss:
             loss = largest
-        largest = loss
+        largest = loss if largest is None or loss > largest else largest
         total = total + level_weights[h] * loss
-        kept: dict[Hashable, int] = {}
-        for i in rows:
-            kept.setdefault(labels[h][i], instance[i])
-        rows = [i for i in rows if kept[labels[h][i]] == instance[i]]
-    return total / (len(labels) + 1)
+        first: dict[tuple[Hashable, ...], tuple[list[Hashable], list[int]]] = {}
+        for path, views in kept:
+            first.setdefault(tuple(path[:columns]), (path, views))
+        kept = [first[key] for key in sorted(first)]
+    return total / (levels + 1)
 
 
 def linear(weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:

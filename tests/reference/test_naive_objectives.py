@@ -35,11 +35,11 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
     "a-hmlc balanced": {"kind": "a-hmlc", "imbalance": "denominator", "initial_bias": 0.0},
     "mlcl": {"kind": "mlcl"},
     "bhcl": {"kind": "bhcl"},
-    **{f"{kind} paper": {"kind": kind} for kind in ("hmc", "hce", "hmce")},
-    **{f"{kind} code": {"kind": kind, "variant": "code"} for kind in ("hmc", "hce", "hmce")},
-    "hmce anchor": {"kind": "hmce", "imbalance": "anchor"},
-    "hmce balanced": {"kind": "hmce", "imbalance": "denominator"},
-    "hmce code balanced": {"kind": "hmce", "variant": "code", "imbalance": "denominator"},
+    **{f"{kind} paper": {"kind": kind, "variant": "paper"} for kind in ("hmc", "hce", "hmce")},
+    **{f"{kind} code": {"kind": kind} for kind in ("hmc", "hce", "hmce")},
+    "hmce anchor": {"kind": "hmce", "variant": "paper", "imbalance": "anchor"},
+    "hmce balanced": {"kind": "hmce", "variant": "paper", "imbalance": "denominator"},
+    "hmce code balanced": {"kind": "hmce", "imbalance": "denominator"},
     "cross-entropy": {"kind": "cross-entropy", "consistency_penalty": 0.4},
     "cross-entropy leaf": {"kind": "cross-entropy", "level": "leaf"},
     "max-constraint": {"kind": "cross-entropy", "max_constraint": True},
@@ -108,6 +108,8 @@ def make_batch(case: Case, taxonomy: Taxonomy) -> Batch:
     half = torch.randint(0, taxonomy.num_leaves, (n // 2,)).repeat(2)
     leaf = half if case.leaf is None else case.leaf(n)
     instance = torch.arange(n // 2).repeat(2)
+    # Views of one draw have one label; rows of different leaves are draws of their own.
+    draw = instance if torch.equal(leaf[: n // 2], leaf[n // 2 :]) else torch.arange(n)
     order = torch.randperm(n)
     features = case.change(torch.randn(n, FEATURES))
     # Classifiers are compared where they do not saturate.
@@ -117,6 +119,7 @@ def make_batch(case: Case, taxonomy: Taxonomy) -> Batch:
         paths=torch.from_numpy(taxonomy.paths(leaf.numpy()))[order],
         instance=instance[order],
         features=features.requires_grad_(),
+        draw=draw[order],
     )
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.sweep.prepare import base_data, located, located_trial, with_threads
+from hmlc_ray.errors import StudyError
+from hmlc_ray.summary import SweepProgress
+from hmlc_ray.sweep import study
+from hmlc_ray.sweep.prepare import OLDER_VARIANT, VARIANT, base_data, located, located_trial, with_threads, with_variant
 
 
 def sweep(base: dict[str, Any], cpus: float = 2) -> SweepConfig:
@@ -42,3 +46,43 @@ def test_files_of_the_base_become_absolute_too(tmp_path: Path, monkeypatch: pyte
     assert found["encoder"]["weights"] == str(tmp_path / "w.pt")
     trial = located_trial(TrialConfig.model_validate({"data": data, "encoder": {"kind": "convnet"}}))
     assert (trial.data.file, trial.data.root) == (str(tmp_path / "list.csv"), None)
+
+
+def test_a_study_says_which_variant_it_compares() -> None:
+    """The default has changed: a study that was started before is resumed with what its first trials had."""
+    named = sweep({"objective": {"kind": "hmce"}})
+    assert with_variant(named, VARIANT).base["objective"] == {"kind": "hmce", "variant": "code"}
+    assert with_variant(named, OLDER_VARIANT).base_trial().objective.variant == "paper"
+    assert with_variant(with_variant(named, VARIANT), OLDER_VARIANT).base_trial().objective.variant == "code"
+    other = sweep({"objective": {"kind": "supcon"}})
+    assert with_variant(other, VARIANT) is other
+
+
+def test_what_is_started_and_what_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = sweep({"objective": {"kind": "hmce"}})
+    seen: list[SweepConfig] = []
+
+    def stop(sweep: SweepConfig) -> None:
+        seen.append(sweep)
+        raise StudyError("seen")
+
+    monkeypatch.setattr(study, "base_data", stop)
+    monkeypatch.setattr(study, "find_sweep", lambda *_: named)
+    monkeypatch.setattr(study, "existing_store", lambda *_: None)
+    where: dict[str, Any] = {"home": tmp_path, "address": None, "tracking_uri": None, "progress": Mock(SweepProgress)}
+    with pytest.raises(StudyError, match="seen"):
+        study.run_sweep(named, **where)
+    with pytest.raises(StudyError, match="seen"):
+        study.resume_sweep("s", **where)
+    assert [sweep.base_trial().objective.variant for sweep in seen] == ["code", "paper"]
+
+
+def test_a_variant_is_set_where_one_of_several_objectives_has_it() -> None:
+    branches = {"supcon": {}, "hmc": {}, "hmce": {"variant": {"choice": ["paper", "code"]}}}
+    space = {"objective": {"branch": branches}}
+    found = with_variant(sweep({}).model_copy(update={"space": space}), OLDER_VARIANT).search_space()
+    kinds = {chosen["objective"]: found.assemble(chosen, {}).objective for chosen in found.assignments()}
+    assert kinds["supcon"].kind == "supcon"
+    assert kinds["hmc"].variant == "paper"
+    drawn = {"objective[hmce].variant": "code"}
+    assert found.assemble({"objective": "hmce"}, drawn).objective.variant == "code"

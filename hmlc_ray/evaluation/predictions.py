@@ -1,0 +1,74 @@
+"""What the probes say of every sample. Probabilities of all classes exist for a block of samples at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hmlc_ray.evaluation.decoding import DECODINGS
+from hmlc_ray.evaluation.probe import FloatArray, Probe
+from hmlc_ray.taxonomy import IntArray, Taxonomy
+
+MOST_NUMBERS = 1 << 23
+"""Probabilities of one level alive at once: 64 MB."""
+_FEW = 1000
+"""Leaves up to which all are ranked; of more, only the likeliest are sorted."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Of n samples."""
+
+    paths: dict[str, IntArray]
+    """By decoding, int64 [n, H]; `argmax` holds what each level's probe says."""
+    ranked: IntArray
+    """The likeliest leaves, likeliest first, int64 [n, k]."""
+
+    @property
+    def own(self) -> IntArray:
+        """The class that each level's probe says, int64 [n, H]."""
+        return self.paths["argmax"]
+
+
+def predict(
+    taxonomy: Taxonomy,
+    probes: Sequence[Probe],
+    inputs: FloatArray,
+    *,
+    ranks: int,
+    decodings: Sequence[str] = ("argmax",),
+) -> Predictions:
+    """Predictions for standardised features [n, F].
+
+    Args:
+        probes: one per level.
+        ranks: k, capped at the number of leaves.
+        decodings: names of `DECODINGS`.
+    """
+    paths: dict[str, list[IntArray]] = {name: [] for name in decodings}
+    ranked: list[IntArray] = []
+    for rows in blocks(len(inputs), max(taxonomy.num_classes)):
+        probabilities = [probe.probabilities(inputs[rows]) for probe in probes]
+        for name, found in paths.items():
+            found.append(DECODINGS[name](taxonomy, probabilities))
+        ranked.append(_likeliest(probabilities[-1], ranks))
+    return Predictions({name: np.concatenate(found) for name, found in paths.items()}, np.concatenate(ranked))
+
+
+def blocks(rows: int, classes: int) -> Iterator[slice]:
+    """Slices of rows that bound a matrix of numbers per row and class."""
+    size = max(1, MOST_NUMBERS // classes)
+    return (slice(start, start + size) for start in range(0, rows, size))
+
+
+def _likeliest(probabilities: npt.NDArray[np.float64], k: int) -> IntArray:
+    """int64 [n, k]; of equals the first."""
+    leaves = probabilities.shape[1]
+    if leaves <= max(_FEW, k):
+        return np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    among = np.sort(np.argpartition(-probabilities, k, axis=1)[:, :k], axis=1)
+    order = np.argsort(-np.take_along_axis(probabilities, among, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(among, order, axis=1)
