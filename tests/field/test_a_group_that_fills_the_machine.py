@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from sandbox import Sandbox
+
+from hmlc_ray.machine.cpus import usable_cpus
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ELSEWHERE = {
@@ -21,7 +21,7 @@ ELSEWHERE = {
 def test_trials_of_a_worker_group_stop_early_and_leave_nothing_behind(sandbox: Sandbox) -> None:
     """Nested Ray Train under ASHA: an ended trial must give its workers' CPUs back, or the next one waits for ever."""
     space = sandbox.space(trials=2, epochs=2, workers="2")
-    half = f"trials.resources.cpus={(os.cpu_count() or 2) / 2:g}"
+    half = f"trials.resources.cpus={usable_cpus() / 2:g}"
     done = sandbox.hmlc("sweep", space, "-o", half, "-o", "study.stall={after: 240, action: stop}", env=ELSEWHERE)
     assert done.returncode == 0, done.stderr
     assert [run.status for run in sandbox.trials()] == ["FINISHED", "FINISHED"]

@@ -19,6 +19,7 @@ import requests
 from ray.core.generated.gcs_pb2 import PlacementGroupTableData
 
 from hmlc_ray.config.sweep import TrialsConfig
+from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ClusterError
 from hmlc_ray.loopback import bypass_proxies
 from hmlc_ray.sweep import addresses, cluster, freed
@@ -121,7 +122,8 @@ def raylet(gcs: str, *, parent: int = 1, started_by: tuple[str, ...] = ("init",)
     """As psutil shows one."""
     words = ["/ray/raylet", "--session_dir=/tmp/ray/session_x", f"--gcs-address={gcs}"]
     above = SimpleNamespace(pid=parent, cmdline=lambda: list(started_by))
-    return SimpleNamespace(name=lambda: "raylet", cmdline=lambda: words, parent=lambda: above)
+    own = SimpleNamespace(real=os.getuid(), effective=os.getuid(), saved=os.getuid())
+    return SimpleNamespace(name=lambda: "raylet", cmdline=lambda: words, parent=lambda: above, uids=lambda: own)
 
 
 @pytest.fixture
@@ -192,7 +194,8 @@ def test_no_process_beside_a_run_looks_for_a_cluster(tmp_path: Path) -> None:
     """The name is Ray's: where Ray changes it, `freed` and this process would do the same work."""
     from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 
-    trainer = torch_trainer({}, TrialsConfig(workers=1), name="x", storage=str(tmp_path), callbacks=[])
+    trial = TrialConfig().model_dump(mode="json")
+    trainer = torch_trainer({"trial": trial}, TrialsConfig(workers=1), name="x", storage=str(tmp_path), callbacks=[])
     assert PlacementGroupCleanerCallback in map(type, super(type(trainer), trainer)._create_default_callbacks())
     assert PlacementGroupCleanerCallback not in map(type, trainer._create_default_callbacks())
 
