@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,7 +41,7 @@ def follow_home(uri: str, experiment: str, location: str | None) -> None:
     import sqlalchemy
 
     file = sqlite_path(uri)
-    if location is None or not location.startswith("file://") or (file is not None and not file.is_file()):
+    if location is None or not location.startswith("file://") or (file is not None and not _can_be_changed(file)):
         return
     engine = sqlalchemy.create_engine(uri)
     try:
@@ -58,6 +59,11 @@ def follow_home(uri: str, experiment: str, location: str | None) -> None:
                     _rewrite(connection, _home_of(recorded), _home_of(location))
     finally:
         engine.dispose()
+
+
+def _can_be_changed(file: Path) -> bool:
+    """Whether it is there, and no archive that is only read."""
+    return file.is_file() and os.access(file, os.W_OK) and os.access(file.absolute().parent, os.W_OK)
 
 
 def _was_moved(old: Path, new: Path, *, embedded: bool) -> bool:
