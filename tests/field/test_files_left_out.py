@@ -12,6 +12,7 @@ import pytest
 import torch
 from data.made_images import make_images
 from field.folder_trees import grow, trial_file
+from packs import file_of
 from PIL import Image
 from torch import nn
 from typer.testing import CliRunner
@@ -22,7 +23,7 @@ from hmlc_ray.config.points import MeshFolderConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data import load_data
 from hmlc_ray.data.notes import warn_about
-from hmlc_ray.errors import DataError
+from hmlc_ray.errors import DataError, TaxonomyError
 from hmlc_ray.evaluation import evaluate
 from hmlc_ray.folders import IMAGE_SUFFIXES, MESH_SUFFIXES, scan_folder
 from hmlc_ray.folders.suffixes import PLUGINS
@@ -191,3 +192,24 @@ def test_a_level_of_one_class_that_was_declared_is_told_of(tmp_path: Path) -> No
     data = load(tmp_path, level_names=["realm", "kind"])
     assert data.taxonomy.num_classes == (1, 3)
     assert any("the level 'realm' has one class, 'animal'" in note for note in data.notes)
+
+
+def test_the_real_grocery_store_is_read_as_folders() -> None:
+    root = file_of("grocery-128")
+    with pytest.raises(TaxonomyError, match=r"is uneven: .*data\.uneven: fill"):
+        scan_folder(root)
+    with pytest.raises(
+        DataError, match=r"differ in classes: 'Vegetables/Mushroom/Brown-Cap-Mushroom' in test but not in"
+    ):
+        scan_folder(root, uneven="fill")
+    tree = scan_folder(root, uneven="fill", untrained=True)
+    assert {name: sum(map(len, files)) for name, files in tree.files.items()} == {
+        "train": 2640,
+        "val": 296,
+        "test": 2485,
+    }
+    assert [note.partition(":")[0] for note in tree.lacks()] == [
+        "train has no sample of 1 of 82 classes",
+        "val has no sample of 22 of 82 classes",
+        "test has no sample of 1 of 82 classes",
+    ]
