@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -23,8 +22,7 @@ def make_store(file: Path, experiment: str, location: str | None) -> None:
         OSError: if its folder cannot be made or written.
         TrackingError: if what is there was never finished, or is no store of MLflow's.
     """
-    with no_stray_folder(sqlite_uri(file)):
-        make_whole(file, partial(_fill, experiment=experiment, location=location), log=True)
+    make_whole(file, partial(_fill, experiment=experiment, location=location), log=True)
     refuse_half_made(file)
 
 
@@ -46,17 +44,19 @@ def refuse_half_made(file: Path) -> None:
             )
 
 
-@contextmanager
-def no_stray_folder(uri: str) -> Iterator[None]:
-    """MLflow makes the folder of a file by its URI as it is written, where it has an escaped `?` or `%` in it."""
-    written = Path(uri.partition("://")[2].removeprefix("/")).parent
-    before = written.exists()
-    try:
-        yield
-    finally:
-        if not before:
-            with suppress(OSError):  # it is not there, or the store's own folder
-                written.rmdir()
+def leave_folders_alone(uri: str) -> None:
+    """Keep MLflow from making the folder of an sqlite file by its URI as it is written, where that has escapes in it.
+
+    For this process: MLflow opens a store again whenever it needs one. The true folder is made by `make_store`.
+    """
+    from mlflow.store.db import utils
+
+    if "%" in uri:
+        utils._make_parent_dirs_if_sqlite = _make_none
+
+
+def _make_none(uri: str) -> None:
+    """In place of what makes a folder of it."""
 
 
 def _is_whole(file: Path) -> bool:
@@ -72,6 +72,7 @@ def _fill(staging: Path, experiment: str, location: str | None) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     root = location.rpartition("/")[0] if location else (staging.parent / "artifacts").as_uri()
+    leave_folders_alone(sqlite_uri(staging))
     store = SqlAlchemyStore(sqlite_uri(staging), root)
     try:
         if experiment != "Default":

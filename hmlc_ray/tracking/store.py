@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hmlc_ray.errors import StoreAway, TrackingError, first_line
-from hmlc_ray.tracking.making import make_store, no_stray_folder, refuse_half_made
+from hmlc_ray.tracking.making import leave_folders_alone, make_store, refuse_half_made
 from hmlc_ray.tracking.moving import follow_home
 from hmlc_ray.tracking.postgres import alone_at_first
 from hmlc_ray.tracking.uri import is_server, public_uri, scrub, sqlite_path
@@ -65,7 +65,8 @@ def open_store(uri: str, experiment: str, artifact_root: Path | str | None) -> t
         else:
             _probe_database(uri)
         follow_home(uri, experiment, location)
-        with alone_at_first(uri, "experiments"), no_stray_folder(uri):
+        leave_folders_alone(uri)
+        with alone_at_first(uri, "experiments"):
             client = MlflowClient(tracking_uri=uri)
             return client, _experiment_id(client, uri, experiment, location)
 
