@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.export import ExportedProgram
 
 from hmlc_ray.checkpoint import Checkpoint
 from hmlc_ray.config.trial import TrialConfig
@@ -54,13 +56,24 @@ def make_checkpoint(encoder: dict[str, Any], shape: tuple[int, ...]) -> Checkpoi
     return Checkpoint(config, taxonomy, 1, {}, None, shape, "f", {"learner": learner})
 
 
-def features(folder: Path, inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """By the program and by ONNX."""
-    with torch.no_grad():
-        program = torch.export.load(folder / "encoder.pt2").module()(inputs)
-    session = onnxruntime.InferenceSession(folder / "encoder.onnx")
-    (onnx,) = session.run(["features"], {"inputs": inputs.numpy()})
-    return program, torch.from_numpy(onnx)
+@dataclass(frozen=True)
+class Exported:
+    """The networks of an exported encoder, each loaded once."""
+
+    program: ExportedProgram
+    session: onnxruntime.InferenceSession
+
+    @classmethod
+    def of(cls, folder: Path) -> Exported:
+        session = onnxruntime.InferenceSession(folder / "encoder.onnx")
+        return cls(torch.export.load(folder / "encoder.pt2"), session)
+
+    def features(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """By the program and by ONNX."""
+        with torch.no_grad():
+            program = self.program.module()(inputs)
+        (onnx,) = self.session.run(["features"], {"inputs": inputs.numpy()})
+        return program, torch.from_numpy(onnx)
 
 
 @pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # of torch, when it reads a program back
@@ -75,13 +88,13 @@ def test_both_networks_are_the_trained_encoder(
     checkpoint = make_checkpoint(encoder, shape)
     assert export_encoder(checkpoint, tmp_path) == []
     assert "".join(capfd.readouterr()) == ""
-    trained = encoder_of(checkpoint)
+    trained, exported = encoder_of(checkpoint), Exported.of(tmp_path)
     for size in (shape, *others):
         for batch in (1, 3):
             inputs = torch.rand(batch, *size) * 2 - 1
             with torch.no_grad():
                 wanted = trained(inputs)
-            for found in features(tmp_path, inputs):
+            for found in exported.features(inputs):
                 torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
     description = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
     assert {name: found["sizes"]["batch"] for name, found in description["formats"].items()} == {
@@ -89,14 +102,13 @@ def test_both_networks_are_the_trained_encoder(
         "encoder.onnx": [1, None],
     }
     # The meta device stands for a GPU: what is computed on another device than the weights' fails there as well.
-    program = torch.export.load(tmp_path / "encoder.pt2")
     assert description["formats"]["encoder.pt2"]["device"] == "any"
-    elsewhere = program.module().to("meta")(torch.empty(2, *shape, device="meta"))
+    elsewhere = exported.program.module().to("meta")(torch.empty(2, *shape, device="meta"))
     assert (elsewhere.device.type, elsewhere.shape) == ("meta", (2, description["feature_dim"]))
-    assert "device=" not in program.graph_module.code.replace("device=None", "")
+    assert "device=" not in exported.program.graph_module.code.replace("device=None", "")
     # Where surrounding code calls `eval`, it can.
     inputs = torch.rand(2, *shape)
-    unflattened = torch.nn.Sequential(torch.export.unflatten(program)).eval()
+    unflattened = torch.nn.Sequential(torch.export.unflatten(exported.program)).eval()
     torch.testing.assert_close(unflattened(inputs), trained(inputs))
 
 
