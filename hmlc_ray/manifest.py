@@ -12,6 +12,7 @@ other columns are the levels, finest first, and the first of them is called `lea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from hmlc_ray.errors import DataError, TaxonomyError, system_reason
 from hmlc_ray.folders.split_names import SPLIT_NAMES, split_role
+from hmlc_ray.folders.walk import is_folder
 from hmlc_ray.level_names import check_level_names, check_printable, composed
 from hmlc_ray.tables.csv_files import BadTable, read_table
 from hmlc_ray.tables.listed_paths import BadPath, ListedPaths
@@ -75,7 +77,7 @@ def read_manifest(file: str | Path, root: str | Path | None = None) -> Manifest:
     """
     path = Path(file).expanduser().absolute()
     base = path.parent if root is None else Path(root).expanduser().absolute()
-    if not base.is_dir():
+    if not is_folder(base):
         raise DataError(f"there is no data folder {str(base)!r}")
     return _Reader(path, base).read()
 
@@ -98,7 +100,8 @@ class _Reader:
             split, sample = self._sample(f"line {line} of {str(self._file)!r}", line, row, len(header[1]))
             samples.setdefault(split, []).append(sample)
         if "train" not in samples:
-            raise DataError(f"{str(self._file)!r} lists no sample of the split train")
+            alone = "" if samples else ": there is only its header"
+            raise DataError(f"{str(self._file)!r} lists no sample of the split train{alone}")
         leaves = sorted({sample.path for rows_ in samples.values() for sample in rows_})
         self._refuse_split_levels(names, leaves)
         return Manifest(names, tuple(leaves), samples)
@@ -107,7 +110,10 @@ class _Reader:
         if len(row) != columns or not all(row):
             filled = sum(map(bool, row))
             raise DataError(f"{where} fills {filled} of {columns} columns; every sample needs all of them")
-        check_printable(row)
+        try:
+            check_printable(row)
+        except TaxonomyError as error:
+            raise TaxonomyError(f"{where}: {error}") from None
         split = "train" if self._split is None else split_role(row[self._split])
         if split is None:
             raise DataError(
@@ -138,9 +144,12 @@ class _Reader:
         for known, (child, parent) in zip(self._parents, pairwise(fine_first), strict=True):
             before, first = known.setdefault(child, (parent, line))
             if before != parent:
+                hint = "every column but path and split is a level of classes"
+                if split_role(before) and split_role(parent):
+                    hint = "if these are splits, call their column split"
                 raise TaxonomyError(
                     f"{where} puts {child!r} below {parent!r}, but line {first} below {before!r}; "
-                    "a class has one parent"
+                    f"a class has one parent ({hint})"
                 )
 
 
@@ -171,7 +180,9 @@ def _columns(file: Path, header: Sequence[str]) -> tuple[int, int | None, tuple[
 
 
 def _renaming(names: Sequence[str]) -> str:
-    """Which columns to rename, where they have other usual names."""
+    """Which columns to rename, where they have other usual names; or that a whole line is one cell."""
+    if len(names) == 1 and re.search("[,;\t|]", names[0]):
+        return " in one cell: its lines are in quotes as a whole, which have to go"
     hints = [
         f"{name!r} to {wanted}"
         for wanted, others in _ALIASES.items()

@@ -85,15 +85,16 @@ def found_lines(config: TrialConfig) -> list[str]:
     from hmlc_ray.config.data import ManifestConfig
     from hmlc_ray.config.levels import folder_tree
     from hmlc_ray.config.splits import FoldersSection
+    from hmlc_ray.folders.walk import is_file, is_folder
     from hmlc_ray.manifest import read_manifest
 
     data = config.data
-    if isinstance(data, FoldersSection) and Path(data.root).expanduser().is_dir():
+    if isinstance(data, FoldersSection) and is_folder(Path(data.root).expanduser()):
         tree = folder_tree(data)
         counts = {name: sum(map(len, files)) for name, files in tree.files.items()}
         notes = [*tree.notes, *tree.lacks()]
         return _found(tree.leaf_paths, data.level_names or tree.level_names, counts, notes)
-    if isinstance(data, ManifestConfig) and Path(data.file).expanduser().is_file():
+    if isinstance(data, ManifestConfig) and is_file(Path(data.file).expanduser()):
         manifest = read_manifest(data.file, data.root)
         counts = {name: len(samples) for name, samples in manifest.samples.items()}
         return _found(manifest.leaf_paths, manifest.level_names, counts, ())
@@ -115,7 +116,9 @@ def _needs(trials: TrialsConfig) -> str:
 
 def data_note(config: TrialConfig) -> str:
     """Whether this machine has the data; where trials run elsewhere, it need not."""
+    from hmlc_ray.folders.walk import is_folder
+
     root = getattr(config.data, "root", None)
-    if root is None or Path(root).expanduser().is_dir():
+    if root is None or is_folder(Path(root).expanduser()):
         return "" if root is None else f" in {root}"
     return f" in {root}, which is no folder on this machine"

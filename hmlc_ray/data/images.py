@@ -14,7 +14,7 @@ from torch import Tensor
 from hmlc_ray.data.decode import BY_DEFAULT, ByteArray, Reading, decode
 from hmlc_ray.data.intensities import BadImage
 from hmlc_ray.data.pillow_limits import lifted_limits
-from hmlc_ray.errors import DataError
+from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.machine.cpus import usable_cpus
 
 _BLOCK = 32  # images a thread decodes in one go: with one at a time, small images wait for the GIL
@@ -63,6 +63,8 @@ def _decode_into(file: str | Path, target: ByteArray, size: int, reading: Readin
         target[:] = decode(file, len(target), size, reading)
     except BadImage as error:
         return f"cannot read the image {str(file)!r}: {error}"
+    except (FileNotFoundError, PermissionError) as error:
+        return f"cannot read the image {str(file)!r}: {system_reason(error)}"
     except Exception as error:  # decoders meet arbitrary bytes here, and fail in as many ways
         reason = " ".join(str(error).split())[:200]
         kind = type(error).__name__

@@ -11,6 +11,7 @@ from hmlc_ray.config.data import MnistConfig
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.data.splits import divide, limited
 from hmlc_ray.errors import DataError
+from hmlc_ray.folders.walk import is_file
 from hmlc_ray.taxonomies.named import digit_taxonomy
 from hmlc_ray.torchvision_shim import torchvision
 
@@ -52,7 +53,7 @@ def _read(folder: Path, name: str) -> Split:
 
 
 def _read_file(file: Path, read: Callable[[str], Tensor]) -> Tensor:
-    if not file.is_file():
+    if not is_file(file):
         raise DataError(f"MNIST is not complete: there is no file {str(file)!r} (data.download: true fetches it)")
     try:
         return read(str(file))

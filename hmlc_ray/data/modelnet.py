@@ -12,7 +12,7 @@ from hmlc_ray.config.points import ModelNetConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.mesh_sets import Files, divide_meshes
 from hmlc_ray.errors import DataError
-from hmlc_ray.folders.walk import sample_files
+from hmlc_ray.folders.walk import is_folder, sample_files
 from hmlc_ray.taxonomies.named import MODELNET10_CLASSES, MODELNET40_COUNTS, modelnet40_taxonomy
 from hmlc_ray.taxonomy import Taxonomy
 
@@ -43,15 +43,15 @@ def load(config: ModelNetConfig) -> DataSet:
 
 def _root(config: ModelNetConfig) -> Path:
     root = Path(config.root).expanduser().absolute()
-    if not root.is_dir():
+    if not is_folder(root):
         raise DataError(f"there is no data folder {str(root)!r}")
     inner = root / _FOLDERS[config.variant]
-    return inner if inner.is_dir() else root
+    return inner if is_folder(inner) else root
 
 
 def _classes(config: ModelNetConfig, root: Path) -> list[str]:
     names = sorted(MODELNET40_COUNTS) if config.variant == "modelnet40" else list(MODELNET10_CLASSES)
-    present = [name for name in names if (root / name).is_dir()]
+    present = [name for name in names if is_folder(root / name)]
     missing = [name for name in names if name not in present]
     if len(present) < 2:
         raise DataError(f"{str(root)!r} holds no class folders of {_FOLDERS[config.variant]}, such as {names[0]!r}")
@@ -64,7 +64,7 @@ def _classes(config: ModelNetConfig, root: Path) -> list[str]:
 
 
 def _meshes(folder: Path) -> list[Path]:
-    return sample_files(folder, frozenset({".off"})) if folder.is_dir() else []
+    return sample_files(folder, frozenset({".off"})) if is_folder(folder) else []
 
 
 def _limited(files: Files, limit: int, seed: int) -> list[list[Path]]:

@@ -13,7 +13,7 @@ from hmlc_ray.data.splits import divide
 from hmlc_ray.data.stored import Listing, read_splits
 from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.folders import IMAGE_SUFFIXES
-from hmlc_ray.folders.walk import entries, sample_files
+from hmlc_ray.folders.walk import entries, is_folder, sample_files
 from hmlc_ray.leaf_table import read_text
 from hmlc_ray.tables.csv_files import BadTable, read_lines
 from hmlc_ray.taxonomies.wordnet import DEFAULT_KEYS, from_synset_table
@@ -35,7 +35,7 @@ def load(config: TinyImagenetConfig) -> DataSet:
     """
     root = Path(config.root).expanduser().absolute()
     train_folder = root / "train"
-    wnids = [name for name in entries(train_folder)[0] if name[0] == "n"] if train_folder.is_dir() else []
+    wnids = [name for name in entries(train_folder)[0] if name[0] == "n"] if is_folder(train_folder) else []
     if not wnids:
         raise DataError(f"{str(root)!r} holds no folder train/<wnid>")
     taxonomy = _read_tree(root / HIERARCHY_NAME, wnids)
@@ -57,8 +57,8 @@ def _read_tree(file: Path, wnids: list[str]) -> Taxonomy:
 
 def _images(folder: Path) -> list[Path]:
     published = folder / "images"
-    source = published if published.is_dir() else folder
-    files = sample_files(source, IMAGE_SUFFIXES) if source.is_dir() else []
+    source = published if is_folder(published) else folder
+    files = sample_files(source, IMAGE_SUFFIXES) if is_folder(source) else []
     if not files:
         raise DataError(f"there is no image in {str(source)!r}")
     return files

@@ -133,8 +133,10 @@ def _preparation(checkpoint: Checkpoint) -> str:
         return f"{checkpoint.input_shape[0]} points drawn from the surface, in proportion to area"
     channels, height, width = checkpoint.input_shape
     mode = "L" if channels == 1 else "RGB"
+    ground = getattr(checkpoint.config.data, "background", None)
+    clear = "" if ground is None else f" (transparent pixels show the color {list(ground)})"
     return (
-        f"the image upright (EXIF), in mode {mode}, resized on the short side and cropped at the centre to "
+        f"the image upright (EXIF), in mode {mode}{clear}, resized on the short side and cropped at the centre to "
         f"{height}x{width} (Pillow's ImageOps.fit, bilinear)"
     )
 

@@ -32,12 +32,12 @@ def find_splits(root: Path, leaves: Leaves) -> Splits:
     if place is None:
         splits: Splits = {"train": leaves}
     else:
-        splits = {}
+        splits, deepest = {}, max(map(len, leaves))
         for path, files in sorted(leaves.items(), key=lambda item: (roles[item[0][place]] != "train", item[0])):
             role, rest = roles[path[place]], _without(path, place)
             assert role is not None, "all names at this place are splits"
-            if not rest:
-                raise _unlabelled(root, path[0], role, roles)
+            if not rest or len(path) == place + 1 < deepest:
+                raise _unlabelled(root, path, role, roles)
             splits.setdefault(role, {}).setdefault(rest, []).extend(files)
     splits = {role: _unwrapped(role, splits[role]) for role in SPLIT_NAMES if role in splits}
     for found in splits.values():
@@ -79,7 +79,7 @@ def _split_place(root: Path, leaves: Leaves) -> tuple[int | None, Roles]:
     for place in range(min(map(len, leaves))):
         roles = roles_among(sorted({path[place] for path in leaves}))
         found = set(roles.values())
-        if None not in found and ("train" in found or place == 0):
+        if None not in found and ("train" in found or place == 0 or len(found) > 1):
             if "train" not in found:
                 raise DataError(
                     f"{str(root)!r} holds {' and '.join(roles)}, but no `train` folder; "
@@ -93,11 +93,12 @@ def _split_place(root: Path, leaves: Leaves) -> tuple[int | None, Roles]:
     return None, {}
 
 
-def _unlabelled(root: Path, folder: str, role: Role, roles: Roles) -> DataError:
-    train = next(name for name, other in roles.items() if other == "train")
+def _unlabelled(root: Path, path: ClassPath, role: Role, roles: Roles) -> DataError:
+    train = "/".join((*path[:-1], next(name for name, other in roles.items() if other == "train")))
     alone = "" if role == "train" else f"data.splits: {{train: {train}}} leaves it out, and "
     return DataError(
-        f"{str(root / folder)!r} holds samples but no class folder with them; {alone}{AS_CLASSES}, {folder!r} too"
+        f"{str(root.joinpath(*path))!r} holds samples but no class folder with them; {alone}{AS_CLASSES}, "
+        f"{path[-1]!r} too"
     )
 
 

@@ -66,8 +66,14 @@ def notes_of(
     wrappers: Sequence[str],
     splits: Mapping[str, Mapping[ClassPath, object]],
     total: int,
+    *,
+    look_alike: bool = False,
 ) -> tuple[str, ...]:
-    """What `scan_folder` left out or looked through. Classes that a split lacks are counted by their samples, later."""
+    """What `scan_folder` left out or looked through. Classes that a split lacks are counted by their samples, later.
+
+    Args:
+        look_alike: say where the coarsest classes hold the same classes, as parts of a data set do.
+    """
     left_out: Counter[str] = Counter()
     barren: list[str] = []
     renamed: dict[str, str] = {}
@@ -77,7 +83,8 @@ def notes_of(
         barren += _joined((*part.barren, *part.beside))
         renamed |= part.renamed
         loose += part.loose
-    notes = [f"files of other types are left out: {count_suffixes(left_out)}"] if left_out else []
+    notes = _alike(splits["train"]) if look_alike else []
+    notes += [f"files of other types are left out: {count_suffixes(left_out)}"] if left_out else []
     if loose:
         notes.append(f"{len(loose)} files in {str(root)!r} itself are left out, {loose[0].name!r} for one")
     if barren:
@@ -90,6 +97,20 @@ def notes_of(
             f"names that are not UTF-8 or hold control characters are changed, {first!a} to {renamed[first]!r}"
         )
     return tuple(notes)
+
+
+def _alike(leaves: Iterable[ClassPath]) -> list[str]:
+    below: dict[str, set[ClassPath]] = {}
+    for path in leaves:
+        below.setdefault(path[0], set()).add(path[1:])
+    first = next(iter(below.values()))
+    if len(below) < 2 or len(first) < 2 or any(classes != first for classes in below.values()):
+        return []
+    names = sorted(below)
+    return [
+        f"{some(names)} hold the same classes, {some(_joined(first))}, and are a level above them: if they are parts "
+        f"of one data set, data.splits: {{train: {names[0]}}} reads one alone"
+    ]
 
 
 def _folded(path: ClassPath) -> str:

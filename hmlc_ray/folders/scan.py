@@ -21,7 +21,7 @@ from hmlc_ray.folders.layout import (
 from hmlc_ray.folders.notes import check_common_classes, lacking, notes_of
 from hmlc_ray.folders.split_names import SPLIT_NAMES, Role, split_role
 from hmlc_ray.folders.suffixes import IMAGE_SUFFIXES, count_suffixes, is_document, list_suffixes
-from hmlc_ray.folders.walk import ClassPath, Found, entries, uneven_files, walk
+from hmlc_ray.folders.walk import ClassPath, Found, entries, is_folder, uneven_files, walk
 from hmlc_ray.leaf_table import read_leaf_table
 
 TABLE_NAME = "taxonomy.csv"
@@ -84,7 +84,7 @@ def scan_folder(
         TaxonomyError: if leaves lie at different depths, there is one class only, or the table does not fit.
     """
     root = Path(root).expanduser().absolute()
-    if not root.is_dir():
+    if not is_folder(root):
         hint = ": it is a file, and an archive has to be unpacked" if root.is_file() else ""
         raise DataError(f"there is no data folder {str(root)!r}{hint}")
     found, parts = _parts(root, suffixes, splits)
@@ -100,7 +100,9 @@ def scan_folder(
     folders = sorted({path for leaves in parts.values() for path in leaves})
     names, leaf_paths = _taxonomy_paths(table, root, folders)
     files = {name: tuple(tuple(leaves.get(folder, ())) for folder in folders) for name, leaves in parts.items()}
-    return FolderTree(names, leaf_paths, files, notes_of(root, found, wrappers, parts, len(folders)))
+    unasked = splits == "auto" and len(parts) == 1 and levels is None and table is None
+    notes = notes_of(root, found, wrappers, parts, len(folders), look_alike=unasked)
+    return FolderTree(names, leaf_paths, files, notes)
 
 
 def _parts(root: Path, suffixes: frozenset[str], splits: SplitFolders) -> tuple[list[Found], Splits]:
@@ -125,7 +127,7 @@ def _parts(root: Path, suffixes: frozenset[str], splits: SplitFolders) -> tuple[
 
 def _split_folder(root: Path, name: str, folder: str) -> Path:
     place = root / folder
-    if not place.is_dir():
+    if not is_folder(place):
         there = ", ".join(map(repr, entries(root)[0][:20])) or "no folder at all"
         raise DataError(f"data.splits.{name} is {folder!r}, but {str(root)!r} holds {there}")
     return place
@@ -139,6 +141,11 @@ def _look(top: Path, suffixes: frozenset[str], *, loose: bool = False) -> Found:
     if not found.files:
         for path, counts in found.barren.items():
             raise _no_sample(top.joinpath(*path), counts, suffixes)
+        if found.loose:
+            raise DataError(
+                f"{str(top)!r} holds no class folder, but {len(found.loose)} samples itself, {found.loose[0].name!r} "
+                "for one: a sample's class is the folder that it lies in"
+            )
         raise DataError(f"{str(top)!r} holds no class folder with files of type {list_suffixes(suffixes)}")
     if found.loose and not loose:
         raise uneven_files(top, found.loose[0])

@@ -23,6 +23,7 @@ MESH_SUFFIXES = frozenset({".glb", ".obj", ".off", ".ply", ".stl"})
 
 _DOCUMENTS = frozenset(_TEXT.split())
 _SHOWN = 8
+_USUAL = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 
 
 def is_document(suffix: str) -> bool:
@@ -39,8 +40,11 @@ def count_suffixes(counts: Mapping[str, int]) -> str:
 
 
 def list_suffixes(suffixes: frozenset[str]) -> str:
-    """The suffixes that are read, for an error."""
-    return ", ".join(sorted(suffixes))
+    """The suffixes that are read, for an error: the usual ones, and how many more."""
+    usual = [suffix for suffix in _USUAL if suffix in suffixes]
+    if len(suffixes) <= _SHOWN or not usual:
+        return ", ".join(sorted(suffixes))
+    return f"{', '.join(usual)} and {len(suffixes) - len(usual)} more"
 
 
 def _needs(suffix: str) -> str:

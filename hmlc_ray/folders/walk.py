@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +32,31 @@ class Found:
     """Files of other types, by suffix."""
     renamed: dict[str, str] = field(default_factory=dict)
     """Names that cannot be written as they are, and what stands for them."""
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder.
+
+    Raises:
+        DataError: if that cannot be seen, since a folder above it may not be entered.
+    """
+    return _asked(path, Path.is_dir)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file.
+
+    Raises:
+        DataError: see `is_folder`.
+    """
+    return _asked(path, Path.is_file)
+
+
+def _asked(path: Path, question: Callable[[Path], bool]) -> bool:
+    try:
+        return question(path)
+    except OSError as error:
+        raise DataError(f"cannot read {str(path)!r}: {system_reason(error)}") from error
 
 
 def entries(folder: Path) -> tuple[list[str], list[str]]:

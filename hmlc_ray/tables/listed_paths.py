@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
+from hmlc_ray.errors import system_reason
+
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -42,6 +44,15 @@ class ListedPaths:
                 raise BadPath(f"the path {name!r} leads out of {str(self._root)!r}")
             if os.path.isfile(file):
                 return Path(file)
+        file = os.path.join(self._root, name)
+        if os.path.isdir(file):
+            raise BadPath(f"there is no file {name!r} in {str(self._root)!r}, but a folder of that name")
+        try:
+            os.stat(file)
+        except PermissionError as error:
+            raise BadPath(f"cannot read the file {name!r} in {str(self._root)!r}: {system_reason(error)}") from None
+        except (OSError, ValueError):
+            pass
         raise BadPath(f"there is no file {name!r} in {str(self._root)!r}{self._near(name)}")
 
     def _is_inside(self, file: str) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hmlc_ray.errors import TaxonomyError
 from hmlc_ray.folders import IMAGE_SUFFIXES, MESH_SUFFIXES
+from hmlc_ray.folders.walk import is_file, is_folder
 from hmlc_ray.taxonomies.files import from_csv, from_folders, from_json
 from hmlc_ray.taxonomies.named import NAMED
 from hmlc_ray.taxonomies.text import render_text
@@ -27,10 +28,10 @@ def load_taxonomy(source: str | Path) -> Taxonomy:
     if str(source) in NAMED:
         return NAMED[str(source)]()
     path = Path(source).expanduser()
-    if path.is_dir():
+    if is_folder(path):
         return from_folders(path, IMAGE_SUFFIXES | MESH_SUFFIXES)
     readers = {".csv": from_csv, ".tsv": from_csv, ".json": from_json}
-    if not path.is_file() or path.suffix.lower() not in readers:
+    if not is_file(path) or path.suffix.lower() not in readers:
         raise TaxonomyError(
             f"{str(source)!r} is no taxonomy: it must be a folder of class folders, a .csv or .json file, "
             f"or one of {', '.join(NAMED)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from field.folder_trees import grow, trial_file
@@ -205,3 +206,50 @@ def test_check_says_what_it_found(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "found: 3 leaves, levels level0, level1; files: 3 train, 1 val" in done.output
     assert "note: val has no sample of 2 of 3 classes: 'animal/dog', 'thing/car'" in done.output
+
+
+@pytest.mark.parametrize("uneven", ["error", "fill"])
+def test_a_test_split_without_labels_below_a_wrapper_is_named(tmp_path: Path, uneven: Literal["error", "fill"]) -> None:
+    """As ImageNet and many sets of Kaggle come: filled up, it would be one class more."""
+    grow(tmp_path, [*below("set/photos/train", "set/photos/val"), "set/photos/test"])
+    with pytest.raises(DataError, match=r"photos/test' holds samples but no class folder .*train: set/photos/train\}"):
+        scan_folder(tmp_path, uneven=uneven)
+
+
+@pytest.mark.parametrize("names", [("color", "gray", "segmented"), ("original", "augmented"), ("eğitim", "deneme")])
+def test_parts_that_hold_the_same_classes_are_noted(tmp_path: Path, names: tuple[str, ...]) -> None:
+    tree = scan_folder(grow(tmp_path, [f"{name}/{leaf}" for name in names for leaf in ("cat", "dog")]))
+    (note,) = tree.notes
+    assert "hold the same classes, 'cat', 'dog'" in note
+    assert f"data.splits: {{train: {min(names)}}}" in note
+    assert scan_folder(tmp_path, splits="none").notes == ()
+    assert scan_folder(tmp_path, levels=2).notes == ()
+    grow(tmp_path, [f"{names[0]}/bird"])
+    assert scan_folder(tmp_path).notes == ()
+
+
+def test_a_folder_of_loose_images_is_told_that_classes_are_folders(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"holds no class folder, but 3 samples itself, '0\.png' for one") as caught:
+        scan_folder(grow(tmp_path, ["."], count=3))
+    assert len(str(caught.value)) < 200 + len(str(tmp_path))
+
+
+@pytest.mark.parametrize("splits", ["auto", {"train": "a"}])
+def test_a_folder_that_may_not_be_entered_is_the_user_s_to_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, splits: Literal["auto"] | dict[Literal["train"], str]
+) -> None:
+    def denied(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    file = trial_file(tmp_path, root=str(tmp_path / "a"))
+    monkeypatch.setattr(Path, "is_dir", denied)
+    with pytest.raises(DataError, match=r"^cannot read '.*': Permission denied$"):
+        scan_folder(tmp_path, splits=splits)
+    result = CliRunner().invoke(app, ["check", str(file)])
+    assert result.exit_code == 2
+
+
+def test_splits_without_train_in_different_classes_are_no_level(tmp_path: Path) -> None:
+    grow(tmp_path, ["cat/test", "dog/Valid"])
+    with pytest.raises(DataError, match=r"holds Valid and test, but no `train` folder"):
+        scan_folder(tmp_path)

@@ -217,3 +217,33 @@ def test_any_other_cells_are_read_or_refused(
         else:
             problem = "file is read"
         assert "\n" not in problem
+
+
+MISTAKEN = {
+    "two lines in a cell": (
+        'path,leaf\n"cat/1.jpg","a\nb"\n',
+        r"line 3 of .*: the name 'a.nb' holds a control",
+    ),
+    "a whole line in quotes": ('"path,leaf"\n"cat/1.jpg,cat"\n', "in one cell: its lines are in quotes as a whole"),
+    "splits under another name": (
+        "path,leaf,subset\ncat/1.jpg,cat,train\ncat/2.jpg,cat,test\n",
+        r"line 3 .*if these are splits, call their column split",
+    ),
+    "a column that is no level": (
+        "path;leaf;weight\ncat/1.jpg;cat;1,5\ncat/2.jpg;cat;2,5\n",
+        "line 3 .*every column but path and split is a level",
+    ),
+    "a folder instead of a file": ("path,leaf\ncat,cat\n", r"line 2 .*no file 'cat' in .*, but a folder of that name"),
+    "a header alone": ("path,leaf\n", "lists no sample of the split train: there is only its header"),
+}
+
+
+@pytest.mark.parametrize(("content", "sentence"), MISTAKEN.values(), ids=MISTAKEN)
+def test_the_cause_in_a_list_is_named(tmp_path: Path, content: str, sentence: str) -> None:
+    (tmp_path / "cat").mkdir()
+    for i in (1, 2):
+        (tmp_path / "cat" / f"{i}.jpg").touch()
+    (tmp_path / "list.csv").write_text(content, encoding="utf-8")
+    with pytest.raises(UserError, match=sentence) as caught:
+        read_manifest(tmp_path / "list.csv")
+    assert "list.csv" in str(caught.value)
