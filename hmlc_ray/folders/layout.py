@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hmlc_ray.errors import DataError, TaxonomyError
@@ -94,8 +94,8 @@ def _split_place(root: Path, leaves: Leaves) -> tuple[int | None, Roles]:
 
 
 def _unlabelled(root: Path, path: ClassPath, role: Role, roles: Roles) -> DataError:
-    train = "/".join((*path[:-1], next(name for name, other in roles.items() if other == "train")))
-    alone = "" if role == "train" else f"data.splits: {{train: {train}}} leaves it out, and "
+    others = {"/".join((*path[:-1], name)): other for name, other in roles.items() if other != role}
+    alone = "" if role == "train" else f"{_settings([*others], others)} leaves it out, and "
     return DataError(
         f"{str(root.joinpath(*path))!r} holds samples but no class folder with them; {alone}{AS_CLASSES}, "
         f"{path[-1]!r} too"
@@ -204,7 +204,7 @@ def check_depth(root: Path, paths: Iterable[ClassPath], empty: Iterable[ClassPat
         )
 
 
-def _settings(folders: list[str], roles: Roles) -> str:
+def _settings(folders: list[str], roles: Mapping[str, Role | None]) -> str:
     """`data.splits: {train: train, val: valid}`."""
     pairs = {roles[name]: name for name in reversed(folders)}
     return "data.splits: {" + ", ".join(f"{role}: {pairs[role]}" for role in SPLIT_NAMES if role in pairs) + "}"

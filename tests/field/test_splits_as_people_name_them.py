@@ -212,7 +212,10 @@ def test_check_says_what_it_found(tmp_path: Path) -> None:
 def test_a_test_split_without_labels_below_a_wrapper_is_named(tmp_path: Path, uneven: Literal["error", "fill"]) -> None:
     """As ImageNet and many sets of Kaggle come: filled up, it would be one class more."""
     grow(tmp_path, [*below("set/photos/train", "set/photos/val"), "set/photos/test"])
-    with pytest.raises(DataError, match=r"photos/test' holds samples but no class folder .*train: set/photos/train\}"):
+    with pytest.raises(
+        DataError,
+        match=r"photos/test' holds samples but no class folder .*train: set/photos/train, val: set/photos/val\}",
+    ):
         scan_folder(tmp_path, uneven=uneven)
 
 
