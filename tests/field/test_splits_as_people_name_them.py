@@ -214,7 +214,7 @@ def test_a_test_split_without_labels_below_a_wrapper_is_named(tmp_path: Path, un
     grow(tmp_path, [*below("set/photos/train", "set/photos/val"), "set/photos/test"])
     with pytest.raises(
         DataError,
-        match=r"photos/test' holds samples but no class folder .*train: set/photos/train, val: set/photos/val\}",
+        match=r"photos/test. holds samples .*train: set/photos/train, val: set/photos/val\}",
     ):
         scan_folder(tmp_path, uneven=uneven)
 
