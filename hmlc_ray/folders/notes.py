@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from hmlc_ray.errors import DataError
+from hmlc_ray.folders.split_names import split_role
 from hmlc_ray.folders.suffixes import count_suffixes
 from hmlc_ray.folders.walk import ClassPath, Found
 
@@ -83,7 +84,10 @@ def notes_of(
         barren += _joined((*part.barren, *part.beside))
         renamed |= part.renamed
         loose += part.loose
+    found = list(found)
     notes = _alike(splits["train"]) if look_alike else []
+    if len(splits) == 1:
+        notes += _unread_lists([file for part in found for file in part.lists])
     notes += [f"files of other types are left out: {count_suffixes(left_out)}"] if left_out else []
     if loose:
         notes.append(f"{len(loose)} files in {str(root)!r} itself are left out, {loose[0].name!r} for one")
@@ -110,6 +114,16 @@ def _alike(leaves: Iterable[ClassPath]) -> list[str]:
     return [
         f"{some(names)} hold the same classes, {some(_joined(first))}, and are a level above them: if they are parts "
         f"of one data set, data.splits: {{train: {names[0]}}} reads one alone"
+    ]
+
+
+def _unread_lists(files: Sequence[Path]) -> list[str]:
+    if len({split_role(file.stem) for file in files}) < 2:
+        return []
+    names = [file.name for file in files]
+    return [
+        f"{some(names)} look like lists of splits, which are not read; folders of splits are, and so is a list of all "
+        "samples with a column split (data.kind: manifest)"
     ]
 
 

@@ -10,9 +10,13 @@ from pathlib import Path
 
 from hmlc_ray.errors import DataError, TaxonomyError, system_reason
 from hmlc_ray.folders.litter import is_litter
+from hmlc_ray.folders.split_names import split_role
+from hmlc_ray.folders.suffixes import is_document
 from hmlc_ray.level_names import readable_name
 
 MAX_DEPTH = 50
+MOST_LISTS = 100
+"""Files of a folder among which lists of splits are looked for; where there are more, they are annotations."""
 ClassPath = tuple[str, ...]
 
 
@@ -30,6 +34,8 @@ class Found:
     """Such folders beside samples, where no class can lie: textures of meshes, for example."""
     left_out: Counter[str] = field(default_factory=Counter)
     """Files of other types, by suffix."""
+    lists: list[Path] = field(default_factory=list)
+    """Documents that are called as splits, such as `train.txt`."""
     renamed: dict[str, str] = field(default_factory=dict)
     """Names that cannot be written as they are, and what stands for them."""
 
@@ -122,6 +128,8 @@ class _Walker:
         samples = [folder / name for name, suffix in zip(files, suffixes, strict=True) if suffix in self._suffixes]
         other = Counter(suffix for suffix in suffixes if suffix not in self._suffixes)
         self.found.left_out += other
+        if len(files) <= MOST_LISTS and not samples:
+            self.found.lists += [folder / name for name in files if _is_list(name)]
         barren: dict[ClassPath, Counter[str]] = {}
         fruitful = False
         for name, shown in self._shown(folder, folders):
@@ -177,6 +185,11 @@ def uneven_files(folder: Path, sample: Path) -> TaxonomyError:
         f"the tree is uneven: {sample.name!r} lies in {str(folder)!r} beside class folders; "
         "files belong in the deepest folders only"
     )
+
+
+def _is_list(name: str) -> bool:
+    stem, suffix = os.path.splitext(name)
+    return suffix != "" and is_document(suffix) and split_role(stem) is not None
 
 
 def _order(name: str) -> tuple[str, str]:

@@ -256,3 +256,22 @@ def test_splits_without_train_in_different_classes_are_no_level(tmp_path: Path) 
     grow(tmp_path, ["cat/test", "dog/Valid"])
     with pytest.raises(DataError, match=r"holds Valid and test, but no `train` folder"):
         scan_folder(tmp_path)
+
+
+@pytest.mark.parametrize("folder", [".", "meta"])
+def test_lists_of_splits_beside_the_classes_are_noted(tmp_path: Path, folder: str) -> None:
+    """As of Food-101: the folders say nothing of the splits, and random ones would be drawn without a word."""
+    grow(tmp_path, ["images/cat", "images/dog"])
+    (tmp_path / folder).mkdir(exist_ok=True)
+    (tmp_path / folder / "classes.txt").touch()
+    (tmp_path / folder / "train.txt").touch()
+    assert "lists of splits" not in " ".join(scan_folder(tmp_path).notes)
+    (tmp_path / folder / "test.txt").touch()
+    assert "'test.txt', 'train.txt' look like lists of splits, which are not read" in " ".join(
+        scan_folder(tmp_path).notes
+    )
+    for split in ("train", "test"):
+        grow(tmp_path, [f"given/{split}/cat", f"given/{split}/dog"])
+    (tmp_path / "given" / "train.txt").touch()
+    (tmp_path / "given" / "test.txt").touch()
+    assert "lists of splits" not in " ".join(scan_folder(tmp_path / "given").notes)
