@@ -19,6 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from hmlc_ray.errors import DataError, TaxonomyError, system_reason
+from hmlc_ray.folders.notes import lacking
 from hmlc_ray.folders.split_names import SPLIT_NAMES, split_role
 from hmlc_ray.folders.walk import is_folder
 from hmlc_ray.level_names import check_level_names, check_printable, composed
@@ -51,6 +52,12 @@ class Manifest:
     samples: dict[str, list[Sample]]
     """Per split, `train` alone without a `split` column, its rows in their order."""
 
+    def lacks(self) -> list[str]:
+        """A sentence for each split that lacks classes."""
+        found = {split: {sample.path for sample in samples} for split, samples in self.samples.items()}
+        missing = {split: [path[-1] for path in self.leaf_paths if path not in paths] for split, paths in found.items()}
+        return [lacking(split, names, len(self.leaf_paths)) for split, names in missing.items() if names]
+
 
 def read_level_names(file: str | Path) -> tuple[str, ...]:
     """The levels, coarsest first, by the header alone.
@@ -73,13 +80,25 @@ def read_manifest(file: str | Path, root: str | Path | None = None) -> Manifest:
     Raises:
         DataError: with the line, if the file or its header is wrong, a cell is empty, a path is absolute, leads out of
             the root (also through a link), does not exist or is listed twice, or a split is unknown.
-        TaxonomyError: with the line, if a class has two parents; if a cell holds a control character.
+        TaxonomyError: with the line, if a class has two parents or a cell holds a control character.
     """
     path = Path(file).expanduser().absolute()
     base = path.parent if root is None else Path(root).expanduser().absolute()
     if not is_folder(base):
         raise DataError(f"there is no data folder {str(base)!r}")
     return _Reader(path, base).read()
+
+
+def check_several(manifest: Manifest, file: str | Path) -> None:
+    """Check that there are two classes, without which nothing can be learned.
+
+    Raises:
+        TaxonomyError: naming the only one.
+    """
+    if len(manifest.leaf_paths) < 2:
+        raise TaxonomyError(
+            f"{str(file)!r} lists one class only, {manifest.leaf_paths[0][-1]!r}; at least two are needed"
+        )
 
 
 class _Reader:

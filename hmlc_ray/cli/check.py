@@ -86,7 +86,7 @@ def found_lines(config: TrialConfig) -> list[str]:
     from hmlc_ray.config.levels import folder_tree
     from hmlc_ray.config.splits import FoldersSection
     from hmlc_ray.folders.walk import is_file, is_folder
-    from hmlc_ray.manifest import read_manifest
+    from hmlc_ray.manifest import check_several, read_manifest
 
     data = config.data
     if isinstance(data, FoldersSection) and is_folder(Path(data.root).expanduser()):
@@ -96,14 +96,18 @@ def found_lines(config: TrialConfig) -> list[str]:
         return _found(tree.leaf_paths, data.level_names or tree.level_names, counts, notes)
     if isinstance(data, ManifestConfig) and is_file(Path(data.file).expanduser()):
         manifest = read_manifest(data.file, data.root)
+        check_several(manifest, data.file)
         counts = {name: len(samples) for name, samples in manifest.samples.items()}
-        return _found(manifest.leaf_paths, manifest.level_names, counts, ())
+        return _found(manifest.leaf_paths, manifest.level_names, counts, manifest.lacks())
     return []
 
 
 def _found(
-    leaves: Sequence[object], levels: Sequence[str], counts: Mapping[str, int], notes: Sequence[str]
+    leaves: Sequence[Sequence[str]], levels: Sequence[str], counts: Mapping[str, int], notes: Sequence[str]
 ) -> list[str]:
+    from hmlc_ray.folders.notes import of_one_class
+
+    notes = [*notes, *of_one_class(levels, map(set, zip(*leaves, strict=True)))]
     splits = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     return [f"found: {len(leaves)} leaves, levels {', '.join(levels)}; files: {splits}", *(f"note: {n}" for n in notes)]
 

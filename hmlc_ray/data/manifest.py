@@ -10,7 +10,7 @@ from hmlc_ray.config.data import ManifestConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.splits import divide
 from hmlc_ray.data.stored import Listing, read_splits
-from hmlc_ray.manifest import Sample, read_manifest
+from hmlc_ray.manifest import Sample, check_several, read_manifest
 from hmlc_ray.taxonomy import Taxonomy
 
 
@@ -19,9 +19,10 @@ def load(config: ManifestConfig) -> DataSet:
 
     Raises:
         DataError: see `read_manifest`; if an image cannot be read and `on_bad_file` is `error`; if too few are left.
-        TaxonomyError: see `read_manifest`; if there is one leaf only.
+        TaxonomyError: see `read_manifest` and `check_several`.
     """
     manifest = read_manifest(config.file, config.root)
+    check_several(manifest, config.file)
     taxonomy = Taxonomy.from_paths(manifest.level_names, manifest.leaf_paths)
     numbers = {path: leaf for leaf, path in enumerate(manifest.leaf_paths)}
     listings = {name: _listing(samples, numbers) for name, samples in manifest.samples.items()}

@@ -14,7 +14,7 @@ from hmlc_ray.config.data import CacheMode
 from hmlc_ray.config.splits import SplitSection
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.errors import DataError
-from hmlc_ray.folders.notes import lacking
+from hmlc_ray.folders.notes import lacking, of_one_class
 from hmlc_ray.taxonomy import IntArray, Taxonomy
 
 _TEST, _VALIDATION, _LIMIT = range(3)  # streams of random numbers
@@ -180,9 +180,4 @@ def _notes(taxonomy: Taxonomy, counts: Mapping[str, IntArray]) -> list[str]:
     names = taxonomy.class_names[-1]
     missing = {split: [names[leaf] for leaf in np.flatnonzero(count == 0)] for split, count in counts.items()}
     notes = [lacking(split, lacks, len(names)) for split, lacks in missing.items() if lacks]
-    for level, classes in zip(taxonomy.level_names, taxonomy.class_names, strict=True):
-        if len(classes) == 1:
-            notes.append(
-                f"the level {level!r} has one class, {classes[0]!r}: its figures are perfect and raise every mean"
-            )
-    return notes
+    return notes + of_one_class(taxonomy.level_names, taxonomy.class_names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from hmlc_ray.errors import DataError
@@ -21,6 +21,15 @@ def lacking(split: str, names: Sequence[str], total: int) -> str:
     else:
         end = ", which its figures so say nothing about"
     return f"{split} has no sample of {len(names)} of {total} classes: {some(names)}{end}"
+
+
+def of_one_class(level_names: Iterable[str], classes: Iterable[Collection[str]]) -> list[str]:
+    """Levels that tell nothing, by the names of the classes at each level."""
+    return [
+        f"the level {level!r} has one class, {next(iter(names))!r}: its figures are perfect and raise every mean"
+        for level, names in zip(level_names, classes, strict=True)
+        if len(names) == 1
+    ]
 
 
 def some(names: Sequence[str]) -> str:

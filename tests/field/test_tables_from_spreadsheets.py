@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 from data.made_images import make_images
+from field.folder_trees import trial_file
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from hmlc_ray.cli.app import app
 from hmlc_ray.config.data import GroceryConfig
 from hmlc_ray.data import load_data
 from hmlc_ray.errors import DataError, TaxonomyError, UserError
@@ -247,3 +250,17 @@ def test_the_cause_in_a_list_is_named(tmp_path: Path, content: str, sentence: st
     with pytest.raises(UserError, match=sentence) as caught:
         read_manifest(tmp_path / "list.csv")
     assert "list.csv" in str(caught.value)
+
+
+def test_hmlc_check_notes_of_a_manifest_what_training_would(tmp_path: Path) -> None:
+    make_images(tmp_path, ("cat", "dog"), 2)
+    file = trial_file(tmp_path, kind="manifest", file=str(tmp_path / "list.csv"))
+    rows = ["path,leaf,kind,split", "cat/0.png,cat,pet,train", "dog/0.png,dog,pet,train", "cat/1.png,cat,pet,test"]
+    (tmp_path / "list.csv").write_text("\n".join(rows), encoding="utf-8")
+    output = CliRunner().invoke(app, ["check", str(file)]).output
+    assert "note: test has no sample of 1 of 2 classes: 'dog'" in output
+    assert "note: the level 'kind' has one class, 'pet'" in output
+    (tmp_path / "list.csv").write_text("\n".join(rows[:2]), encoding="utf-8")
+    result = CliRunner().invoke(app, ["check", str(file)])
+    assert result.exit_code == 2
+    assert "list.csv' lists one class only, 'cat'; at least two are needed" in result.output
