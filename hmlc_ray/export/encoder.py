@@ -134,7 +134,7 @@ def _preparation(checkpoint: Checkpoint) -> str:
     channels, height, width = checkpoint.input_shape
     mode = "L" if channels == 1 else "RGB"
     ground = getattr(checkpoint.config.data, "background", None)
-    clear = "" if ground is None else f" (transparent pixels show the color {list(ground)})"
+    clear = "" if ground is None else f" (transparent pixels show the colour {list(ground)})"
     return (
         f"the image upright (EXIF), in mode {mode}{clear}, resized on the short side and cropped at the centre to "
         f"{height}x{width} (Pillow's ImageOps.fit, bilinear)"
