@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -146,6 +148,49 @@ def test_a_store_beside_the_home_follows_only_what_moved(tmp_path: Path, home: H
     assert found(other) == shared[0]
     home.root.rename(other.root)
     assert found(other) == shared[1]
+
+
+def test_a_store_named_by_its_file_is_that_of_the_home_it_lies_in(tmp_path: Path, home: Home) -> None:
+    """Whatever other home the command has, by default ./hmlc-home."""
+    one_run(home)
+    other = Home.of(tmp_path / "hmlc-home")
+    (other.artifacts / "hmlc").mkdir(parents=True)
+    for new in (Home.of(tmp_path / "moved"), Home.of(tmp_path / "copied")):
+        if new.root.name == "moved":
+            home.root.rename(new.root)
+        else:
+            shutil.copytree(tmp_path / "moved", new.root)
+        open_tracker(new.tracking_uri, other)
+        assert place_of(new) == f"{new.artifacts.as_uri()}/hmlc"
+
+
+def test_a_home_that_was_copied_from_a_folder_that_cannot_be_looked_into(
+    tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another user's, for example."""
+    one_run(home)
+    closed, new = home.root.parent, Home.of(tmp_path / "new")
+    shutil.copytree(home.root, new.root)
+    stat = os.stat
+
+    def refused(path: Any, *args: Any, **options: Any) -> os.stat_result:
+        if isinstance(path, str | Path) and Path(path).is_relative_to(closed):
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, *args, **options)
+
+    monkeypatch.setattr(os, "stat", refused)
+    open_tracker(None, new)
+    assert place_of(new) == f"{new.artifacts.as_uri()}/hmlc"
+    assert new.followed(f"{home.root}/ray/s") == f"{new.root}/ray/s"
+    assert new.followed(f"{closed}/images") == f"{closed}/images"
+
+
+def test_a_home_that_was_moved_into_itself(tmp_path: Path) -> None:
+    home = Home.of(tmp_path / "project" / "home")
+    home.root.mkdir(parents=True)
+    home.note_former(tmp_path / "project")
+    assert home.followed(f"{home.root}/ray/s") == f"{home.root}/ray/s"
+    assert home.followed(f"{tmp_path}/project/ray/s") == f"{home.root}/ray/s"
 
 
 def test_what_was_noted_as_a_path_is_looked_for_in_the_new_place(tmp_path: Path, tracker: Tracker) -> None:
