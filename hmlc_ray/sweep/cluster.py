@@ -114,8 +114,11 @@ def _check_listening(address: str, found: str) -> None:
     host, _, port = found.rpartition(":")
     if not host or not port.isdigit() or "/" in host:
         url = "; the URL of a Jobs API is for `hmlc submit`" if found.startswith("http") else ""
-        named = f"--address {address!r}" if found == address else f"RAY_ADDRESS={found}, which --address auto reads,"
-        raise ClusterError(f"{named} is not an address; allowed are local, auto and host:port{url}")
+        if found == address:
+            raise ClusterError(f"--address {address!r} is not an address; allowed are local, auto and host:port{url}")
+        raise ClusterError(
+            f"RAY_ADDRESS={found}, which --address auto reads, is not the address of a cluster, which is host:port{url}"
+        )
     if error := listening_error(found):
         where = "" if found == address else f"{found}: "
         raise unreachable(address, where + (getattr(error, "strerror", None) or first_line(error))) from error
