@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from os.path import exists, samefile
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from hmlc_ray.home import Home
-from hmlc_ray.tracking.drivers import DRIVER, SEEN, STALE_S, life
+from hmlc_ray.tracking.drivers import DRIVER, SEEN, STALE_S, life, where
 from hmlc_ray.tracking.tags import KIND
 from hmlc_ray.tracking.uri import sqlite_path
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
+_LOG = logging.getLogger(__name__)
 _PLACES = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -102,6 +104,9 @@ def _is_driven(engine: Engine) -> bool:
     signs = {run: tags for run, tags in _running_studies(engine).items() if life(tags) != "dead"}
     if any(life(tags) == "alive" for tags in signs.values()):
         return True
+    if signs:
+        names = ", ".join(sorted({where(tags) for tags in signs.values()}))
+        _LOG.warning(f"waiting up to {STALE_S:.0f} s for a sign of life of {names}, which drove a study in this folder")
     end = time.monotonic() + STALE_S
     while signs and time.monotonic() < end:
         time.sleep(1)

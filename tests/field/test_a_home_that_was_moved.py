@@ -105,7 +105,7 @@ def test_a_link_to_the_home_changes_nothing(tmp_path: Path, home: Home) -> None:
 
 
 def test_a_store_whose_driver_writes_by_another_name_of_the_folder_is_left(
-    tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is mounted elsewhere here, while another machine drives a study in it."""
     monkeypatch.setattr("hmlc_ray.tracking.moving.STALE_S", 3.0)
@@ -124,6 +124,7 @@ def test_a_store_whose_driver_writes_by_another_name_of_the_folder_is_left(
     home.root.symlink_to(tmp_path)  # what is there now is another folder
     follow_home(new.tracking_uri, "hmlc", f"{new.artifacts.as_uri()}/hmlc")
     assert place_of(new) == before
+    assert "waiting up to 3 s for a sign of life of process 1 on another, which drove a study" in caplog.text
     monkeypatch.setattr("hmlc_ray.tracking.moving.time.sleep", lambda _: None)  # no sign of life any more
     follow_home(new.tracking_uri, "hmlc", f"{new.artifacts.as_uri()}/hmlc")
     assert place_of(new) == f"{new.artifacts.as_uri()}/hmlc"
