@@ -107,7 +107,11 @@ class Spool:
             return
         kept, done = "", []
         for line in self.refused_file.read_bytes().splitlines():  # of bytes: a tag's text may hold other ends of lines
-            operation = self._here(parse(line.partition(b"\t")[0].decode()), _REFUSED_ARTIFACTS)
+            try:
+                operation = self._here(parse(line.partition(b"\t")[0].decode()), _REFUSED_ARTIFACTS)
+            except ValueError:  # older versions wrote reasons of several lines
+                kept += f"{line.decode(errors='replace')}\n"
+                continue
             try:
                 apply(operation)
                 done.append(operation)

@@ -193,6 +193,19 @@ def test_refusals_with_any_text_are_considered_again_and_a_torn_one_is_dropped(t
     assert found == [*kept, kept[0]]
 
 
+def test_refusals_of_an_older_version_are_no_error_and_not_lost_in_silence(local: Tracker, tmp_path: Path) -> None:
+    """Reasons had ends of lines, and folders of artifacts were not kept."""
+    run = local.single_run("r", params={}, tags={})
+    lines = [SetTags(run=run, tags={"a": "1"}).model_dump_json() + "\tits reason\nin two lines\n"]
+    lines.append(LogArtifacts(run=run, folder="/tmp/gone", path="x").model_dump_json() + "\tits reason\n")
+    (tmp_path / "refused.jsonl").write_text("".join(lines))
+    Spool(tmp_path).reconsider(local._writer.apply)
+    assert local.run(run).tags["a"] == "1"
+    left = (tmp_path / "refused.jsonl").read_text().splitlines()
+    assert left[0] == "in two lines"
+    assert left[1].endswith("is not there any more")
+
+
 def test_a_full_disk_is_told(local: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
