@@ -98,11 +98,12 @@ class Home:
     def followed(self, path: str) -> str:
         """Where what was at an absolute path is now: it was moved with the home if it lay in it, and else where it is
         found at the same place relative to it, and no more at its own."""
+        if not Path(path).is_absolute() or Path(path).is_relative_to(self.root):  # the home may lie in a former one
+            return path
         for former in self.former:
-            if not Path(path).is_absolute():
-                break
             moved = os.path.normpath(self.root / os.path.relpath(path, former))
-            if Path(path).is_relative_to(former) or (not Path(path).exists() and Path(moved).exists()):
+            # `os.path` takes for absent what may not be looked at, as in another user's folder.
+            if Path(path).is_relative_to(former) or (not os.path.exists(path) and os.path.exists(moved)):
                 return moved
         return path
 

@@ -8,6 +8,10 @@ from ipaddress import ip_address
 
 _EXEMPT = ("no_proxy", "NO_PROXY")
 """Libraries read one or the other, and most of them the first that is set."""
+_GRPC = "no_grpc_proxy"
+"""gRPC reads this one in their place, where it is set."""
+EXEMPTIONS = (*_EXEMPT, _GRPC)
+"""The variables that `bypass_proxies` may set."""
 _LOOPBACK = ("localhost", "127.0.0.1", "127.0.0.0/8", "::1")
 
 
@@ -26,10 +30,17 @@ def bypass_proxies(hosts: Iterable[str] = ()) -> None:
     is set, Python ignores the proxies of macOS and Windows.
     """
     names = {name.lower() for name, value in os.environ.items() if value}
-    if not any(name.endswith("_proxy") for name in names - {"no_proxy"}):
+    if not any(name.endswith("_proxy") for name in names - {"no_proxy", _GRPC}):
         return
     given = [entry.strip() for name in _EXEMPT for entry in os.environ.get(name, "").split(",")]
+    own = [*_LOOPBACK, *hosts]
     # A lone * exempts every host; beside others it means nothing.
-    entries = ["*"] if "*" in given else [*given, *_LOOPBACK, *hosts]
+    entries = ["*"] if "*" in given else [*given, *own]
     for name in _EXEMPT:
-        os.environ[name] = ",".join(dict.fromkeys(entry for entry in entries if entry))
+        os.environ[name] = _joined(entries)
+    if grpc := os.environ.get(_GRPC):
+        os.environ[_GRPC] = _joined([*(entry.strip() for entry in grpc.split(",")), *own])
+
+
+def _joined(entries: Iterable[str]) -> str:
+    return ",".join(dict.fromkeys(entry for entry in entries if entry))

@@ -49,12 +49,12 @@ def recorded(tracker: Tracker, run_id: str) -> Iterator[None]:
     """End the run as the block ends: FINISHED, FAILED with the error, or KILLED by Ctrl-C; never left RUNNING."""
     try:
         yield
-    except KeyboardInterrupt:
-        tracker.finish(run_id, "KILLED")
-        raise
     except BaseException as error:
         with suppress(TrackingError):  # what ended the run says more than what its store has against that
-            tracker.finish(run_id, "FAILED", {tags.ERROR: error_sentence(error)})
+            if isinstance(error, KeyboardInterrupt):
+                tracker.finish(run_id, "KILLED")
+            else:
+                tracker.finish(run_id, "FAILED", {tags.ERROR: error_sentence(error)})
         raise
     tracker.finish(run_id, "FINISHED")
 

@@ -20,5 +20,5 @@ def check_study_name(name: str) -> str:
         StudyError: if it is none; a path such as `../x` leads nowhere.
     """
     if len(name) > MAX_LENGTH or re.fullmatch(PATTERN.rstrip("$"), name) is None:
-        raise StudyError(f"{name[:120]!r} is no name of a study; allowed are {ALLOWED}")
+        raise StudyError(f"{name[:120]!r} is not a valid study name; allowed are {ALLOWED}")
     return name

@@ -72,5 +72,6 @@ def _show(found: list[Finding], wrong: list[Finding]) -> None:
     if not wrong:
         typer.echo("all is well")
         return
+    fix = f"; {wrong[0].fix}" if wrong[0].fix else ""
     more = f" ({len(wrong) - 1} more to mend after it)" if len(wrong) > 1 else ""
-    typer.echo(f"first thing to fix: {wrong[0].what}: {wrong[0].text}; {wrong[0].fix}{more}")
+    typer.echo(f"first thing to fix: {wrong[0].what}: {wrong[0].text}{fix}{more}")

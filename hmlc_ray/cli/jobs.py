@@ -87,7 +87,7 @@ def stop(name: StudyName, address: JobsAddress) -> None:
     from hmlc_ray.sweep.jobs import stop as stop_job
 
     attempt = stop_job(connect(address), name)
-    typer.echo(f"{name} {attempt.standing}; go on with it by: {command('resume', name, address=address)}")
+    typer.echo(f"{name} {attempt.standing}; resume it with: {command('resume', name, address=address)}")
 
 
 def list_studies(address: JobsAddress, as_json: Json = False) -> None:
@@ -164,7 +164,7 @@ def follow_to_end(client: JobsClient, attempt: Attempt) -> None:
     except KeyboardInterrupt:
         study, address = attempt.study, client.get_address()
         raise KeyboardInterrupt(
-            f"interrupted; the job goes on: `{command('logs', study, f=True, address=address)}` follows it again, "
+            f"interrupted; the job still runs: `{command('logs', study, f=True, address=address)}` follows it again, "
             f"`{command('stop', study, address=address)}` stops it"
         ) from None
     if ended.state != "SUCCEEDED":

@@ -13,6 +13,10 @@ def run() -> None:
     gc.set_threshold(100_000, 20, 20)
     # Otherwise pydantic reads the metadata of every installed distribution, in search of plugins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # Python takes an empty one for none; Ray for the current folder, where it would look for a cluster's address.
+    for name in ("TMPDIR", "RAY_TMPDIR"):
+        if os.environ.get(name) == "":
+            del os.environ[name]
     from hmlc_ray.cli.text_output import prepare_output
 
     prepare_output()

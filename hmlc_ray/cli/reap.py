@@ -29,6 +29,6 @@ def reap(
             continue
         closed = f"closed {entry.runs} MLflow runs" + (f" and {entry.trials} Optuna trials" if entry.trials else "")
         go_on = resume_command(entry.name, Places.of(home), None, tracking_uri)
-        typer.echo(f"{what}: {closed}" + (f"; go on with it by: {go_on}" if entry.is_study else ""))
+        typer.echo(f"{what}: {closed}" + (f"; resume it with: {go_on}" if entry.is_study else ""))
     if not found:
         typer.echo("nothing was left running")

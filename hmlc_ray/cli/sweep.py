@@ -56,7 +56,8 @@ def resume(
     context: typer.Context,
     name: StudyName,
     trials: Annotated[
-        int | None, typer.Option(help="In all, more than there are: a complete study gets the rest of them.")
+        int | None,
+        typer.Option(help="Number of trials in all; a larger one extends a study, also one that is complete."),
     ] = None,
     address: AnyAddress = None,
     wait: Wait = False,

@@ -20,7 +20,8 @@ def prepare_output() -> None:
         os.environ["PYTHONIOENCODING"] = f"{encoding}:{_HANDLER}"
     if not _is_utf8(sys.getfilesystemencoding()) and not sys.flags.utf8_mode:
         os.environ["PYTHONUTF8"] = "1"
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the same command once more
+        # The option too, before any other: Python may have been started with one that ignores the environment.
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - the same once more
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors=_HANDLER)

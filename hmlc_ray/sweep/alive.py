@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +14,8 @@ from hmlc_ray.summary import SweepProgress
 from hmlc_ray.tracking import Tracker, TrialRun
 from hmlc_ray.tracking.drivers import BEAT_S, DRIVER, SEEN, STALE_S, STALLED, Life, identity, life, where
 from hmlc_ray.tracking.opening import open_tracker
+
+_LOG = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -84,9 +87,10 @@ def settled_lives(tracker: Tracker, runs: Iterable[TrialRun], progress: SweepPro
     tags = {run.run_id: run.tags for run in runs}
     found = {run_id: life(own) for run_id, own in tags.items()}
     watched = {run_id for run_id, known in found.items() if known == "unknown" and DRIVER in tags[run_id]}
-    if watched and progress is not None:
+    if watched:
         names = ", ".join(sorted({where(tags[run_id]) for run_id in watched}))
-        progress.note(f"waiting up to {STALE_S:.0f} s for a sign of life of {names}, which drove the study")
+        note = _LOG.warning if progress is None else progress.note
+        note(f"waiting up to {STALE_S:.0f} s for a sign of life of {names}, which drove the study")
     deadline = time.monotonic() + STALE_S
     while watched and time.monotonic() < deadline:
         time.sleep(1)

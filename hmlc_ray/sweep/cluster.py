@@ -13,7 +13,7 @@ from ray.train.v2._internal import constants as train_constants
 from ray.tune.execution import class_cache
 
 from hmlc_ray.errors import ClusterError, UserError, first_line
-from hmlc_ray.loopback import bypass_proxies
+from hmlc_ray.loopback import EXEMPTIONS, bypass_proxies
 from hmlc_ray.sweep import embedded, private_locks  # noqa: F401
 from hmlc_ray.sweep.addresses import cluster_here, listening_error
 from hmlc_ray.sweep.authentication import check_head, private
@@ -99,7 +99,7 @@ def _of_connected_cluster() -> Iterator[None]:
     # Empty, the second one is ignored by Ray; unset, a node's own environment would decide.
     own = {ADDRESS: ray.get_runtime_context().gcs_address, API_SERVER: ""}
     passed_on = class_cache.ENV_VARS_TO_PROPAGATE, train_constants.ENV_VARS_TO_PROPAGATE
-    with variables({**own, **{name: os.environ.get(name) for name in ("no_proxy", "NO_PROXY")}}):
+    with variables({**own, **{name: os.environ.get(name) for name in EXEMPTIONS}}):
         bypass_proxies(node["NodeManagerAddress"] for node in ray.nodes())
         class_cache.ENV_VARS_TO_PROPAGATE = passed_on[0] | set(own)
         train_constants.ENV_VARS_TO_PROPAGATE = passed_on[1] | set(own)
@@ -114,8 +114,11 @@ def _check_listening(address: str, found: str) -> None:
     host, _, port = found.rpartition(":")
     if not host or not port.isdigit() or "/" in host:
         url = "; the URL of a Jobs API is for `hmlc submit`" if found.startswith("http") else ""
-        named = f"--address {address!r}" if found == address else f"RAY_ADDRESS={found}, which --address auto reads,"
-        raise ClusterError(f"{named} is not an address; allowed are local, auto and host:port{url}")
+        if found == address:
+            raise ClusterError(f"--address {address!r} is not an address; allowed are local, auto and host:port{url}")
+        raise ClusterError(
+            f"RAY_ADDRESS={found}, which --address auto reads, is not the address of a cluster, which is host:port{url}"
+        )
     if error := listening_error(found):
         where = "" if found == address else f"{found}: "
         raise unreachable(address, where + (getattr(error, "strerror", None) or first_line(error))) from error

@@ -204,7 +204,7 @@ def _mlflow(uri: str | None, home: Home) -> Finding:
     try:
         tracker.check_artifacts()
     except TrackingError as error:
-        return Finding("MLflow", "fail", str(error), "see the sentence itself")
+        return Finding("MLflow", "fail", str(error))  # it names the remedy
     version = _server_version(chosen) if chosen and is_server(chosen) else None
     return Finding("MLflow", "ok", f"{tracker.uri} answers" + (f", version {version}" if version else ""))
 

@@ -43,4 +43,4 @@ def examine_there(
         if line.startswith('{"findings": '):
             return [Finding(**values) for values in json.loads(line)["findings"]]
     lines = [line for line in log.splitlines() if line.strip()] or ["nothing"]
-    raise JobError(f"hmlc doctor found nothing out on the cluster; the last that it said was: {lines[-1][:300]}")
+    raise JobError(f"hmlc doctor found out nothing on the cluster; its last output was: {lines[-1][:300]}")

@@ -96,8 +96,8 @@ class Driver:
             summary = self._conclude(parent)
         except KeyboardInterrupt as interrupt:
             self._close(parent, interrupt)
-            why = "the study stood still and was ended" if self._watchdog.ended_study else "interrupted"
-            raise SweepInterrupted(f"{why}; everything is saved: go on with `{self._go_on}`") from None
+            why = "the study was stalled and has been stopped" if self._watchdog.ended_study else "interrupted"
+            raise SweepInterrupted(f"{why}; everything is saved: resume it with `{self._go_on}`") from None
         except BaseException as error:
             self._close(parent, error)
             raise
@@ -133,9 +133,9 @@ class Driver:
             why = "has no run in MLflow any more"
             if number in deleted:
                 why = f"its run was deleted in MLflow (`{self._tracker.restore_command(deleted[number])}` restores it)"
-            self._progress.note(f"trial {number} was {gone[number]}, but {why}: the study does without it")
+            self._progress.note(f"trial {number} was {gone[number]}, but {why}: the study continues without it")
         for number in sorted(deleted.keys() - gone.keys() - self._told - {int(run.trial_id) for run in runs}):
-            self._progress.note(f"the run of trial {number} was deleted in MLflow: it goes on in a new one")
+            self._progress.note(f"the run of trial {number} was deleted in MLflow: the trial continues in a new one")
         self._told |= gone.keys() | deleted.keys()
         return gone
 

@@ -51,9 +51,8 @@ def _complete(name: str, run: TrialRun, look: str, go_on: str) -> StudyError:
 def _check_number(name: str, run: TrialRun | None, known: int, trials: int) -> None:
     drawn = used_up(run) if run else None
     if drawn is not None:
-        raise StudyError(
-            f"study {name!r} has drawn every point of its search space in {drawn} trials: there is nothing left to try"
-        )
+        what = "there is nothing left to try" if run is not None and run.status == "FINISHED" else "leave out --trials"
+        raise StudyError(f"study {name!r} has drawn every point of its search space in {drawn} trials: {what}")
     least = known + 1 if run is not None and run.status == "FINISHED" else known
     if trials < least:
         has = "has" if least > known else "is to have"

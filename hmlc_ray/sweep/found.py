@@ -52,7 +52,8 @@ def refuse_deleted(name: str, tracker: Tracker) -> None:
     if tracker.find_study(name) is None and (run_id := tracker.deleted_study(name)) is not None:
         raise StudyError(
             f"the run of study {name!r} was deleted in MLflow, and with it what its trials belong to: restore it with "
-            f"`{tracker.restore_command(run_id)}` (trials that were deleted too: likewise); nothing was changed"
+            f"`{tracker.restore_command(run_id)}`, and in the same way the runs of its trials that were deleted too; "
+            "nothing was changed"
         )
 
 

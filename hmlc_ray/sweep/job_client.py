@@ -119,7 +119,7 @@ def _check(address: str) -> None:
     except ValueError:
         parts, port_is_fine = urlsplit(""), False
     if not (is_jobs_address(address) and parts.hostname and port_is_fine) or parts.query or parts.fragment:
-        raise ClusterError(f"--address {address!r} is no address of a Jobs API; it looks like {_EXAMPLE}")
+        raise ClusterError(f"--address {address!r} is not the address of a Jobs API; one looks like {_EXAMPLE}")
     if parts.username or parts.password:
         raise ClusterError(
             "--address must not hold a password, which would be seen in the list of processes; "

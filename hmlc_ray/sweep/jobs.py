@@ -196,7 +196,7 @@ def _refuse_known(study: str, before: list[Attempt], address: str) -> None:
     elif last.state == "SUCCEEDED":
         advice = f"see `{command('best', study)}`"
     else:
-        advice = f"go on with it by `{command('resume', study, address=address)}`"
+        advice = f"resume it with `{command('resume', study, address=address)}`"
     raise StudyError(f"the study name {study!r} is taken: it {last.standing}; {advice}, or choose another --name")
 
 

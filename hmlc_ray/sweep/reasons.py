@@ -17,8 +17,8 @@ _DEATHS = {
     "once (trials.max_concurrent, or more trials.resources.cpus for each), or make them smaller",
     "node has died": "NodeDied: the node on which the trial trained died, or was out of reach",
     "node died": "NodeDied: the node on which the trial trained died, or was out of reach",
-    "died": "WorkerDied: the trial's process died without a word: killed, which is how the system ends a want of "
-    "memory, or it crashed",
+    "died": "WorkerDied: the trial's process died without an error message: it crashed, or it was killed, as the "
+    "system does when memory runs out",
 }
 """What Ray writes of a process that is gone, and what it means; the first that fits counts."""
 

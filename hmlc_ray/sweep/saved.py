@@ -11,7 +11,7 @@ from typing import TextIO
 
 from hmlc_ray.config.moved import followed_sweep
 from hmlc_ray.config.sweep import SweepConfig
-from hmlc_ray.errors import StudyError, first_line
+from hmlc_ray.errors import StudyError, first_line, system_reason
 from hmlc_ray.home import Home
 from hmlc_ray.whole_files import write_whole
 
@@ -29,11 +29,19 @@ def driven(name: str, home: Home) -> Iterator[None]:
     """Holds the study for this driver; the system lets go of it when the process ends, however it ends.
 
     Raises:
-        StudyError: if another driver holds it: two of them would hand out the same trials.
+        StudyError: if another driver holds it: two of them would hand out the same trials; or if it cannot be held,
+            because the home folder is another user's, for example.
     """
     folder = home.study(name)
     lock = folder / LOCK_FILE
-    with _opened(lock) as file:
+    try:
+        opened = _opened(lock)
+    except OSError as error:
+        raise StudyError(
+            f"study {name!r} cannot be changed from here: {error.filename or lock} cannot be written "
+            f"({system_reason(error)}); get permission to write to {home.root}, or copy it and use the copy"
+        ) from error
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not os.path.samestat(os.fstat(file.fileno()), lock.stat()):

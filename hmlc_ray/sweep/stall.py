@@ -131,14 +131,14 @@ class Watchdog:
         with suppress(OSError):
             write_whole(self._folder / STALLED_FILE, self.sentence)
         stop = self._stall.action == "stop"
-        self._note(self.sentence + ("; the study ends here (study.stall)" if stop else ""))
+        self._note(self.sentence + ("; the study is stopped, as study.stall.action says" if stop else ""))
         if stop:
             self.ended_study = interrupt()
 
     def _go_on(self) -> None:
         if self.sentence is not None and not self.ended_study:
             self._forget()
-            self._note("the study goes on")
+            self._note("the study continues")
 
     def _forget(self) -> None:
         self.sentence = None

@@ -163,6 +163,4 @@ def _refuse_taken(sweep: SweepConfig, home: Home, tracker: Tracker, go_on: str) 
         )
     else:
         return
-    raise StudyError(
-        f"the study name {name!r} is taken in {where}: go on with it by `{go_on}`, or choose another --name"
-    )
+    raise StudyError(f"the study name {name!r} is taken in {where}: resume it with `{go_on}`, or choose another --name")

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
+from os.path import exists, samefile
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from hmlc_ray.home import Home
-from hmlc_ray.tracking.drivers import DRIVER, SEEN, STALE_S, life
+from hmlc_ray.tracking.drivers import DRIVER, SEEN, STALE_S, life, where
 from hmlc_ray.tracking.tags import KIND
 from hmlc_ray.tracking.uri import sqlite_path
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
+_LOG = logging.getLogger(__name__)
 _PLACES = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -50,6 +53,8 @@ def follow_home(uri: str, experiment: str, location: str | None) -> None:
                 return
             select = sqlalchemy.text("SELECT artifact_location FROM experiments WHERE name = :name")
             recorded = connection.execute(select, {"name": experiment}).scalar()
+        if recorded and recorded.startswith("file://"):
+            location = _beside(file, _folder(recorded)) or location
         if recorded and recorded != location and recorded.startswith("file://"):
             home = Home(_folder(location).parents[1])
             moved = _was_moved(_folder(recorded), _folder(location), embedded=_lies_in(file, home.root))
@@ -71,11 +76,24 @@ def _was_moved(old: Path, new: Path, *, embedded: bool) -> bool:
     if old.parts[-2:] != new.parts[-2:]:  # somebody chose that place
         return False
     old_home, new_home = old.parents[1], new.parents[1]
-    if old_home.exists() and new_home.exists() and old_home.samefile(new_home):
+    # `os.path` takes for absent what may not be looked at: a home copied from another user's closed folder.
+    if exists(old_home) and exists(new_home) and samefile(old_home, new_home):
         return False
     if embedded:  # else the database alone is here, and its artifacts stayed
-        return new.exists() or not old.exists()
-    return new.exists() and not old_home.exists()
+        return exists(new) or not exists(old)
+    return exists(new) and not exists(old_home)
+
+
+def _beside(file: Path | None, old: Path) -> str | None:
+    """The place of the artifacts in the home folder that a store lies in, if they came there with it; as a URI.
+
+    A store that is named by its file is that home's, whichever home a command has otherwise.
+    """
+    if file is None:
+        return None
+    own, old_home = file.absolute().parent.joinpath(*old.parts[-2:]), old.parents[1]
+    came_along = not exists(old_home) or exists(old_home / file.name)
+    return own.as_uri() if exists(own) and own.parts[-2:-1] == ("artifacts",) and came_along else None
 
 
 def _is_driven(engine: Engine) -> bool:
@@ -86,6 +104,9 @@ def _is_driven(engine: Engine) -> bool:
     signs = {run: tags for run, tags in _running_studies(engine).items() if life(tags) != "dead"}
     if any(life(tags) == "alive" for tags in signs.values()):
         return True
+    if signs:
+        names = ", ".join(sorted({where(tags) for tags in signs.values()}))
+        _LOG.warning(f"waiting up to {STALE_S:.0f} s for a sign of life of {names}, which drove a study in this folder")
     end = time.monotonic() + STALE_S
     while signs and time.monotonic() < end:
         time.sleep(1)

@@ -31,9 +31,11 @@ class Spool:
         self.folder = folder
         self._file, self._mark = folder / _OPERATIONS, folder / _SENT
         if self._file.exists():
-            self._drop_torn_line()
+            _drop_torn_line(self._file)
         else:
             self._mark.unlink(missing_ok=True)
+        if self.refused_file.exists():
+            _drop_torn_line(self.refused_file)
         self.count = sum(1 for _ in self.pending())
         """Operations that are not sent."""
 
@@ -104,8 +106,12 @@ class Spool:
         if not self.refused_file.exists():
             return
         kept, done = "", []
-        for line in self.refused_file.read_text(encoding="utf-8").splitlines():
-            operation = self._here(parse(line.partition("\t")[0]), _REFUSED_ARTIFACTS)
+        for line in self.refused_file.read_bytes().splitlines():  # of bytes: a tag's text may hold other ends of lines
+            try:
+                operation = self._here(parse(line.partition(b"\t")[0].decode()), _REFUSED_ARTIFACTS)
+            except ValueError:  # older versions wrote reasons of several lines
+                kept += f"{line.decode(errors='replace')}\n"
+                continue
             try:
                 apply(operation)
                 done.append(operation)
@@ -143,11 +149,6 @@ class Spool:
             raise
         return target
 
-    def _drop_torn_line(self) -> None:
-        with self._file.open("r+b") as file:
-            content = file.read()
-            file.truncate(content.rfind(b"\n") + 1)
-
     def _clear(self) -> None:
         # The operations first: a mark without them means nothing, operations without it would be sent again.
         self._file.unlink()
@@ -160,6 +161,12 @@ class Spool:
             (self.folder / _REFUSED_ARTIFACTS).rmdir()
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
+
+
+def _drop_torn_line(file: Path) -> None:
+    with file.open("r+b") as lines:
+        content = lines.read()
+        lines.truncate(content.rfind(b"\n") + 1)
 
 
 def _refusal(operation: Operation, reason: str) -> str:

@@ -115,7 +115,18 @@ def translated(uri: str) -> Iterator[None]:
             raise
         reason = shorten(scrub(first_line(error), uri), 300)
         kind = StoreAway if _may_pass(error) else TrackingError
-        raise kind(f"the MLflow store {public_uri(uri)} cannot be used: {reason}") from error
+        raise kind(f"the MLflow store {public_uri(uri)} cannot be used: {reason}{_advice(uri, reason)}") from error
+
+
+def _advice(uri: str, reason: str) -> str:
+    """What helps where a file is another user's: sqlite keeps its log beside it, for readers too."""
+    file = sqlite_path(uri)
+    if file is None or "readonly database" not in reason:
+        return ""
+    return (
+        f"; sqlite has to write to {file.name} and its folder even to read it: get permission to write there, or copy "
+        "the whole folder and use the copy"
+    )
 
 
 def be_brief() -> None:
@@ -183,8 +194,8 @@ def _probe_database(uri: str) -> None:
 
     if "://" not in uri or uri.startswith("file:"):
         raise TrackingError(
-            f"{public_uri(uri)!r} is no MLflow store this package can use: give http(s)://HOST:PORT of a server, "
-            "postgresql://USER@HOST/DATABASE or sqlite:///PATH"
+            f"{public_uri(uri)!r} is not an MLflow store that this package can use: give http(s)://HOST:PORT of a "
+            "server, postgresql://USER@HOST/DATABASE or sqlite:///PATH"
         )
     url = sqlalchemy.engine.make_url(uri)
     has_timeout = url.get_backend_name() in ("postgresql", "mysql")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hmlc_ray.errors import StoreAway, TrackingError
@@ -79,7 +80,7 @@ class StoreWriter:
                 case SetTags():
                     self._set_tags(self.resolve(operation.run), operation.tags)
                 case LogArtifacts():
-                    self._client.log_artifacts(self.resolve(operation.run), operation.folder, operation.path)
+                    self._log_artifacts(operation)
                 case DropArtifacts():
                     self._drop(operation)
                 case Finish():
@@ -183,6 +184,13 @@ class StoreWriter:
         if tag.ERROR in self._client.get_run(run_id).data.tags:
             self._client.delete_tag(run_id, tag.ERROR)
         self._set_tags(run_id, {tag.STATUS: "running"})
+
+    def _log_artifacts(self, operation: LogArtifacts) -> None:
+        if not Path(operation.folder).is_dir():  # MLflow would log nothing, and not say so
+            raise TrackingError(
+                f"the folder {operation.folder}, to be logged to run {operation.run}, is not there any more"
+            )
+        self._client.log_artifacts(self.resolve(operation.run), operation.folder, operation.path)
 
     def _drop(self, operation: DropArtifacts) -> None:
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository

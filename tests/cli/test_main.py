@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,21 @@ def test_nothing_heavy_is_loaded(tmp_path: Path, arguments: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM, *arguments], cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1] == "loaded:"
+
+
+def test_an_empty_temporary_directory_is_none(tmp_path: Path) -> None:
+    """Ray would look for a cluster's address in the current folder."""
+    program = """
+import atexit, sys
+from hmlc_ray.cli.main import run
+from ray._common.utils import get_ray_address_file
+atexit.register(lambda: print(get_ray_address_file(None)))
+run()
+"""
+    environment = {**os.environ, "TMPDIR": "", "RAY_TMPDIR": ""}
+    command = [sys.executable, "-c", program, "--version"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1].startswith("/")
 
 
 def test_an_unknown_command_is_a_usage_error(hmlc: Run) -> None:

@@ -54,7 +54,7 @@ def test_a_password_stays_off_the_command_line(
 @pytest.mark.parametrize(
     ("uri", "sentence"),
     [
-        ("runs", "'runs' is no MLflow store this package can use: give http(s)://HOST:PORT of a server, "),
+        ("runs", "'runs' is not an MLflow store that this package can use: give http(s)://HOST:PORT of a server, "),
         ("sqlite:///none.db", "there is nothing to show: there is no file 'none.db' yet"),
         ("nosuch://h/x", "the MLflow store nosuch://h/x cannot be used: Can't load plugin: "),
     ],

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -103,7 +105,7 @@ def test_a_link_to_the_home_changes_nothing(tmp_path: Path, home: Home) -> None:
 
 
 def test_a_store_whose_driver_writes_by_another_name_of_the_folder_is_left(
-    tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is mounted elsewhere here, while another machine drives a study in it."""
     monkeypatch.setattr("hmlc_ray.tracking.moving.STALE_S", 3.0)
@@ -122,6 +124,7 @@ def test_a_store_whose_driver_writes_by_another_name_of_the_folder_is_left(
     home.root.symlink_to(tmp_path)  # what is there now is another folder
     follow_home(new.tracking_uri, "hmlc", f"{new.artifacts.as_uri()}/hmlc")
     assert place_of(new) == before
+    assert "waiting up to 3 s for a sign of life of process 1 on another, which drove a study" in caplog.text
     monkeypatch.setattr("hmlc_ray.tracking.moving.time.sleep", lambda _: None)  # no sign of life any more
     follow_home(new.tracking_uri, "hmlc", f"{new.artifacts.as_uri()}/hmlc")
     assert place_of(new) == f"{new.artifacts.as_uri()}/hmlc"
@@ -146,6 +149,49 @@ def test_a_store_beside_the_home_follows_only_what_moved(tmp_path: Path, home: H
     assert found(other) == shared[0]
     home.root.rename(other.root)
     assert found(other) == shared[1]
+
+
+def test_a_store_named_by_its_file_is_that_of_the_home_it_lies_in(tmp_path: Path, home: Home) -> None:
+    """Whatever other home the command has, by default ./hmlc-home."""
+    one_run(home)
+    other = Home.of(tmp_path / "hmlc-home")
+    (other.artifacts / "hmlc").mkdir(parents=True)
+    for new in (Home.of(tmp_path / "moved"), Home.of(tmp_path / "copied")):
+        if new.root.name == "moved":
+            home.root.rename(new.root)
+        else:
+            shutil.copytree(tmp_path / "moved", new.root)
+        open_tracker(new.tracking_uri, other)
+        assert place_of(new) == f"{new.artifacts.as_uri()}/hmlc"
+
+
+def test_a_home_that_was_copied_from_a_folder_that_cannot_be_looked_into(
+    tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another user's, for example."""
+    one_run(home)
+    closed, new = home.root.parent, Home.of(tmp_path / "new")
+    shutil.copytree(home.root, new.root)
+    stat = os.stat
+
+    def refused(path: Any, *args: Any, **options: Any) -> os.stat_result:
+        if isinstance(path, str | Path) and Path(path).is_relative_to(closed):
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, *args, **options)
+
+    monkeypatch.setattr(os, "stat", refused)
+    open_tracker(None, new)
+    assert place_of(new) == f"{new.artifacts.as_uri()}/hmlc"
+    assert new.followed(f"{home.root}/ray/s") == f"{new.root}/ray/s"
+    assert new.followed(f"{closed}/images") == f"{closed}/images"
+
+
+def test_a_home_that_was_moved_into_itself(tmp_path: Path) -> None:
+    home = Home.of(tmp_path / "project" / "home")
+    home.root.mkdir(parents=True)
+    home.note_former(tmp_path / "project")
+    assert home.followed(f"{home.root}/ray/s") == f"{home.root}/ray/s"
+    assert home.followed(f"{tmp_path}/project/ray/s") == f"{home.root}/ray/s"
 
 
 def test_what_was_noted_as_a_path_is_looked_for_in_the_new_place(tmp_path: Path, tracker: Tracker) -> None:

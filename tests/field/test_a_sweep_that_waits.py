@@ -64,7 +64,7 @@ def test_trials_that_never_get_their_resources_are_told(machine: Machine, tmp_pa
     assert machine.notes == [sentence], "it is said once"
     machine.watchdog.pulse.started(1)
     assert machine.after(1) is None
-    assert machine.notes[1:] == ["the study goes on"]
+    assert machine.notes[1:] == ["the study continues"]
     assert stalled(tmp_path) is None
 
 
@@ -110,7 +110,7 @@ def test_a_study_ends_for_it_if_it_is_told_to(tmp_path: Path, monkeypatch: pytes
     assert machine.after(1) is not None
     assert machine.after(1) is not None
     assert (machine.interrupted, machine.watchdog.ended_study) == (1, True)
-    assert machine.notes[0].endswith("; the study ends here (study.stall)")
+    assert machine.notes[0].endswith("; the study is stopped, as study.stall.action says")
 
 
 @pytest.mark.parametrize("values", [{"after": 0}, {"after": "soon"}, {"action": "kill"}, {"afer": 1}])
@@ -172,7 +172,10 @@ def test_a_sweep_whose_cluster_somebody_else_fills_ends_and_can_be_resumed(
         holder.wait(timeout=60)
     assert done.returncode == 130, done.stderr
     assert f"2 of 2 trials wait for 1 CPU each: 0 of 1 CPU free in the cluster; job {job} holds 1 CPU" in done.stdout
-    assert "the study stood still and was ended; everything is saved: go on with `hmlc resume small" in done.stderr
+    assert (
+        "the study was stalled and has been stopped; everything is saved: resume it with `hmlc resume small"
+        in done.stderr
+    )
     assert sandbox.parent().status == "KILLED"
     status = json.loads(sandbox.hmlc("status", "small", "--json").stdout)
     assert "trials wait for 1 CPU each" in json.dumps(status)

@@ -36,7 +36,7 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
 @pytest.fixture(autouse=True)
 def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
     """No proxies, cluster or token in the environment; what a test changes there is undone."""
-    names = [*PROXIES, "no_proxy", ADDRESS, API_SERVER, JOB_CONFIG]
+    names = [*PROXIES, "no_proxy", "no_grpc_proxy", ADDRESS, API_SERVER, JOB_CONFIG]
     for name in {*names, *map(str.upper, names)}:
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
@@ -81,6 +81,15 @@ def test_without_a_proxy_the_environment_stays_as_it_is(monkeypatch: pytest.Monk
     monkeypatch.setenv("NO_PROXY", "*")
     bypass_proxies()
     assert (os.environ["no_proxy"], os.environ["NO_PROXY"]) == ("*", "*")
+
+
+def test_grpc_has_exemptions_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_grpc_proxy", "intern.example")
+    bypass_proxies()
+    assert dict(os.environ)["no_grpc_proxy"] == "intern.example"
+    monkeypatch.setenv("http_proxy", PROXY)
+    bypass_proxies(["10.1.2.3"])
+    assert dict(os.environ)["no_grpc_proxy"] == "intern.example,localhost,127.0.0.1,127.0.0.0/8,::1,10.1.2.3"
 
 
 class _Head(BaseHTTPRequestHandler):

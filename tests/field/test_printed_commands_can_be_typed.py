@@ -124,7 +124,7 @@ def test_what_reap_closed_is_resumed_in_the_same_places(
 
     monkeypatch.setattr("hmlc_ray.sweep.reap.reap", lambda *_, **__: [Reaped("s", 1)])
     reap(None, home=tmp_path / "a b", tracking_uri=URIS[0])
-    verb, options = read_back(between(capsys.readouterr().out.strip(), "go on with it by: "))
+    verb, options = read_back(between(capsys.readouterr().out.strip(), "resume it with: "))
     assert (verb, options["home"], options["tracking_uri"]) == ("resume", tmp_path / "a b", URIS[0])
 
 
@@ -145,7 +145,7 @@ def test_a_taken_or_finished_study(tmp_path: Path) -> None:
     go_on, look = resume_command("s", home, None, None), command("best", "s", **locating(home, None))
     with pytest.raises(StudyError) as taken:
         study._refuse_taken(sweep, home, store, go_on)
-    assert read_back(between(str(taken.value), "by `", "`, or"))[1]["home"] == home.root
+    assert read_back(between(str(taken.value), "with `", "`, or"))[1]["home"] == home.root
     with pytest.raises(StudyError) as complete:
         with_trials(sweep, store, None, look=look, go_on=go_on)
     assert read_back(between(str(complete.value), "see `", "`"))[1]["home"] == home.root

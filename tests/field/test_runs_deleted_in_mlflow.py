@@ -21,6 +21,7 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import StudyError, TrackingError
 from hmlc_ray.export import WEIGHTS_FILE
 from hmlc_ray.home import Home
+from hmlc_ray.recording import recorded
 from hmlc_ray.runs import train_run
 from hmlc_ray.summary import SweepCounts
 from hmlc_ray.sweep.best import best_trial
@@ -250,6 +251,18 @@ def test_a_place_of_artifacts_that_cannot_be_written_holds_up_nothing_else(
     (home.artifacts / "hmlc").unlink()
     tracker.send_again()
     assert tracker.download(run, "checkpoint/weights", tmp_path).read_text() == "w"
+
+
+def test_ctrl_c_stays_one_whatever_the_store_has_against_the_end_of_the_run(home: Home, client: MlflowClient) -> None:
+    tracker = open_tracker(None, home)
+    run = tracker.single_run("r", params={}, tags={})
+
+    def interrupted_when_deleted() -> None:
+        client.delete_run(run)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), recorded(tracker, run):
+        interrupted_when_deleted()
 
 
 def test_a_deleted_experiment_is_refused_with_what_restores_it(home: Home, client: MlflowClient) -> None:

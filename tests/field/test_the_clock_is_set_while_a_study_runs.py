@@ -139,7 +139,9 @@ def test_a_driver_elsewhere_that_seems_dead_by_the_clock_is_watched(
     assert sleeps == []
 
 
-def test_studies_of_other_machines_are_watched_together(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_studies_of_other_machines_are_watched_together_and_who_waits_is_informed(
+    tracker: Tracker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(alive, "STALE_S", 1.0)
     watches: list[float] = []
     sleep = time.sleep
@@ -147,4 +149,6 @@ def test_studies_of_other_machines_are_watched_together(tracker: Tracker, monkey
     for name in ("a", "b", "c"):
         tracker.set_tags(tracker.study_run(name, tags={}, params={}), {DRIVER: ELSEWHERE, SEEN: "1"})
     assert set(settled_lives(tracker, tracker.studies()).values()) == {"dead"}
+    (note,) = [record.getMessage() for record in caplog.records if record.name == alive.__name__]
+    assert note.startswith("waiting up to 1 s for a sign of life of process ")
     assert watches.count(1) == 1  # three seconds, were they watched one after the other

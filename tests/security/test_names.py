@@ -33,7 +33,7 @@ BAD = [
 
 @pytest.mark.parametrize("name", BAD)
 def test_what_is_no_name_has_no_folder(tmp_path: Path, name: str) -> None:
-    with pytest.raises(StudyError, match="is no name of a study; allowed are"):
+    with pytest.raises(StudyError, match="is not a valid study name; allowed are"):
         Home.of(tmp_path).study(name)
 
 
@@ -49,5 +49,5 @@ def test_commands_refuse_a_path(tmp_path: Path, command: list[str], monkeypatch:
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "sweep.json").write_text("{}")
     done = CliRunner().invoke(app, [command[0], "../../x", *command[1:], "--home", str(tmp_path / "home")])
-    assert (done.exit_code, "'../../x' is no name of a study" in done.stderr) == (2, True), done.output
+    assert (done.exit_code, "'../../x' is not a valid study name" in done.stderr) == (2, True), done.output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x"]

@@ -24,10 +24,10 @@ def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("address", "sentence"),
     [
-        ("nonsense", "--address 'nonsense' is no address of a Jobs API; it looks like http://HEAD:8265"),
-        ("http://", "--address 'http://' is no address"),
-        ("http://h:99999", "--address 'http://h:99999' is no address"),
-        ("ray://127.0.0.1:10001", "--address 'ray://127.0.0.1:10001' is no address"),
+        ("nonsense", "--address 'nonsense' is not the address of a Jobs API; one looks like http://HEAD:8265"),
+        ("http://", "--address 'http://' is not the address"),
+        ("http://h:99999", "--address 'http://h:99999' is not the address"),
+        ("ray://127.0.0.1:10001", "--address 'ray://127.0.0.1:10001' is not the address"),
         ("http://127.0.0.1:1", "no Jobs API can be reached at --address http://127.0.0.1:1 (no connection)"),
         ("http://[::1]:1", "no Jobs API can be reached at --address http://[::1]:1 (no connection)"),
     ],

@@ -68,7 +68,7 @@ def test_a_stopped_job_closes_its_runs_and_is_resumed(
     process.send_signal(signal.SIGINT)
     rest = process.communicate(timeout=60)[0]
     assert process.returncode == 130
-    assert f"the job goes on: `hmlc logs second -f --address {service.url}`" in rest
+    assert f"the job still runs: `hmlc logs second -f --address {service.url}`" in rest
     assert "Traceback" not in rest
     busy = service.ask(sandbox, "resume", "second")
     assert (busy.returncode, "study 'second' is running" in busy.stderr) == (2, True)

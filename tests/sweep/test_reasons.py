@@ -17,7 +17,7 @@ DEAD = "The actor died unexpectedly before finishing this task.\n\tclass_name: I
             "OutOfMemory: the node ran low on memory",
         ),
         (f"{DEAD}The actor died because its node has died.", "NodeDied: the node on which the trial trained died"),
-        (f"{DEAD}Worker exit type: SYSTEM_ERROR", "WorkerDied: the trial's process died without a word"),
+        (f"{DEAD}Worker exit type: SYSTEM_ERROR", "WorkerDied: the trial's process died without an error message"),
         ("Failure # 1 (occurred at x)\nnode low on memory\nFailure # 2 (occurred at y)\nIt died.\n", "WorkerDied: "),
         ("Failure # 1 (occurred at x)\nsomething else\n", "something else"),
         ("", "unknown error"),

@@ -17,7 +17,7 @@ from mlflow.tracking import MlflowClient
 
 from hmlc_ray.errors import StoreAway, TrackingError
 from hmlc_ray.tracking import Tracker, outbox, tags
-from hmlc_ray.tracking.operations import LogArtifacts, LogMetrics, SetTags
+from hmlc_ray.tracking.operations import LogArtifacts, LogMetrics, Operation, SetTags
 from hmlc_ray.tracking.spool import Spool
 
 WRITES = ("create_run", "log_batch", "log_artifacts", "set_terminated", "update_run", "delete_tag")
@@ -179,6 +179,31 @@ def test_a_refusal_is_no_absence(local: Tracker, tmp_path: Path) -> None:
         local.log("f" * 32, [(1, {"loss": 1.0})])
     assert not isinstance(caught.value, StoreAway)
     assert MlflowException("x", INVALID_PARAMETER_VALUE).get_http_status_code() == 400
+
+
+def test_refusals_with_any_text_are_considered_again_and_a_torn_one_is_dropped(tmp_path: Path) -> None:
+    kept = [SetTags(run="r", tags={"error": f"one{end}two"}) for end in ("\u2028", "\x85", "\x0b", "\n")]
+    for operation in kept:
+        Spool(tmp_path).refuse(operation, "its run\u2028is deleted")
+    with (tmp_path / "refused.jsonl").open("ab") as file:
+        file.write(b'{"kind": "tags", "ru')  # the process was killed
+    Spool(tmp_path).refuse(kept[0], "again")
+    found: list[Operation] = []
+    Spool(tmp_path).reconsider(found.append)
+    assert found == [*kept, kept[0]]
+
+
+def test_refusals_of_an_older_version_are_no_error_and_not_lost_in_silence(local: Tracker, tmp_path: Path) -> None:
+    """Reasons had ends of lines, and folders of artifacts were not kept."""
+    run = local.single_run("r", params={}, tags={})
+    lines = [SetTags(run=run, tags={"a": "1"}).model_dump_json() + "\tits reason\nin two lines\n"]
+    lines.append(LogArtifacts(run=run, folder="/tmp/gone", path="x").model_dump_json() + "\tits reason\n")
+    (tmp_path / "refused.jsonl").write_text("".join(lines))
+    Spool(tmp_path).reconsider(local._writer.apply)
+    assert local.run(run).tags["a"] == "1"
+    left = (tmp_path / "refused.jsonl").read_text().splitlines()
+    assert left[0] == "in two lines"
+    assert left[1].endswith("is not there any more")
 
 
 def test_a_full_disk_is_told(local: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
