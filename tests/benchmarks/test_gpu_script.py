@@ -12,7 +12,7 @@ import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))
+sys.path.append(str(ROOT / "benchmarks"))
 
 from gpu import advance  # noqa: E402
 from gpu_parts.rows import Bench, Ledger, Row, Values  # noqa: E402

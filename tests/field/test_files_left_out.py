@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from data.made_images import make_images
 from field.folder_trees import grow, trial_file
+from made_images import make_images
 from packs import file_of
 from PIL import Image
 from torch import nn

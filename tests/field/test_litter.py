@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from data.made_images import make_images
 from field.folder_trees import grow
+from made_images import make_images
 
 from hmlc_ray.config.data import ImageFolderConfig, TinyImagenetConfig
 from hmlc_ray.data import load_data

@@ -37,6 +37,7 @@ from hmlc_ray.sweep.tune_changes import changed_tune
 from hmlc_ray.tracking import Tracker
 
 
+@pytest.mark.timeout(600)  # five commands, each of which starts Ray
 @pytest.mark.slow
 def test_a_complete_study_goes_on_with_more_trials_as_if_it_had_had_them_from_the_start(
     sandbox: Sandbox, undisturbed: Sandbox, started: list[subprocess.Popen[str]]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data.made_images import make_images
 from field.folder_trees import grow, trial_file
 from hypothesis import given
 from hypothesis import strategies as st
+from made_images import make_images
 from typer.testing import CliRunner
 
 from hmlc_ray.cli.app import app

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from data.made_images import make_images
 from field.folder_trees import trial_file
+from made_images import make_images
 
 LEVELS = ["Größe/植物", "種 $x^$"]
 LOCALES = {

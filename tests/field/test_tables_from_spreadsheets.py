@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from data.made_images import make_images
 from field.folder_trees import trial_file
 from hypothesis import given
 from hypothesis import strategies as st
+from made_images import make_images
 from typer.testing import CliRunner
 
 from hmlc_ray.cli.app import app
