@@ -188,7 +188,7 @@ class Driver:
         )
         activate(session)
         try:
-            with changed_tune(), self._watchdog.over(self._sweep.trials, session.left):
+            with changed_tune(results.uri), self._watchdog.over(self._sweep.trials, session.left):
                 tuner.fit()
             session.look_on(last=True)
         finally:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from copy import copy
 from typing import Any
 
 from ray.train._internal import checkpoint_manager
+from ray.train._internal.storage import get_fs_and_path
 from ray.tune.execution import class_cache
 from ray.tune.execution.experiment_state import _ExperimentCheckpointManager
 from ray.tune.search import SearchGenerator
@@ -20,7 +22,7 @@ _KEYS = frozenset(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_T
 
 
 @contextmanager
-def changed_tune() -> Iterator[None]:
+def changed_tune(results: str | None = None) -> Iterator[None]:
     """Snapshots by time alone, no error where a checkpoint that is to be deleted is gone, and no AWS keys for trials;
     and a snapshot's number of trials does not count.
 
@@ -33,13 +35,17 @@ def changed_tune() -> Iterator[None]:
     writes on the command lines of its processes.
 
     A restored Tune would take the number of trials from its snapshot, and an end of the search that it noted there for
-    final; both are `StudySearch`'s to tell, for a study that has got more trials since.
+    final; both are `StudySearch`'s to tell, for a study that has got more trials since. And trials that it draws would
+    be kept where the study's results were when the snapshot was taken: the home folder may have been moved since.
+
+    Args:
+        results: where the experiments' results are kept now, a path or a URI; None: where a snapshot says.
     """
     passed_on = class_cache.ENV_VARS_TO_PROPAGATE
     class_cache.ENV_VARS_TO_PROPAGATE = passed_on - _KEYS
     checkpoint_manager._delete_fs_path = _delete_if_there
     _ExperimentCheckpointManager.on_trial_checkpoint = _no_snapshot
-    SearchGenerator.set_state = _set_without_total
+    SearchGenerator.set_state = lambda generator, state: _restore(generator, state, results)
     try:
         yield
     finally:
@@ -58,5 +64,9 @@ def _no_snapshot(manager: _ExperimentCheckpointManager, trial: Any) -> None:
     """In place of the count of a trial's checkpoints."""
 
 
-def _set_without_total(generator: SearchGenerator, state: dict[str, Any]) -> None:
+def _restore(generator: SearchGenerator, state: dict[str, Any], results: str | None) -> None:
     _set_state(generator, {**state, "total_samples": sys.maxsize, "finished": False})
+    if results is not None:
+        experiment = generator._experiment
+        storage = experiment.spec["storage"] = experiment.storage = copy(experiment.storage)
+        storage.storage_filesystem, storage.storage_fs_path = get_fs_and_path(results)

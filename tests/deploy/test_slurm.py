@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from deployment import ROOT
+from sandbox import wait_ended
 from small_space import small_space
 
 from hmlc_ray.home import Home
@@ -74,8 +75,7 @@ def test_a_study_runs_and_nothing_is_left(job: dict[str, str], tmp_path: Path) -
     assert not list(Path("/tmp").glob(f"ray-{job['SLURM_JOB_ID']}*"))
     home = Home.of(tmp_path / "home")
     assert not list(home.root.glob("slurm-*/")), "the token is gone"
-    gone = psutil.wait_procs(list(family.values()), timeout=60)[1]
-    assert [member for member in gone if member.is_running() and member.status() != psutil.STATUS_ZOMBIE] == []
+    wait_ended(list(family.values()))
     tracker = Tracker.connect(home.tracking_uri, artifact_root=home.artifacts)
     parent = tracker.find_study("on-slurm")
     assert parent is not None
@@ -97,6 +97,5 @@ def test_a_job_that_is_told_to_end_ends_what_it_started(job: dict[str, str], tmp
     family = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=120) == 143
-    alive = psutil.wait_procs(family, timeout=60)[1]
-    assert [member for member in alive if member.is_running() and member.status() != psutil.STATUS_ZOMBIE] == []
+    wait_ended(family)
     assert not list((tmp_path / "home").glob("slurm-*/"))

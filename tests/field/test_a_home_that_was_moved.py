@@ -9,13 +9,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 from PIL import Image
-from sandbox import Sandbox, drain, wait_until
+from ray.train._internal.storage import StorageContext
+from ray.tune.search import Searcher, SearchGenerator
+from sandbox import Sandbox, drain, wait_ended, wait_until
 
 from hmlc_ray.config.moved import followed, followed_sweep, refuse_missing
 from hmlc_ray.config.sweep import SweepConfig
@@ -25,6 +28,7 @@ from hmlc_ray.home import Home
 from hmlc_ray.sweep.reopen import reopen_unfinished
 from hmlc_ray.sweep.retention import WORKING, Retention
 from hmlc_ray.sweep.stores import Results
+from hmlc_ray.sweep.tune_changes import changed_tune
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.drivers import DRIVER, SEEN
 from hmlc_ray.tracking.moving import follow_home
@@ -266,6 +270,21 @@ def test_trials_that_stayed_behind_are_not_begun_anew(
     assert not (tmp_path / "optuna.db").exists()
 
 
+def test_trials_that_are_drawn_after_the_move_are_kept_in_the_new_home(tmp_path: Path) -> None:
+    """Tune's snapshot names the old place, for trials that it has not drawn yet too."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    storage = StorageContext(str(old), experiment_dir_name="small")
+    experiment = SimpleNamespace(storage=storage, spec={"storage": storage, "num_samples": 2})
+    old.rename(new)
+    generator = SearchGenerator(Searcher("loss", "min"))
+    with changed_tune(str(new)):
+        generator.set_state({"counter": 1, "total_samples": 2, "finished": False, "experiment": experiment})
+    for known in (generator._experiment.storage, generator._experiment.spec["storage"]):
+        assert known.experiment_fs_path == str(new / "small")
+    assert not old.exists()
+
+
 SPACE = """
 study: {name: small, num_trials: 2, sampler: {kind: random}}
 base:
@@ -298,7 +317,7 @@ def test_a_killed_study_is_resumed_in_the_moved_project(tmp_path: Path, started:
     below = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
-    psutil.wait_procs(below, timeout=120)  # Ray's own follow it, and a trial may be about to write
+    wait_ended(below, seconds=120)  # Ray's own follow it, and a trial may be about to write
     before.folder.rename(after.folder)
     done = after.hmlc("resume", "small")
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
-from sandbox import drain, wait_until
+from sandbox import drain, wait_ended, wait_until
 
 RAY = str(Path(sys.executable).with_name("ray"))
 QUICK = {
@@ -64,7 +64,7 @@ class Node:
         for member in members:
             with suppress(psutil.NoSuchProcess):
                 member.kill()
-        psutil.wait_procs(members, timeout=60)
+        wait_ended(members)
         self._process.wait(timeout=60)
 
     def _below(self) -> list[psutil.Process]:

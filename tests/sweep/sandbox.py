@@ -209,6 +209,17 @@ def wait_until(condition: Callable[[], T | None], what: str, seconds: float = 24
         time.sleep(0.05)
 
 
+def wait_ended(processes: Sequence[psutil.Process], seconds: float = 60) -> None:
+    """Until none of them runs; one for whose end nobody asks stays as a zombie."""
+    wait_until(lambda: not any(map(_runs, processes)), "processes to end", seconds)
+
+
+def _runs(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 def trial_processes(owner: int) -> list[psutil.Process]:
     """The processes below `owner` in which Tune's trials train."""
     found = []

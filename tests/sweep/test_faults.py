@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
 from invariants import check_sound
 from PIL import Image
-from sandbox import EPOCHS, TRIALS, Sandbox, drain, kill, read_until, trial_processes, wait_until
+from sandbox import EPOCHS, TRIALS, Sandbox, drain, kill, read_until, trial_processes, wait_ended, wait_until
 
 from hmlc_ray.sweep.saved import is_saved
 from hmlc_ray.tracking import tags
@@ -99,8 +98,7 @@ def test_a_driver_dies_long_after_its_last_snapshot(sandbox: Sandbox, started: l
     training = trial_processes(process.pid)
     process.kill()
     process.wait()
-    _, left = psutil.wait_procs(training, timeout=60)
-    assert not left
+    wait_ended(training)
     assert sandbox.outdated()
     before, moment = min(sandbox.checkpointed()), time.time()
 
