@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 LONGEST = (
+    "test_a_complete_study_goes_on_with_more_trials_as_if_it_had_had_them_from_the_start",
+    "test_trials_and_the_refit_without_a_gpu_train_on_the_cpu",
+    "test_a_killed_study_is_resumed_in_the_moved_project",
+    "test_nothing_is_left_in_it_after_a_killed_sweep_is_resumed",
     "test_metrics_are_kept_and_sent_when_the_server_is_back",
     "test_a_stopped_job_closes_its_runs_and_is_resumed",
     "test_trials_of_a_worker_group_stop_early_and_leave_nothing_behind",
+    "test_a_sweep_whose_trials_are_deleted_while_it_runs",
+    "test_a_study_with_fewer_points_than_trials_is_complete_when_all_are_drawn",
     "test_a_killed_driver_is_resumed_and_an_interrupted_one_again",
     "test_a_sweep_keeps_its_secrets",
     "test_it_ends_with_a_table_and_every_run_closed",
