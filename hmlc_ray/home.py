@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hmlc_ray.machine.environment import variables
 from hmlc_ray.machine.user import expanded
 from hmlc_ray.study_names import check_study_name
 from hmlc_ray.whole_files import write_whole
@@ -110,14 +111,8 @@ class Home:
     @contextmanager
     def current(self) -> Iterator[None]:
         """Make this the home of the block, and of the processes that are started in it."""
-        before = os.environ.get(VARIABLE)
-        os.environ[VARIABLE] = str(self.root)
-        try:
+        with variables({VARIABLE: str(self.root)}):
             yield
-        finally:
-            os.environ.pop(VARIABLE, None)
-            if before is not None:
-                os.environ[VARIABLE] = before
 
 
 def sqlite_uri(file: Path) -> str:

@@ -21,6 +21,7 @@ from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined] 
 
 from hmlc_ray.errors import ClusterError, system_reason
 from hmlc_ray.loopback import is_loopback
+from hmlc_ray.machine.environment import variables
 
 MODE, TOKEN, TOKEN_FILE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 _LOOPBACK_ONLY = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR
@@ -38,21 +39,16 @@ def private() -> Iterator[None]:
     told that nodes cannot be joined, as it is by default on macOS and Windows, its sockets stay on loopback.
     """
     check_token_file(default=False)
-    before = {name: os.environ.get(name) for name in (TOKEN, _LOOPBACK_ONLY)}
-    joins = ray_constants.ENABLE_RAY_CLUSTER
-    if not (os.environ.get(TOKEN) or os.environ.get(TOKEN_FILE)):
-        os.environ[TOKEN] = secrets.token_hex(32)
-    os.environ[_LOOPBACK_ONLY] = "0"
-    ray_constants.ENABLE_RAY_CLUSTER = False
-    AuthenticationTokenLoader.instance().reset_cache()
+    token, joins = os.environ.get(TOKEN), ray_constants.ENABLE_RAY_CLUSTER
+    if not (token or os.environ.get(TOKEN_FILE)):
+        token = secrets.token_hex(32)
     try:
-        yield
+        with variables({TOKEN: token, _LOOPBACK_ONLY: "0"}):
+            ray_constants.ENABLE_RAY_CLUSTER = False
+            AuthenticationTokenLoader.instance().reset_cache()
+            yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = joins
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
         AuthenticationTokenLoader.instance().reset_cache()
 
 

@@ -14,11 +14,12 @@ from ray.tune.execution import class_cache
 
 from hmlc_ray.errors import ClusterError, UserError, first_line
 from hmlc_ray.loopback import EXEMPTIONS, bypass_proxies
+from hmlc_ray.machine.environment import variables
 from hmlc_ray.sweep import embedded, private_locks  # noqa: F401
 from hmlc_ray.sweep.addresses import cluster_here, listening_error
 from hmlc_ray.sweep.authentication import check_head, private
 from hmlc_ray.sweep.freed import freeing_ended_groups
-from hmlc_ray.sweep.surroundings import ADDRESS, API_SERVER, of_no_cluster, variables
+from hmlc_ray.sweep.surroundings import ADDRESS, API_SERVER, of_no_cluster
 
 _EMBEDDED = (None, "local")
 _OBJECTS_BYTES = 256 * 2**20

@@ -6,9 +6,10 @@ that the last `ray start` left, and among the machine's processes. With a second
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+
+from hmlc_ray.machine.environment import variables
 
 ADDRESS, API_SERVER = "RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"
 JOB_CONFIG = "RAY_JOB_CONFIG_JSON_ENV_VAR"
@@ -27,25 +28,7 @@ _OTHERS = (
 
 
 @contextmanager
-def variables(values: Mapping[str, str | None]) -> Iterator[None]:
-    """Environment variables for the time of the block; None: not set."""
-    before = {name: os.environ.get(name) for name in values}
-    _set(values)
-    try:
-        yield
-    finally:
-        _set(before)
-
-
-@contextmanager
 def of_no_cluster() -> Iterator[None]:
     """For what is told its cluster, or makes one: this process, and those that it starts, know of no other."""
     with variables(dict.fromkeys(_OTHERS)):
         yield
-
-
-def _set(values: Mapping[str, str | None]) -> None:
-    for name, value in values.items():
-        os.environ.pop(name, None)
-        if value is not None:
-            os.environ[name] = value

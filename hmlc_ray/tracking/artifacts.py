@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from hmlc_ray.errors import TrackingError
+from hmlc_ray.errors import TrackingError, first_line
 from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.tracking.store import quiet_import
 from hmlc_ray.tracking.uri import is_server, public_uri, scrub
@@ -37,9 +37,8 @@ def check_writable(client: MlflowClient, uri: str, experiment_id: str) -> None:
             with suppress(Exception):  # who may write may not be allowed to delete
                 repository.delete_artifacts(_NAME)
     except Exception as error:  # each kind of storage has errors of its own
-        lines = [line for line in str(error).splitlines() if line.strip()]
         shown = location if _is_folder(location) else public_uri(location)
-        reason = shorten(scrub(lines[0] if lines else type(error).__name__, uri), 300)
+        reason = shorten(scrub(first_line(error), uri), 300)
         raise TrackingError(
             f"artifacts of the MLflow store {public_uri(uri)} cannot be written to {shown}: {reason}; "
             + _remedy(uri, location, experiment.name, error)

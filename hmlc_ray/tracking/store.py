@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hmlc_ray.errors import StoreAway, TrackingError, first_line
+from hmlc_ray.machine.environment import variables
 from hmlc_ray.tracking.making import leave_folders_alone, make_store, refuse_half_made
 from hmlc_ray.tracking.moving import follow_home
 from hmlc_ray.tracking.postgres import alone_at_first
@@ -169,16 +170,8 @@ def _may_pass(error: Exception) -> bool:
 def _impatient() -> Iterator[None]:
     """MLflow's defaults retry for minutes, which would leave the user waiting for a mistyped host."""
     bounds = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(CONNECT_SECONDS)}
-    before = {name: os.environ.get(name) for name in bounds}
-    os.environ.update(bounds)
-    try:
+    with variables(bounds):
         yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _silence() -> None:
