@@ -23,9 +23,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-import numpy as np
 import torch
-from pydantic import TypeAdapter
+from gpu_parts.made import objective_of, taxonomy_of
 from pytorch_metric_learning.losses import SupConLoss
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -33,9 +32,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from hmlc_ray.config.encoder import ConvNetConfig
-from hmlc_ray.config.objective import GHmlcConfig, ObjectiveConfig
+from hmlc_ray.config.objective import GHmlcConfig
 from hmlc_ray.encoders import build_encoder
-from hmlc_ray.objectives import Batch, Objective, build_objective
+from hmlc_ray.objectives import Batch, Objective
 from hmlc_ray.objectives.contrast import LevelTerms, level_contrast
 from hmlc_ray.objectives.level_objective import LevelObjective
 from hmlc_ray.objectives.vectors import LevelVectors, normalise
@@ -119,21 +118,8 @@ def parse() -> argparse.Namespace:
     return arguments
 
 
-def make_taxonomy() -> Taxonomy:
-    paths: list[tuple[str, ...]] = [()]
-    for count in CHILDREN:
-        paths = [(*path, str(k)) for path in paths for k in range(count)]
-    return Taxonomy.from_paths(["coarse", "middle", "leaf"], paths)
-
-
 def make_objective(values: dict[str, Any], taxonomy: Taxonomy) -> Objective:
-    objective = build_objective(
-        TypeAdapter(ObjectiveConfig).validate_python(values),
-        taxonomy=taxonomy,
-        class_counts=taxonomy.class_counts(np.arange(50_000) % taxonomy.num_leaves),
-        embedding_dim=WIDTH,
-        feature_dim=FEATURES,
-    )
+    objective = objective_of(values, taxonomy, WIDTH, FEATURES)
     for epoch in range(3):  # Masks come into use.
         objective.begin_epoch(epoch, 20)
         objective.end_epoch(epoch, 20)
@@ -142,7 +128,7 @@ def make_objective(values: dict[str, Any], taxonomy: Taxonomy) -> Objective:
 
 def make_steps(arguments: argparse.Namespace) -> dict[str, Callable[[], None]]:
     """Forward and backward by name."""
-    taxonomy = make_taxonomy()
+    taxonomy = taxonomy_of(CHILDREN)
     leaf = torch.randint(0, taxonomy.num_leaves, (arguments.samples,)).repeat(2)
     batch = Batch(
         torch.randn(len(leaf), WIDTH, device=arguments.device, requires_grad=True),
@@ -294,7 +280,7 @@ def report(times: dict[str, Timing], peaks: dict[str, float]) -> None:
 
 def mask_fit(arguments: argparse.Namespace) -> None:
     """Share of an epoch of 50,000 images of 32 x 32 pixels that goes into masks, with the smallest encoder."""
-    taxonomy = make_taxonomy()
+    taxonomy = taxonomy_of(CHILDREN)
     objective = make_objective(GHmlcConfig(refit_every=1).model_dump(), taxonomy).to(arguments.device)
     rows = 2 * arguments.samples
     leaf = torch.randint(0, taxonomy.num_leaves, (rows,))

@@ -7,10 +7,9 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
-from pydantic import TypeAdapter
 
+from gpu_parts.made import objective_of, taxonomy_of
 from gpu_parts.rows import Bench, Row, Values
 from hmlc_ray.checkpoint import Checkpoint, EpochRecord
 from hmlc_ray.config.objective import ObjectiveConfig
@@ -19,7 +18,7 @@ from hmlc_ray.data import load_data
 from hmlc_ray.data.loader import epoch_batches
 from hmlc_ray.data.sampler import build_sampler
 from hmlc_ray.fit import FitResult, fit
-from hmlc_ray.objectives import Batch, Objective, build_objective
+from hmlc_ray.objectives import Batch, Objective
 from hmlc_ray.taxonomy import Taxonomy
 
 PART = "correctness"
@@ -69,25 +68,6 @@ def _covered() -> Values:
     }
     missing = sorted(kinds - {values["kind"] for values in OBJECTIVES.values()})
     return {"ok": not missing, "missing": missing}
-
-
-def taxonomy_of(children: tuple[int, ...] = (2, 4, 3)) -> Taxonomy:
-    """A regular tree."""
-    paths: list[tuple[str, ...]] = [()]
-    for count in children:
-        paths = [(*path, str(k)) for path in paths for k in range(count)]
-    return Taxonomy.from_paths([f"level{h}" for h in range(len(children))], paths)
-
-
-def objective_of(values: dict[str, Any], taxonomy: Taxonomy, width: int, features: int) -> Objective:
-    """An objective with its initial state."""
-    return build_objective(
-        TypeAdapter(ObjectiveConfig).validate_python(values),
-        taxonomy=taxonomy,
-        class_counts=taxonomy.class_counts(np.arange(40 * taxonomy.num_leaves) % taxonomy.num_leaves),
-        embedding_dim=width,
-        feature_dim=features,
-    )
 
 
 def batch_of(taxonomy: Taxonomy, samples: int, width: int, features: int) -> Batch:

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from gpu_parts.correctness import OBJECTIVES, batch_of, moved, objective_of, taxonomy_of
+from gpu_parts.correctness import OBJECTIVES, batch_of, moved
+from gpu_parts.made import objective_of, taxonomy_of
 from gpu_parts.rows import Bench, Row, Values, median_seconds
 from hmlc_ray.objectives import Batch
 

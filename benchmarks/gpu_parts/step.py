@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-from gpu_parts.correctness import taxonomy_of
+from gpu_parts.made import taxonomy_of
 from gpu_parts.rows import Bench, Row, Values, data_of, median_seconds
 from hmlc_ray.checkpoint import Checkpoint, EpochRecord
 from hmlc_ray.config.trial import TrialConfig

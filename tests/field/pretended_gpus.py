@@ -11,19 +11,10 @@ import os
 import sys
 from pathlib import Path
 
+from progress_notes import Notes
+from small_space import small_space
+
 LOG = "HMLC_TEST_LOG"
-SPACE = """
-study: {name: NAME, num_trials: 2, sampler: {kind: random}, refit: REFIT}
-trials: {resources: {cpus: 1, gpus: GPUS}}
-base:
-  encoder: {kind: mlp, hidden_dim: 16, feature_dim: 8}
-  head: {hidden_dim: 8, embedding_dim: 4}
-  objective: {kind: sum-supcon}
-  training: {epochs: 1}
-  evaluation: {every: 1, probe_regularisation: [0.1]}
-space:
-  objective.temperature: {float: [0.05, 0.5]}
-"""
 
 
 def pretend() -> None:
@@ -44,24 +35,15 @@ def pretend() -> None:
     devices.resolve_device = resolved
 
 
-class Notes(list[str]):
-    """A progress view that keeps the notes."""
-
-    def update(self, counts: object) -> None:
-        pass
-
-    def note(self, text: str) -> None:
-        self.append(text)
-
-
-def sweep(folder: Path, log: Path, name: str, gpus: int, refit: str) -> dict[str, list[object]]:
+def sweep(folder: Path, log: Path, name: str, gpus: int, *refit: str) -> dict[str, list[object]]:
     from hmlc_ray.config.sweep import load_sweep
     from hmlc_ray.sweep.study import run_sweep
 
     file, notes = folder / "space.yaml", Notes()
-    file.write_text(SPACE.replace("NAME", name).replace("GPUS", str(gpus)).replace("REFIT", refit))
+    file.write_text(small_space(name))
     log.write_text("")
-    run_sweep(load_sweep(file), home=folder / "home", address=None, tracking_uri=None, progress=notes)
+    space = load_sweep(file, ["trials.resources.cpus=1", f"trials.resources.gpus={gpus}", *refit])
+    run_sweep(space, home=folder / "home", address=None, tracking_uri=None, progress=notes)
     return {"notes": list(notes), "loops": sorted(json.loads(line) for line in log.read_text().splitlines())}
 
 
@@ -73,7 +55,7 @@ def main(folder: Path) -> None:
 
     hook = {"env_vars": {LOG: str(log)}, "worker_process_setup_hook": pretend}
     ray.init(address="local", num_cpus=2, num_gpus=2, include_dashboard=False, log_to_driver=False, runtime_env=hook)
-    found = {"none": sweep(folder, log, "none", 0, "{workers: 1}"), "one": sweep(folder, log, "one", 1, "null")}
+    found = {"none": sweep(folder, log, "none", 0, "study.refit.workers=1"), "one": sweep(folder, log, "one", 1)}
     ray.shutdown()
     print(json.dumps(found))
 

@@ -32,7 +32,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Two sweeps on two GPUs, of trials that are given none and one."""
     folder = tmp_path_factory.mktemp("gpus")
     env = {name: value for name, value in os.environ.items() if name not in ("MLFLOW_TRACKING_URI", *VISIBLE)}
-    env |= {"RAY_AUTH_MODE": "disabled", "PYTHONPATH": str(Path(__file__).parent)}
+    env |= {"RAY_AUTH_MODE": "disabled", "PYTHONPATH": os.pathsep.join(map(str, Path(__file__).parents[:2]))}
     program = [sys.executable, str(Path(__file__).with_name("pretended_gpus.py")), str(folder)]
     done = subprocess.run(program, env=env, cwd=folder, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import FixedTrial
+from progress_notes import Notes
 from ray.tune.search import Searcher
 from sandbox import Sandbox
 from small_space import small_space
@@ -216,17 +217,6 @@ def test_numbers_without_steps_come_to_no_end_and_stay_clean_with_them(
     assert session.used_up == 4
 
 
-class Notes:
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def update(self, counts: object) -> None:
-        self.total = counts.total  # type: ignore[attr-defined]
-
-    def note(self, text: str) -> None:
-        self.said.append(text)
-
-
 def test_the_session_ends_with_the_space_and_tells_who_looks_on(tracker: Tracker, tmp_path: Path) -> None:
     from hmlc_ray.config.trial import TrialConfig
 
@@ -241,8 +231,9 @@ def test_the_session_ends_with_the_space_and_tells_who_looks_on(tracker: Tracker
     assert made.unfinished()
     made.space_is_used_up(2)
     assert not made.unfinished()
-    assert notes.said == ["every point of the search space is drawn: the study ends with 2 trials instead of 9"]
-    assert notes.total == 2
+    assert notes == ["every point of the search space is drawn: the study ends with 2 trials instead of 9"]
+    assert notes.counts is not None
+    assert notes.counts.total == 2
     resumed = SweepSession(study, tracker, parent, "f", Notes(), retention, tmp_path)
     assert not resumed.unfinished()
     tracker.finish(parent, "FINISHED")

@@ -14,6 +14,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DENIED
 from mlflow.tracking import MlflowClient
+from progress_notes import Notes
 from sandbox import Sandbox, drain, wait_until
 
 from hmlc_ray.config.sweep import SweepConfig
@@ -23,7 +24,6 @@ from hmlc_ray.export import WEIGHTS_FILE
 from hmlc_ray.home import Home
 from hmlc_ray.recording import recorded
 from hmlc_ray.runs import train_run
-from hmlc_ray.summary import SweepCounts
 from hmlc_ray.sweep.best import best_trial
 from hmlc_ray.sweep.reopen import ended_without_run, reopen_unfinished
 from hmlc_ray.sweep.results import VALUE, trial_runs
@@ -37,17 +37,6 @@ from hmlc_ray.tracking.opening import open_tracker
 
 SWEEP = SweepConfig.model_validate({"study": {"name": "s", "num_trials": 3}, "space": {"seed": {"int": [0, 1]}}})
 METRIC = SWEEP.study.objective_metric
-
-
-class Notes:
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def update(self, counts: SweepCounts) -> None:
-        """The counts are read elsewhere."""
-
-    def note(self, text: str) -> None:
-        self.texts.append(text)
 
 
 @pytest.fixture
@@ -187,7 +176,7 @@ def test_the_run_of_a_trial_that_trains(
     assert tracker.refused == home.spool("s") / "refused.jsonl"
     kept = [json.loads(line.partition("\t")[0])["kind"] for line in tracker.refused.read_text().splitlines()]
     assert kept == ["trial"] * whole + ["metrics", "metrics", "finish"]
-    assert len(notes.texts) == 1  # not one for each epoch
+    assert len(notes) == 1  # not one for each epoch
     if not whole:
         client.restore_run(session._runs[0])
     tracker.send_again()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from progress_notes import Notes
 
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
@@ -26,14 +27,6 @@ from hmlc_ray.tracking.drivers import DRIVER, SEEN, identity, life
 
 pytestmark = pytest.mark.skipif(not processes.has_starts(), reason="only Linux derives it from the clock")
 ELSEWHERE = json.dumps({"host": "other", "pid": 1, "started": 0.0, "start": 1})
-
-
-class Quiet:
-    def update(self, counts: SweepCounts) -> None:
-        pass
-
-    def note(self, text: str) -> None:
-        pass
 
 
 @pytest.fixture
@@ -66,7 +59,7 @@ def test_a_driver_on_this_machine_lives(tracker: Tracker, parent: str, tmp_path:
     tracker.set_tags(parent, {DRIVER: BEFORE, SEEN: f"{time.time() - clock_set:.0f}"})
     assert life(tracker.run(parent).tags) == "alive"
     assert statuses("s", home=tmp_path, tracking_uri=None)[0].state == "running"
-    (found,) = reap("s", home=tmp_path, tracking_uri=None, progress=Quiet())
+    (found,) = reap("s", home=tmp_path, tracking_uri=None, progress=Notes())
     assert str(found.left).endswith("drives it")
     with pytest.raises(StudyError, match="study 's' is running"):
         refuse_alive("s", tracker)
