@@ -80,6 +80,6 @@ def last_line(error: BaseException) -> str:
     return next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
 
 
-def system_reason(error: OSError) -> str:
-    """Why the system refused, without the path that the sentence around it names."""
-    return error.strerror or first_line(error)
+def system_reason(error: Exception) -> str:
+    """Why the system refused, without the path that the sentence around it names; of other errors their first line."""
+    return getattr(error, "strerror", None) or first_line(error)

@@ -74,8 +74,7 @@ def _rows(file: Path) -> list[tuple[int, list[str]]]:
         rows = table_rows(io.StringIO(read_text(file), newline=""), ["leaf"])
         return [(line, [composed(cell) for cell in row]) for line, row in rows]
     except (OSError, BadTable) as error:
-        reason = system_reason(error) if isinstance(error, OSError) else error
-        raise TaxonomyError(f"cannot read the table {str(file)!r}: {reason}") from error
+        raise TaxonomyError(f"cannot read the table {str(file)!r}: {system_reason(error)}") from error
 
 
 def _check_header(file: Path, header: Sequence[str]) -> None:

@@ -177,8 +177,7 @@ def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         yield from read_table(file, ["path", "leaf"])
     except (OSError, BadTable) as error:
-        reason = system_reason(error) if isinstance(error, OSError) else error
-        raise DataError(f"cannot read the manifest {str(file)!r}: {reason}") from error
+        raise DataError(f"cannot read the manifest {str(file)!r}: {system_reason(error)}") from error
 
 
 def _columns(file: Path, header: Sequence[str]) -> tuple[int, int | None, tuple[str, ...]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import torch
 from torch.export import ExportedProgram
+
+from hmlc_ray.whole_files import staged
 
 INPUT, OUTPUT = "inputs", "features"
 """Names in the graph."""
@@ -15,22 +16,17 @@ _LARGEST = 1_800_000_000
 
 
 def save_onnx(program: ExportedProgram, path: Path) -> None:
-    """Write the program as ONNX: the file appears whole, or not at all.
+    """Write the program as ONNX: the file appears whole, or not at all, unless its weights need a second one.
 
     Raises:
         Exception: of whatever kind the exporter has for an operation that ONNX does not.
     """
-    size = sum(value.nbytes for value in program.state_dict.values())
-    staged = path.with_name(f".{path.name}")
-    try:
-        written = torch.onnx.export(
-            program, dynamo=True, verbose=False, input_names=[INPUT], output_names=[OUTPUT], external_data=False
-        )
-        assert written is not None
-        if size > _LARGEST:
-            written.save(path, external_data=True)
-            return
-        written.save(staged, external_data=False)
-        os.replace(staged, path)
-    finally:
-        staged.unlink(missing_ok=True)
+    written = torch.onnx.export(
+        program, dynamo=True, verbose=False, input_names=[INPUT], output_names=[OUTPUT], external_data=False
+    )
+    assert written is not None
+    if sum(value.nbytes for value in program.state_dict.values()) > _LARGEST:
+        written.save(path, external_data=True)
+        return
+    with staged(path) as part:
+        written.save(part, external_data=False)

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-from hmlc_ray.errors import ConfigError
+from hmlc_ray.errors import ConfigError, system_reason
 
 TMPDIR = "TMPDIR"
 LONGEST_SOCKET = 103 if sys.platform == "darwin" else 107
@@ -93,8 +93,8 @@ def private_folder(base: Path | str | None = None) -> Path:
                 return folder
         except OSError as error:
             raise ConfigError(
-                f"no folder can be made in the temporary directory {base} ({error.strerror}): set {TMPDIR} to a folder "
-                "that you can write to"
+                f"no folder can be made in the temporary directory {base} ({system_reason(error)}): set {TMPDIR} to a "
+                "folder that you can write to"
             ) from error
     raise ConfigError(
         f"the names {_name(0)}... in the temporary directory {base} belong to other users: set {TMPDIR} to a "

@@ -12,7 +12,7 @@ from ray.exceptions import RayError
 from ray.train.v2._internal import constants as train_constants
 from ray.tune.execution import class_cache
 
-from hmlc_ray.errors import ClusterError, UserError, first_line
+from hmlc_ray.errors import ClusterError, UserError, first_line, system_reason
 from hmlc_ray.loopback import EXEMPTIONS, bypass_proxies
 from hmlc_ray.machine.environment import variables
 from hmlc_ray.sweep import embedded, private_locks  # noqa: F401
@@ -122,7 +122,7 @@ def _check_listening(address: str, found: str) -> None:
         )
     if error := listening_error(found):
         where = "" if found == address else f"{found}: "
-        raise unreachable(address, where + (getattr(error, "strerror", None) or first_line(error))) from error
+        raise unreachable(address, where + system_reason(error)) from error
 
 
 def unreachable(address: str, reason: str) -> ClusterError:

@@ -7,8 +7,10 @@ import codecs
 import csv
 import re
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
+from typing import TextIO
 
 Row = tuple[int, list[str]]
 """Number of the line, from 1, and the cells without the space around them."""
@@ -46,14 +48,8 @@ def read_table(file: Path, known: Collection[str]) -> Iterator[Row]:
         OSError: if the file cannot be read.
         BadTable: if it is no table of UTF-8 or UTF-16 text.
     """
-    with file.open("rb") as head:
-        encoding = encoding_of(head.read(64))
-    try:
-        with file.open(newline="", encoding=encoding) as stream:
-            yield from table_rows(stream, known)
-    except UnicodeDecodeError:
-        decode(file.read_bytes())
-        raise
+    with _opened(file) as stream:
+        yield from table_rows(stream, known)
 
 
 def table_rows(lines: Iterable[str], known: Collection[str]) -> Iterator[Row]:
@@ -87,11 +83,18 @@ def read_lines(file: Path) -> Iterator[tuple[int, str]]:
     Raises:
         OSError, BadTable: see `read_table`.
     """
+    with _opened(file) as stream:
+        yield from ((number, line.strip()) for number, line in enumerate(stream, start=1) if line.strip())
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[TextIO]:
+    """The text of a file, with its line ends as they are; what cannot be decoded is reported with its line."""
     with file.open("rb") as head:
         encoding = encoding_of(head.read(64))
     try:
-        with file.open(encoding=encoding) as stream:
-            yield from ((number, line.strip()) for number, line in enumerate(stream, start=1) if line.strip())
+        with file.open(newline="", encoding=encoding) as stream:
+            yield stream
     except UnicodeDecodeError:
         decode(file.read_bytes())
         raise

@@ -66,8 +66,7 @@ def from_json(file: str | Path) -> Taxonomy:
     except TaxonomyError:
         raise
     except (OSError, ValueError, RecursionError) as error:
-        reason = system_reason(error) if isinstance(error, OSError) else error
-        raise TaxonomyError(f"cannot read the taxonomy {str(file)!r}: {reason}") from error
+        raise TaxonomyError(f"cannot read the taxonomy {str(file)!r}: {system_reason(error)}") from error
     if not isinstance(values, dict) or not ({"tree", "leaf_paths"} & values.keys()):
         raise TaxonomyError(f"{str(file)!r} must hold an object with `level_names` and `tree` (or `leaf_paths`)")
     if "tree" not in values:
