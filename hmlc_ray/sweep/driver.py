@@ -30,7 +30,7 @@ from hmlc_ray.sweep.stores import Results
 from hmlc_ray.sweep.supply import driver_cpus, nodes_of
 from hmlc_ray.sweep.tune_changes import changed_tune
 from hmlc_ray.sweep.tuning import build_tuner, restore_tuner
-from hmlc_ray.tracking import Tracker, tags
+from hmlc_ray.tracking import Tracker, TrialRun, tags
 from hmlc_ray.tracking.drivers import STALLED
 
 STORE_WAIT = "HMLC_STORE_WAIT"
@@ -122,9 +122,8 @@ class Driver:
             f"them is lost: restore it with `{remedy}`, then `{self._go_on}` sends what it lacks and ends the study"
         )
 
-    def _missing(self, parent: str) -> dict[int, str]:
-        """Say which trials' runs somebody deleted; gives how those ended that have none."""
-        runs = trial_runs(self._tracker, parent)
+    def _missing(self, parent: str, runs: list[TrialRun]) -> dict[int, str]:
+        """Say which trials' runs somebody deleted, given those that are there; gives how those ended that have none."""
         gone = ended_without_run(self._sweep, self._home, runs)
         deleted = {
             int(run.trial_id): run.run_id for run in self._tracker.deleted_children(parent) if run.trial_id.isdecimal()
@@ -174,6 +173,7 @@ class Driver:
 
     def _tune(self, tuner: ray.tune.Tuner, parent: str) -> None:
         results = Results.of(self._sweep.study.storage, self._home)
+        runs = trial_runs(self._tracker, parent)
         self._retention = Retention.of(self._sweep, results, self._tracker, parent)
         session = SweepSession(
             self._sweep.study,
@@ -183,8 +183,9 @@ class Driver:
             self._progress,
             self._retention,
             self._home.study(self._sweep.study.name),
-            self._missing(parent),
+            self._missing(parent, runs),
             self._watchdog.pulse,
+            runs,
         )
         activate(session)
         try:
@@ -204,13 +205,14 @@ class Driver:
 
     def _conclude(self, parent: str) -> SweepSummary:
         study = self._sweep.study
-        self._missing(parent)
+        runs = trial_runs(self._tracker, parent)
+        self._missing(parent, runs)
         if self._tracker.refused is not None:
             self._progress.note(
                 f"what the MLflow store refused is kept in {self._tracker.refused}; where its run was deleted and is "
                 f"restored, `{self._go_on}` sends it"
             )
-        rows = rows_of(trial_runs(self._tracker, parent), study)
+        rows = rows_of(runs, study)
         tell_ended(self._sweep, self._home, rows)
         best = best_row(rows, study)
         group = refit_trials(self._sweep)

@@ -37,7 +37,7 @@ from hmlc_ray.sweep.stall import Pulse
 from hmlc_ray.sweep.standing import Standing, StandingWriter
 from hmlc_ray.sweep.stopping import end_tuning
 from hmlc_ray.sweep.stores import Results, fetched
-from hmlc_ray.tracking import Tracker, tags
+from hmlc_ray.tracking import Tracker, TrialRun, tags
 
 CHECKPOINT_ERROR = "hmlc.checkpoint_error"
 """Tag: why a checkpoint of a trial is missing."""
@@ -62,15 +62,16 @@ class SweepSession:
         folder: Path,
         gone: Mapping[int, str] = MappingProxyType({}),
         pulse: Pulse | None = None,
+        runs: list[TrialRun] | None = None,
     ) -> None:
         """`folder` is the study's own in the home folder; `gone` says how trials ended that have no run any more;
-        `pulse` learns of every sign of life.
+        `pulse` learns of every sign of life; `runs` are the trials', where they have just been listed.
         """
         self._study, self._tracker, self._parent, self._fingerprint = study, tracker, parent, fingerprint
         self._progress, self._retention = progress, retention
         self._pulse = pulse or Pulse()
         self._runs: dict[int, str] = {}
-        runs = trial_runs(tracker, parent)
+        runs = trial_runs(tracker, parent) if runs is None else runs
         rows = rows_of(runs, study)
         self._known = {row.number for row in rows}
         self._states = {row.number: str(row.status) for row in rows if row.status in _ENDED} | dict(gone)
