@@ -25,7 +25,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-import hmlc_ray.torchvision_shim  # noqa: F401
+import hmlc_ray.compute.torchvision_shim  # noqa: F401
 from hmlc_ray.config.data import ImageFolderConfig, ViewsConfig
 from hmlc_ray.config.encoder import ConvNetConfig, ResNet18Config
 from hmlc_ray.data import load_data

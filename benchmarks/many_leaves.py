@@ -20,14 +20,14 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from hmlc_ray.checkpoint import Checkpoint, save_checkpoint
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.confusion import write_confusion
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.evaluation import evaluate
+from hmlc_ray.evaluation.confusion_files import write_confusion
 from hmlc_ray.evaluation.confusions import to_tensor
-from hmlc_ray.learner import build_learner
 from hmlc_ray.taxonomy import Taxonomy
+from hmlc_ray.training.checkpoint import Checkpoint, save_checkpoint
+from hmlc_ray.training.learner import build_learner
 
 SHAPE = (1, 16, 16)
 T = TypeVar("T")

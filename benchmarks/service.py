@@ -40,20 +40,21 @@ import psutil
 import torch
 from ray.cluster_utils import Cluster
 
-from hmlc_ray.checkpoint import Checkpoint, EpochRecord
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.home import Home
-from hmlc_ray.summary import SweepCounts
-from hmlc_ray.sweep import driver, trial, worker
-from hmlc_ray.sweep.refit import Conclusion
-from hmlc_ray.sweep.resumption import read_checkpoint
-from hmlc_ray.sweep.search import StudySearch
-from hmlc_ray.sweep.session import SweepSession
-from hmlc_ray.sweep.study import run_sweep
+from hmlc_ray.study.summary import SweepCounts
+from hmlc_ray.sweep import driver
+from hmlc_ray.sweep.finish import Conclusion
+from hmlc_ray.sweep.run import run_sweep
+from hmlc_ray.sweep.train import trial, worker
+from hmlc_ray.sweep.train.resume import read_checkpoint
+from hmlc_ray.sweep.tune.recorder import SweepSession
+from hmlc_ray.sweep.tune.search import StudySearch
 from hmlc_ray.taxonomy import Taxonomy
 from hmlc_ray.tracking import tags
 from hmlc_ray.tracking.opening import open_tracker
+from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord
 
 NODES, EPOCHS, SECONDS = 4, 5, 0.5
 METRIC = "val/probe_top1/mean"
@@ -64,7 +65,7 @@ WINDOW, LONG_WINDOW = 15, 45
 READER = """
 import os, sys, threading, time
 from pathlib import Path
-from hmlc_ray.sweep.status import statuses
+from hmlc_ray.study.status import statuses
 home, study, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 on, asked = threading.Event(), []
 def ask():

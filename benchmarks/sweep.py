@@ -16,11 +16,11 @@ import time
 from pathlib import Path
 
 from hmlc_ray.config.sweep import SweepConfig
-from hmlc_ray.fit import SECONDS
 from hmlc_ray.home import Home
-from hmlc_ray.summary import SweepCounts
-from hmlc_ray.sweep.study import run_sweep
+from hmlc_ray.study.summary import SweepCounts
+from hmlc_ray.sweep.run import run_sweep
 from hmlc_ray.tracking.opening import open_tracker
+from hmlc_ray.training.fit import SECONDS
 
 GOAL_SECONDS = 2.0
 

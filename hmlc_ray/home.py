@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hmlc_ray.files.atomic import write_whole
 from hmlc_ray.machine.environment import variables
 from hmlc_ray.machine.user import expanded
-from hmlc_ray.study_names import check_study_name
-from hmlc_ray.whole_files import write_whole
+from hmlc_ray.names.studies import check_study_name
 
 DEFAULT = "hmlc-home"
 VARIABLE = "HMLC_HOME"

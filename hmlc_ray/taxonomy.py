@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hmlc_ray.errors import TaxonomyError
-from hmlc_ray.level_names import check_level_names
+from hmlc_ray.names.levels import check_level_names
 
 IntArray = npt.NDArray[np.int64]
 

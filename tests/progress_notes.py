@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hmlc_ray.summary import SweepCounts
+from hmlc_ray.study.summary import SweepCounts
 
 
 class Notes(list[str]):

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from hmlc_ray import checkpoint as module
-from hmlc_ray.checkpoint import Checkpoint, EpochRecord, load_checkpoint, save_checkpoint
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError
 from hmlc_ray.taxonomy import Taxonomy
+from hmlc_ray.training import checkpoint as module
+from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord, load_checkpoint, save_checkpoint
 
 
 def make(epochs_done: int = 3) -> Checkpoint:

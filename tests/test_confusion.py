@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.confusion import matrices_of, write_confusion
-from hmlc_ray.fit import fit
+from hmlc_ray.evaluation.confusion_files import matrices_of, write_confusion
 from hmlc_ray.taxonomy import Taxonomy
+from hmlc_ray.training.fit import fit
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -8,7 +8,7 @@ from gloo import on_two_processes
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from hmlc_ray import distributed
+from hmlc_ray.compute import distributed
 
 ROWS = torch.arange(21, dtype=torch.float32).reshape(7, 3).sin()
 COUNTS = ((4, 3), (7, 0))

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from hmlc_ray.checkpoint import Checkpoint, EpochRecord
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError, ConfigError, NonFiniteLoss, TrainingError
-from hmlc_ray.fit import fit
 from hmlc_ray.objectives.sum_supcon import SumSupcon
+from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord
+from hmlc_ray.training.fit import fit
 
 
 def config(**changes: Any) -> TrialConfig:

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.export import encoder_of, export_encoder
-from hmlc_ray.fit import FitResult, fit
+from hmlc_ray.training.export import encoder_of, export_encoder
+from hmlc_ray.training.fit import FitResult, fit
 
 SOLIDS = {"kind": "primitives", "per_class": 20, "num_points": 128, "deformation": 0.1}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hmlc_ray.errors import DataError, TaxonomyError, UserError
-from hmlc_ray.manifest import read_level_names, read_manifest
+from hmlc_ray.folders.manifest import read_level_names, read_manifest
 
 GOOD = """path,leaf,kind,realm,split
 a/1.png,beagle,dog,animal,train

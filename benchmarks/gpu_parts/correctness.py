@@ -11,15 +11,15 @@ import torch
 
 from gpu_parts.made import objective_of, taxonomy_of
 from gpu_parts.rows import Bench, Row, Values
-from hmlc_ray.checkpoint import Checkpoint, EpochRecord
 from hmlc_ray.config.objective import ObjectiveConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data import load_data
 from hmlc_ray.data.loader import epoch_batches
 from hmlc_ray.data.sampler import build_sampler
-from hmlc_ray.fit import FitResult, fit
 from hmlc_ray.objectives import Batch, Objective
 from hmlc_ray.taxonomy import Taxonomy
+from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord
+from hmlc_ray.training.fit import FitResult, fit
 
 PART = "correctness"
 WIDTH, FEATURES, SAMPLES = 64, 32, 96

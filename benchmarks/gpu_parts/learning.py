@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from gpu_parts.rows import Bench, Row, Values
 from gpu_parts.step import VIEWS
-from hmlc_ray.checkpoint import Checkpoint, EpochRecord
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.fit import fit
+from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord
+from hmlc_ray.training.fit import fit
 
 PART = "learning"
 EPOCHS = 8

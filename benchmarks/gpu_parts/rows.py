@@ -135,7 +135,7 @@ def median_seconds(step: Callable[[], Any], bench: Bench, *, repeats: int, round
 @contextmanager
 def data_of(data: Any) -> Iterator[None]:
     """`fit` trains on `data`, a DataSet, whatever its configuration names."""
-    from hmlc_ray import fit
+    from hmlc_ray.training import fit
 
     usual = fit.cached_data
     fit.cached_data = lambda config: data

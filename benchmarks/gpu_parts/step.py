@@ -14,13 +14,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from gpu_parts.made import taxonomy_of
 from gpu_parts.rows import Bench, Row, Values, data_of, median_seconds
-from hmlc_ray.checkpoint import Checkpoint, EpochRecord
+from hmlc_ray.compute.torchvision_shim import torchvision
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.encoders import build_encoder, build_head
-from hmlc_ray.fit import SECONDS, fit
-from hmlc_ray.optimiser import build_optimiser
-from hmlc_ray.torchvision_shim import torchvision
+from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord
+from hmlc_ray.training.fit import SECONDS, fit
+from hmlc_ray.training.optimiser import build_optimiser
 
 PART = "step"
 VIEWS = {"crop_scale": [0.2, 1.0], "flip": 0.5, "color_jitter": 0.5, "grayscale": 0.2}

@@ -17,9 +17,9 @@ from pathlib import Path
 import torch
 
 from gpu_parts.rows import Bench, Row, Values
-from hmlc_ray.checkpoint import Checkpoint, EpochRecord
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.fit import fit
+from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord
+from hmlc_ray.training.fit import fit
 
 PART = "together"
 _MPS = "nvidia-cuda-mps-control"

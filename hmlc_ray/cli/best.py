@@ -22,7 +22,7 @@ def best(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Show the best trial of a study."""
-    from hmlc_ray.sweep.best import best_trial
+    from hmlc_ray.study.best import best_trial
 
     found = best_trial(name, home=home, tracking_uri=tracking_uri)
     if emit_config is not None:
@@ -39,7 +39,7 @@ def best(
 
     print_best(name, found)
     if emit_config is not None:
-        from hmlc_ray.sweep.hints import command, locating
+        from hmlc_ray.study.resume_command import command, locating
 
         again = command("train", emit_config, **locating(home, tracking_uri))
         typer.echo(f"configuration: {emit_config} (reproduce it with: {again})")

@@ -85,8 +85,8 @@ def found_lines(config: TrialConfig) -> list[str]:
     from hmlc_ray.config.data import ManifestConfig
     from hmlc_ray.config.levels import folder_tree
     from hmlc_ray.config.splits import FoldersSection
+    from hmlc_ray.folders.manifest import check_several, read_manifest
     from hmlc_ray.folders.walk import is_file, is_folder
-    from hmlc_ray.manifest import check_several, read_manifest
 
     data = config.data
     if isinstance(data, FoldersSection) and is_folder(Path(data.root).expanduser()):

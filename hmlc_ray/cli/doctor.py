@@ -13,7 +13,7 @@ from hmlc_ray.cli.options import DEFAULT_HOME, AnyAddress, Home, Json, Overrides
 
 if TYPE_CHECKING:
     from hmlc_ray.config.sweep import SweepConfig
-    from hmlc_ray.sweep.doctor import Finding
+    from hmlc_ray.sweep.doctor.checks import Finding
 
 
 def doctor(
@@ -30,13 +30,13 @@ def doctor(
     sweep = None if space is None else _read(space, override, profile)
     if address is not None and address.startswith(("http://", "https://")):
         from hmlc_ray.cli.jobs import typed
-        from hmlc_ray.sweep.doctor_job import examine_there
-        from hmlc_ray.sweep.jobs import Places
+        from hmlc_ray.sweep.doctor.remote import examine_there
+        from hmlc_ray.sweep.jobs.submit import Places
 
         places = Places(typed(context, "home"), typed(context, "tracking_uri"))
         found = examine_there(address, space, sweep, override or (), profile, places)
     else:
-        from hmlc_ray.sweep.doctor import examine
+        from hmlc_ray.sweep.doctor.checks import examine
 
         found = examine(sweep, address=address, home=home, tracking_uri=tracking_uri)
     wrong = [finding for finding in found if finding.level == "fail"]
@@ -49,7 +49,7 @@ def doctor(
 
 
 def _read(space: Path, override: list[str] | None, profile: str | None) -> SweepConfig:
-    from hmlc_ray.sweep.job_files import read_space
+    from hmlc_ray.sweep.jobs.upload import read_space
 
     return read_space(space, override or (), profile)[0]
 

@@ -11,8 +11,8 @@ import typer
 from hmlc_ray.cli.options import File, JobsAddress, Json, Overrides, Profile, StudyName, TrackingUri, Wait
 
 if TYPE_CHECKING:
-    from hmlc_ray.sweep.job_attempts import Attempt
-    from hmlc_ray.sweep.job_client import JobsClient
+    from hmlc_ray.sweep.jobs.attempts import Attempt
+    from hmlc_ray.sweep.jobs.client import JobsClient
 
 UploadPackage = Annotated[
     bool,
@@ -38,10 +38,10 @@ def submit(
     upload_package: UploadPackage = False,
 ) -> None:
     """Run a search as a job of a cluster, and forget it."""
-    from hmlc_ray.sweep.job_attempts import latest
-    from hmlc_ray.sweep.job_client import connect
-    from hmlc_ray.sweep.jobs import Places
-    from hmlc_ray.sweep.jobs import submit as submit_job
+    from hmlc_ray.sweep.jobs.attempts import latest
+    from hmlc_ray.sweep.jobs.client import connect
+    from hmlc_ray.sweep.jobs.submit import Places
+    from hmlc_ray.sweep.jobs.submit import submit as submit_job
 
     client = connect(address)
     stands_for = [] if name is None else [f"study.name={json.dumps(name)}"]
@@ -67,10 +67,10 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends.")] = False,
 ) -> None:
     """Print what a study's job printed; -f exits with 0 or 1 as the job ends."""
-    from hmlc_ray.sweep.job_attempts import latest
-    from hmlc_ray.sweep.job_client import connect
-    from hmlc_ray.sweep.job_log import for_people
-    from hmlc_ray.sweep.jobs import log_text
+    from hmlc_ray.study.status_line import for_people
+    from hmlc_ray.sweep.jobs.attempts import latest
+    from hmlc_ray.sweep.jobs.client import connect
+    from hmlc_ray.sweep.jobs.submit import log_text
 
     client = connect(address)
     attempt = latest(client, name)
@@ -82,9 +82,9 @@ def logs(
 
 def stop(name: StudyName, address: JobsAddress) -> None:
     """Stop a study's job; its runs are closed, and `hmlc resume` goes on with it."""
-    from hmlc_ray.sweep.hints import command
-    from hmlc_ray.sweep.job_client import connect
-    from hmlc_ray.sweep.jobs import stop as stop_job
+    from hmlc_ray.study.resume_command import command
+    from hmlc_ray.sweep.jobs.client import connect
+    from hmlc_ray.sweep.jobs.submit import stop as stop_job
 
     attempt = stop_job(connect(address), name)
     typer.echo(f"{name} {attempt.standing}; resume it with: {command('resume', name, address=address)}")
@@ -92,8 +92,8 @@ def stop(name: StudyName, address: JobsAddress) -> None:
 
 def list_studies(address: JobsAddress, as_json: Json = False) -> None:
     """List the studies that a cluster has jobs of."""
-    from hmlc_ray.sweep.job_attempts import attempts
-    from hmlc_ray.sweep.job_client import connect
+    from hmlc_ray.sweep.jobs.attempts import attempts
+    from hmlc_ray.sweep.jobs.client import connect
 
     last = [found[-1] for found in attempts(connect(address)).values()]
     if as_json:
@@ -122,9 +122,9 @@ def as_job(context: typer.Context, name: str, words: list[str], address: str | N
                 "--wait needs the --address of a Jobs API, http://HEAD:8265: without one nothing is submitted"
             )
         return False
-    from hmlc_ray.sweep.job_attempts import latest
-    from hmlc_ray.sweep.job_client import connect
-    from hmlc_ray.sweep.jobs import Places, go_on
+    from hmlc_ray.sweep.jobs.attempts import latest
+    from hmlc_ray.sweep.jobs.client import connect
+    from hmlc_ray.sweep.jobs.submit import Places, go_on
 
     client = connect(address)
     go_on(client, name, words, Places(typed(context, "home"), typed(context, "tracking_uri")))
@@ -142,7 +142,7 @@ def typed(context: typer.Context, option: str) -> str | None:
 
 def told(client: JobsClient, study: str, address: str) -> None:
     """Say what was submitted, and how to look at it."""
-    from hmlc_ray.sweep.hints import command
+    from hmlc_ray.study.resume_command import command
 
     typer.echo(f"submitted {study} to {client.get_address()}")
     for verb in ("status", "logs", "stop"):
@@ -152,8 +152,8 @@ def told(client: JobsClient, study: str, address: str) -> None:
 def follow_to_end(client: JobsClient, attempt: Attempt) -> None:
     """Print a job's log until it ends, and exit with 1 unless it was complete."""
     from hmlc_ray.errors import JobError
-    from hmlc_ray.sweep.hints import command
-    from hmlc_ray.sweep.jobs import follow
+    from hmlc_ray.study.resume_command import command
+    from hmlc_ray.sweep.jobs.submit import follow
 
     def write(text: str) -> None:
         sys.stdout.write(text)

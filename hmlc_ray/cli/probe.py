@@ -26,7 +26,7 @@ def probe(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Judge a trained encoder: linear probes, kNN and tree metrics on its frozen features."""
-    from hmlc_ray.runs import probe_run
+    from hmlc_ray.runs.single import probe_run
 
     judged: Literal["val", "test"] = "test" if split is Split.TEST else "val"
     metrics = probe_run(target, home=home, tracking_uri=tracking_uri, split=judged)

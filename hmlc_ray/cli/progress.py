@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from hmlc_ray.summary import RunProgress, SweepCounts, SweepProgress
+from hmlc_ray.study.summary import RunProgress, SweepCounts, SweepProgress
 
 _LOSS, _SPEED = "train/loss", "train/images_per_second"
 

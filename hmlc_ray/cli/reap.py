@@ -17,7 +17,7 @@ def reap(
     """Close what an earlier crash left RUNNING, where no driver is alive."""
     from hmlc_ray.cli.progress import sweep_progress
     from hmlc_ray.home import Home as Places
-    from hmlc_ray.sweep.hints import resume_command
+    from hmlc_ray.study.resume_command import resume_command
     from hmlc_ray.sweep.reap import reap as close
 
     with sweep_progress(name or "reap") as progress:

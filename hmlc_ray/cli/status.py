@@ -11,7 +11,7 @@ import typer
 from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, TrackingUri
 
 if TYPE_CHECKING:
-    from hmlc_ray.sweep.status import StudyStatus
+    from hmlc_ray.study.status import StudyStatus
 
 
 def status(
@@ -29,7 +29,7 @@ def status(
     """Show how studies stand: their trials, the best so far, and their jobs."""
     found = _found(name, address, home, tracking_uri)
     if as_json:
-        from hmlc_ray.sweep.status import as_json as plain
+        from hmlc_ray.study.status import as_json as plain
 
         values = [plain(status) for status in found]
         typer.echo(json.dumps(values if name is None else values[0], indent=2))
@@ -41,10 +41,10 @@ def status(
 
 def _found(name: str | None, address: str | None, home: Path, tracking_uri: str | None) -> list[StudyStatus]:
     if address is None:
-        from hmlc_ray.sweep.status import statuses
+        from hmlc_ray.study.status import statuses
 
         return statuses(name, home=home, tracking_uri=tracking_uri)
-    from hmlc_ray.sweep.job_client import connect
-    from hmlc_ray.sweep.job_status import job_statuses
+    from hmlc_ray.sweep.jobs.client import connect
+    from hmlc_ray.sweep.jobs.status import job_statuses
 
     return job_statuses(name, home=home, tracking_uri=tracking_uri, client=connect(address))

@@ -13,8 +13,8 @@ from rich.table import Table
 from hmlc_ray.cli.tables import output_console
 
 if TYPE_CHECKING:
-    from hmlc_ray.sweep.job_attempts import Attempt
-    from hmlc_ray.sweep.status import StudyStatus
+    from hmlc_ray.study.status import StudyStatus
+    from hmlc_ray.sweep.jobs.attempts import Attempt
 
 
 def print_jobs(jobs: list[Attempt]) -> None:

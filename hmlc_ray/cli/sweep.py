@@ -23,7 +23,7 @@ from hmlc_ray.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from hmlc_ray.summary import SweepSummary
+    from hmlc_ray.study.summary import SweepSummary
 
 
 def sweep(
@@ -45,7 +45,7 @@ def sweep(
     config = load_sweep(space, overrides, profile)
 
     from hmlc_ray.cli.progress import sweep_progress
-    from hmlc_ray.sweep.study import run_sweep
+    from hmlc_ray.sweep.run import run_sweep
 
     with sweep_progress(config.study.name, config.study.objective_metric) as progress:
         summary = run_sweep(config, home=home, address=address, tracking_uri=tracking_uri, progress=progress)
@@ -73,7 +73,7 @@ def resume(
     if as_job(context, name, ["resume", name, *more], address, wait):
         return
     from hmlc_ray.cli.progress import sweep_progress
-    from hmlc_ray.sweep.study import resume_sweep
+    from hmlc_ray.sweep.run import resume_sweep
 
     with sweep_progress(name) as progress:
         summary = resume_sweep(
@@ -95,14 +95,14 @@ def retry(
     from hmlc_ray.errors import StudyError
 
     if not failed:
-        from hmlc_ray.sweep.hints import command, locating
+        from hmlc_ray.study.resume_command import command, locating
 
         again = command("retry", name, failed=True, **locating(home, tracking_uri, address))
         raise StudyError(f"say which trials run again: `{again}`")
     if as_job(context, name, ["retry", name, "--failed"], address, wait):
         return
     from hmlc_ray.cli.progress import sweep_progress
-    from hmlc_ray.sweep.study import retry_failed
+    from hmlc_ray.sweep.run import retry_failed
 
     with sweep_progress(name) as progress:
         summary = retry_failed(name, home=home, address=address, tracking_uri=tracking_uri, progress=progress)

@@ -40,11 +40,11 @@ def train(
     name = name or file.stem
     with run_progress() as progress:
         if address is None:
-            from hmlc_ray.runs import train_run
+            from hmlc_ray.runs.single import train_run
 
             summary = train_run(config, home=home, tracking_uri=tracking_uri, name=name, progress=progress, test=test)
         else:
-            from hmlc_ray.sweep.single import train_on_ray
+            from hmlc_ray.sweep.remote_run import train_on_ray
 
             summary = train_on_ray(
                 config,

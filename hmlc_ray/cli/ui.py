@@ -36,7 +36,7 @@ def ui(
     from hmlc_ray.cli.ui_hosts import checked_host, opened
     from hmlc_ray.errors import TrackingError
     from hmlc_ray.home import Home as Places
-    from hmlc_ray.loopback import is_loopback
+    from hmlc_ray.machine.loopback import is_loopback
     from hmlc_ray.tracking.store import check_store
     from hmlc_ray.tracking.uri import is_server, public_uri, with_driver
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 
 from hmlc_ray.errors import ConfigError
-from hmlc_ray.loopback import is_loopback
+from hmlc_ray.machine.loopback import is_loopback
 
 HOSTS_VARIABLE, ORIGINS_VARIABLE = "MLFLOW_SERVER_ALLOWED_HOSTS", "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")

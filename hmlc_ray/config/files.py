@@ -12,7 +12,7 @@ from hmlc_ray.config.paths import parse_override
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError, system_reason
-from hmlc_ray.whole_files import write_whole
+from hmlc_ray.files.atomic import write_whole
 
 SWEEP_KEYS = ("study", "trials", "base", "space", "profiles")
 

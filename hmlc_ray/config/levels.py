@@ -33,7 +33,7 @@ def level_names(data: DataConfig) -> tuple[str, ...]:
     if isinstance(data, MeshFolderConfig):
         return data.level_names or folder_tree(data).level_names
     if isinstance(data, ManifestConfig):
-        from hmlc_ray.manifest import read_level_names
+        from hmlc_ray.folders.manifest import read_level_names
 
         return read_level_names(data.file)
     if isinstance(data, Cifar100Config | ModelNetConfig):

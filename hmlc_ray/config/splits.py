@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from hmlc_ray.config.base import Section
-from hmlc_ray.level_names import check_level_names, check_printable, composed
+from hmlc_ray.names.levels import check_level_names, check_printable, composed
 
 
 class SplitSection(Section):

@@ -20,8 +20,8 @@ from hmlc_ray.config.storage import check_results, check_trials
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError
-from hmlc_ray.level_names import composed
-from hmlc_ray.study_names import ALLOWED, MAX_LENGTH, PATTERN
+from hmlc_ray.names.levels import composed
+from hmlc_ray.names.studies import ALLOWED, MAX_LENGTH, PATTERN
 
 
 class TpeConfig(Section):

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from hmlc_ray.compute.torchvision_shim import torchvision
 from hmlc_ray.config.data import Cifar100Config
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.data.splits import divide, limited
 from hmlc_ray.errors import DataError
 from hmlc_ray.taxonomies.named import cifar100_taxonomy
-from hmlc_ray.torchvision_shim import torchvision
 
 
 def load(config: Cifar100Config) -> DataSet:

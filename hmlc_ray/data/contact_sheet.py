@@ -16,7 +16,7 @@ from hmlc_ray.data.pixels import to_encoder_input
 from hmlc_ray.data.splits import stratified_subset
 from hmlc_ray.data.views import build_views
 from hmlc_ray.errors import DataError, system_reason
-from hmlc_ray.whole_files import staged
+from hmlc_ray.files.atomic import staged
 
 SAMPLES = 32
 _COLUMNS = 4  # samples side by side, three pictures each

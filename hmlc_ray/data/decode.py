@@ -19,7 +19,7 @@ from hmlc_ray.config.data import MAX_PIXELS, StoredSection
 from hmlc_ray.data.image_plugins import register_plugins
 from hmlc_ray.data.intensities import BadImage, is_deep, to_eight_bits
 from hmlc_ray.data.pillow_limits import lifted_limits
-from hmlc_ray.imposters import NO_FILE, is_regular, what_it_is_instead
+from hmlc_ray.files.imposters import NO_FILE, is_regular, what_it_is_instead
 
 register_plugins()
 

@@ -10,7 +10,7 @@ from hmlc_ray.config.data import ManifestConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.splits import divide
 from hmlc_ray.data.stored import Listing, read_splits
-from hmlc_ray.manifest import Sample, check_several, read_manifest
+from hmlc_ray.folders.manifest import Sample, check_several, read_manifest
 from hmlc_ray.taxonomy import Taxonomy
 
 

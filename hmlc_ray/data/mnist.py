@@ -7,13 +7,13 @@ from pathlib import Path
 
 from torch import Tensor
 
+from hmlc_ray.compute.torchvision_shim import torchvision
 from hmlc_ray.config.data import MnistConfig
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.data.splits import divide, limited
 from hmlc_ray.errors import DataError
 from hmlc_ray.folders.walk import is_file
 from hmlc_ray.taxonomies.named import digit_taxonomy
-from hmlc_ray.torchvision_shim import torchvision
 
 _READ_ERRORS = (AssertionError, KeyError, OSError, RuntimeError, TypeError, ValueError)
 

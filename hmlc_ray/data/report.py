@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from hmlc_ray.compute.devices import resolve_device
 from hmlc_ray.config.data import DataConfig
 from hmlc_ray.data import load_data
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.data.duplicates import count_duplicates
 from hmlc_ray.data.loader import place_of
 from hmlc_ray.data.pixel_cache import digests_of, discard
-from hmlc_ray.devices import resolve_device
 from hmlc_ray.home import cache_folder
 from hmlc_ray.taxonomies.text import render_text, summarise
 

@@ -14,8 +14,8 @@ from hmlc_ray.data.stored import Listing, read_splits
 from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.folders import IMAGE_SUFFIXES
 from hmlc_ray.folders.walk import entries, is_folder, sample_files
-from hmlc_ray.leaf_table import read_text
 from hmlc_ray.tables.csv_files import BadTable, read_lines
+from hmlc_ray.tables.leaf_table import read_text
 from hmlc_ray.taxonomies.wordnet import DEFAULT_KEYS, from_synset_table
 from hmlc_ray.taxonomy import Taxonomy
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from hmlc_ray.compute.torchvision_shim import torchvision
 from hmlc_ray.config.encoder import ResNetConfig
 from hmlc_ray.encoders.base import IMAGE_SIZE, Encoder, channels_last, image_channels
 from hmlc_ray.encoders.weights import load_weights
-from hmlc_ray.torchvision_shim import torchvision
 
 
 class ResNet(Encoder):

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hmlc_ray.compute.torchvision_shim import torchvision
 from hmlc_ray.config.encoder import TorchvisionConfig
 from hmlc_ray.encoders.base import IMAGE_SIZE, Encoder, channels_last, image_channels
 from hmlc_ray.encoders.weights import load_weights
 from hmlc_ray.errors import ConfigError, first_line
-from hmlc_ray.torchvision_shim import torchvision
 
 _COLOURS = 3
 _CLASSES = 1000

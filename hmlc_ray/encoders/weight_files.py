@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from hmlc_ray.errors import ConfigError, system_reason
-from hmlc_ray.imposters import NO_FILE, is_regular, what_it_is_instead
+from hmlc_ray.files.imposters import NO_FILE, is_regular, what_it_is_instead
 
 _DEEPEST = 4
 _CLASS = re.compile(r"GLOBAL (\S+)|class (\S+)")

@@ -22,7 +22,7 @@ from hmlc_ray.folders.notes import check_common_classes, lacking, notes_of
 from hmlc_ray.folders.split_names import SPLIT_NAMES, Role, split_role
 from hmlc_ray.folders.suffixes import IMAGE_SUFFIXES, count_suffixes, is_document, list_suffixes
 from hmlc_ray.folders.walk import ClassPath, Found, entries, is_folder, uneven_files, walk
-from hmlc_ray.leaf_table import read_leaf_table
+from hmlc_ray.tables.leaf_table import read_leaf_table
 
 TABLE_NAME = "taxonomy.csv"
 SplitFolders = Literal["auto", "none"] | Mapping[Role, str]

@@ -12,7 +12,7 @@ from hmlc_ray.errors import DataError, TaxonomyError, system_reason
 from hmlc_ray.folders.litter import is_litter
 from hmlc_ray.folders.split_names import split_role
 from hmlc_ray.folders.suffixes import is_document
-from hmlc_ray.level_names import readable_name
+from hmlc_ray.names.levels import readable_name
 
 MAX_DEPTH = 50
 MOST_LISTS = 100

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from hmlc_ray.errors import DataError, system_reason
+from hmlc_ray.files.imposters import NO_FILE, is_regular
 from hmlc_ray.home import cache_folder
-from hmlc_ray.imposters import NO_FILE, is_regular
 from hmlc_ray.meshes.formats import VERSION as READERS_VERSION
 from hmlc_ray.meshes.keys import content_key, file_digests, listing_key, remember, remembered
 from hmlc_ray.meshes.parallel import in_blocks

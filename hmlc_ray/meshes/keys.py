@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from hmlc_ray.imposters import is_regular
+from hmlc_ray.files.atomic import write_whole
+from hmlc_ray.files.imposters import is_regular
 from hmlc_ray.machine.cpus import usable_cpus
-from hmlc_ray.whole_files import write_whole
 
 Settings = Sequence[int | bool | str]
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hmlc_ray.imposters import what_it_is_instead
+from hmlc_ray.files.imposters import what_it_is_instead
 from hmlc_ray.meshes.formats import READERS
 from hmlc_ray.meshes.formats.raw import CutOff, FloatArray, RawMesh
 

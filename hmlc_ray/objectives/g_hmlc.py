@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from hmlc_ray import distributed
+from hmlc_ray.compute import distributed
 from hmlc_ray.config.objective import GHmlcConfig
 from hmlc_ray.objectives.base import Batch, LossReport
 from hmlc_ray.objectives.descriptor import ClassSums

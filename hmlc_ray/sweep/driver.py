@@ -14,22 +14,22 @@ from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.errors import ConfigError, StoreAway, StudyError
 from hmlc_ray.home import Home
-from hmlc_ray.recording import data_tags
-from hmlc_ray.summary import SweepProgress, SweepSummary, TrialRow
-from hmlc_ray.sweep.gpus import idle_gpus
-from hmlc_ray.sweep.refit import Conclusion, conclude_study, judge_best, refit_best
-from hmlc_ray.sweep.reopen import ended_without_run, tell_ended
-from hmlc_ray.sweep.resources import concurrency, refit_trials
-from hmlc_ray.sweep.results import best_row, rows_of, trial_runs
-from hmlc_ray.sweep.retention import Retention
-from hmlc_ray.sweep.session import SweepSession, activate
-from hmlc_ray.sweep.stall import Watchdog
-from hmlc_ray.sweep.standing import forget_driven
-from hmlc_ray.sweep.stopping import refuse_to_go_on
-from hmlc_ray.sweep.stores import Results
-from hmlc_ray.sweep.supply import driver_cpus, nodes_of
-from hmlc_ray.sweep.tune_changes import changed_tune
-from hmlc_ray.sweep.tuning import build_tuner, restore_tuner
+from hmlc_ray.runs.recording import data_tags
+from hmlc_ray.study.leaderboard import best_row, rows_of, trial_runs
+from hmlc_ray.study.progress import forget_driven
+from hmlc_ray.study.storage import Results
+from hmlc_ray.study.summary import SweepProgress, SweepSummary, TrialRow
+from hmlc_ray.sweep.cluster.capacity import driver_cpus, nodes_of
+from hmlc_ray.sweep.cluster.demand import concurrency, refit_trials
+from hmlc_ray.sweep.cluster.gpus import idle_gpus
+from hmlc_ray.sweep.cluster.signals import refuse_to_go_on
+from hmlc_ray.sweep.cluster.stall import Watchdog
+from hmlc_ray.sweep.finish import Conclusion, conclude_study, judge_best, refit_best
+from hmlc_ray.sweep.tune.optuna_reopen import ended_without_run, tell_ended
+from hmlc_ray.sweep.tune.patches import changed_tune
+from hmlc_ray.sweep.tune.recorder import SweepSession, activate
+from hmlc_ray.sweep.tune.retention import Retention
+from hmlc_ray.sweep.tune.tuner import build_tuner, restore_tuner
 from hmlc_ray.tracking import Tracker, TrialRun, tags
 from hmlc_ray.tracking.drivers import STALLED
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from hmlc_ray.errors import TaxonomyError, system_reason
 from hmlc_ray.folders import IMAGE_SUFFIXES, scan_folder
-from hmlc_ray.leaf_table import read_leaf_table, read_text
-from hmlc_ray.level_names import check_printable, composed
+from hmlc_ray.names.levels import check_printable, composed
+from hmlc_ray.tables.leaf_table import read_leaf_table, read_text
 from hmlc_ray.taxonomy import Taxonomy
 
 MAX_DEPTH = 50

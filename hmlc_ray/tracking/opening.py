@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hmlc_ray.home import Home
-from hmlc_ray.loopback import bypass_proxies
+from hmlc_ray.machine.loopback import bypass_proxies
 from hmlc_ray.tracking.tracker import Tracker
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"

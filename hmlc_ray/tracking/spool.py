@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from hmlc_ray.errors import StoreAway, TrackingError
+from hmlc_ray.files.atomic import write_whole
 from hmlc_ray.tracking.operations import LogArtifacts, Operation, parse
-from hmlc_ray.whole_files import write_whole
 
 _OPERATIONS, _SENT, _ARTIFACTS = "operations.jsonl", "sent", "artifacts"
 _REFUSED, _REFUSED_ARTIFACTS = "refused.jsonl", "refused-artifacts"

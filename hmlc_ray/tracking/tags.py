@@ -1,4 +1,4 @@
-"""The tags that every run carries."""
+"""The tags and artifact folders that every run has."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ GIT_COMMIT = "hmlc.git_commit"
 """The working directory's commit, followed by `-dirty` where tracked files differ from it."""
 PARENT = "mlflow.parentRunId"
 """MLflow's own: nests a trial's run below its study's."""
+
+CHECKPOINT = "checkpoint"
+ENCODER = "encoder"
+CONFUSION = "confusion"
+"""Artifact folders of a run, and the names of their copies in the home folder."""
 
 
 def provenance() -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hmlc_ray.errors import StoreAway, TrackingError
-from hmlc_ray.figure_keys import figure_key
+from hmlc_ray.names.metrics import figure_key
 from hmlc_ray.tracking import tags as tag
 from hmlc_ray.tracking import values
 from hmlc_ray.tracking.artifacts import check_seen, check_writable

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from hmlc_ray.figure_keys import figure_key
+from hmlc_ray.names.metrics import figure_key
 
 PARAMS_PER_BATCH = 100
 METRICS_PER_BATCH = 1000

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from typer.testing import Result
 
-from hmlc_ray.summary import RunSummary, SweepSummary, TrialRow
+from hmlc_ray.study.summary import RunSummary, SweepSummary, TrialRow
 
 Run = Callable[..., Result]
 

@@ -30,7 +30,7 @@ def hmlc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 @pytest.fixture
 def layer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Puts functions in place of a module: `layer("hmlc_ray.runs", train_run=...)`."""
+    """Puts functions in place of a module: `layer("hmlc_ray.runs.single", train_run=...)`."""
 
     def replace(name: str, **functions: Any) -> None:
         monkeypatch.setitem(sys.modules, name, SimpleNamespace(**functions))  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from cli_examples import METRICS, RUN, Run, row, sweep_summary
 from hmlc_ray.config.files import load_trial
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import StudyError
-from hmlc_ray.summary import BestTrial, SweepCounts
+from hmlc_ray.study.summary import BestTrial, SweepCounts
 
 Layer = Callable[..., None]
 SPACE = "study: {name: s, num_trials: 4}\nspace: {objective.temperature: {float: [0.1, 0.5]}}\n"
@@ -32,7 +32,7 @@ class Recorder:
 
 def test_train_runs_in_this_process(hmlc: Run, layer: Layer) -> None:
     train_run = Recorder(RUN)
-    layer("hmlc_ray.runs", train_run=train_run)
+    layer("hmlc_ray.runs.single", train_run=train_run)
     Path("t.yaml").write_text("seed: 3\n")
     result = hmlc("train", "t.yaml", "-o", "objective.temperature=0.2", "--home", "h", "--tracking-uri", "sqlite:///x")
     assert result.exit_code == 0
@@ -47,7 +47,7 @@ def test_train_runs_in_this_process(hmlc: Run, layer: Layer) -> None:
 
 def test_the_environment_names_home_and_store(hmlc: Run, layer: Layer, monkeypatch: pytest.MonkeyPatch) -> None:
     train_run = Recorder(RUN)
-    layer("hmlc_ray.runs", train_run=train_run)
+    layer("hmlc_ray.runs.single", train_run=train_run)
     monkeypatch.setenv("HMLC_HOME", "elsewhere")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///y")
     Path("t.yaml").write_text("seed: 3\n")
@@ -57,7 +57,7 @@ def test_the_environment_names_home_and_store(hmlc: Run, layer: Layer, monkeypat
 
 def test_a_configuration_without_validation_is_judged_on_test(hmlc: Run, layer: Layer) -> None:
     train_run = Recorder(RUN)
-    layer("hmlc_ray.runs", train_run=train_run)
+    layer("hmlc_ray.runs.single", train_run=train_run)
     Path("t.yaml").write_text("data: {train_on: train+val}\nevaluation: {chosen_regularisation: [1, 1]}\n")
     assert hmlc("train", "t.yaml").exit_code == 0
     assert train_run.kwargs["test"] is True
@@ -66,7 +66,7 @@ def test_a_configuration_without_validation_is_judged_on_test(hmlc: Run, layer: 
 @pytest.mark.parametrize(("text", "workers"), [(None, 1), ("2", 2), ("1:4", "1:4")])
 def test_train_on_a_cluster(hmlc: Run, layer: Layer, text: str | None, workers: int | str) -> None:
     train_on_ray = Recorder(RUN)
-    layer("hmlc_ray.sweep.single", train_on_ray=train_on_ray)
+    layer("hmlc_ray.sweep.remote_run", train_on_ray=train_on_ray)
     Path("t.yaml").write_text("seed: 3\n")
     options = [] if text is None else ["--workers", text]
     assert hmlc("train", "t.yaml", "--address", "auto", *options).exit_code == 0
@@ -105,7 +105,7 @@ def test_sweep(hmlc: Run, layer: Layer) -> None:
         progress.update(SweepCounts(total=2, completed=1, pruned=1, best=0.9))
         return summary
 
-    layer("hmlc_ray.sweep.study", run_sweep=run_sweep)
+    layer("hmlc_ray.sweep.run", run_sweep=run_sweep)
     Path("s.yaml").write_text(SPACE)
     result = hmlc("sweep", "s.yaml", "--name", "1e5", "--trials", "2", "-o", "study.seed=9")
     assert result.exit_code == 0, result.output
@@ -116,7 +116,7 @@ def test_sweep(hmlc: Run, layer: Layer) -> None:
 
 
 def test_a_sweep_without_a_completed_trial_fails(hmlc: Run, layer: Layer) -> None:
-    layer("hmlc_ray.sweep.study", resume_sweep=Recorder(sweep_summary(row(0, "failed", None, error="NonFiniteLoss"))))
+    layer("hmlc_ray.sweep.run", resume_sweep=Recorder(sweep_summary(row(0, "failed", None, error="NonFiniteLoss"))))
     result = hmlc("resume", "s")
     assert result.exit_code == 1
     assert "no trial of s was completed" in result.output
@@ -126,7 +126,7 @@ def test_a_taken_name_is_one_sentence(hmlc: Run, layer: Layer) -> None:
     def run_sweep(*args: Any, **kwargs: Any) -> None:
         raise StudyError("the study name 's' is taken: go on with it by `hmlc resume s`, or choose another --name")
 
-    layer("hmlc_ray.sweep.study", run_sweep=run_sweep)
+    layer("hmlc_ray.sweep.run", run_sweep=run_sweep)
     Path("s.yaml").write_text(SPACE)
     result = hmlc("sweep", "s.yaml")
     assert result.exit_code == 2
@@ -143,7 +143,7 @@ def test_sweep_refuses_too_few_trials(hmlc: Run, trials: str) -> None:
 
 def test_best_emits_a_configuration_that_train_reads(hmlc: Run, layer: Layer) -> None:
     config = TrialConfig.model_validate({"objective": {"temperature": 0.123456789012345678}, "seed": 5})
-    layer("hmlc_ray.sweep.best", best_trial=Recorder(BestTrial(row(3, "completed", 0.9), config, METRICS)))
+    layer("hmlc_ray.study.best", best_trial=Recorder(BestTrial(row(3, "completed", 0.9), config, METRICS)))
     result = hmlc("best", "s", "--emit-config", "best.yaml")
     assert result.exit_code == 0
     assert load_trial("best.yaml") == config
@@ -157,14 +157,14 @@ def test_best_emits_a_configuration_that_train_reads(hmlc: Run, layer: Layer) ->
 
 @pytest.mark.parametrize(("file", "reason"), [("none/best.yaml", "No such file or directory"), (".", "it is a folder")])
 def test_best_cannot_write(hmlc: Run, layer: Layer, file: str, reason: str) -> None:
-    layer("hmlc_ray.sweep.best", best_trial=Recorder(BestTrial(row(3, "completed", 0.9), TrialConfig(), METRICS)))
+    layer("hmlc_ray.study.best", best_trial=Recorder(BestTrial(row(3, "completed", 0.9), TrialConfig(), METRICS)))
     result = hmlc("best", "s", "--emit-config", file)
     assert (result.exit_code, result.stderr) == (2, f"hmlc: {file} cannot be written: {reason}\n")
 
 
 def test_probe(hmlc: Run, layer: Layer) -> None:
     probe_run = Recorder({name.replace("val/", "test/"): value for name, value in METRICS.items()})
-    layer("hmlc_ray.runs", probe_run=probe_run)
+    layer("hmlc_ray.runs.single", probe_run=probe_run)
     result = hmlc("probe", "abc", "--split", "test")
     assert result.exit_code == 0
     assert probe_run.args == ("abc",)

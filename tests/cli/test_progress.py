@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from hmlc_ray.cli.progress import Remaining, epoch_state, run_progress, sweep_progress
-from hmlc_ray.summary import SweepCounts
+from hmlc_ray.study.summary import SweepCounts
 
 EPOCH = {
     "train/loss": 1.5,

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from hmlc_ray.compute.torchvision_shim import torchvision
 from hmlc_ray.config.data import Cifar100Config
 from hmlc_ray.data import load_data
 from hmlc_ray.errors import DataError, TaxonomyError
 from hmlc_ray.taxonomies.named import cifar100_taxonomy
-from hmlc_ray.torchvision_shim import torchvision
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import torch
 from made_images import TREE, make_images
 from PIL import Image
 
-import hmlc_ray.torchvision_shim  # noqa: F401
+import hmlc_ray.compute.torchvision_shim  # noqa: F401
 from hmlc_ray.config.data import ImageFolderConfig
 from hmlc_ray.data import load_data
 from hmlc_ray.data.images import decode

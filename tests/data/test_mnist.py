@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from hmlc_ray.compute.torchvision_shim import torchvision
 from hmlc_ray.config.data import MnistConfig
 from hmlc_ray.data import load_data
 from hmlc_ray.errors import DataError
-from hmlc_ray.torchvision_shim import torchvision
 
 COUNTS = {"train": 400, "t10k": 50}
 

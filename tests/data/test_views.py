@@ -9,11 +9,11 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from hmlc_ray.compute.torchvision_shim import torchvision
 from hmlc_ray.config.data import ViewsConfig
 from hmlc_ray.data import color, filters, geometry
 from hmlc_ray.data.pixels import to_encoder_input, to_unit
 from hmlc_ray.data.views import TwoViews, augment, with_views
-from hmlc_ray.torchvision_shim import torchvision
 
 v2 = import_module("torchvision.transforms.v2")  # only after the shim
 ALL = ViewsConfig(crop_scale=(0.2, 1), flip=0.5, rotation=20, color_jitter=1, grayscale=0.2, blur=0.5, noise=0.05)

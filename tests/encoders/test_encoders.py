@@ -84,6 +84,6 @@ def test_image_encoders_refuse_what_is_no_image(kind: str) -> None:
 
 
 def test_torchvision_imports_in_a_fresh_process_without_warnings() -> None:
-    code = "from hmlc_ray.torchvision_shim import torchvision as t; print(len(t.models.list_models()) > 50)"
+    code = "from hmlc_ray.compute.torchvision_shim import torchvision as t; print(len(t.models.list_models()) > 50)"
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "True"), done.stderr

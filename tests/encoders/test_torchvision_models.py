@@ -12,13 +12,13 @@ import torch
 from pydantic import TypeAdapter
 from torch import nn
 
+from hmlc_ray.compute.torchvision_shim import torchvision
 from hmlc_ray.config.encoder import EncoderConfig, ResNet18Config, TorchvisionConfig
 from hmlc_ray.config.torchvision_models import model_names
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.encoders import build_encoder
 from hmlc_ray.errors import ConfigError
-from hmlc_ray.torchvision_shim import torchvision
 
 SMALL = "mobilenet_v3_small"
 

@@ -21,7 +21,7 @@ def pretend() -> None:
     """Ray's setup hook of a worker process: torch finds GPUs where the environment shows some; training needs none."""
     import torch
 
-    from hmlc_ray import devices
+    from hmlc_ray.compute import devices
 
     resolve = devices.resolve_device
 
@@ -37,7 +37,7 @@ def pretend() -> None:
 
 def sweep(folder: Path, log: Path, name: str, gpus: int, *refit: str) -> dict[str, list[object]]:
     from hmlc_ray.config.sweep import load_sweep
-    from hmlc_ray.sweep.study import run_sweep
+    from hmlc_ray.sweep.run import run_sweep
 
     file, notes = folder / "space.yaml", Notes()
     file.write_text(small_space(name))
@@ -51,7 +51,7 @@ def main(folder: Path) -> None:
     log = folder / "log"
     import ray
 
-    import hmlc_ray.sweep.cluster  # noqa: F401 - sets Ray's environment before it is imported
+    import hmlc_ray.sweep.cluster.connect  # noqa: F401 - sets Ray's environment before it is imported
 
     hook = {"env_vars": {LOG: str(log)}, "worker_process_setup_hook": pretend}
     ray.init(address="local", num_cpus=2, num_gpus=2, include_dashboard=False, log_to_driver=False, runtime_env=hook)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from hmlc_ray.errors import StudyError, TrackingError
 from hmlc_ray.home import Home
-from hmlc_ray.sweep.saved import LOCK_FILE, driven
+from hmlc_ray.study.folder import LOCK_FILE, driven
 from hmlc_ray.tracking.store import translated
 
 

@@ -25,10 +25,10 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ConfigError, StudyError
 from hmlc_ray.home import Home
-from hmlc_ray.sweep.reopen import reopen_unfinished
-from hmlc_ray.sweep.retention import WORKING, Retention
-from hmlc_ray.sweep.stores import Results
-from hmlc_ray.sweep.tune_changes import changed_tune
+from hmlc_ray.study.storage import Results
+from hmlc_ray.sweep.tune.optuna_reopen import reopen_unfinished
+from hmlc_ray.sweep.tune.patches import changed_tune
+from hmlc_ray.sweep.tune.retention import WORKING, Retention
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.drivers import DRIVER, SEEN
 from hmlc_ray.tracking.moving import follow_home

@@ -12,10 +12,10 @@ import pytest
 
 from hmlc_ray.cli.progress import SweepLines
 from hmlc_ray.errors import TrackingError
-from hmlc_ray.summary import BestSoFar, SweepCounts
-from hmlc_ray.sweep.job_log import MARK, PeoplesLog, for_people, last_said, status_line
-from hmlc_ray.sweep.job_status import job_statuses
-from hmlc_ray.sweep.standing import Standing, StandingWriter
+from hmlc_ray.study.progress import Standing, StandingWriter
+from hmlc_ray.study.status_line import MARK, PeoplesLog, for_people, last_said, status_line
+from hmlc_ray.study.summary import BestSoFar, SweepCounts
+from hmlc_ray.sweep.jobs.status import job_statuses
 from hmlc_ray.tracking.drivers import JOB_VARIABLE
 
 METRIC = "val/probe_top1/Family, best 3 of Genus"

@@ -14,11 +14,11 @@ from sandbox import Sandbox, read_until
 
 from hmlc_ray.config.sweep import StallConfig, TrialsConfig
 from hmlc_ray.home import Home
-from hmlc_ray.summary import SweepCounts
-from hmlc_ray.sweep import stall
-from hmlc_ray.sweep.stall import LEAST_S, Pulse, Watchdog
-from hmlc_ray.sweep.standing import Standing, StandingWriter, stalled
-from hmlc_ray.sweep.status import statuses
+from hmlc_ray.study.progress import Standing, StandingWriter, stalled
+from hmlc_ray.study.status import statuses
+from hmlc_ray.study.summary import SweepCounts
+from hmlc_ray.sweep.cluster import stall
+from hmlc_ray.sweep.cluster.stall import LEAST_S, Pulse, Watchdog
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.drivers import STALLED
 

@@ -18,11 +18,11 @@ import yaml
 from small_space import small_space
 
 from hmlc_ray.cli.check import sweep_lines
+from hmlc_ray.compute.devices import VISIBLE, hide_gpus, resolve_device
 from hmlc_ray.config.sweep import SweepConfig, load_sweep
-from hmlc_ray.devices import VISIBLE, hide_gpus, resolve_device
 from hmlc_ray.errors import ConfigError
-from hmlc_ray.sweep.gpus import idle_gpus
-from hmlc_ray.sweep.resources import concurrency
+from hmlc_ray.sweep.cluster.demand import concurrency
+from hmlc_ray.sweep.cluster.gpus import idle_gpus
 
 SPACES = Path(__file__).parents[2] / "search_spaces"
 

@@ -18,12 +18,12 @@ from PIL import Image
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from hmlc_ray.checkpoint import Checkpoint
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.images import decode
 from hmlc_ray.encoders import build_encoder
-from hmlc_ray.export import encoder_of, export_encoder
 from hmlc_ray.taxonomy import Taxonomy
+from hmlc_ray.training.checkpoint import Checkpoint
+from hmlc_ray.training.export import encoder_of, export_encoder
 
 ROOT = Path(__file__).parents[2]
 slow = pytest.mark.slow
@@ -113,7 +113,7 @@ def test_both_networks_are_the_trained_encoder(
 
 
 @pytest.mark.parametrize(
-    ("broken", "kept"), [("hmlc_ray.export.encoder.save_onnx", ["encoder.pt2"]), ("torch.export.export", [])]
+    ("broken", "kept"), [("hmlc_ray.training.export.encoder.save_onnx", ["encoder.pt2"]), ("torch.export.export", [])]
 )
 def test_a_format_that_fails_does_not_lose_the_encoder(
     broken: str, kept: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

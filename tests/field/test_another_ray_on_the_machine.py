@@ -21,13 +21,15 @@ from ray.core.generated.gcs_pb2 import PlacementGroupTableData
 from hmlc_ray.config.sweep import TrialsConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ClusterError
-from hmlc_ray.loopback import bypass_proxies
-from hmlc_ray.sweep import addresses, cluster, freed
-from hmlc_ray.sweep.addresses import cluster_here
-from hmlc_ray.sweep.cluster import connected
-from hmlc_ray.sweep.job_client import connect
-from hmlc_ray.sweep.surroundings import ADDRESS, API_SERVER, JOB_CONFIG, of_no_cluster
-from hmlc_ray.sweep.trial import torch_trainer
+from hmlc_ray.machine.loopback import bypass_proxies
+from hmlc_ray.sweep.cluster import addresses
+from hmlc_ray.sweep.cluster import connect as cluster
+from hmlc_ray.sweep.cluster import placement_groups as freed
+from hmlc_ray.sweep.cluster.addresses import cluster_here
+from hmlc_ray.sweep.cluster.connect import connected
+from hmlc_ray.sweep.cluster.environment import ADDRESS, API_SERVER, JOB_CONFIG, of_no_cluster
+from hmlc_ray.sweep.jobs.client import connect
+from hmlc_ray.sweep.train.trial import torch_trainer
 
 PROXY = "http://127.0.0.1:9"
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")

@@ -16,8 +16,8 @@ from small_space import small_space
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import TrackingError
 from hmlc_ray.home import Home
-from hmlc_ray.runs import train_run
-from hmlc_ray.sweep import doctor
+from hmlc_ray.runs.single import train_run
+from hmlc_ray.sweep.doctor import checks as doctor
 from hmlc_ray.tracking import artifacts
 from hmlc_ray.tracking.opening import open_tracker
 

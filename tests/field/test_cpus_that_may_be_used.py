@@ -20,10 +20,10 @@ from hmlc_ray.machine import cpus
 from hmlc_ray.machine.cgroups import cpu_quota, memory_limit
 from hmlc_ray.machine.cpus import usable_cpus, usable_threads
 from hmlc_ray.meshes import parallel
-from hmlc_ray.seeding import kernels
-from hmlc_ray.sweep import embedded
-from hmlc_ray.sweep.doctor import _cpus
-from hmlc_ray.sweep.node_checks import Node
+from hmlc_ray.sweep.cluster import local as embedded
+from hmlc_ray.sweep.doctor.checks import _cpus
+from hmlc_ray.sweep.doctor.nodes import Node
+from hmlc_ray.training.seeding import kernels
 
 V2 = "36 24 0:31 {top} {where} rw,relatime - cgroup2 cgroup2 rw\n"
 V1 = "33 31 0:30 {top} {where} rw - cgroup cgroup rw,{controller}\n"

@@ -27,7 +27,7 @@ from hmlc_ray.errors import DataError, TaxonomyError
 from hmlc_ray.evaluation import evaluate
 from hmlc_ray.folders import IMAGE_SUFFIXES, MESH_SUFFIXES, scan_folder
 from hmlc_ray.folders.suffixes import PLUGINS
-from hmlc_ray.recording import data_tags
+from hmlc_ray.runs.recording import data_tags
 from hmlc_ray.tracking import tags
 
 FORMATS = {".JFIF": "JPEG", ".avif": "AVIF", ".jp2": "JPEG2000", ".webp": "WEBP", ".TIF": "TIFF", ".gif": "GIF"}

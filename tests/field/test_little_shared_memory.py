@@ -19,7 +19,7 @@ from hmlc_ray.data import load_data, loader
 from hmlc_ray.data.base import Split
 from hmlc_ray.data.loader import epoch_batches
 from hmlc_ray.errors import DataError, TrainingError
-from hmlc_ray.memory import memory_told
+from hmlc_ray.training.memory import memory_told
 
 CPU = torch.device("cpu")
 READ = """

@@ -15,16 +15,16 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from hmlc_ray.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from hmlc_ray.config.training import EvaluationConfig
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.confusion import matrices_of, write_confusion
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.evaluation import evaluate, probe
+from hmlc_ray.evaluation.confusion_files import matrices_of, write_confusion
 from hmlc_ray.evaluation.confusions import SparseCounts, confusion_matrix, from_tensor, to_tensor
 from hmlc_ray.evaluation.many_classes import ManyClassRegression
 from hmlc_ray.evaluation.tree import cpcc
 from hmlc_ray.taxonomy import Taxonomy
+from hmlc_ray.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
 LEAVES = 10_000
 SQUARE = 8 * LEAVES**2

@@ -17,24 +17,24 @@ from ray.tune.search import Searcher, SearchGenerator
 from sandbox import Sandbox, drain, wait_until
 from typer.testing import CliRunner
 
-from hmlc_ray.checkpoint import Checkpoint
 from hmlc_ray.cli.app import app
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
-from hmlc_ray.export import write_mask_table
 from hmlc_ray.home import Home
-from hmlc_ray.summary import TrialRow
-from hmlc_ray.sweep import search
-from hmlc_ray.sweep.best import best_trial
-from hmlc_ray.sweep.extension import extend, with_trials
-from hmlc_ray.sweep.found import find_sweep
-from hmlc_ray.sweep.refit import _REFIT_OF, Conclusion, _is_exported, _refit_of, _supersede, conclude_study
-from hmlc_ray.sweep.saved import save_study
-from hmlc_ray.sweep.search import StudySearch
-from hmlc_ray.sweep.status import statuses
-from hmlc_ray.sweep.stores import open_trials
-from hmlc_ray.sweep.tune_changes import changed_tune
+from hmlc_ray.study.best import best_trial
+from hmlc_ray.study.folder import save_study
+from hmlc_ray.study.lookup import find_sweep
+from hmlc_ray.study.status import statuses
+from hmlc_ray.study.storage import open_trials
+from hmlc_ray.study.summary import TrialRow
+from hmlc_ray.sweep.extend import extend, with_trials
+from hmlc_ray.sweep.finish import _REFIT_OF, Conclusion, _is_exported, _refit_of, _supersede, conclude_study
+from hmlc_ray.sweep.tune import search
+from hmlc_ray.sweep.tune.patches import changed_tune
+from hmlc_ray.sweep.tune.search import StudySearch
 from hmlc_ray.tracking import Tracker
+from hmlc_ray.training.checkpoint import Checkpoint
+from hmlc_ray.training.export import write_mask_table
 
 
 @pytest.mark.timeout(600)  # five commands, each of which starts Ray

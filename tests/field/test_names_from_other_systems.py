@@ -20,15 +20,15 @@ from hmlc_ray.cli.progress import epoch_state
 from hmlc_ray.config.data import ImageFolderConfig
 from hmlc_ray.config.metrics import check_metric
 from hmlc_ray.config.sweep import StudyConfig
-from hmlc_ray.confusion import write_confusion
 from hmlc_ray.data import load_data
 from hmlc_ray.errors import ConfigError, DataError
+from hmlc_ray.evaluation.confusion_files import write_confusion
 from hmlc_ray.evaluation.figures import per_level
-from hmlc_ray.figure_keys import figure_key
 from hmlc_ray.folders import scan_folder
-from hmlc_ray.level_names import readable_name
-from hmlc_ray.manifest import read_manifest
-from hmlc_ray.sweep.results import rows_of
+from hmlc_ray.folders.manifest import read_manifest
+from hmlc_ray.names.levels import readable_name
+from hmlc_ray.names.metrics import figure_key
+from hmlc_ray.study.leaderboard import rows_of
 from hmlc_ray.taxonomy import Taxonomy
 from hmlc_ray.tracking import TrialRun
 

@@ -22,12 +22,12 @@ from hmlc_ray.config.finite import point_at, size_of
 from hmlc_ray.config.space import SearchSpace
 from hmlc_ray.config.sweep import StudyConfig, SweepConfig
 from hmlc_ray.home import Home
-from hmlc_ray.sweep.best import best_trial
-from hmlc_ray.sweep.retention import Retention
-from hmlc_ray.sweep.search import StudySearch
-from hmlc_ray.sweep.session import SweepSession, activate
-from hmlc_ray.sweep.status import statuses
-from hmlc_ray.sweep.stores import Results
+from hmlc_ray.study.best import best_trial
+from hmlc_ray.study.status import statuses
+from hmlc_ray.study.storage import Results
+from hmlc_ray.sweep.tune.recorder import SweepSession, activate
+from hmlc_ray.sweep.tune.retention import Retention
+from hmlc_ray.sweep.tune.search import StudySearch
 from hmlc_ray.tracking import Tracker
 
 METRIC = "val/probe_top1/mean"

@@ -24,9 +24,11 @@ from hmlc_ray.cli.tables import print_run, print_sweep
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import ClusterError, StudyError
 from hmlc_ray.home import VARIABLE, Home
-from hmlc_ray.sweep import authentication, jobs, study
-from hmlc_ray.sweep.extension import with_trials
-from hmlc_ray.sweep.hints import command, locating, resume_command, typed_uri
+from hmlc_ray.study.resume_command import command, locating, resume_command, typed_uri
+from hmlc_ray.sweep import run as study
+from hmlc_ray.sweep.cluster import authentication
+from hmlc_ray.sweep.extend import with_trials
+from hmlc_ray.sweep.jobs import submit as jobs
 from hmlc_ray.sweep.reap import Reaped
 from hmlc_ray.tracking.drivers import JOB_VARIABLE
 from hmlc_ray.tracking.opening import URI_VARIABLE
@@ -109,7 +111,7 @@ def test_the_best_configuration_is_trained_again(
 ) -> None:
     from hmlc_ray.cli.best import best
 
-    monkeypatch.setattr("hmlc_ray.sweep.best.best_trial", lambda *_, **__: SimpleNamespace(config=None))
+    monkeypatch.setattr("hmlc_ray.study.best.best_trial", lambda *_, **__: SimpleNamespace(config=None))
     monkeypatch.setattr("hmlc_ray.config.files.write_trial", lambda *_: None)
     monkeypatch.setattr("hmlc_ray.cli.tables.print_best", lambda *_: None)
     best("s", emit_config=Path(file), home=tmp_path / "a b")

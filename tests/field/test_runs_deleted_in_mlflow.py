@@ -20,20 +20,20 @@ from sandbox import Sandbox, drain, wait_until
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import StudyError, TrackingError
-from hmlc_ray.export import WEIGHTS_FILE
 from hmlc_ray.home import Home
-from hmlc_ray.recording import recorded
-from hmlc_ray.runs import train_run
-from hmlc_ray.sweep.best import best_trial
-from hmlc_ray.sweep.reopen import ended_without_run, reopen_unfinished
-from hmlc_ray.sweep.results import VALUE, trial_runs
-from hmlc_ray.sweep.retention import Retention
-from hmlc_ray.sweep.saved import save_study
-from hmlc_ray.sweep.session import SweepSession
-from hmlc_ray.sweep.stores import Results, open_trials
-from hmlc_ray.sweep.study import resume_sweep, run_sweep
+from hmlc_ray.runs.recording import recorded
+from hmlc_ray.runs.single import train_run
+from hmlc_ray.study.best import best_trial
+from hmlc_ray.study.folder import save_study
+from hmlc_ray.study.leaderboard import VALUE, trial_runs
+from hmlc_ray.study.storage import Results, open_trials
+from hmlc_ray.sweep.run import resume_sweep, run_sweep
+from hmlc_ray.sweep.tune.optuna_reopen import ended_without_run, reopen_unfinished
+from hmlc_ray.sweep.tune.recorder import SweepSession
+from hmlc_ray.sweep.tune.retention import Retention
 from hmlc_ray.tracking import tags
 from hmlc_ray.tracking.opening import open_tracker
+from hmlc_ray.training.export import WEIGHTS_FILE
 
 SWEEP = SweepConfig.model_validate({"study": {"name": "s", "num_trials": 3}, "space": {"seed": {"int": [0, 1]}}})
 METRIC = SWEEP.study.objective_metric

@@ -18,7 +18,7 @@ from hmlc_ray.cli.app import app
 from hmlc_ray.config.data import GroceryConfig
 from hmlc_ray.data import load_data
 from hmlc_ray.errors import DataError, TaxonomyError, UserError
-from hmlc_ray.manifest import read_manifest
+from hmlc_ray.folders.manifest import read_manifest
 from hmlc_ray.taxonomies import from_csv, from_json, load_taxonomy
 
 TREE = [["leaf", "kind", "realm"], ["tabby", "cat", "animal"], ["Eiche", "Bäume", "plant"], ["a, b", "cat", "animal"]]

@@ -16,12 +16,12 @@ from progress_notes import Notes
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.machine import processes
-from hmlc_ray.summary import SweepCounts
-from hmlc_ray.sweep import alive
-from hmlc_ray.sweep.alive import refuse_alive, settled_lives
+from hmlc_ray.study import heartbeat as alive
+from hmlc_ray.study.heartbeat import refuse_alive, settled_lives
+from hmlc_ray.study.progress import Standing, StandingWriter
+from hmlc_ray.study.status import statuses
+from hmlc_ray.study.summary import SweepCounts
 from hmlc_ray.sweep.reap import reap
-from hmlc_ray.sweep.standing import Standing, StandingWriter
-from hmlc_ray.sweep.status import statuses
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.drivers import DRIVER, SEEN, identity, life
 

@@ -14,7 +14,7 @@ import pytest
 from ray.air._internal.filelock import TempFileLock
 from sandbox import Sandbox, kill, read_until
 
-import hmlc_ray.sweep.cluster  # noqa: F401 - changes where Ray's locks lie
+import hmlc_ray.sweep.cluster.connect  # noqa: F401 - changes where Ray's locks lie
 from hmlc_ray.errors import ClusterError, ConfigError
 from hmlc_ray.machine import scratch
 from hmlc_ray.machine.scratch import (
@@ -24,8 +24,9 @@ from hmlc_ray.machine.scratch import (
     short_private_folder,
     temporary_directory,
 )
-from hmlc_ray.sweep import addresses, embedded
-from hmlc_ray.sweep.embedded import options
+from hmlc_ray.sweep.cluster import addresses
+from hmlc_ray.sweep.cluster import local as embedded
+from hmlc_ray.sweep.cluster.local import options
 
 HOLDER = """
 import sys

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hmlc_ray import checkpoint
-from hmlc_ray.whole_files import staged, write_whole
+from hmlc_ray.files.atomic import staged, write_whole
+from hmlc_ray.training import checkpoint
 
 
 def test_writers_of_one_process_id_do_not_mix(tmp_path: Path) -> None:

@@ -19,15 +19,15 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from hmlc_ray.checkpoint import Checkpoint, save_checkpoint
 from hmlc_ray.config.encoder import ResNet18Config
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.encoders import build_encoder
 from hmlc_ray.encoders.weights import load_weights
 from hmlc_ray.errors import ConfigError
-from hmlc_ray.fit import fit
-from hmlc_ray.recording import log_checkpoint
+from hmlc_ray.runs.recording import log_checkpoint
 from hmlc_ray.tracking import Tracker
+from hmlc_ray.training.checkpoint import Checkpoint, save_checkpoint
+from hmlc_ray.training.fit import fit
 
 State = dict[str, Tensor]
 WHAT = "the network"

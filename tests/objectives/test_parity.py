@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from hmlc_ray.config.objective import ObjectiveConfig
-from hmlc_ray.learner import Learner
 from hmlc_ray.objectives import build_objective
+from hmlc_ray.training.learner import Learner
 
 DIMS, FEATURES, INPUTS, EPOCHS = 20, 12, 10, 3
 STEPS = (24, 24, 13)

@@ -22,7 +22,7 @@ from hmlc_ray.config.sweep import load_sweep
 from hmlc_ray.data import mnist
 from hmlc_ray.data.decode import BY_DEFAULT
 from hmlc_ray.data.images import decode_blocks
-from hmlc_ray.manifest import read_manifest
+from hmlc_ray.folders.manifest import read_manifest
 from hmlc_ray.meshes.read import BrokenMesh, read_surface
 from hmlc_ray.taxonomies import from_csv, from_json
 from hmlc_ray.taxonomies.text import render_text

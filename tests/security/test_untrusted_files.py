@@ -13,7 +13,6 @@ import pytest
 import torch
 from fuzzing import refusal
 
-from hmlc_ray.checkpoint import load_checkpoint
 from hmlc_ray.config.data import Cifar100Config
 from hmlc_ray.config.files import load_trial
 from hmlc_ray.config.sweep import load_sweep
@@ -21,6 +20,7 @@ from hmlc_ray.data import cifar100
 from hmlc_ray.encoders.weight_files import read_tensors
 from hmlc_ray.meshes import store
 from hmlc_ray.taxonomies import from_csv, from_json
+from hmlc_ray.training.checkpoint import load_checkpoint
 
 
 class Payload:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from mlflow.tracking import MlflowClient
 from sandbox import Sandbox, figures
 
-from hmlc_ray.sweep.standing import FILE
+from hmlc_ray.study.progress import FILE
 from hmlc_ray.tracking import TrialRun, tags
 
 

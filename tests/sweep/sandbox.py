@@ -23,11 +23,12 @@ import psutil
 from mlflow.tracking import MlflowClient
 from typer.testing import CliRunner
 
-from hmlc_ray.checkpoint import STATE_FILE, load_checkpoint
 from hmlc_ray.cli.app import app
 from hmlc_ray.errors import CheckpointError
 from hmlc_ray.home import Home
 from hmlc_ray.tracking import Tracker, TrialRun, tags
+from hmlc_ray.training.checkpoint import load_checkpoint
+from hmlc_ray.training.checkpoint_files import STATE_FILE
 
 T = TypeVar("T")
 HMLC = str(Path(sys.executable).with_name("hmlc"))

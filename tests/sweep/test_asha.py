@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from ray.tune.schedulers import AsyncHyperBandScheduler
 
 from hmlc_ray.config.sweep import SchedulerConfig
-from hmlc_ray.sweep import asha
-from hmlc_ray.sweep.asha import Asha
-from hmlc_ray.sweep.records import EVALUATIONS
+from hmlc_ray.sweep.train.result import EVALUATIONS
+from hmlc_ray.sweep.tune import asha
+from hmlc_ray.sweep.tune.asha import Asha
 
 METRIC = "val/probe_accuracy/mean"
 TRIALS, LENGTH, EVERY = 6, 9, 2

@@ -14,8 +14,8 @@ from nodes import head
 from sandbox import HMLC, Sandbox
 
 from hmlc_ray.errors import ClusterError
-from hmlc_ray.sweep.authentication import check_token_file
-from hmlc_ray.sweep.saved import SWEEP_FILE
+from hmlc_ray.study.folder import SWEEP_FILE
+from hmlc_ray.sweep.cluster.authentication import check_token_file
 
 TOKEN = secrets.token_hex(32)
 VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
@@ -79,7 +79,7 @@ def test_a_file_that_is_not_used_is_not_looked_at(
 
 EMBEDDED = """
 import os, psutil, ray, sys
-from hmlc_ray.sweep.cluster import connected
+from hmlc_ray.sweep.cluster.connect import connected
 with connected(None):
     assert ray.get(ray.remote(lambda: 1).remote()) == 1
     me = psutil.Process()

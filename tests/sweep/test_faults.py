@@ -15,7 +15,7 @@ from invariants import check_sound
 from PIL import Image
 from sandbox import EPOCHS, TRIALS, Sandbox, drain, kill, read_until, trial_processes, wait_ended, wait_until
 
-from hmlc_ray.sweep.saved import is_saved
+from hmlc_ray.study.folder import is_saved
 from hmlc_ray.tracking import tags
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from hmlc_ray.errors import ClusterError, JobError
-from hmlc_ray.sweep import job_client
-from hmlc_ray.sweep.job_client import connect, lost_head
+from hmlc_ray.sweep.jobs import client as job_client
+from hmlc_ray.sweep.jobs.client import connect, lost_head
 
 
 @pytest.fixture(autouse=True)

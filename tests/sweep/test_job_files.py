@@ -9,8 +9,8 @@ import pytest
 
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import ConfigError, HmlcError
-from hmlc_ray.sweep.job_files import pack, read_space
-from hmlc_ray.sweep.jobs import Places, entrypoint
+from hmlc_ray.sweep.jobs.submit import Places, entrypoint
+from hmlc_ray.sweep.jobs.upload import pack, read_space
 
 SPACE = "study: {name: s}\nspace: {seed: {int: [0, 1]}}\n"
 

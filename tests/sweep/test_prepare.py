@@ -11,8 +11,8 @@ import pytest
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import StudyError
-from hmlc_ray.summary import SweepProgress
-from hmlc_ray.sweep import study
+from hmlc_ray.study.summary import SweepProgress
+from hmlc_ray.sweep import run as study
 from hmlc_ray.sweep.prepare import OLDER_VARIANT, VARIANT, base_data, located, located_trial, with_threads, with_variant
 
 

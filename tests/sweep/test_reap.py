@@ -15,14 +15,14 @@ import pytest
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
-from hmlc_ray.summary import SweepCounts
-from hmlc_ray.sweep import alive
-from hmlc_ray.sweep.alive import refuse_alive
+from hmlc_ray.study import heartbeat as alive
+from hmlc_ray.study.folder import driven, save_study
+from hmlc_ray.study.heartbeat import refuse_alive
+from hmlc_ray.study.status import statuses
+from hmlc_ray.study.storage import open_trials
+from hmlc_ray.study.summary import SweepCounts
 from hmlc_ray.sweep.reap import Reaped, reap
-from hmlc_ray.sweep.reopen import reopen_unfinished
-from hmlc_ray.sweep.saved import driven, save_study
-from hmlc_ray.sweep.status import statuses
-from hmlc_ray.sweep.stores import open_trials
+from hmlc_ray.sweep.tune.optuna_reopen import reopen_unfinished
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.drivers import DRIVER, SEEN, identity, life
 from hmlc_ray.tracking.opening import open_tracker

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hmlc_ray.sweep.reasons import death
+from hmlc_ray.sweep.train.failure import death
 
 DEAD = "The actor died unexpectedly before finishing this task.\n\tclass_name: ImplicitFunc\n"
 

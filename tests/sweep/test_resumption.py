@@ -14,8 +14,8 @@ from ray.train._internal.session import _TrainingResult
 from ray.tune.execution.experiment_state import _ExperimentCheckpointManager
 from ray.tune.execution.tune_controller import TuneController
 
-from hmlc_ray.sweep.resumption import GoesOn, read_checkpoint
-from hmlc_ray.sweep.tune_changes import changed_tune
+from hmlc_ray.sweep.train.resume import GoesOn, read_checkpoint
+from hmlc_ray.sweep.tune.patches import changed_tune
 
 
 class Trainable:

@@ -13,12 +13,12 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.home import Home
-from hmlc_ray.recording import CHECKPOINT
-from hmlc_ray.sweep import retention
-from hmlc_ray.sweep.retention import FREED, HELD, LOGGED, WORKING, Retention
-from hmlc_ray.sweep.stores import Results
+from hmlc_ray.study.storage import Results
+from hmlc_ray.sweep.tune import retention
+from hmlc_ray.sweep.tune.retention import FREED, HELD, LOGGED, WORKING, Retention
 from hmlc_ray.tracking import tags
 from hmlc_ray.tracking.opening import open_tracker
+from hmlc_ray.tracking.tags import CHECKPOINT
 
 SIZE = 100
 

@@ -9,7 +9,7 @@ import pytest
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
-from hmlc_ray.sweep.saved import is_saved, load_study, save_study
+from hmlc_ray.study.folder import is_saved, load_study, save_study
 
 
 def test_a_study_comes_back_as_it_was(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from hmlc_ray.config.space import SearchSpace
 from hmlc_ray.config.sweep import StudyConfig
-from hmlc_ray.sweep.search import StudySearch
+from hmlc_ray.sweep.tune.search import StudySearch
 
 METRIC = "val/probe_top1/mean"
 

@@ -11,12 +11,12 @@ from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import StoreAway
 from hmlc_ray.home import Home
-from hmlc_ray.summary import SweepCounts
-from hmlc_ray.sweep import standing
-from hmlc_ray.sweep.retention import Retention
-from hmlc_ray.sweep.session import AlreadyEnded, SessionCallback, SweepSession, activate
-from hmlc_ray.sweep.status import statuses
-from hmlc_ray.sweep.stores import Results
+from hmlc_ray.study import progress as standing
+from hmlc_ray.study.status import statuses
+from hmlc_ray.study.storage import Results
+from hmlc_ray.study.summary import SweepCounts
+from hmlc_ray.sweep.tune.recorder import AlreadyEnded, SessionCallback, SweepSession, activate
+from hmlc_ray.sweep.tune.retention import Retention
 from hmlc_ray.tracking import Tracker
 
 STUDY = StudyConfig(name="s", num_trials=3)

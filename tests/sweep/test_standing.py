@@ -13,10 +13,10 @@ import pytest
 
 from hmlc_ray.errors import StoreAway
 from hmlc_ray.home import Home
-from hmlc_ray.summary import BestSoFar, SweepCounts
-from hmlc_ray.sweep import standing
-from hmlc_ray.sweep.standing import STANDING, Standing, StandingWriter, forget_driven, standing_of
-from hmlc_ray.sweep.status import StudyStatus, statuses
+from hmlc_ray.study import progress as standing
+from hmlc_ray.study.progress import STANDING, Standing, StandingWriter, forget_driven, standing_of
+from hmlc_ray.study.status import StudyStatus, statuses
+from hmlc_ray.study.summary import BestSoFar, SweepCounts
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.drivers import DRIVER, identity
 from hmlc_ray.tracking.opening import open_tracker
@@ -134,7 +134,7 @@ def test_on_the_driver_s_machine_its_file_tells_all_and_mlflow_is_not_loaded(
         "s", "running", NOW.counts, 1, "val/knn_top1/mean", NOW.best, Home.of(tmp_path).tracking_uri
     )
     code = (
-        "import sys; from pathlib import Path; from hmlc_ray.sweep.status import statuses; "
+        "import sys; from pathlib import Path; from hmlc_ray.study.status import statuses; "
         "print(statuses('s', home=Path(sys.argv[1]), tracking_uri=None)[0].counts.running, "
         "sorted({'mlflow', 'ray', 'torch', 'optuna'} & set(sys.modules)))"
     )

@@ -8,7 +8,7 @@ from types import FrameType
 
 import pytest
 
-from hmlc_ray.sweep.stopping import end_tuning, refuse_to_go_on, stoppable
+from hmlc_ray.sweep.cluster.signals import end_tuning, refuse_to_go_on, stoppable
 
 
 @pytest.fixture

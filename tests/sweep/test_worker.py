@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import ray.tune
 
-from hmlc_ray.checkpoint import Checkpoint, EpochRecord, save_checkpoint
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.fit import fit
-from hmlc_ray.sweep.records import EVALUATIONS
-from hmlc_ray.sweep.resumption import read_checkpoint
-from hmlc_ray.sweep.worker import _Reporter
+from hmlc_ray.sweep.train.result import EVALUATIONS
+from hmlc_ray.sweep.train.resume import read_checkpoint
+from hmlc_ray.sweep.train.worker import _Reporter
+from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord, save_checkpoint
+from hmlc_ray.training.fit import fit
 
 CONFIG = TrialConfig.model_validate(
     {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hmlc_ray.figure_keys import figure_key as key
+from hmlc_ray.names.metrics import figure_key as key
 from hmlc_ray.tracking import public_uri, tags, with_driver
 from hmlc_ray.tracking import uri as uri_module
 from hmlc_ray.tracking.uri import scrub

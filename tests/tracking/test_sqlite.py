@@ -79,6 +79,6 @@ def test_only_a_disk_of_this_machine_gets_a_log(
 
 
 def test_looking_at_a_store_loads_neither_ray_nor_torch() -> None:
-    code = "import sys, hmlc_ray.sweep.status; print([n for n in ('ray', 'torch', 'optuna') if n in sys.modules])"
+    code = "import sys, hmlc_ray.study.status; print([n for n in ('ray', 'torch', 'optuna') if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

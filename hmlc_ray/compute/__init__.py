@@ -1,0 +1,1 @@
+"""What torch computes on and with: devices, process groups, torchvision."""

@@ -1,0 +1,1 @@
+"""What levels, studies and metrics may be called. Imports neither torch nor numpy."""

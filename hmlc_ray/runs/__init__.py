@@ -1,0 +1,1 @@
+"""Single runs in this process, and how any run gets into MLflow."""

@@ -1,0 +1,111 @@
+"""Single runs in this process: train one configuration, judge one encoder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from hmlc_ray.compute.devices import resolve_device
+from hmlc_ray.config.moved import followed
+from hmlc_ray.config.paths import flatten
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.data.notes import warn_about
+from hmlc_ray.errors import CheckpointError, TrackingError
+from hmlc_ray.evaluation import evaluate
+from hmlc_ray.home import Home
+from hmlc_ray.machine.scratch import scratch_folder
+from hmlc_ray.runs.recording import Lenient, data_tags, recorded, run_tags
+from hmlc_ray.study.summary import RunProgress, RunSummary
+from hmlc_ray.tracking import tags
+from hmlc_ray.tracking.opening import open_tracker
+from hmlc_ray.tracking.tags import CHECKPOINT, ENCODER
+from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord, load_checkpoint, save_checkpoint
+from hmlc_ray.training.checkpoint_files import META_FILE
+from hmlc_ray.training.export import encoder_of
+from hmlc_ray.training.fit import cached_data, fit
+from hmlc_ray.training.seeding import kernels, threads_of
+
+
+def train_run(
+    config: TrialConfig, *, home: Path, tracking_uri: str | None, name: str, progress: RunProgress, test: bool = False
+) -> RunSummary:
+    """Train one configuration here, as one MLflow run, with its checkpoint and the plain encoder as artifacts.
+
+    Raises:
+        UserError: if configuration, data or store are wrong; before anything is trained where that shows.
+        TrainingError: if the loss is not finite; the run is then marked FAILED.
+    """
+    places = Home.of(home)
+    with places.current():
+        data = cached_data(config.data)
+    warn_about(data)
+    tracker = open_tracker(tracking_uri, places)
+    tracker.check_artifacts()
+    own = data_tags(data, config.training.device) | {tags.CPU_THREADS: str(threads_of(config.training))}
+    run_id = tracker.single_run(name, params=flatten(config), tags=run_tags(config, data.fingerprint) | own)
+    folder, lenient = places.run(run_id), Lenient()
+    start = time.monotonic()
+
+    def report(record: EpochRecord, snapshot: Callable[[], Checkpoint]) -> None:
+        lenient(lambda: tracker.log(run_id, [(record.epoch, record.metrics)]))
+        progress.epoch(record.epoch, config.training.epochs, record.metrics)
+        if record.evaluated:
+            save_checkpoint(folder / CHECKPOINT, snapshot())
+
+    with recorded(tracker, run_id):
+        tracker.check_artifacts(run_id)
+        result = fit(config, report, test=test)
+        lenient.log_result(tracker, run_id, folder / CHECKPOINT, folder / ENCODER, progress.note)
+    return RunSummary(
+        run_id=run_id,
+        metrics=result.metrics,
+        level_names=data.taxonomy.level_names,
+        checkpoint_dir=folder / CHECKPOINT,
+        export_dir=folder / ENCODER,
+        epochs=config.training.epochs,
+        seconds=time.monotonic() - start,
+    )
+
+
+def probe_run(
+    target: str, *, home: Path, tracking_uri: str | None, split: Literal["val", "test"] = "val"
+) -> dict[str, float]:
+    """Judge the encoder of a checkpoint folder or of an MLflow run, on the data it was trained on.
+
+    Raises:
+        CheckpointError: if the target is neither, or its data changed.
+    """
+    checkpoint = _checkpoint_of(target, home, tracking_uri)
+    config = followed(checkpoint.config, Home.of(home))
+    with Home.of(home).current():
+        data = cached_data(config.data)
+    if data.fingerprint != checkpoint.fingerprint:
+        raise CheckpointError(
+            f"the data of {target} changed since it was trained (fingerprint {checkpoint.fingerprint[:12]}, "
+            f"now {data.fingerprint[:12]})"
+        )
+    chosen = checkpoint.chosen_regularisation if split == "test" else config.evaluation.chosen_regularisation
+    settings = config.evaluation.model_copy(update={"chosen_regularisation": chosen})
+    config = config.model_copy(update={"evaluation": settings})
+    device = resolve_device(config.training.device)
+    with kernels(config.training):
+        return evaluate(encoder_of(checkpoint).to(device), data, config, split=split, device=device, full=True).metrics
+
+
+def _checkpoint_of(target: str, home: Path, tracking_uri: str | None) -> Checkpoint:
+    folder = Path(target)
+    for candidate in (folder, folder / CHECKPOINT):
+        if (candidate / META_FILE).is_file():
+            return load_checkpoint(candidate)
+    if folder.exists():
+        raise CheckpointError(f"{target} is not a checkpoint: it has no {META_FILE}")
+    tracker = open_tracker(tracking_uri, Home.of(home))
+    with scratch_folder("fetched") as scratch:
+        try:
+            return load_checkpoint(tracker.download(target, CHECKPOINT, scratch))
+        except TrackingError as error:
+            raise CheckpointError(
+                f"{target!r} is neither a checkpoint folder nor a run with a checkpoint in {tracker.uri}"
+            ) from error

@@ -1,0 +1,101 @@
+"""Studies as they were started, in the home folder. No Ray here: `hmlc best` must start fast."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+from hmlc_ray.config.moved import followed_sweep
+from hmlc_ray.config.sweep import SweepConfig
+from hmlc_ray.errors import StudyError, first_line, system_reason
+from hmlc_ray.files.atomic import write_whole
+from hmlc_ray.home import Home
+
+SWEEP_FILE = "sweep.json"
+LOCK_FILE = ".driver"
+
+
+def is_saved(name: str, home: Home) -> bool:
+    """Whether the home folder has a study of that name."""
+    return (home.study(name) / SWEEP_FILE).exists()
+
+
+@contextmanager
+def driven(name: str, home: Home) -> Iterator[None]:
+    """Holds the study for this driver; the system lets go of it when the process ends, however it ends.
+
+    Raises:
+        StudyError: if another driver holds it: two of them would hand out the same trials; or if it cannot be held,
+            because the home folder is another user's, for example.
+    """
+    folder = home.study(name)
+    lock = folder / LOCK_FILE
+    try:
+        opened = _opened(lock)
+    except OSError as error:
+        raise StudyError(
+            f"study {name!r} cannot be changed from here: {error.filename or lock} cannot be written "
+            f"({system_reason(error)}); get permission to write to {home.root}, or copy it and use the copy"
+        ) from error
+    with opened as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+                raise BlockingIOError("another driver has just taken the file away")
+        except OSError as error:
+            raise StudyError(f"study {name!r} is running: another process drives it; nothing was changed") from error
+        try:
+            yield
+        finally:
+            _forget_if_nothing_was_saved(folder)
+
+
+def _opened(lock: Path) -> TextIO:
+    """The lock's file, made with its folder; another command may be about to remove both, because it was refused."""
+    for _ in range(100):
+        with suppress(FileNotFoundError, FileExistsError):
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            return lock.open("a")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    return lock.open("a")
+
+
+def _forget_if_nothing_was_saved(folder: Path) -> None:
+    """A sweep that is refused leaves no folder behind; called by the holder of its lock."""
+    if [entry.name for entry in folder.iterdir()] == [LOCK_FILE]:
+        (folder / LOCK_FILE).unlink()
+        with suppress(OSError):  # not empty: others have studies there
+            folder.rmdir()
+            folder.parent.rmdir()
+
+
+def save_study(sweep: SweepConfig, home: Home) -> None:
+    """Keep the sweep for `load_study`; the file appears whole or not at all."""
+    folder = home.study(sweep.study.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / SWEEP_FILE, sweep.model_dump_json(indent=2))
+
+
+def load_study(name: str, home: Home) -> SweepConfig:
+    """The sweep as it was started.
+
+    Raises:
+        StudyError: if the home folder has no study of that name, or its file is damaged.
+    """
+    file = home.study(name) / SWEEP_FILE
+    if not file.is_file():
+        folder = home.root / "studies"
+        known = sorted(path.parent.name for path in folder.glob(f"*/{SWEEP_FILE}"))
+        raise StudyError(
+            f"there is no study {name!r} in {home.root}; "
+            + (f"it has {', '.join(known)}" if known else "it has none yet")
+        )
+    try:
+        sweep = SweepConfig.model_validate_json(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StudyError(f"{file} cannot be read ({first_line(error)}): it is damaged or of another version") from error
+    return followed_sweep(sweep, home)

@@ -1,0 +1,103 @@
+"""How the trials stand and which one won, read from MLflow alone; without torch, so that looking is quick."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from hmlc_ray.config.sweep import StudyConfig
+from hmlc_ray.config.training import evaluation_of
+from hmlc_ray.names.metrics import figure_key
+from hmlc_ray.study.summary import BestSoFar, Status, TrialRow
+from hmlc_ray.tracking import Tracker, TrialRun, tags
+
+REFIT = "refit"
+"""In place of a trial's number: the run of the refit."""
+VALUE = "hmlc.value"
+"""Tag: the searched metric at the trial's end."""
+SEARCHED = "hmlc.searched"
+"""Tag: the study's parameters and their values, as JSON."""
+NUM_TRIALS = "hmlc.num_trials"
+"""Tag of a study that got more trials than its parameter `study.num_trials` says, which MLflow cannot change."""
+USED_UP = "hmlc.space_used_up"
+"""Tag of a study that has drawn every point of its search space: how many trials that took."""
+EPOCHS = "hmlc.epochs"
+SECONDS = "hmlc.seconds"
+"""Tags: what the trial took."""
+
+
+_STATUS: dict[str, Status] = {
+    "completed": "completed",
+    "pruned": "pruned",
+    "failed": "failed",
+    "killed": "interrupted",
+}
+
+
+def trial_runs(tracker: Tracker, parent: str) -> list[TrialRun]:
+    """The runs of a study's trials; a refit is none. Of a trial that has two, because the first was deleted and then
+    restored, the newer one."""
+    runs = {run.trial_id: run for run in tracker.children(parent) if not run.trial_id.startswith(REFIT)}
+    return list(runs.values())
+
+
+def rows_of(runs: list[TrialRun], study: StudyConfig) -> list[TrialRow]:
+    """A study's trials by number."""
+    return sorted((_row(run, study) for run in runs), key=lambda row: row.number)
+
+
+def planned(run: TrialRun) -> int:
+    """How many trials a study is to have, by its run; 0 where that does not say so."""
+    return int(run.tags.get(NUM_TRIALS) or run.params.get("study.num_trials") or 0)
+
+
+def used_up(run: TrialRun) -> int | None:
+    """How many trials a study has that has drawn every point of its search space; None for any other study."""
+    return int(run.tags[USED_UP]) if USED_UP in run.tags else None
+
+
+def best_row(rows: list[TrialRow], study: StudyConfig) -> TrialRow | None:
+    """The best of the completed trials; the earlier one of equals."""
+    done = [row for row in rows if row.status == "completed" and row.value is not None]
+    return max(done, key=lambda row: rank(study.mode, row.value or 0.0, row.number), default=None)
+
+
+def best_so_far(rows: list[TrialRow], study: StudyConfig) -> BestSoFar | None:
+    """The same, in short."""
+    row = best_row(rows, study)
+    return None if row is None or row.value is None else BestSoFar(row.number, row.value, row.run_id)
+
+
+def evaluations_of(tracker: Tracker, runs: list[TrialRun], study: StudyConfig) -> dict[int, dict[int, float]]:
+    """The searched metric's values of every trial, by number and by evaluation, counted from 1.
+
+    MLflow has no NaN: an evaluation before the last that it lacks had one.
+    """
+    return {int(run.trial_id): _evaluations(tracker, run, study) for run in runs}
+
+
+def _evaluations(tracker: Tracker, run: TrialRun, study: StudyConfig) -> dict[int, float]:
+    every = int(run.params.get("evaluation.every", 1))  # a run whose making was cut off has nothing at all
+    history = tracker.history(run.run_id, study.objective_metric)
+    found = {evaluation_of(epoch, every): value for epoch, value in history}
+    return {evaluation: found.get(evaluation, math.nan) for evaluation in range(1, max(found, default=0) + 1)}
+
+
+def rank(mode: str, value: float, number: int) -> tuple[float, int]:
+    """Of a trial's value in a study of `mode` max or min: larger is better; the earlier one of equals."""
+    return (value if mode == "max" else -value, -number)
+
+
+def _row(run: TrialRun, study: StudyConfig) -> TrialRow:
+    value = run.tags.get(VALUE)
+    return TrialRow(
+        number=int(run.trial_id),
+        trial_id=run.trial_id,
+        status=_STATUS.get(run.tags.get(tags.STATUS, ""), "running"),
+        value=float(value) if value is not None else run.metrics.get(figure_key(study.objective_metric)),
+        epochs=int(run.tags.get(EPOCHS, 0)),
+        params=json.loads(run.tags.get(SEARCHED, "{}")),
+        run_id=run.run_id,
+        error=run.tags.get(tags.ERROR),
+        seconds=float(run.tags[SECONDS]) if SECONDS in run.tags else None,
+    )

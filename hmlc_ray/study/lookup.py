@@ -1,0 +1,74 @@
+"""A study by its name: from the home folder or, on a machine that has none of it, from the store alone."""
+
+from __future__ import annotations
+
+import os
+
+from hmlc_ray.config.load import load_yaml
+from hmlc_ray.config.schema import nearest
+from hmlc_ray.config.sweep import SweepConfig
+from hmlc_ray.config.validate import validate
+from hmlc_ray.errors import StudyError
+from hmlc_ray.home import Home
+from hmlc_ray.machine.scratch import scratch_folder
+from hmlc_ray.study.folder import is_saved, load_study
+from hmlc_ray.tracking import Tracker, tags
+from hmlc_ray.tracking.opening import URI_VARIABLE, open_tracker
+
+SWEEP_ARTIFACT = "sweep.yaml"
+"""Of the study's run: the sweep as it was started."""
+
+
+def existing_store(uri: str | None, home: Home) -> Tracker | None:
+    """The store, or None where the home folder has none: looking must not make one.
+
+    Raises:
+        TrackingError: if a store that is named cannot be reached.
+    """
+    if not (uri or os.environ.get(URI_VARIABLE)) and not (home.root / "mlflow.db").is_file():
+        return None
+    return open_tracker(uri, home)
+
+
+def find_sweep(name: str, home: Home, tracker: Tracker | None) -> SweepConfig:
+    """The sweep as it was started.
+
+    Raises:
+        StudyError: if neither the home folder nor the store has a study of that name.
+    """
+    if tracker is None or is_saved(name, home):
+        return load_study(name, home)
+    with scratch_folder("fetched") as folder:
+        file = tracker.download(find_run(name, tracker), SWEEP_ARTIFACT, folder)
+        return validate(SweepConfig, load_yaml(file), f"{SWEEP_ARTIFACT} of study {name!r}")
+
+
+def refuse_deleted(name: str, tracker: Tracker) -> None:
+    """Make sure that the run of a study was not deleted, in MLflow's interface for instance.
+
+    Raises:
+        StudyError: with what brings it back, if it was.
+    """
+    if tracker.find_study(name) is None and (run_id := tracker.deleted_study(name)) is not None:
+        raise StudyError(
+            f"the run of study {name!r} was deleted in MLflow, and with it what its trials belong to: restore it with "
+            f"`{tracker.restore_command(run_id)}`, and in the same way the runs of its trials that were deleted too; "
+            "nothing was changed"
+        )
+
+
+def find_run(name: str, tracker: Tracker) -> str:
+    """The id of a study's run.
+
+    Raises:
+        StudyError: if the store has none, with the nearest name it has.
+    """
+    known = {run.tags[tags.STUDY]: run.run_id for run in tracker.studies()}
+    if name not in known:
+        refuse_deleted(name, tracker)
+        names = f"it has {', '.join(known)}" if known else "it has none"
+        raise StudyError(
+            f"there is no study {name!r} in the MLflow store {tracker.uri}{nearest(name, known)}; {names}: "
+            "another store is named by --tracking-uri or --home"
+        )
+    return known[name]

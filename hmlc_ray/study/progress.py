@@ -1,0 +1,166 @@
+"""How a study stands while it is driven, in one tag of its run: who asks need not load the runs of all its trials.
+
+On the driver's own machine a file in the study's folder says the same: who asks there need not even load MLflow, whose
+import takes a multiple of all else, beside trials that want the processor.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hmlc_ray.errors import TrackingError
+from hmlc_ray.files.atomic import write_whole
+from hmlc_ray.study.status_line import status_line
+from hmlc_ray.study.summary import BestSoFar, SweepCounts
+from hmlc_ray.tracking import Tracker, TrialRun
+from hmlc_ray.tracking.drivers import DRIVER, JOB_VARIABLE, identity, life
+
+STANDING = "hmlc.standing"
+"""Tag of a study's run: a `Standing` and the driver that wrote it, as JSON."""
+FILE = "standing.json"
+"""In a study's folder, for the time that it is driven: the same, with what else a status tells."""
+STALLED_FILE = "stalled.txt"
+"""In a study's folder, for the time that it stands still: what it waits for."""
+EVERY_S = 1.0
+"""Least seconds between two writes."""
+_OTHER_FORM = (ValueError, KeyError, TypeError, OverflowError)
+"""Errors that reading ends with where there is none, or not written by this package."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Counts of a study's trials, and the best so far."""
+
+    counts: SweepCounts
+    interrupted: int
+    """Trials that an earlier driver left, and this one has not started yet."""
+    best: BestSoFar | None
+
+    @classmethod
+    def of(cls, states: Iterable[str], *, total: int, interrupted: int, best: BestSoFar | None) -> Standing:
+        """Counted from the states of the trials that there are; `total` is how many the study is to have."""
+        states = list(states)
+        counts = SweepCounts(
+            total=total,
+            running=states.count("running"),
+            completed=states.count("completed"),
+            pruned=states.count("pruned"),
+            failed=states.count("failed"),
+            best=best.value if best else None,
+        )
+        return cls(counts, interrupted, best)
+
+
+@dataclass(frozen=True)
+class DrivenStudy:
+    """What the file says of a study that is driven on this machine."""
+
+    standing: Standing
+    objective_metric: str
+    store: str
+    """The MLflow store's URI, without credentials."""
+
+
+class StandingWriter:
+    """Keeps tag and file of a study up to date: what is new is written `EVERY_S` seconds after the last or later.
+
+    They are for those who look on. A sweep does not fail where they cannot be written.
+    """
+
+    def __init__(self, tracker: Tracker, parent: str, folder: Path, objective_metric: str) -> None:
+        self._tracker, self._parent, self._driver = tracker, parent, identity()
+        self._folder, self._objective_metric = folder, objective_metric
+        self._now: Standing | None = None
+        self._written: Standing | None = None
+        self._said: Standing | None = None
+        self._next = 0.0
+
+    def update(self, standing: Standing) -> None:
+        """This is how the study stands now; it is written at the next `flush`."""
+        self._now = standing
+
+    def flush(self, *, last: bool = False) -> None:
+        """Write what is new, if its time has come or it is the last of this driver; to be called often."""
+        if self._now is None or (time.monotonic() < self._next and not last):
+            return
+        now = self._with_known_run(self._now)
+        if now == self._written:
+            return
+        values = {"driver": self._driver, **asdict(now)}
+        try:
+            told = {**values, "objective_metric": self._objective_metric, "store": self._tracker.uri}
+            write_whole(self._folder / FILE, json.dumps(told))
+        except OSError:  # a full disk, say: the tag tells instead
+            forget_driven(self._folder)
+        self._say(now)
+        with suppress(TrackingError):
+            self._tracker.show_tags(self._parent, {STANDING: json.dumps(values)})
+            self._written = now
+        self._next = time.monotonic() + EVERY_S
+
+    def _say(self, now: Standing) -> None:
+        """In a job's log too: it may be all that can be seen from where somebody asks."""
+        if now == self._said or not os.environ.get(JOB_VARIABLE):
+            return
+        self._said = now
+        with suppress(OSError, ValueError):  # stdout may be full or closed
+            print(status_line({**asdict(now), "objective_metric": self._objective_metric}), flush=True)
+
+    def _with_known_run(self, standing: Standing) -> Standing:
+        """The best trial's run may have been created since, by a store that was away."""
+        best = standing.best
+        if best is None:
+            return standing
+        return replace(standing, best=replace(best, run_id=self._tracker.known(best.run_id)))
+
+
+def standing_of(run: TrialRun) -> Standing | None:
+    """What the tag of a study's run says; None where its trials have to be asked.
+
+    That is so if the study is not driven, if its driver is known to be dead or has not written the tag yet, and while
+    the run of the best trial waits to be created.
+    """
+    driver = run.tags.get(DRIVER)
+    if run.status != "RUNNING" or driver is None or life(run.tags) == "dead":
+        return None
+    with suppress(*_OTHER_FORM):
+        values = json.loads(run.tags[STANDING])
+        return _standing(values) if values["driver"] == driver else None
+    return None
+
+
+def driven_study(folder: Path) -> DrivenStudy | None:
+    """What the file in a study's folder says; None unless its driver lives, on this machine."""
+    with suppress(OSError, *_OTHER_FORM):
+        values = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        standing = _standing(values) if life({DRIVER: values["driver"]}) == "alive" else None
+        return DrivenStudy(standing, str(values["objective_metric"]), str(values["store"])) if standing else None
+    return None
+
+
+def stalled(folder: Path) -> str | None:
+    """What a study that is driven on this machine waits for; None where it does not stand still."""
+    with suppress(OSError):
+        return (folder / STALLED_FILE).read_text(encoding="utf-8") or None
+    return None
+
+
+def forget_driven(folder: Path) -> None:
+    """The study is not driven any more."""
+    with suppress(OSError):
+        (folder / FILE).unlink()
+
+
+def _standing(values: dict[str, Any]) -> Standing | None:
+    """None while the run of the best trial waits to be created."""
+    best = BestSoFar(**values["best"]) if values["best"] else None
+    if best is not None and "/" in best.run_id:
+        return None
+    return Standing(SweepCounts(**values["counts"]), int(values["interrupted"]), best)

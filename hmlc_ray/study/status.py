@@ -1,0 +1,179 @@
+"""How a study stands, from its driver's own word or its MLflow runs. Nothing is started, nothing is written, and
+nothing of Ray is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hmlc_ray.config.schema import nearest
+from hmlc_ray.config.sweep import StudyConfig
+from hmlc_ray.errors import StudyError
+from hmlc_ray.home import Home
+from hmlc_ray.study.heartbeat import settled_lives
+from hmlc_ray.study.leaderboard import best_so_far, planned, rows_of, trial_runs, used_up
+from hmlc_ray.study.lookup import existing_store
+from hmlc_ray.study.progress import Standing, driven_study, stalled, standing_of
+from hmlc_ray.study.summary import BestSoFar, SweepCounts
+from hmlc_ray.tracking import Tracker, TrialRun, tags
+from hmlc_ray.tracking.drivers import STALLED, Life, life, seems_dead
+from hmlc_ray.tracking.opening import chosen_uri
+from hmlc_ray.tracking.uri import public_uri, with_driver
+
+if TYPE_CHECKING:
+    from hmlc_ray.sweep.jobs.attempts import Attempt
+
+_ENDED = {"FINISHED": "complete", "FAILED": "failed", "KILLED": "interrupted"}
+_LIFE = {"alive": "running", "dead": "died", "unknown": "running"}
+
+
+@dataclass(frozen=True)
+class StudyStatus:
+    """A study at this moment."""
+
+    study: str
+    state: str
+    """waiting, running, complete, failed, interrupted, stopped or died."""
+    counts: SweepCounts | None
+    """None where the store cannot be seen from here."""
+    interrupted: int = 0
+    """Trials that a stopped driver left."""
+    objective_metric: str | None = None
+    best: BestSoFar | None = None
+    tracking_uri: str | None = None
+    job: Attempt | None = None
+    note: str | None = None
+    """What could not be found out, or the last that the job said."""
+
+
+def statuses(name: str | None, *, home: Path, tracking_uri: str | None) -> list[StudyStatus]:
+    """One study, or all of the store.
+
+    Raises:
+        StudyError: if there is no study of that name, with the nearest there is.
+        TrackingError: if the store cannot be reached.
+    """
+    places = Home.of(home)
+    if name is not None and (driven := _driven_here(name, places, tracking_uri)):
+        return [driven]
+    tracker = existing_store(tracking_uri, places)
+    known = {run.tags[tags.STUDY]: run for run in tracker.studies()} if tracker else {}
+    where = tracker.uri if tracker else str(places.root)
+    wanted = [known[study] for study in chosen(name, known, where)]
+    return _statuses_of(tracker, wanted) if tracker else []
+
+
+def _driven_here(name: str, home: Home, tracking_uri: str | None) -> StudyStatus | None:
+    """The study by the file of its driver, where that runs on this machine and writes to the store in question."""
+    with suppress(StudyError):  # no name, and so nowhere a study
+        driven = driven_study(home.study(name))
+        if driven is not None and driven.store == public_uri(with_driver(chosen_uri(tracking_uri, home))):
+            now = driven.standing
+            return StudyStatus(
+                name,
+                "running",
+                now.counts,
+                now.interrupted,
+                driven.objective_metric,
+                now.best,
+                driven.store,
+                note=stalled(home.study(name)),
+            )
+    return None
+
+
+def chosen(name: str | None, known: Iterable[str], where: str) -> list[str]:
+    """The study of that name, or all.
+
+    Raises:
+        StudyError: if there is none of that name.
+    """
+    known = list(known)
+    if name is None:
+        return known
+    if name not in known:
+        names = f"it has {', '.join(known)}" if known else "it has none yet"
+        raise StudyError(f"there is no study {name!r} in {where}{nearest(name, known)}; {names}")
+    return [name]
+
+
+def status_of(tracker: Tracker, run: TrialRun) -> StudyStatus:
+    """A study by its run."""
+    return _statuses_of(tracker, [run])[0]
+
+
+def _statuses_of(tracker: Tracker, runs: Sequence[TrialRun]) -> list[StudyStatus]:
+    """Drivers on other machines that seem dead by this machine's clock are watched before that is said."""
+    doubted = [run for run in runs if run.status not in _ENDED and life(run.tags) == "unknown" and seems_dead(run.tags)]
+    lives = settled_lives(tracker, doubted)
+    return [_status(tracker, run, lives.get(run.run_id) or life(run.tags)) for run in runs]
+
+
+def _status(tracker: Tracker, run: TrialRun, driver: Life) -> StudyStatus:
+    study = _study_of(run)
+    now = (standing_of(run) if driver != "dead" else None) or _counted(tracker, run.run_id, study)
+    state = _ENDED.get(run.status) or _LIFE[driver]
+    return StudyStatus(
+        study.name,
+        state,
+        now.counts,
+        now.interrupted,
+        study.objective_metric,
+        now.best,
+        tracker.uri,
+        note=_note(run, state),
+    )
+
+
+def _note(run: TrialRun, state: str) -> str | None:
+    if state != "complete" and run.tags.get(STALLED):
+        return run.tags[STALLED]
+    trials = used_up(run)
+    if trials is None:
+        return None
+    return f"every point of its search space is drawn, so it has {trials} trials instead of {planned(run)}"
+
+
+def _counted(tracker: Tracker, run_id: str, study: StudyConfig) -> Standing:
+    rows = rows_of(trial_runs(tracker, run_id), study)
+    states = [row.status for row in rows]
+    best, interrupted = best_so_far(rows, study), states.count("interrupted")
+    return Standing.of(states, total=study.num_trials, interrupted=interrupted, best=best)
+
+
+def _study_of(run: TrialRun) -> StudyConfig:
+    """What the ranking needs; the study's run has it as params, which every store serves."""
+    values = {
+        name: run.params[f"study.{name}"] for name in ("objective_metric", "mode") if f"study.{name}" in run.params
+    }
+    total = used_up(run) or planned(run) or 1
+    return StudyConfig.model_validate({"name": run.tags[tags.STUDY], "num_trials": total, **values})
+
+
+def as_json(status: StudyStatus) -> dict[str, object]:
+    """A status as plain values."""
+    counts, best, job = status.counts, status.best, status.job
+    return {
+        "study": status.study,
+        "state": status.state,
+        "objective_metric": status.objective_metric,
+        "trials": None
+        if counts is None
+        else {
+            "total": counts.total,
+            "completed": counts.completed,
+            "pruned": counts.pruned,
+            "failed": counts.failed,
+            "running": counts.running,
+            "interrupted": status.interrupted,
+        },
+        "best": None if best is None else {"number": best.number, "value": best.value, "run_id": best.run_id},
+        "tracking_uri": None if status.tracking_uri is None else public_uri(status.tracking_uri),
+        "job": None
+        if job is None
+        else {"submission_id": job.submission_id, "state": job.state, "exit_code": job.exit_code},
+        "note": status.note,
+    }

@@ -1,0 +1,130 @@
+"""Who may command a Ray cluster: its token, the file that holds it, and heads that ask for none.
+
+Whoever reaches a Ray head that asks for no token can run any command on every node. Ray takes the token from
+`RAY_AUTH_TOKEN`, else from the file `RAY_AUTH_TOKEN_PATH`, else from `~/.ray/auth_token`; `RAY_AUTH_MODE` decides
+whether it is used (ray._private.authentication, Ray 2.60).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shlex
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ray._private import ray_constants
+from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # Cython, missing in its stub
+
+from hmlc_ray.errors import ClusterError, system_reason
+from hmlc_ray.machine.environment import variables
+from hmlc_ray.machine.loopback import is_loopback
+
+MODE, TOKEN, TOKEN_FILE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
+_LOOPBACK_ONLY = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR
+_ALIVE = "/ray.rpc.NodeInfoGcsService/CheckAlive"
+_PROBE_SECONDS = 5.0
+_LOG = logging.getLogger(__name__)
+
+
+@contextmanager
+def private() -> Iterator[None]:
+    """For the time of an embedded Ray: it listens on loopback alone, and its token lies in no file.
+
+    Left to itself Ray 2.60 has its GCS, raylets and workers listen on every interface, a node address of 127.0.0.1
+    notwithstanding, and writes a token that every user of the machine may read to `~/.ray/auth_token`. Where Ray is
+    told that nodes cannot be joined, as it is by default on macOS and Windows, its sockets stay on loopback.
+    """
+    check_token_file(default=False)
+    token, joins = os.environ.get(TOKEN), ray_constants.ENABLE_RAY_CLUSTER
+    if not (token or os.environ.get(TOKEN_FILE)):
+        token = secrets.token_hex(32)
+    try:
+        with variables({TOKEN: token, _LOOPBACK_ONLY: "0"}):
+            ray_constants.ENABLE_RAY_CLUSTER = False
+            AuthenticationTokenLoader.instance().reset_cache()
+            yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = joins
+        AuthenticationTokenLoader.instance().reset_cache()
+
+
+def check_token_file(*, default: bool = True) -> None:
+    """Refuse a token that others can read.
+
+    Args:
+        default: look at `~/.ray/auth_token` too, which is used where no variable names a token.
+
+    Raises:
+        ClusterError: if the file that would be used is missing, or its mode is wider than 600.
+    """
+    named = os.environ.get(TOKEN_FILE)
+    if os.environ.get(MODE, "token").lower() != "token" or os.environ.get(TOKEN) or not (named or default):
+        return
+    file = Path(named) if named else Path.home() / ".ray" / "auth_token"
+    try:
+        mode = stat.S_IMODE(file.stat().st_mode)
+    except OSError as error:
+        if named:
+            raise ClusterError(f"{TOKEN_FILE} names {file}, which cannot be read ({system_reason(error)})") from None
+        return
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise ClusterError(
+            f"{file} holds Ray's token and is open to other users of this machine (mode {mode:03o}): "
+            f"`{shlex.join(['chmod', '600', str(file.absolute())])}` first"
+        )
+
+
+def check_head(address: str) -> None:
+    """Learn from the head at `host:port` whether it asks for a token, and whether ours is the one.
+
+    A head that other machines can reach and that asks for none is warned of in a sentence.
+
+    Raises:
+        ClusterError: if it asks for a token that this process does not have, or a token file is open to others.
+    """
+    check_token_file()
+    if _answers(address, ()):
+        host = address.rpartition(":")[0].strip("[]")
+        if not is_loopback(host):
+            _LOG.warning(
+                "the Ray head at %s asks for no token, so whoever reaches it can run any command on the cluster: "
+                "start it with RAY_AUTH_MODE=token (docs/security.md)",
+                address,
+            )
+    elif not _answers(address, _token_header()):
+        raise ClusterError(
+            f"the Ray head at {address} asks for a token, and this process has "
+            f"{'another' if _token_header() else 'none'}: set {MODE}=token and {TOKEN_FILE} to a file of mode 600 "
+            "that holds it"
+        )
+
+
+def asks_for_token(address: str) -> bool:
+    """Whether the head at `host:port` refuses who has no token."""
+    return not _answers(address, ())
+
+
+def _token_header() -> tuple[tuple[str, str], ...]:
+    if os.environ.get(MODE, "token").lower() != "token":
+        return ()
+    loader = AuthenticationTokenLoader.instance()
+    with suppress(Exception):  # Ray's own error follows from ray.init, in more words
+        if loader.has_token(ignore_auth_mode=True):
+            return tuple(loader.get_token_for_http_header(ignore_auth_mode=True).items())
+    return ()
+
+
+def _answers(address: str, metadata: tuple[tuple[str, str], ...]) -> bool:
+    """Whether the head's GCS takes a harmless request with this header; all but a refusal counts as an answer."""
+    import grpc
+
+    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        try:
+            channel.unary_unary(_ALIVE)(b"", timeout=_PROBE_SECONDS, metadata=metadata)
+        except grpc.RpcError as error:
+            return error.code() is not grpc.StatusCode.UNAUTHENTICATED
+    return True

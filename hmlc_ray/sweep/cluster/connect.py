@@ -1,0 +1,131 @@
+"""Connecting to Ray, and what a cluster can hold."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import ray
+from ray.exceptions import RayError
+from ray.train.v2._internal import constants as train_constants
+from ray.tune.execution import class_cache
+
+from hmlc_ray.errors import ClusterError, UserError, first_line, system_reason
+from hmlc_ray.machine.environment import variables
+from hmlc_ray.machine.loopback import EXEMPTIONS, bypass_proxies
+from hmlc_ray.sweep.cluster import local, private_locks  # noqa: F401
+from hmlc_ray.sweep.cluster.addresses import cluster_here, listening_error
+from hmlc_ray.sweep.cluster.authentication import check_head, private
+from hmlc_ray.sweep.cluster.environment import ADDRESS, API_SERVER, of_no_cluster
+from hmlc_ray.sweep.cluster.placement_groups import freeing_ended_groups
+
+_EMBEDDED = (None, "local")
+_OBJECTS_BYTES = 256 * 2**20
+"""For configurations and results. Ray's own choice, a third of the memory, leaves others little of a small /dev/shm."""
+_OPTIONS = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[None]:
+    """A connection to Ray for the time of the block.
+
+    Args:
+        address: None or `local`: an embedded Ray of this process alone, on loopback, ended with the block.
+            `auto`: the cluster that runs on this machine, see `cluster_here`. `host:port`: that head's GCS.
+
+    Raises:
+        ClusterError: if there is no cluster at the address, or it asks for a token that this process does not have.
+    """
+    _silence()
+    bypass_proxies()
+    if ray.is_initialized():
+        with _of_connected_cluster(), freeing_ended_groups():
+            yield
+        return
+    with _embedded() if address in _EMBEDDED else _attached(str(address)):
+        try:
+            with _of_connected_cluster(), freeing_ended_groups():
+                yield
+        finally:
+            with suppress(Exception):
+                ray.shutdown()
+
+
+def _silence() -> None:
+    """Tune logs a trial's failure with its traceback; the user gets it as a sentence, in the table and in MLflow."""
+    # An embedded Ray asks for a token, which is its default and no news.
+    logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
+    if not os.environ.get("HMLC_DEBUG"):
+        for name in ("ray.tune", "ray.train"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def _embedded() -> Iterator[None]:
+    with private(), of_no_cluster():
+        try:
+            own = local.options()
+            ray.init(address="local", include_dashboard=False, object_store_memory=_OBJECTS_BYTES, **own, **_OPTIONS)
+        except UserError:
+            raise
+        except Exception as error:  # Ray raises plain ones here
+            raise ClusterError(
+                f"Ray could not be started on this machine, which may be overloaded: {first_line(error)}"
+            ) from error
+        yield
+
+
+@contextmanager
+def _attached(address: str) -> Iterator[None]:
+    try:
+        found = cluster_here() if address == "auto" else address
+        _check_listening(address, found)
+        check_head(found)
+        ray.init(address=found, **_OPTIONS)
+    except ClusterError:
+        raise
+    except (RayError, RuntimeError, ValueError, OSError) as error:
+        raise unreachable(address, first_line(error)) from error
+    yield
+
+
+@contextmanager
+def _of_connected_cluster() -> Iterator[None]:
+    """This process, and the trials and workers that it starts, find the connected cluster wherever they look for one.
+
+    Requests to the cluster's hosts pass by every proxy.
+    """
+    # Empty, the second one is ignored by Ray; unset, a node's own environment would decide.
+    own = {ADDRESS: ray.get_runtime_context().gcs_address, API_SERVER: ""}
+    passed_on = class_cache.ENV_VARS_TO_PROPAGATE, train_constants.ENV_VARS_TO_PROPAGATE
+    with variables({**own, **{name: os.environ.get(name) for name in EXEMPTIONS}}):
+        bypass_proxies(node["NodeManagerAddress"] for node in ray.nodes())
+        class_cache.ENV_VARS_TO_PROPAGATE = passed_on[0] | set(own)
+        train_constants.ENV_VARS_TO_PROPAGATE = passed_on[1] | set(own)
+        try:
+            yield
+        finally:
+            class_cache.ENV_VARS_TO_PROPAGATE, train_constants.ENV_VARS_TO_PROPAGATE = passed_on
+
+
+def _check_listening(address: str, found: str) -> None:
+    """Ray itself tries for many minutes before it gives up on an address."""
+    host, _, port = found.rpartition(":")
+    if not host or not port.isdigit() or "/" in host:
+        url = "; the URL of a Jobs API is for `hmlc submit`" if found.startswith("http") else ""
+        if found == address:
+            raise ClusterError(f"--address {address!r} is not an address; allowed are local, auto and host:port{url}")
+        raise ClusterError(
+            f"RAY_ADDRESS={found}, which --address auto reads, is not the address of a cluster, which is host:port{url}"
+        )
+    if error := listening_error(found):
+        where = "" if found == address else f"{found}: "
+        raise unreachable(address, where + system_reason(error)) from error
+
+
+def unreachable(address: str, reason: str) -> ClusterError:
+    """The error for an address at which no Ray answers."""
+    hint = "start one with `ray start --head`" if address == "auto" else "check that the head runs and its port is open"
+    return ClusterError(f"no Ray cluster can be reached at --address {address} ({reason}); {hint}")

@@ -1,0 +1,160 @@
+"""What a study ends with: the best configuration judged once on test, and its encoder exported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hmlc_ray.compute.devices import resolve_device
+from hmlc_ray.config.paths import flatten
+from hmlc_ray.config.sweep import StudyConfig, SweepConfig, TrialsConfig
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.data.base import DataSet
+from hmlc_ray.evaluation import evaluate
+from hmlc_ray.home import Home
+from hmlc_ray.runs.recording import checkpoint_of, log_checkpoint, log_export, recorded, run_tags
+from hmlc_ray.study.leaderboard import REFIT
+from hmlc_ray.study.storage import Results
+from hmlc_ray.study.summary import SweepProgress, TrialRow
+from hmlc_ray.sweep.train.group import train_group
+from hmlc_ray.tracking import Tracker, TrialRun
+from hmlc_ray.tracking.tags import ENCODER
+from hmlc_ray.training.checkpoint import Checkpoint
+from hmlc_ray.training.export import WEIGHTS_FILE, encoder_of
+from hmlc_ray.training.seeding import kernels
+
+_REFIT_OF = "hmlc.refit_of"
+"""Tag: the run of the trial whose configuration was trained again."""
+_SUPERSEDED = "hmlc.superseded_by"
+"""Tag of a refit of a trial that is not the best any more: the run of the refit in its place."""
+BEST_TRIAL, BEST_RUN, ENCODER_RUN = "hmlc.best_trial", "hmlc.best_run", "hmlc.encoder_run"
+"""Tags of a study: the number and the run of its best trial, and the run whose encoder is the result."""
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """The study's encoder."""
+
+    test_metrics: dict[str, float]
+    export: Path
+    run_id: str
+    """Of the run that trained it."""
+
+
+def judge_best(
+    sweep: SweepConfig, best: TrialRow, data: DataSet, home: Home, tracker: Tracker, progress: SweepProgress
+) -> Conclusion:
+    """Judge the best trial's own encoder on test, and export it."""
+    checkpoint = checkpoint_of(tracker, best.run_id)
+    config = _with_choice(checkpoint.config, checkpoint)
+    # Where the trials were given GPUs this machine need not have one.
+    device = resolve_device("auto" if sweep.trials.resources.gpus and config.training.device != "cpu" else "cpu")
+    with kernels(config.training):
+        encoder = encoder_of(checkpoint).to(device)
+        found = evaluate(encoder, data, config, split="test", device=device, full=True)
+    tracker.log(best.run_id, [(checkpoint.epochs_done, found.metrics)])
+    judged = {"test": found.confusion}
+    export = log_export(tracker, best.run_id, checkpoint, _folder(sweep, home), progress.note, judged=judged)
+    return Conclusion(found.metrics, export, best.run_id)
+
+
+def refit_best(
+    sweep: SweepConfig,
+    trials: TrialsConfig,
+    best: TrialRow,
+    data: DataSet,
+    home: Home,
+    tracker: Tracker,
+    parent: str,
+    progress: SweepProgress,
+) -> Conclusion:
+    """Train the best configuration again through Ray Train on train + validation, judge it once on test, export it.
+
+    The probe's regularisation is the one that the best trial chose on validation: nothing is left to choose on.
+    """
+    config, results = refit_config(checkpoint_of(tracker, best.run_id)), Results.of(sweep.study.storage, home)
+    trial_id, done = _refit_of(tracker, parent, best)
+    if done is not None and _is_exported(tracker, parent, done, _folder(sweep, home)):
+        judged = {name: value for name, value in done.metrics.items() if name.startswith("test/")}
+        return Conclusion(judged, _folder(sweep, home), done.run_id)
+    fingerprint = data.fingerprint
+    run_id = tracker.trial_run(
+        parent,
+        trial_id,
+        name=f"{sweep.study.name}-{trial_id}",
+        params=flatten(config),
+        tags={**run_tags(config, fingerprint), _REFIT_OF: best.run_id},
+    )
+
+    tracker.reopen(run_id)
+
+    def on_result(result: dict[str, Any]) -> None:
+        tracker.log(run_id, [(entry["epoch"], entry["metrics"]) for entry in result["history"]])
+        progress.note(f"refit: epoch {result['epoch']} of {result['total_epochs']}")
+
+    with recorded(tracker, run_id):
+        group = train_group(
+            config,
+            trials,
+            name=sweep.study.name + trial_id.removeprefix(REFIT),
+            storage=results.refits,
+            test=True,
+            on_result=on_result,
+        )
+        with results.fetched(group.checkpoint) as folder:
+            checkpoint = log_checkpoint(tracker, run_id, folder)
+        export = log_export(tracker, run_id, checkpoint, _folder(sweep, home), progress.note)
+    _supersede(tracker, parent, run_id)
+    return Conclusion(checkpoint.metrics, export, run_id)
+
+
+def conclude_study(tracker: Tracker, parent: str, study: StudyConfig, best: TrialRow, conclusion: Conclusion) -> None:
+    """Write a study's outcome into its run.
+
+    Metrics are at step 0 or, where a study has another best trial than at its end before, since it got more trials or
+    failed ones ran again, one step further: its last values are those of the best.
+    """
+    steps = [step for step, _ in tracker.history(parent, study.objective_metric)]
+    is_new = tracker.run(parent).tags.get(BEST_RUN) != best.run_id
+    step = max(steps) + is_new if steps else 0
+    tracker.log(parent, [(step, {study.objective_metric: best.value or 0.0, **conclusion.test_metrics})])
+    tracker.set_tags(parent, {BEST_TRIAL: best.number, BEST_RUN: best.run_id, ENCODER_RUN: conclusion.run_id})
+
+
+def _refit_of(tracker: Tracker, parent: str, best: TrialRow) -> tuple[str, TrialRun | None]:
+    """What takes the number's place for the refit of this trial, and its run where it is finished.
+
+    It is `refit`, unless that was the refit of another trial: more trials, or `hmlc retry`, can find a better one.
+    """
+    runs = {run.trial_id: run for run in tracker.children(parent) if run.trial_id.startswith(REFIT)}
+    first = runs.get(REFIT)
+    trial_id = REFIT if first is None or first.tags.get(_REFIT_OF) == best.run_id else f"{REFIT}~{best.number}"
+    run = runs.get(trial_id)
+    return trial_id, run if run is not None and run.status == "FINISHED" else None
+
+
+def _is_exported(tracker: Tracker, parent: str, refit: TrialRun, folder: Path) -> bool:
+    """Whether the study's folder holds the encoder of this refit, and not that of another best trial."""
+    return (folder / WEIGHTS_FILE).is_file() and tracker.run(parent).tags.get(ENCODER_RUN, refit.run_id) == refit.run_id
+
+
+def _supersede(tracker: Tracker, parent: str, run_id: str) -> None:
+    for run in tracker.children(parent):
+        if run.trial_id.startswith(REFIT) and run.run_id != run_id:
+            tracker.set_tags(run.run_id, {_SUPERSEDED: run_id})
+
+
+def refit_config(best: Checkpoint) -> TrialConfig:
+    """The best trial's configuration, trained on all that is not test."""
+    config = _with_choice(best.config, best)
+    return config.model_copy(update={"data": config.data.model_copy(update={"train_on": "train+val"})})
+
+
+def _with_choice(config: TrialConfig, checkpoint: Checkpoint) -> TrialConfig:
+    evaluation = config.evaluation.model_copy(update={"chosen_regularisation": checkpoint.chosen_regularisation})
+    return config.model_copy(update={"evaluation": evaluation})
+
+
+def _folder(sweep: SweepConfig, home: Home) -> Path:
+    return home.study(sweep.study.name) / ENCODER

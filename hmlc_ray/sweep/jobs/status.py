@@ -1,0 +1,79 @@
+"""How the studies stand that were submitted to a cluster: from their jobs and, where it can be seen, the store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from hmlc_ray.errors import TrackingError
+from hmlc_ray.home import Home
+from hmlc_ray.study.lookup import existing_store
+from hmlc_ray.study.status import StudyStatus, chosen, status_of
+from hmlc_ray.study.status_line import for_people, last_said
+from hmlc_ray.sweep.jobs.attempts import Attempt, attempts
+from hmlc_ray.sweep.jobs.client import JobsClient
+from hmlc_ray.sweep.jobs.submit import log_text
+
+_JOB = {"PENDING": "waiting", "RUNNING": "running", "STOPPED": "stopped", "SUCCEEDED": "complete", "FAILED": "failed"}
+
+
+def job_statuses(name: str | None, *, home: Path, tracking_uri: str | None, client: JobsClient) -> list[StudyStatus]:
+    """One study, or all that the cluster has jobs of. That a store cannot be reached is a note.
+
+    Raises:
+        StudyError: if there is no study of that name, with the nearest there is.
+    """
+    jobs = attempts(client)
+    return [_of_job(client, jobs[study][-1], home, tracking_uri) for study in chosen(name, jobs, client.get_address())]
+
+
+def _of_job(client: JobsClient, job: Attempt, home: Path, tracking_uri: str | None) -> StudyStatus:
+    """The job's state, with the trials' where the store can be seen from here."""
+    try:
+        found = _seen_from_here(job, home, tracking_uri)
+        note = None
+    except TrackingError as error:
+        found, note = None, str(error)
+    if found is None:
+        return _from_log(client, job, note)
+    return StudyStatus(
+        job.study,
+        _JOB[job.state],
+        found.counts,
+        found.interrupted,
+        found.objective_metric,
+        found.best,
+        found.tracking_uri,
+        job,
+        found.note,
+    )
+
+
+def _seen_from_here(job: Attempt, home: Path, tracking_uri: str | None) -> StudyStatus | None:
+    """The study in the store given, the job's own, or one in a home folder that this machine shares with it."""
+    uri = tracking_uri or job.tracking_uri
+    places = [Home.of(folder) for folder in (job.home, "~/hmlc-home", home) if folder is not None]
+    for place in places[:1] if uri else places:
+        tracker = existing_store(uri, place)
+        run_id = tracker.find_study(job.study) if tracker else None
+        if tracker is not None and run_id is not None:
+            return status_of(tracker, tracker.run(run_id))
+    return None
+
+
+def _from_log(client: JobsClient, job: Attempt, problem: str | None) -> StudyStatus:
+    """What the driver has printed of its progress: all there is to see where the store is out of reach."""
+    text = log_text(client, job)
+    lines = [line.strip() for line in for_people(text).splitlines() if line.strip()]
+    note = problem or "its MLflow store cannot be seen from here (give --tracking-uri); this is what the job printed"
+    if job.state == "FAILED" and lines:
+        note += f"; its last line: {lines[-1]}"
+    said = last_said(text)
+    if said is None:
+        return StudyStatus(job.study, _JOB[job.state], None, job=job, note=note)
+    counts, interrupted = said.counts, said.interrupted
+    if not job.active:  # killed, it had no time to say that nothing runs
+        counts, interrupted = replace(counts, running=0), interrupted + counts.running
+    return StudyStatus(
+        job.study, _JOB[job.state], counts, interrupted, said.objective_metric, said.best, job=job, note=note
+    )

@@ -1,0 +1,89 @@
+"""`hmlc train --address`: one configuration as one Ray Train run on a cluster."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from hmlc_ray.config.paths import flatten
+from hmlc_ray.config.sweep import Resources, TrialsConfig
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.data.notes import warn_about
+from hmlc_ray.errors import ConfigError
+from hmlc_ray.home import Home
+from hmlc_ray.runs.recording import Lenient, recorded, run_tags
+from hmlc_ray.study.storage import Results
+from hmlc_ray.study.summary import RunProgress, RunSummary
+from hmlc_ray.sweep.cluster.capacity import nodes_of
+from hmlc_ray.sweep.cluster.connect import connected
+from hmlc_ray.sweep.cluster.demand import require, worker_demand
+from hmlc_ray.sweep.prepare import located_trial
+from hmlc_ray.sweep.train.group import train_group
+from hmlc_ray.tracking.opening import open_tracker
+from hmlc_ray.tracking.tags import ENCODER
+from hmlc_ray.training.fit import cached_data
+
+
+def train_on_ray(
+    config: TrialConfig,
+    *,
+    address: str,
+    home: Path,
+    tracking_uri: str | None,
+    name: str,
+    workers: int | str,
+    progress: RunProgress,
+    test: bool = False,
+) -> RunSummary:
+    """Train one configuration on a Ray cluster's worker group, as one MLflow run.
+
+    Args:
+        workers: N, or `min:max` for an elastic group.
+
+    Raises:
+        UserError: if configuration, data, store or cluster are wrong; before anything is trained where that shows.
+        TrainingError: if training itself fails.
+    """
+    places = Home.of(home)
+    config = located_trial(config)
+    with places.current():
+        data = cached_data(config.data)
+    warn_about(data)
+    tracker, results = open_tracker(tracking_uri, places), Results.of(None, places)
+    tracker.check_artifacts()
+    start = time.monotonic()
+    with places.current(), connected(address):
+        trials = _trials(config, workers)
+        require(worker_demand(trials), trials.worker_range[0], nodes_of(trials), "the run")
+        run_id = tracker.single_run(name, params=flatten(config), tags=run_tags(config, data.fingerprint))
+        export, lenient = places.run(run_id) / ENCODER, Lenient()
+
+        def on_result(result: dict[str, Any]) -> None:
+            lenient(lambda: tracker.log(run_id, [(entry["epoch"], entry["metrics"]) for entry in result["history"]]))
+            progress.epoch(result["epoch"], result["total_epochs"], result["history"][-1]["metrics"])
+
+        with recorded(tracker, run_id):
+            tracker.check_artifacts(run_id)
+            group = train_group(config, trials, name=run_id, storage=results.uri, test=test, on_result=on_result)
+            with results.fetched(group.checkpoint) as folder:
+                checkpoint = lenient.log_result(tracker, run_id, folder, export, progress.note)
+    return RunSummary(
+        run_id=run_id,
+        metrics=checkpoint.metrics,
+        level_names=data.taxonomy.level_names,
+        checkpoint_dir=Path(group.checkpoint) if results.is_local else None,
+        export_dir=export,
+        epochs=config.training.epochs,
+        seconds=time.monotonic() - start,
+    )
+
+
+def _trials(config: TrialConfig, workers: int | str) -> TrialsConfig:
+    there = ray.cluster_resources().get("GPU", 0) > 0
+    if config.training.device == "cuda" and not there:
+        raise ConfigError("training.device is `cuda`, but the Ray cluster has no GPU; use `auto` or `cpu`")
+    gpus = 1.0 if config.training.device != "cpu" and there else 0.0
+    return TrialsConfig(workers=workers, resources=Resources(cpus=config.training.cpu_threads or 1, gpus=gpus))

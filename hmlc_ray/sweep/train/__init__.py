@@ -1,0 +1,1 @@
+"""What runs inside Ray's processes: a trial, its workers, their resume."""

@@ -1,0 +1,1 @@
+"""Every subclass of, and change to, Tune's and Optuna's parts."""

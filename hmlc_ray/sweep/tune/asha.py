@@ -1,0 +1,76 @@
+"""Successive halving that knows what earlier drivers of its study saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import AsyncHyperBandScheduler
+
+from hmlc_ray.config.sweep import SchedulerConfig
+from hmlc_ray.config.training import evaluation_of
+from hmlc_ray.sweep.train.result import EVALUATIONS
+from hmlc_ray.sweep.tune.recorder import active, number_of
+
+# An upper bound on evaluations per trial; trials end by themselves.
+_MANY = 1_000_000
+
+
+class Asha(AsyncHyperBandScheduler):  # type: ignore[misc]  # ray ships no types
+    """ASHA (arXiv 1810.05934) over evaluations.
+
+    Tune's snapshot holds no scheduler. Ray's own would begin every resume with empty rungs: it would judge the first
+    trials by nothing, and could stop a trial at an evaluation beyond which an earlier driver had let it go. So a
+    trial has its place in a rung under its number, which lasts, not under Tune's id, and the rungs are filled with what
+    earlier drivers logged before the first trial starts. Where a trial has a place already, it goes on.
+    """
+
+    def __init__(self, config: SchedulerConfig) -> None:
+        super().__init__(
+            time_attr=EVALUATIONS,
+            max_t=_MANY,
+            grace_period=config.grace_period,
+            reduction_factor=config.reduction_factor,
+            stop_last_trials=False,
+        )
+        self._filled = False
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """The first one fills the rungs. What fails in here Tune takes for a snapshot to be thrown away."""
+        if not self._filled:
+            self._filled = True
+            for number, values in active().seen_before.items():
+                for evaluation, value in sorted(values.items()):
+                    self._judge(number, evaluation, value)
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """A resumed trial's first result has evaluations that no driver heard of: each counts at its own rung."""
+        for evaluation, value in _evaluations(trial, result, self._metric):
+            if self._judge(number_of(trial), evaluation, value) == self.STOP:
+                return str(self.STOP)
+        return str(self.CONTINUE)
+
+    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
+        """Nothing: its results have been counted."""
+
+    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
+        """Nothing: what it was like still counts."""
+
+    def _judge(self, number: int, evaluation: int, value: float) -> str:
+        (bracket,) = self._brackets
+        return str(bracket.on_result(_Numbered(number), evaluation, self._metric_op * value))
+
+
+@dataclass(frozen=True)
+class _Numbered:
+    """What Ray's bracket reads of a trial, with the number in place of Tune's id."""
+
+    trial_id: int
+
+
+def _evaluations(trial: Trial, result: dict[str, Any], metric: str) -> list[tuple[int, float]]:
+    """The evaluations that a result tells, in order; none in the mark of an end that Tune adds."""
+    every = trial.config["trial"]["evaluation"]["every"]
+    told = [(entry["epoch"], entry["metrics"]) for entry in result.get("history", ())]
+    return [(evaluation_of(epoch, every), metrics[metric]) for epoch, metrics in told if metric in metrics]

@@ -1,0 +1,160 @@
+"""Optuna's trials made unfinished again, under their old numbers.
+
+What has ended is final in Optuna. So the study is written anew, trial by trial in the old order, with the trials in
+question as running ones; a copy that is dropped last makes it safe to die at any point.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from hmlc_ray.config.sweep import SweepConfig
+from hmlc_ray.errors import StudyError
+from hmlc_ray.home import Home
+from hmlc_ray.study.leaderboard import trial_runs
+from hmlc_ray.study.storage import are_trials_there, open_trials, trials_url, without_password
+from hmlc_ray.study.summary import TrialRow
+from hmlc_ray.tracking import Tracker, TrialRun, tags
+
+RETRIES, EARLIER_ERROR = "hmlc.retries", "hmlc.earlier_error"
+"""Tags of a trial that was run again: how often, and why it failed before."""
+_COPY = "{}~before"
+"""No study of ours has such a name."""
+_REOPENED = "reopened"
+_ENDED = {
+    TrialState.COMPLETE: ("completed", "pruned", "failed"),
+    TrialState.PRUNED: ("completed", "pruned", "failed"),
+    TrialState.FAIL: ("failed",),
+}
+"""What MLflow says of a trial that has ended in Optuna and stays so."""
+_ENDED_AS = {TrialState.COMPLETE: "completed", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+
+
+def forget_failure(tracker: Tracker, run: TrialRun) -> None:
+    """Turn a failed trial into an interrupted one, which a resume goes on with."""
+    before = {RETRIES: int(run.tags.get(RETRIES, 0)) + 1, EARLIER_ERROR: run.tags.get(tags.ERROR, "")}
+    tracker.finish(run.run_id, "KILLED", before)
+
+
+def reopen_unfinished(sweep: SweepConfig, home: Home, tracker: Tracker) -> int:
+    """Make the trials running again that ended in Optuna alone.
+
+    Either `hmlc retry` or `hmlc reap` was here, or the driver died between telling Optuna and telling MLflow. Every
+    trial that was completed or pruned has had a run: one that has none any more stays ended, with its value.
+
+    Returns:
+        How many of them failed.
+
+    Raises:
+        StudyError: if Optuna has not got the study whose trials are in MLflow: they would be numbered anew.
+    """
+    name, parent = sweep.study.name, tracker.find_study(sweep.study.name)
+    runs = [] if parent is None else trial_runs(tracker, parent)
+    if runs and not are_trials_there(sweep.study, home):
+        raise _lost(sweep, home, len(runs))
+    storage = open_trials(sweep.study, home)
+    finish_reopening(storage, name)
+    if name not in optuna.get_all_study_names(storage):
+        if runs:
+            raise _lost(sweep, home, len(runs))
+        return 0
+    if parent is None:  # it had not begun, or its run is gone with all that would say more
+        return 0
+    statuses = {run.trial_id: run.tags.get(tags.STATUS, "") for run in runs}
+    deleted = {run.trial_id for run in tracker.deleted_children(parent)}
+
+    def is_gone(trial: FrozenTrial) -> bool:
+        number = str(trial.number)
+        return number not in statuses and (number in deleted or trial.state != TrialState.FAIL)
+
+    ended = optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False, states=tuple(_ENDED))
+    alone = [t for t in ended if not is_gone(t) and statuses.get(str(t.number)) not in _ENDED[t.state]]
+    reopen_trials(storage, name, [trial.number for trial in alone])
+    return sum(trial.state == TrialState.FAIL for trial in alone)
+
+
+def _lost(sweep: SweepConfig, home: Home, trials: int) -> StudyError:
+    name, place = sweep.study.name, without_password(trials_url(sweep.study, home))
+    return StudyError(
+        f"Optuna's storage {place} has no study {name!r}, of which MLflow has {trials} trials: it was moved or "
+        "deleted; bring it back, then resume; nothing was changed"
+    )
+
+
+def ended_without_run(sweep: SweepConfig, home: Home, runs: Iterable[TrialRun]) -> dict[int, str]:
+    """How the trials ended, by number, that have ended in Optuna and have no run in MLflow: it was deleted."""
+    storage, name = open_trials(sweep.study, home), sweep.study.name
+    if name not in optuna.get_all_study_names(storage):
+        return {}
+    known = {run.trial_id for run in runs}
+    ended = optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False, states=tuple(_ENDED))
+    return {trial.number: _ENDED_AS[trial.state] for trial in ended if str(trial.number) not in known}
+
+
+def tell_ended(sweep: SweepConfig, home: Home, rows: Iterable[TrialRow]) -> None:
+    """Tell Optuna how trials ended that it takes for running.
+
+    Tune tells its searcher nothing of a trial that had failed and was then run again: its limiter of concurrency
+    takes it for ended.
+    """
+    storage, name = open_trials(sweep.study, home), sweep.study.name
+    ended = {row.number: row for row in rows}
+    study = optuna.load_study(study_name=name, storage=storage)
+    for trial in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+        row = ended.get(trial.number)
+        if row is not None and row.status == "completed":
+            study.tell(trial.number, row.value)
+        elif row is not None and row.status in ("pruned", "failed"):
+            study.tell(trial.number, state=TrialState.PRUNED if row.status == "pruned" else TrialState.FAIL)
+
+
+def reopen_trials(storage: optuna.storages.BaseStorage, study: str, numbers: Iterable[int]) -> None:
+    """Make trials of a study running again, with their parameters; their numbers and all others stay as they are."""
+    wanted = sorted(numbers)
+    if wanted:
+        copy = _COPY.format(study)
+        _drop(storage, copy)
+        optuna.copy_study(from_study_name=study, from_storage=storage, to_storage=storage, to_study_name=copy)
+        # Set last, it says that the copy is whole.
+        optuna.load_study(study_name=copy, storage=storage).set_user_attr(_REOPENED, json.dumps(wanted))
+        finish_reopening(storage, study)
+
+
+def finish_reopening(storage: optuna.storages.BaseStorage, study: str) -> None:
+    """Finish what an earlier process that died had begun; nothing where there is nothing to finish."""
+    copy = _COPY.format(study)
+    if copy not in optuna.get_all_study_names(storage):
+        return
+    source = optuna.load_study(study_name=copy, storage=storage)
+    if _REOPENED in source.user_attrs:
+        numbers = set(json.loads(source.user_attrs[_REOPENED]))
+        _drop(storage, study)
+        target = optuna.create_study(study_name=study, storage=storage, directions=source.directions)
+        for name, value in source.user_attrs.items():
+            if name != _REOPENED:
+                target.set_user_attr(name, value)
+        for trial in source.get_trials(deepcopy=False):
+            target.add_trial(_running(trial) if trial.number in numbers else trial)
+    _drop(storage, copy)
+
+
+def _running(trial: FrozenTrial) -> FrozenTrial:
+    """Without the value that a pruned trial had at its end: it will have another end."""
+    running = create_trial(
+        state=TrialState.RUNNING,
+        params=trial.params,
+        distributions=trial.distributions,
+        user_attrs=trial.user_attrs,
+        system_attrs=trial.system_attrs,
+    )
+    running.datetime_start = trial.datetime_start or running.datetime_start
+    return running
+
+
+def _drop(storage: optuna.storages.BaseStorage, study: str) -> None:
+    if study in optuna.get_all_study_names(storage):
+        optuna.delete_study(study_name=study, storage=storage)

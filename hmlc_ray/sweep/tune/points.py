@@ -1,0 +1,122 @@
+"""The points of a study: each is drawn once, and none is left out where the search space comes to an end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from hmlc_ray.config.dimensions import Choice, FloatRange, Params
+from hmlc_ray.config.finite import point_at, size_of
+from hmlc_ray.config.space import SearchSpace
+from hmlc_ray.sweep.tune.samplers import NumberedRandom, NumberedSampler
+
+ATTEMPTS = 20
+"""Draws of the sampler for one trial, and as many at random after them."""
+_LEFT = "left"
+"""In place of a parameter's name: which of the points that are left."""
+_FIXED = "fixed_params"
+"""Optuna's own attribute of a trial that was enqueued: parameters which it has not been asked for yet."""
+
+
+class Points:
+    """The points of a search space, and those that a study has drawn.
+
+    A trial is deterministic, so that a point which was drawn before, whatever became of its trial, tells nothing new.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        self._space, self._size = space, size_of(space)
+        self._stepped = {
+            name: dimension
+            for chosen in space.assignments()
+            for name, _, dimension in space.dimensions(chosen)
+            if isinstance(dimension, FloatRange)
+        }
+        self._known: dict[int, str] = {}
+
+    def draw(self, study: optuna.Study, sampler: NumberedSampler, trials: Sequence[FrozenTrial]) -> Params | None:
+        """The point of the trial that comes after these; None if every point of the space has been drawn.
+
+        Decided by the sampler's seed, the trial's number and the points and, unless draws are random, the ends of the
+        trials before it.
+
+        Raises:
+            ConfigError: if values drawn contradict each other.
+        """
+        number, drawn = len(trials), self._drawn(trials)
+        if self._size is not None and len(drawn) >= self._size:
+            return None
+        point: Params = {}
+        for attempt in range(2 * ATTEMPTS):
+            used = sampler if attempt < ATTEMPTS else NumberedRandom(sampler.stream)
+            with sampler.stream.again(attempt):
+                point = self._rehearse(study, used, number)
+            if self._text(point) not in drawn:
+                return point
+        if self._size is None:
+            return point
+        return self._left(drawn, sampler.stream.seed_of(number, _LEFT) * self._size >> 32)
+
+    def _rehearse(self, study: optuna.Study, sampler: NumberedSampler, number: int) -> Params:
+        trial = _Rehearsal(study, sampler, number)
+        self._space.suggest(trial)
+        return {name: self._exact(name, value) for name, value in trial.params.items()}
+
+    def _left(self, drawn: set[str], start: int) -> Params:
+        """The first point from `start` on, and then from the beginning, that was not drawn."""
+        assert self._size is not None
+        for step in range(self._size):
+            point = point_at(self._space, (start + step) % self._size)
+            if self._text(point) not in drawn:
+                return point
+        raise AssertionError("fewer points were drawn than there are")
+
+    def _drawn(self, trials: Iterable[FrozenTrial]) -> set[str]:
+        for trial in trials:
+            if trial.number not in self._known:
+                self._known[trial.number] = self._text({**trial.system_attrs.get(_FIXED, {}), **trial.params})
+        return {*self._known.values()}
+
+    def _text(self, point: Params) -> str:
+        """Equal for equal points: JSON tells 1, 1.0, true and "1" apart."""
+        return json.dumps({name: self._exact(name, point[name]) for name in sorted(point)})
+
+    def _exact(self, name: str, value: Any) -> Choice:
+        """A value without what binary arithmetic, in studies of earlier versions too, has added to it."""
+        exact: Choice = self._stepped[name].exact(value) if name in self._stepped else value
+        return exact
+
+
+class _Rehearsal:
+    """A trial that is drawn, but written nowhere."""
+
+    def __init__(self, study: optuna.Study, sampler: NumberedSampler, number: int) -> None:
+        self._study, self._sampler = study, sampler
+        self._trial = create_trial(state=TrialState.RUNNING)
+        self._trial.number = number
+        self.params: Params = {}
+
+    def suggest_float(self, name: str, low: float, high: float, *, step: float | None, log: bool) -> float:
+        distribution = FloatDistribution(low, high, log=log, step=step)
+        return float(self._draw(name, distribution, distribution.low))
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int, log: bool) -> int:
+        distribution = IntDistribution(low, high, log=log, step=step)
+        return int(self._draw(name, distribution, distribution.low))
+
+    def suggest_categorical(self, name: str, choices: Sequence[Choice]) -> Choice:
+        value: Choice = self._draw(name, CategoricalDistribution(choices), choices[0])
+        return value
+
+    def _draw(self, name: str, distribution: BaseDistribution, only: Any) -> Any:
+        """As Optuna's own trial does: where there is one value alone, no sampler is asked."""
+        value = only
+        if not distribution.single():
+            value = self._sampler.sample_independent(self._study, self._trial, name, distribution)
+        self.params[name] = value
+        return value

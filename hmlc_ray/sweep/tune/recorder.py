@@ -1,0 +1,278 @@
+"""A running sweep as seen by its driver: Tune's events on one side, MLflow and the progress view on the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+import ray.tune
+from ray.tune.experiment import Trial as TuneTrial
+
+from hmlc_ray.config.paths import flatten
+from hmlc_ray.config.sweep import StudyConfig
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.errors import CheckpointError
+from hmlc_ray.runs.recording import error_sentence, log_checkpoint, run_tags
+from hmlc_ray.study.leaderboard import (
+    EPOCHS,
+    SEARCHED,
+    SECONDS,
+    USED_UP,
+    VALUE,
+    best_so_far,
+    evaluations_of,
+    rank,
+    rows_of,
+    trial_runs,
+    used_up,
+)
+from hmlc_ray.study.progress import Standing, StandingWriter
+from hmlc_ray.study.storage import Results, fetched
+from hmlc_ray.study.summary import BestSoFar, SweepProgress
+from hmlc_ray.sweep.cluster.signals import end_tuning
+from hmlc_ray.sweep.cluster.stall import Pulse
+from hmlc_ray.sweep.train.failure import reason_of
+from hmlc_ray.sweep.train.result import WARNING, is_pruned
+from hmlc_ray.sweep.tune.retention import LOGGED, WORKING, Retention
+from hmlc_ray.tracking import Tracker, TrialRun, tags
+
+CHECKPOINT_ERROR = "hmlc.checkpoint_error"
+"""Tag: why a checkpoint of a trial is missing."""
+_ENDED = ("completed", "pruned", "failed")
+
+
+class SweepSession:
+    """The one writer of a sweep's MLflow runs. Every call is idempotent: after a restore Tune repeats events.
+
+    Tune's snapshot lags behind, so a restored Tune may also go on with a trial that had ended before its driver was
+    killed. What such a trial does again is ignored, and `AlreadyEnded` stops it: its outcome is in Optuna and MLflow.
+    """
+
+    def __init__(
+        self,
+        study: StudyConfig,
+        tracker: Tracker,
+        parent: str,
+        fingerprint: str,
+        progress: SweepProgress,
+        retention: Retention,
+        folder: Path,
+        gone: Mapping[int, str] = MappingProxyType({}),
+        pulse: Pulse | None = None,
+        runs: list[TrialRun] | None = None,
+    ) -> None:
+        """`folder` is the study's own in the home folder; `gone` says how trials ended that have no run any more;
+        `pulse` learns of every sign of life; `runs` are the trials', where they have just been listed.
+        """
+        self._study, self._tracker, self._parent, self._fingerprint = study, tracker, parent, fingerprint
+        self._progress, self._retention = progress, retention
+        self._pulse = pulse or Pulse()
+        self._runs: dict[int, str] = {}
+        runs = trial_runs(tracker, parent) if runs is None else runs
+        rows = rows_of(runs, study)
+        self._known = {row.number for row in rows}
+        self._states = {row.number: str(row.status) for row in rows if row.status in _ENDED} | dict(gone)
+        self.ended_before = frozenset(self._states)
+        self.seen_before = evaluations_of(tracker, runs, study) if study.scheduler else {}
+        """The searched metric's values that earlier drivers logged, by trial and by evaluation, counted from 1."""
+        self._best = best_so_far(rows, study)
+        self._total = used_up(tracker.run(parent)) or study.num_trials
+        self._standing = StandingWriter(tracker, parent, folder, study.objective_metric)
+        self._standing.update(self._stand())
+
+    def started(self, number: int, config: TrialConfig, searched: dict[str, Any]) -> None:
+        if number in self.ended_before:
+            return
+        run_id = self._tracker.trial_run(
+            self._parent,
+            str(number),
+            name=f"{self._study.name}-{number:04d}",
+            params=flatten(config),
+            tags={**run_tags(config, self._fingerprint), SEARCHED: json.dumps(searched)},
+        )
+        if number in self._known:
+            self._tracker.reopen(run_id)
+        self._known.add(number)
+        self._runs[number] = run_id
+        self._states[number] = "running"
+        self._pulse.started(number)
+        self._show()
+
+    def has_started(self, number: int) -> bool:
+        """Whether this driver has started the trial."""
+        return number in self._runs
+
+    def reported(self, number: int, result: dict[str, Any]) -> None:
+        if number in self.ended_before:
+            return
+        self._pulse.reported(number)
+        self._tracker.log(self._runs[number], [(entry["epoch"], entry["metrics"]) for entry in result["history"]])
+        if WARNING in result:
+            self._progress.note(f"trial {number}: {result[WARNING]}")
+            self._tracker.set_tags(self._runs[number], {CHECKPOINT_ERROR: result[WARNING]})
+        self._retention.prune()
+        self._show()
+
+    def ended(self, number: int, result: dict[str, Any], checkpoint: ray.tune.Checkpoint | None) -> None:
+        """A trial ended without an error: it was completed, or the scheduler pruned it."""
+        if number in self.ended_before:
+            return
+        status: Literal["pruned", "completed"] = "pruned" if is_pruned(result) else "completed"
+        value = float(result[self._study.objective_metric])
+        if status == "completed":
+            self._best = self._better(BestSoFar(number, value, self._runs[number]))
+        folder = str(Path(checkpoint.path).parent) if checkpoint is not None else None
+        logged = self._log(self._runs[number], checkpoint) if self._retention.admits(status, number, value) else {}
+        outcome = {
+            tags.STATUS: status,
+            VALUE: repr(value),
+            EPOCHS: result["epoch"],
+            SECONDS: f"{result['time_total_s']:.3f}",
+            **({WORKING: folder} if folder else {}),
+            **logged,
+        }
+        self._tracker.finish(self._runs[number], "FINISHED", outcome)
+        self._retention.ended(status, number, value, self._runs[number], int(logged.get(LOGGED, 0)), folder)
+        self._states[number] = status
+        self._pulse.ended()
+        self._show()
+
+    def _log(self, run_id: str, checkpoint: ray.tune.Checkpoint | None) -> dict[str, Any]:
+        """Log a trial's last checkpoint; tells its size, or why there is none: the trial is no worse for that."""
+        if checkpoint is None:
+            return {}
+        try:
+            with fetched(checkpoint.path, checkpoint.filesystem) as place:
+                log_checkpoint(self._tracker, run_id, place)
+                return {LOGGED: sum(file.stat().st_size for file in place.rglob("*") if file.is_file())}
+        except (CheckpointError, OSError) as error:
+            sentence = error_sentence(error)
+            self._progress.note(f"the last checkpoint of a trial cannot be kept: {sentence}")
+            return {CHECKPOINT_ERROR: sentence}
+
+    def failed(self, number: int, error: str) -> None:
+        if number in self.ended_before:
+            return
+        self._tracker.finish(self._runs[number], "FAILED", {tags.ERROR: error})
+        self._states[number] = "failed"
+        self._pulse.ended()
+        self._show()
+
+    def space_is_used_up(self, trials: int) -> None:
+        """Every point of the search space has been drawn: the study ends with the trials that there are."""
+        self._total = trials
+        self._tracker.set_tags(self._parent, {USED_UP: trials})
+        self._progress.note(
+            f"every point of the search space is drawn: the study ends with {trials} trials instead of "
+            f"{self._study.num_trials}"
+        )
+        self._show()
+
+    def unfinished(self) -> bool:
+        """Whether fewer trials ended than the study has."""
+        return self.left()[0] > 0
+
+    def left(self) -> tuple[int, int]:
+        """How many trials have not ended, and how many of them have started; asked from any thread."""
+        states = list(self._states.values())
+        running = states.count("running")
+        return self._total - (len(states) - running), running
+
+    def look_on(self, *, last: bool = False) -> None:
+        """Let those who look on know how the trials stand; to be called often, and at the end as the `last` time."""
+        self._standing.flush(last=last)
+
+    def _better(self, other: BestSoFar) -> BestSoFar:
+        if self._best is None:
+            return other
+        return max(self._best, other, key=lambda best: rank(self._study.mode, best.value, best.number))
+
+    def _show(self) -> None:
+        standing = self._stand()
+        self._progress.update(standing.counts)
+        self._standing.update(standing)
+
+    def _stand(self) -> Standing:
+        interrupted = len(self._known - self._states.keys())
+        return Standing.of(self._states.values(), total=self._total, interrupted=interrupted, best=self._best)
+
+
+_active: SweepSession | None = None
+
+
+def activate(session: SweepSession | None) -> None:
+    """Set the session that the callback of this process speaks to."""
+    global _active
+    _active = session
+
+
+def active() -> SweepSession:
+    """The session that was set."""
+    assert _active is not None, "Tune runs a study only inside a driver's session"
+    return _active
+
+
+def ended_before() -> frozenset[int]:
+    """The numbers of trials that ended under earlier drivers; none outside of a driver's session."""
+    return _active.ended_before if _active else frozenset()
+
+
+class SessionCallback(ray.tune.Callback):  # type: ignore[misc]
+    """Tune's events, handed to the active session. Tune pickles callbacks into its snapshot, so this holds nothing."""
+
+    def on_step_begin(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
+        end_tuning()
+        active().look_on()
+
+    def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        _start(trial)
+
+    def on_trial_result(
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: dict[str, Any], **info: Any
+    ) -> None:
+        if "history" in result:  # the mark of a trial's end that Tune adds has none
+            active().reported(number_of(trial), result)
+
+    def on_trial_complete(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        active().ended(number_of(trial), trial.last_result, last_checkpoint(trial))
+
+    def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        if not active().has_started(number_of(trial)):
+            _start(trial)  # its process, or the node, died before it came to that
+        active().failed(number_of(trial), reason_of(trial))
+
+
+class AlreadyEnded(ray.tune.Stopper):  # type: ignore[misc]
+    """Stops a trial at its first report if it had ended before this driver started."""
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return result["config"]["number"] in active().ended_before
+
+    def stop_all(self) -> bool:
+        return False
+
+
+def last_checkpoint(trial: TuneTrial) -> ray.tune.Checkpoint | None:
+    """A trial's last checkpoint: Tune's own, or the one that nested Ray Train wrote to the same storage."""
+    if trial.checkpoint is not None:
+        return trial.checkpoint
+    path, storage = trial.last_result.get("checkpoint_path"), trial.storage
+    if not path:
+        return None
+    results = Results(str(storage.storage_fs_path))
+    return ray.tune.Checkpoint(
+        results.followed(path, storage.experiment_dir_name), filesystem=storage.storage_filesystem
+    )
+
+
+def _start(trial: TuneTrial) -> None:
+    searched = {name: value for name, value in trial.config.items() if name not in ("trial", "number")}
+    active().started(number_of(trial), TrialConfig.model_validate(trial.config["trial"]), searched)
+
+
+def number_of(trial: TuneTrial) -> int:
+    """A trial's number in its study: unlike Tune's id, it lasts."""
+    return int(trial.config["number"])

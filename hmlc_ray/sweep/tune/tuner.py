@@ -1,0 +1,83 @@
+"""The Tuner of a study: made anew, or restored from what an earlier driver left."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import ray.tune
+from ray.tune.schedulers import FIFOScheduler
+
+from hmlc_ray.config.sweep import SweepConfig
+from hmlc_ray.home import Home
+from hmlc_ray.study.storage import Results, open_trials
+from hmlc_ray.sweep.train.trial import build_trainable
+from hmlc_ray.sweep.tune.asha import Asha
+from hmlc_ray.sweep.tune.old_names import know_old_names
+from hmlc_ray.sweep.tune.recorder import AlreadyEnded, SessionCallback
+from hmlc_ray.sweep.tune.search import StudySearch
+
+KEPT = 2
+"""Checkpoints that a running trial keeps: the last, and the one before in case that is damaged."""
+NO_END = -1
+"""Tune's for any number of trials: `StudySearch` says when there are enough."""
+_SNAPSHOT = "TUNE_GLOBAL_CHECKPOINT_S"
+_SNAPSHOT_GIVEN = os.environ.get(_SNAPSHOT)
+
+
+def build_tuner(sweep: SweepConfig, home: Home, concurrency: int) -> ray.tune.Tuner:
+    """A tuner for a new study."""
+    _pace_snapshots(sweep)
+    return ray.tune.Tuner(
+        trainable_of(sweep, home),
+        tune_config=ray.tune.TuneConfig(
+            metric=sweep.study.objective_metric,
+            mode=sweep.study.mode,
+            search_alg=StudySearch(sweep.search_space(), sweep.study, open_trials(sweep.study, home)),
+            scheduler=Asha(sweep.study.scheduler) if sweep.study.scheduler else FIFOScheduler(),
+            num_samples=NO_END,
+            max_concurrent_trials=concurrency,
+            reuse_actors=sweep.trials.worker_range[0] == 0,
+            trial_dirname_creator=_trial_folder,
+            trial_name_creator=_trial_folder,
+        ),
+        run_config=ray.tune.RunConfig(
+            name=sweep.study.name,
+            storage_path=Results.of(sweep.study.storage, home).uri,
+            callbacks=[SessionCallback()],
+            stop=AlreadyEnded(),
+            verbose=0,
+            failure_config=ray.tune.FailureConfig(max_failures=sweep.trials.retries),
+            checkpoint_config=ray.tune.CheckpointConfig(num_to_keep=KEPT),
+        ),
+    )
+
+
+def restore_tuner(sweep: SweepConfig, home: Home, *, retry: bool = False) -> ray.tune.Tuner | None:
+    """The tuner of an interrupted study, or None if its driver died before Tune wrote any state.
+
+    Failed trials stay failed, as they are in Optuna, unless `retry` is set: then they go on from their checkpoints.
+    """
+    _pace_snapshots(sweep)
+    know_old_names()
+    results, name = Results.of(sweep.study.storage, home), sweep.study.name
+    states = [file for file in results.names(name) if file.startswith("experiment_state-")]
+    if not states or not ray.tune.Tuner.can_restore(results.below(name)):
+        return None
+    return ray.tune.Tuner.restore(results.below(name), trainable=trainable_of(sweep, home), resume_errored=retry)
+
+
+def _pace_snapshots(sweep: SweepConfig) -> None:
+    """Choose the seconds between two snapshots of the experiment: what a killed driver may have to repeat.
+
+    A snapshot holds all trials, so a period that grows with their number keeps its share of the time constant.
+    """
+    os.environ[_SNAPSHOT] = _SNAPSHOT_GIVEN or str(max(1, sweep.study.num_trials // 50))
+
+
+def trainable_of(sweep: SweepConfig, home: Home) -> Any:
+    return build_trainable(sweep.trials, Results.of(sweep.study.storage, home).groups(sweep.study.name))
+
+
+def _trial_folder(trial: Any) -> str:
+    return str(trial.trial_id)

@@ -1,0 +1,67 @@
+"""The files of a checkpoint folder, and what can be read of them without torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.errors import CheckpointError, first_line
+
+FORMAT = 1
+STATE_FILE = "state.pt"
+META_FILE = "meta.json"
+CONFIG_FILE = "config.json"
+TAXONOMY_FILE = "taxonomy.json"
+
+
+def read_summary(folder: Path) -> tuple[TrialConfig, dict[str, float]]:
+    """The configuration of a checkpoint, and the metrics of its last evaluation.
+
+    Needs `meta.json` and `config.json` of the folder alone.
+
+    Raises:
+        CheckpointError: if the folder is no checkpoint, or its format is unknown.
+    """
+    meta = read_meta(folder)
+    try:
+        return TrialConfig.model_validate(read_json(folder / CONFIG_FILE)), figures(meta["metrics"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"checkpoint {folder} is damaged: {first_line(error)}") from error
+
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """What `meta.json` holds.
+
+    Raises:
+        CheckpointError: if it is missing, damaged or of an unknown format.
+    """
+    meta = read_json(folder / META_FILE)
+    if meta.get("format") != FORMAT:
+        raise CheckpointError(
+            f"checkpoint {folder} has format {meta.get('format')!r}; this version of hmlc-ray reads format {FORMAT}"
+        )
+    return meta
+
+
+def figures(values: dict[str, Any]) -> dict[str, float]:
+    """Metrics as they were written."""
+    return {str(name): float(value) for name, value in values.items()}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """One of the JSON files.
+
+    Raises:
+        CheckpointError: if it is missing or damaged.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"{path.parent} is not a checkpoint: it has no {path.name}") from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"checkpoint {path.parent} is damaged: {path.name} cannot be read ({error})") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"checkpoint {path.parent} is damaged: {path.name} holds no object")
+    return value

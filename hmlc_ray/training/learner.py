@@ -1,0 +1,71 @@
+"""Learner: encoder, projection head and objective as one module, wrapped whole in DDP."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from hmlc_ray.compute import distributed
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.data.base import DataSet
+from hmlc_ray.encoders import build_encoder, build_head
+from hmlc_ray.objectives import build_objective
+from hmlc_ray.objectives.base import Batch, LossReport, Objective
+from hmlc_ray.taxonomy import Taxonomy
+
+
+class Learner(nn.Module):
+    """What is trained.
+
+    Gathering over workers happens in `forward`, so an objective sees one global batch. It is part of the module
+    because A-HMLC and the classifiers have parameters, which DDP must synchronise as well.
+    """
+
+    leaf_paths: Tensor
+
+    def __init__(self, encoder: nn.Module, head: nn.Module, objective: Objective, taxonomy: Taxonomy) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+        self.objective = objective
+        self.register_buffer("leaf_paths", torch.from_numpy(taxonomy.leaf_paths.copy()), persistent=False)
+
+    def forward(self, views: Tensor, leaf: Tensor, instance: Tensor, *, amp: bool = False) -> LossReport:
+        """The loss of the global batch.
+
+        Args:
+            views: float [V, B, ...], V random views of this worker's B samples.
+            leaf: int64 [B].
+            instance: int64 [B], indices in the training split; tells views of one sample from others.
+            amp: run encoder and head in bfloat16; the objective is always computed in float32.
+        """
+        count = len(views)
+        with torch.autocast(views.device.type, dtype=torch.bfloat16, enabled=amp):
+            features = self.encoder(views.flatten(0, 1))
+            embeddings = self.head(features)
+        draw = torch.arange(len(leaf), device=leaf.device) + (distributed.rank() << 32)
+        labels = torch.stack([leaf, instance, draw], dim=1).repeat(count, 1)
+        leaf, instance, draw = distributed.all_gather_rows(labels).unbind(1)
+        return self.objective.forward(
+            Batch(
+                embeddings=distributed.all_gather_rows(embeddings.float()),
+                paths=self.leaf_paths[leaf],
+                instance=instance,
+                features=distributed.all_gather_rows(features.float()) if self.objective.needs_features else None,
+                draw=draw,
+            )
+        )
+
+
+def build_learner(config: TrialConfig, data: DataSet) -> Learner:
+    """The learner that a configuration describes, freshly initialised from torch's global generator."""
+    encoder = build_encoder(config.encoder, data.input_shape)
+    counts = data.taxonomy.class_counts(data.train.leaf.cpu().numpy())
+    objective = build_objective(
+        config.objective,
+        taxonomy=data.taxonomy,
+        class_counts=counts,
+        embedding_dim=config.head.embedding_dim,
+        feature_dim=encoder.feature_dim,
+    )
+    return Learner(encoder, build_head(config.head, encoder.feature_dim), objective, data.taxonomy)
