@@ -21,6 +21,7 @@ from hmlc_ray.encoders import build_encoder, build_head
 from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord
 from hmlc_ray.training.fit import SECONDS, fit
 from hmlc_ray.training.optimiser import build_optimiser
+from hmlc_ray.training.seeding import kernels
 
 PART = "step"
 VIEWS = {"crop_scale": [0.2, 1.0], "flip": 0.5, "color_jitter": 0.5, "grayscale": 0.2}
@@ -116,7 +117,8 @@ def _bare(batch: int, bench: Bench) -> float:
 
 def _against_bare(kind: str, batch: int) -> Callable[[Bench], Values]:
     def measure(bench: Bench) -> Values:
-        before, own, after = _bare(batch, bench), _ours(kind, batch, bench), _bare(batch, bench)
+        with kernels(_config("supcon", batch, bench, 2).training):
+            before, own, after = _bare(batch, bench), _ours(kind, batch, bench), _bare(batch, bench)
         bare = (before + after) / 2
         return {"images/s": own, "bare images/s": bare, "ratio": own / bare}
 
@@ -196,7 +198,8 @@ def _sent(loader: Any, bench: Bench) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
 
 def _against_usual(batch: int) -> Callable[[Bench], Values]:
     def measure(bench: Bench) -> Values:
-        usual, own = _usual(batch, bench), _ours("supcon", batch, bench)
+        with kernels(_config("supcon", batch, bench, 2).training):
+            usual, own = _usual(batch, bench), _ours("supcon", batch, bench)
         return {"images/s": own, "usual images/s": usual, "ratio": own / usual}
 
     return measure

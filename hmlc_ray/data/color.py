@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from hmlc_ray.config.data import ViewsConfig
+from hmlc_ray.data.transfer import to_device
 
 _LUMA = (0.2989, 0.587, 0.114)  # ITU-R BT.601
 _BRIGHTNESS, _CONTRAST, _SATURATION, _HUE = range(4)
@@ -26,8 +27,9 @@ def recolor(images: Tensor, config: ViewsConfig, generator: torch.Generator) -> 
     if config.color_jitter:
         images = _jitter(images, config, generator)
     if config.grayscale:
-        rows = (torch.rand(count, generator=generator) < config.grayscale).nonzero().flatten().to(images.device)
+        chosen = (torch.rand(count, generator=generator) < config.grayscale).nonzero().flatten()
         if channels == len(_LUMA):
+            rows = to_device(chosen, images.device)
             images.index_copy_(0, rows, luma(images[rows]).expand(-1, channels, -1, -1))
     return images
 
@@ -45,21 +47,29 @@ def _jitter(images: Tensor, config: ViewsConfig, generator: torch.Generator) -> 
     rows = torch.where(jittered, hue_at, -1).argsort(descending=True)
     order, last = order[rows], int(jittered.sum())
     operations = order[order != _HUE].view(count, 3)
-    later = [int((hue_at[rows[:last]] > place).sum()) for place in range(3)]
-    images = images[rows.to(images.device)]
-    for place, end in enumerate(later):
-        _apply(images[:end], operations[:end, place], factors[rows[:end]])
+    later = [int((hue_at[rows[:last]] > position).sum()) for position in range(3)]
+    factors = factors[rows]
+    before = [(slice(0, end), position) for position, end in enumerate(later)]
+    after = [(slice(start, last), position) for position, start in enumerate(later)]
+    weights = [_weights(operations[of, position], factors[of]) for of, position in before + after]
+    # One copy for all that was drawn.
+    drawn = to_device(torch.cat([turns[rows[:last]], *(each.flatten() for each in weights)]), images.device)
+    turns, *there = torch.split(drawn, [last, *(each.numel() for each in weights)])
+    order_and_back = to_device(torch.stack([rows, rows.argsort()]), images.device)
+    images = images[order_and_back[0]]
+    for (of, _), each in zip(before, there[:3], strict=True):
+        _apply(images[of], each)
     if images.shape[1] == len(_LUMA):
-        images[:last] = rotate_hue(images[:last], turns[rows[:last]].to(images.device))
-    for place, start in enumerate(later):
-        _apply(images[start:last], operations[start:last, place], factors[rows[start:last]])
-    return images[rows.argsort().to(images.device)]
+        images[:last] = rotate_hue(images[:last], turns)
+    for (of, _), each in zip(after, there[3:], strict=True):
+        _apply(images[of], each)
+    return images[order_and_back[1]]
 
 
-def _apply(images: Tensor, operations: Tensor, factors: Tensor) -> None:
-    """One operation on each image, in place."""
+def _apply(images: Tensor, weights: Tensor) -> None:
+    """One operation on each image, in place; `weights` as `_weights` gives them, flat."""
     if len(images):
-        _blend(images, _weights(operations, factors).to(images.device), out=images)
+        _blend(images, weights, out=images)
 
 
 def _weights(operation: Tensor, factors: Tensor) -> Tensor:
@@ -111,7 +121,7 @@ def rotate_hue(images: Tensor, turns: Tensor) -> Tensor:
     sector.lerp_((green - blue).mul_(scale), (value == red).to(images.dtype)).add_(6 * turns.view(-1, 1, 1))
     # From k - 2 the nearest multiple of 6 is taken, so that |k - 2| is a distance on the circle: where it is
     # above 2 the channel is at its largest, as it is where min(k, 4 - k) is below 0.
-    offsets = torch.tensor((3.0, 1.0, -1.0), device=images.device).view(1, 3, 1, 1)
+    offsets = torch.arange(3.0, -2.0, -2.0, device=images.device).view(1, 3, 1, 1)
     k = sector.unsqueeze(1) + offsets
     k = k.sub_((k / 6).round_(), alpha=6).abs_().neg_().add_(2).clamp_(0, 1)
     return torch.addcmul(value.unsqueeze(1), chroma.unsqueeze(1), k, value=-1)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from hmlc_ray.config.data import ViewsConfig
+from hmlc_ray.data.transfer import to_device
 
 _SIGMA = (0.1, 2.0)
 _SHARE_OF_SIDE = 10
@@ -16,8 +17,8 @@ def disturb(images: Tensor, config: ViewsConfig, generator: torch.Generator) -> 
     if config.blur:
         chosen = (torch.rand(len(images), generator=generator) < config.blur).nonzero().flatten()
         sigma = _SIGMA[0] + torch.rand(len(chosen), generator=generator) * (_SIGMA[1] - _SIGMA[0])
-        rows = chosen.to(images.device)
-        images.index_copy_(0, rows, blur(images[rows], sigma.to(images.device)))
+        rows = to_device(chosen, images.device)
+        images.index_copy_(0, rows, blur(images[rows], to_device(sigma, images.device)))
     if config.noise:
         noise = _normal(images, generator)
         images = noise.mul_(config.noise).add_(images).clamp_(0, 1)

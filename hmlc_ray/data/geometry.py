@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from hmlc_ray.config.data import ViewsConfig
+from hmlc_ray.data.transfer import to_device
 
 _ATTEMPTS = 10
 
@@ -78,15 +79,18 @@ def sampling_grid(
         the pixel lies inside the crop, bool [n, height, width].
     """
     height, width = size
-    top, left, box_height, box_width = boxes.to(device, torch.float32).unbind(1)
+    # One copy for all that was drawn.
+    turns = torch.zeros(len(boxes)) if degrees is None else degrees
+    drawn = to_device(torch.cat([boxes.float(), flipped.float().unsqueeze(1), turns.unsqueeze(1)], dim=1), device)
+    top, left, box_height, box_width, mirrored, turns = drawn.unbind(1)
     y, x = (torch.arange(n, device=device, dtype=torch.float32).unsqueeze(0) for n in size)
     inside = None
     if degrees is None:
         y, x = y.unsqueeze(2), x.unsqueeze(1)
     else:
-        y, x = _rotate(y, x, degrees.to(device))
+        y, x = _rotate(y, x, turns)
         inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
-    x = torch.where(flipped.to(device).view(-1, 1, 1), (width - 1) - x, x)
+    x = torch.where(mirrored.view(-1, 1, 1) > 0, (width - 1) - x, x)
     y, x = _to_source(y, top, box_height, height), _to_source(x, left, box_width, width)
     shape = (len(boxes), height, width)
     return torch.stack((x.expand(shape), y.expand(shape)), dim=-1), inside

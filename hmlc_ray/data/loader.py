@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from hmlc_ray.config.data import CacheMode
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.data.images import ImageFiles
+from hmlc_ray.data.transfer import to_device
 from hmlc_ray.errors import DataError, first_line, last_line
 from hmlc_ray.machine.cpus import usable_cpus
 from hmlc_ray.machine.scratch import settle_sockets
@@ -45,7 +46,7 @@ def epoch_batches(
     else:
         batches = _gathered(_on_device(split, device) if _place(split, cache, device) == "device" else split, sampler)
     for batch in batches:
-        inputs, leaf, index = (tensor.to(device, non_blocking=True) for tensor in batch)
+        inputs, leaf, index = (to_device(tensor, device) for tensor in batch)
         yield inputs, leaf, index
 
 
@@ -70,8 +71,8 @@ def _fits(split: Split, device: torch.device) -> bool:
 def _gathered(split: Split, sampler: Sampler) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     for rows in sampler:
         index = torch.from_numpy(rows)
-        there = index.to(split.inputs.device)
-        yield split.at(there), split.leaf[there], index
+        there = to_device(index, split.inputs.device)
+        yield split.at(there), split.leaf[there], there
 
 
 @lru_cache(maxsize=1)  # epochs, and the trials that share a warm process, copy the split once

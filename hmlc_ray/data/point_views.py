@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from hmlc_ray.config.points import PointViewsConfig
+from hmlc_ray.data.transfer import to_device
 
 _CHUNK_BYTES = 1 << 22
 _AXES = {"x": 0, "y": 1, "z": 2}
@@ -25,9 +26,11 @@ class TwoPointViews:
         Args:
             generator: on the CPU; the same state gives the same views (bit for bit on the CPU).
         """
+        if inputs.device.type != "cpu":  # what counts there is the number of operations, not the memory
+            return augment_points(inputs.repeat(2, 1, 1), self._config, generator).unflatten(0, (2, -1))
         count = self._config.resample or inputs.shape[1]
-        views = torch.empty((2, len(inputs), count, inputs.shape[2]), device=inputs.device)
-        size = max(1, _CHUNK_BYTES // inputs[0].nbytes) if inputs.device.type == "cpu" else len(inputs)
+        views = torch.empty((2, len(inputs), count, inputs.shape[2]))
+        size = max(1, _CHUNK_BYTES // inputs[0].nbytes)
         for start in range(0, len(inputs), size):
             clouds = inputs[start : start + size]
             for view in views:
@@ -45,9 +48,9 @@ def augment_points(clouds: Tensor, config: PointViewsConfig, generator: torch.Ge
     """
     clouds = _resample(clouds, config.resample, generator)
     places, normals = clouds[..., :3], clouds[..., 3:]
-    turn = rotations(len(clouds), config, generator).to(clouds.device)
-    size = _factors(len(clouds), config, generator).to(clouds.device)
-    shift = _symmetric((len(clouds), 1, 3), config.translation, generator).to(clouds.device)
+    turn = to_device(rotations(len(clouds), config, generator), clouds.device)
+    size = to_device(_factors(len(clouds), config, generator), clouds.device)
+    shift = to_device(_symmetric((len(clouds), 1, 3), config.translation, generator), clouds.device)
     places = (places @ turn.transpose(1, 2)).mul_(size).add_(shift)
     if config.jitter:
         noise = torch.empty_like(places).normal_(generator=_on(clouds.device, generator)).mul_(config.jitter)
@@ -78,7 +81,7 @@ def drop(clouds: Tensor, most: float, generator: torch.Generator) -> Tensor:
 
     The first point stays. Clouds keep their size, and a maximum over points does not see the copies.
     """
-    share = (torch.rand(len(clouds), 1, generator=generator) * most).to(clouds.device)
+    share = to_device(torch.rand(len(clouds), 1, generator=generator) * most, clouds.device)
     lost = torch.rand(clouds.shape[:2], generator=_on(clouds.device, generator), device=clouds.device) < share
     lost[:, 0] = False
     return torch.where(lost.unsqueeze(2), clouds[:, :1], clouds)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -18,7 +19,10 @@ from hmlc_ray.data.point_views import TwoPointViews
 
 Views = Callable[[Tensor, torch.Generator], Tensor]
 """Samples as stored, [B, ...], to what the encoder takes, [2, B, ...]."""
+Batch = tuple[Tensor, Tensor, Tensor]
+"""Inputs or views of them, leaves, indices."""
 _CHUNK_BYTES = 1 << 21
+"""So many bytes of images at a time on a CPU: it bounds the memory of what lies between."""
 
 
 def build_views(config: ViewsConfig | PointViewsConfig) -> Views:
@@ -51,8 +55,11 @@ class TwoViews:
         Args:
             generator: on the CPU; the same state gives the same views (bit for bit on the CPU).
         """
-        views = torch.empty((2, *inputs.shape), device=inputs.device)
-        size = _images_at_a_time(inputs)
+        if inputs.device.type != "cpu":  # what counts there is the number of operations, not the memory
+            both = to_unit(inputs).repeat(2, 1, 1, 1)
+            return centre(augment(both, self._config, generator)).unflatten(0, (2, -1))
+        views = torch.empty((2, *inputs.shape))
+        size = max(1, _CHUNK_BYTES // (4 * inputs[0].numel()))
         for start in range(0, len(inputs), size):
             images = to_unit(inputs[start : start + size])
             for view in views:
@@ -61,31 +68,41 @@ class TwoViews:
 
 
 def with_views(
-    batches: Iterable[tuple[Tensor, Tensor, Tensor]], views: Views, generator: torch.Generator
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    batches: Iterable[Batch], views: Views, generator: torch.Generator, device: torch.device | None = None
+) -> Iterator[Batch]:
     """The batches with their inputs replaced by views of them.
 
-    On a CPU the views of the next batch are made in a thread while the caller works on this one: torch releases the
-    interpreter's lock, so a free core takes them over. Draws and their order are the same as without it.
-    """
+    The next batch is read, and its views are made, in a thread while the caller works on this one: torch releases the
+    interpreter's lock, so a free core takes them over. On a GPU they have a stream of their own beside the caller's.
+    Draws and their order are the same as without it.
 
-    def viewed(batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        inputs, leaf, index = batch
-        return views(inputs, generator), leaf, index
+    Args:
+        device: where the batches are; None: the CPU.
+    """
+    on_gpu = device is not None and device.type == "cuda"
+    stream = torch.cuda.Stream(device) if on_gpu else None  # type: ignore[no-untyped-call]
+    rest = iter(batches)
+
+    def following() -> tuple[Batch, torch.cuda.Event | None] | None:
+        with nullcontext() if stream is None else torch.cuda.stream(stream):
+            batch = next(rest, None)
+            if batch is None:
+                return None
+            made = views(batch[0], generator), batch[1], batch[2]
+            return made, None if stream is None else stream.record_event()
 
     with ThreadPoolExecutor(1) as pool:
-        ahead: Future[tuple[Tensor, Tensor, Tensor]] | None = None
-        for batch in batches:
-            if batch[0].device.type != "cpu":
-                yield viewed(batch)
-                continue
-            ahead, ready = pool.submit(viewed, batch), ahead
-            if ready is not None:
-                yield ready.result()
-        if ahead is not None:
-            yield ahead.result()
+        ahead = pool.submit(following)
+        while (ready := ahead.result()) is not None:
+            ahead = pool.submit(following)
+            yield _awaited(*ready)
 
 
-def _images_at_a_time(inputs: Tensor) -> int:
-    """On a CPU as many as bound the memory of the intermediate images, elsewhere all."""
-    return max(1, _CHUNK_BYTES // (4 * inputs[0].numel())) if inputs.device.type == "cpu" else len(inputs)
+def _awaited(batch: Batch, made: torch.cuda.Event | None) -> Batch:
+    """The batch, for the current stream's work."""
+    if made is not None:
+        current = torch.cuda.current_stream(batch[0].device)
+        current.wait_event(made)
+        for tensor in batch:
+            tensor.record_stream(current)  # its memory is not used anew before this stream has done with it
+    return batch

@@ -22,7 +22,7 @@ from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.loader import epoch_batches
 from hmlc_ray.data.sampler import BatchSampler, build_sampler
 from hmlc_ray.data.views import build_views, with_views
-from hmlc_ray.errors import CheckpointError, NonFiniteLoss, first_line
+from hmlc_ray.errors import CheckpointError, first_line
 from hmlc_ray.evaluation import Evaluation, evaluate
 from hmlc_ray.evaluation.confusions import to_tensor
 from hmlc_ray.objectives.base import LossReport
@@ -30,8 +30,9 @@ from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord
 from hmlc_ray.training.learner import Learner, build_learner
 from hmlc_ray.training.memory import memory_told
 from hmlc_ray.training.meters import EpochMeter
-from hmlc_ray.training.optimiser import build_optimiser, build_schedule
+from hmlc_ray.training.optimiser import build_optimiser, build_schedule, load_optimiser
 from hmlc_ray.training.seeding import kernels, seed_everything, stream_seed
+from hmlc_ray.training.updates import Updates
 
 SECONDS = "time/epoch_seconds"
 """Metric: wall time of an epoch, its evaluation included."""
@@ -164,34 +165,18 @@ class _Run:
         self.learner.objective.begin_epoch(epoch, total)
         self.sampler.set_epoch(epoch)
         meter = EpochMeter(self.data.taxonomy.level_names)
-        for step, (views, leaf, index) in enumerate(with_views(self._batches(), self.views, generator)):
+        updates = Updates(self.learner, self.optimiser, clip_norm=self.config.optimiser.clip_norm, epoch=epoch)
+        for views, leaf, index in with_views(self._batches(), self.views, generator, self.device):
             report = self.parallel(views, leaf, index, amp=self.amp)
-            norm = self._update(report, epoch, step)
+            norm = updates.step(report)
+            self.schedule.step()
             meter.add(report, samples=len(leaf) * distributed.world_size(), gradient_norm=norm)
+        updates.finish()
         metrics = meter.means() | {"train/learning_rate": float(self.schedule.get_last_lr()[0])}
         return metrics | self.learner.objective.end_epoch(epoch, total)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         return epoch_batches(self.data.train, self.sampler, self.device, self.data.cache)
-
-    def _update(self, report: LossReport, epoch: int, step: int) -> Tensor:
-        if not torch.isfinite(report.total):
-            levels = ", ".join(f"{v:g}" for v in report.per_level.tolist())
-            raise NonFiniteLoss(
-                f"the loss became {report.total.item()} in epoch {epoch + 1}, step {step + 1} (per level: {levels}); "
-                "the weights were not updated. Try a smaller learning rate or a higher temperature"
-            )
-        self.optimiser.zero_grad(set_to_none=True)
-        report.total.backward()  # type: ignore[no-untyped-call]
-        limit = self.config.optimiser.clip_norm
-        norm = torch.nn.utils.clip_grad_norm_(self.learner.parameters(), float("inf") if limit is None else limit)
-        if not torch.isfinite(norm):
-            raise NonFiniteLoss(
-                f"the gradient became {norm.item()} in epoch {epoch + 1}, step {step + 1}; the weights were not updated"
-            )
-        self.optimiser.step()
-        self.schedule.step()
-        return norm
 
     def _evaluate(self) -> dict[str, float]:
         """Judge the frozen features: on validation, and after the last epoch on test where that is asked for."""
@@ -248,7 +233,7 @@ class _Run:
             )
         try:
             self.learner.load_state_dict(checkpoint.state["learner"])
-            self.optimiser.load_state_dict(checkpoint.state["optimiser"])
+            load_optimiser(self.optimiser, checkpoint.state["optimiser"])
             self.schedule.load_state_dict(checkpoint.state["schedule"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise CheckpointError(f"the checkpoint belongs to another model: {first_line(error)}") from error

@@ -18,18 +18,17 @@ class EpochMeter:
     def __init__(self, level_names: Sequence[str]) -> None:
         self._level_names = level_names
         self._values: dict[str, list[Tensor]] = defaultdict(list)
+        self._per_level: dict[str, list[Tensor]] = defaultdict(list)
         self._samples = 0
         self._start = time.perf_counter()
 
     def add(self, report: LossReport, *, samples: int, gradient_norm: Tensor) -> None:
         """Add a step: its report, the samples of the global batch and the gradient's norm before clipping."""
-        self._values["train/loss"].append(report.total.detach())
-        self._values["train/gradient_norm"].append(gradient_norm.detach())
-        for name, loss, valid in zip(self._level_names, report.per_level, report.num_valid_anchors, strict=True):
-            self._values[f"train/loss/{name}"].append(loss.detach())
-            self._values[f"train/valid_anchors/{name}"].append(valid.detach().float())
-        for name, value in report.extras.items():
-            self._values[f"train/{name}"].append(value.detach().float())
+        parts = {"loss": report.total, "gradient_norm": gradient_norm, **report.extras}
+        for name, value in parts.items():
+            self._values[f"train/{name}"].append(value.detach())
+        self._per_level["train/loss"].append(report.per_level.detach())
+        self._per_level["train/valid_anchors"].append(report.num_valid_anchors.detach())
         self._samples += samples
 
     def means(self) -> dict[str, float]:
@@ -37,7 +36,15 @@ class EpochMeter:
 
         `train/images_per_second` counts samples, each seen in all its views.
         """
-        means = {name: torch.stack(values).mean().item() for name, values in self._values.items()}
+        means = {name: _mean(values).item() for name, values in self._values.items()}
+        for name, values in self._per_level.items():
+            levels = zip(self._level_names, _mean(values).tolist(), strict=True)
+            means |= {f"{name}/{level}": mean for level, mean in levels}
         means = {name: value for name, value in means.items() if value == value}
         means["train/images_per_second"] = self._samples / (time.perf_counter() - self._start)
         return means
+
+
+def _mean(values: list[Tensor]) -> Tensor:
+    """Over steps."""
+    return torch.stack(values).float().mean(dim=0)

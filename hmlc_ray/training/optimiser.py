@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,16 +12,33 @@ from torch.optim.lr_scheduler import LambdaLR
 from hmlc_ray.config.training import OptimiserConfig, SgdConfig
 
 
-def build_optimiser(config: OptimiserConfig, module: nn.Module) -> torch.optim.Optimizer:
-    """SGD or AdamW; vectors (biases, normalisation) are not decayed, as is usual in contrastive training."""
+def build_optimiser(config: OptimiserConfig, module: nn.Module, *, fused: bool | None = None) -> torch.optim.Optimizer:
+    """SGD or AdamW; vectors (biases, normalisation) are not decayed, as is usual in contrastive training.
+
+    Args:
+        fused: one kernel for a whole step, which `Updates` can tell to change nothing; None: on a GPU.
+    """
     parameters = [p for p in module.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
+    fused = fused or any(p.is_cuda for p in parameters) or None
     if isinstance(config, SgdConfig):
-        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0)
-    return torch.optim.AdamW(groups, lr=config.learning_rate)
+        return torch.optim.SGD(
+            groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0, fused=fused
+        )
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=fused)
+
+
+def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load an optimiser's state, which may be from another kind of device.
+
+    Raises:
+        KeyError, ValueError: if it is of another model.
+    """
+    own = {name: optimiser.defaults[name] for name in ("fused", "foreach")}
+    optimiser.load_state_dict(state | {"param_groups": [group | own for group in state["param_groups"]]})
 
 
 def build_schedule(

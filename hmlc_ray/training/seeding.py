@@ -38,15 +38,18 @@ def threads_of(config: TrainingConfig) -> int:
 
 @contextmanager
 def kernels(config: TrainingConfig) -> Iterator[None]:
-    """Set CPU threads and deterministic kernels, and put back what was there: trials share a warm process.
+    """Set CPU threads and the choice of kernels, and put back what was there: trials share a warm process.
+
+    Where kernels need not be deterministic, cuDNN tries which of its own are fastest.
 
     Sums depend on how they are split over threads, so `cpu_threads` decides the last digits of a CPU run.
     """
     threads = threads_of(config)
     before_threads = torch.get_num_threads()
-    before_mode = torch.get_deterministic_debug_mode()
+    before_mode, before_search = torch.get_deterministic_debug_mode(), torch.backends.cudnn.benchmark
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(config.deterministic, warn_only=True)
+    torch.backends.cudnn.benchmark = not config.deterministic
     if config.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
@@ -55,3 +58,4 @@ def kernels(config: TrainingConfig) -> Iterator[None]:
     finally:
         torch.set_num_threads(before_threads)
         torch.set_deterministic_debug_mode(before_mode)
+        torch.backends.cudnn.benchmark = before_search
