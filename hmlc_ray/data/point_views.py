@@ -26,10 +26,10 @@ class TwoPointViews:
         Args:
             generator: on the CPU; the same state gives the same views (bit for bit on the CPU).
         """
+        shape = (2, len(inputs), self._config.resample or inputs.shape[1], inputs.shape[2])
         if inputs.device.type != "cpu":  # what counts there is the number of operations, not the memory
-            return augment_points(inputs.repeat(2, 1, 1), self._config, generator).unflatten(0, (2, -1))
-        count = self._config.resample or inputs.shape[1]
-        views = torch.empty((2, len(inputs), count, inputs.shape[2]))
+            return augment_points(inputs.repeat(2, 1, 1), self._config, generator).reshape(shape)
+        views = torch.empty(shape)
         size = max(1, _CHUNK_BYTES // inputs[0].nbytes)
         for start in range(0, len(inputs), size):
             clouds = inputs[start : start + size]

@@ -57,7 +57,7 @@ class TwoViews:
         """
         if inputs.device.type != "cpu":  # what counts there is the number of operations, not the memory
             both = to_unit(inputs).repeat(2, 1, 1, 1)
-            return centre(augment(both, self._config, generator)).unflatten(0, (2, -1))
+            return centre(augment(both, self._config, generator)).view(2, *inputs.shape)
         views = torch.empty((2, *inputs.shape))
         size = max(1, _CHUNK_BYTES // (4 * inputs[0].numel()))
         for start in range(0, len(inputs), size):
