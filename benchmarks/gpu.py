@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 import time
@@ -51,7 +52,8 @@ def main() -> int:
     print(f"{bench.hardware}, torch {torch.__version__}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {arguments.results}")
     for part in arguments.part:
         for row in PARTS[part](bench):
-            advance(row, bench, ledger)
+            if re.search(arguments.only, row.name):
+                advance(row, bench, ledger)
     print(table(ledger))
     return (
         1 if any(entry.get("error") or entry["values"].get("ok") is False for entry in ledger.entries.values()) else 0
@@ -78,6 +80,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=Path("gpu.jsonl"))
     parser.add_argument("--data", type=Path, help="a folder of CIFAR-100 images")
     parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--only", default="", metavar="REGEX", help="rows whose name has a match")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=("cpu", "cuda"))
     arguments = parser.parse_args()
     arguments.start = time.monotonic()
