@@ -1,6 +1,7 @@
 """What only a GPU can show, within minutes, on a machine that has PyTorch and little else.
 
     python benchmarks/gpu.py --minutes 9 [--results gpu.jsonl] [--data CIFAR100] [--part correctness step ...]
+    python benchmarks/gpu.py --minutes 7 --data CIFAR100 --part evidence [--epochs 12]
 
 Needs torch, torchvision, NumPy, SciPy, scikit-learn and pydantic; of this package only the core is imported, so Ray,
 Optuna and MLflow need not be installed. Without a GPU the same rows run on the CPU, in small, to check the script.
@@ -9,7 +10,8 @@ The most valuable parts come first. A row is appended to the results, one JSON o
 row that the results have for the same device, sources and PyTorch is not measured again, so a second call resumes where
 the first ran out of time; a row that failed is tried again. The exit code is 1 if a row is wrong or failed.
 
---data is a folder of CIFAR-100 images, `train|test/<superclass>/<class>/*`, for the part `learning`.
+--data is a folder of CIFAR-100 images, `train|test/<superclass>/<class>/*`, for the parts `learning` and `evidence`.
+The latter trains every arm for as many epochs as let the arms of one seed end within 5.5 minutes, or for --epochs.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
 os.environ.setdefault("HMLC_CACHE", tempfile.mkdtemp(prefix="hmlc-gpu-cache-"))
 
 import torch  # noqa: E402
-from gpu_parts import correctness, learning, objectives, on_ray, step, together  # noqa: E402
+from gpu_parts import correctness, evidence, learning, objectives, on_ray, step, together  # noqa: E402
 from gpu_parts.rows import Bench, Ledger, Row, run_row, table  # noqa: E402
 
 PARTS = {
@@ -37,6 +39,7 @@ PARTS = {
     "objectives": objectives.rows,
     "together": together.rows,
     "learning": learning.rows,
+    "evidence": evidence.rows,
     "ray": on_ray.rows,
 }
 
@@ -46,7 +49,11 @@ def main() -> int:
     arguments = parse()
     device = torch.device(arguments.device)
     bench = Bench(
-        device, quick=device.type == "cpu", data=arguments.data, deadline=arguments.start + 60 * arguments.minutes
+        device,
+        quick=device.type == "cpu",
+        data=arguments.data,
+        deadline=arguments.start + 60 * arguments.minutes,
+        epochs=arguments.epochs,
     )
     ledger = Ledger(arguments.results, bench)
     print(f"{bench.hardware}, torch {torch.__version__}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {arguments.results}")
@@ -79,6 +86,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=9.0, help="no row is begun that would end later")
     parser.add_argument("--results", type=Path, default=Path("gpu.jsonl"))
     parser.add_argument("--data", type=Path, help="a folder of CIFAR-100 images")
+    parser.add_argument("--epochs", type=int, help="of the part evidence; as many as time allows where not given")
     parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--only", default="", metavar="REGEX", help="rows whose name has a match")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=("cpu", "cuda"))

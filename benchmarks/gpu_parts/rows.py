@@ -33,6 +33,10 @@ class Bench:
     data: Path | None
     deadline: float
     """Of `time.monotonic`."""
+    epochs: int | None = None
+    """Of the part `evidence`; None: as many as there is time for."""
+    measured: dict[tuple[str, str], Values] = field(default_factory=dict)
+    """The values of rows that are measured, by part and name, for rows that follow from them."""
 
     def left(self) -> float:
         """Seconds."""
@@ -90,7 +94,7 @@ class Ledger:
             for line in self.file.read_text(encoding="utf-8").splitlines():
                 entry = json.loads(line)
                 if {name: entry[name] for name in self._place} == self._place:
-                    self.entries[entry["part"], entry["row"]] = entry
+                    self._note(entry)
 
     @cached_property
     def _place(self) -> dict[str, str]:
@@ -102,10 +106,15 @@ class Ledger:
     def add(self, row: Row, outcome: dict[str, Any]) -> None:
         now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
         entry = {"part": row.part, "row": row.name, "date": now, **self._place, **outcome}
-        self.entries[row.part, row.name] = entry
+        self._note(entry)
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with self.file.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(entry) + "\n")
+
+    def _note(self, entry: dict[str, Any]) -> None:
+        self.entries[entry["part"], entry["row"]] = entry
+        if not entry.get("error"):
+            self.bench.measured[entry["part"], entry["row"]] = entry["values"]
 
 
 def table(ledger: Ledger) -> str:

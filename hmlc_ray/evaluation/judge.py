@@ -87,7 +87,7 @@ def evaluate(
     train = frozen(_reference(data.train, settings.probe_max_samples, config.seed))
 
     scaler = StandardScaler().fit(_wide(train))
-    probes = _probes(settings, data.taxonomy, scaler, train, val)
+    probes = _probes(settings, data.taxonomy, scaler, train, val, device)
     inputs = scaler.transform(_wide(judged))
     decodings = tuple(DECODINGS) if full else ("argmax",)
     predicted = predict(data.taxonomy, probes, inputs, ranks=max(figures.RANKS), decodings=decodings)
@@ -125,7 +125,12 @@ def _wide(split: Frozen) -> FloatArray:
 
 
 def _probes(
-    settings: EvaluationConfig, taxonomy: Taxonomy, scaler: StandardScaler, train: Frozen, val: Frozen | None
+    settings: EvaluationConfig,
+    taxonomy: Taxonomy,
+    scaler: StandardScaler,
+    train: Frozen,
+    val: Frozen | None,
+    device: torch.device,
 ) -> list[Probe]:
     """One probe per level; its C is the one given, or else the best on `val`."""
     inputs = scaler.transform(_wide(train))
@@ -134,7 +139,7 @@ def _probes(
     probes: list[Probe] = []
     for h, count in enumerate(taxonomy.num_classes):
         candidates = settings.probe_regularisation if given is None else (given[h],)
-        path = fit_probes(inputs, train.paths[:, h], count, candidates, settings.probe_max_iter)
+        path = fit_probes(inputs, train.paths[:, h], count, candidates, settings.probe_max_iter, device)
         if held_out is None or val is None:
             probes.extend(path)
         else:

@@ -1,17 +1,20 @@
-"""Multinomial logistic regression for so many samples and classes that their matrix must not exist."""
+"""Multinomial logistic regression in torch: on a GPU, and where the matrix of samples and classes must not exist."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from scipy.optimize import minimize
 from scipy.special import softmax
+from torch import Tensor
 
 from hmlc_ray.taxonomy import IntArray
 
 FloatArray = npt.NDArray[np.float64]
 
 _NUMBERS_AT_ONCE = 1 << 21
+_NUMBERS_AT_ONCE_GPU = 1 << 25
 _TOLERANCE = 1e-4
 """Of the gradient's largest entry; scikit-learn's default, as all else that decides where the solver ends."""
 _CORRECTIONS = 4
@@ -22,23 +25,27 @@ class ManyClassRegression:
     """What `sklearn.linear_model.LogisticRegression(warm_start=True)` minimises, a block of samples at a time:
 
     mean_i -log p_i[y_i] + |W|^2 / (2 C n), with p = softmax(W x + b).
+
+    The loss and its gradient are computed on `device`, in float64; the solver, SciPy's L-BFGS-B, runs on the CPU.
     """
 
-    def __init__(self, max_iter: int) -> None:
+    def __init__(self, max_iter: int, device: torch.device | str = "cpu") -> None:
         self.max_iter = max_iter
+        self.device = torch.device(device)
         self.classes_: IntArray = np.empty(0, dtype=np.int64)
         self.weights = np.empty((0, 0))
         """float64 [K, F + 1]: W, and b in the last column."""
 
-    def fit(self, features: FloatArray, labels: IntArray, regularisation: float) -> bool:
+    def fit(self, features: FloatArray | Tensor, labels: IntArray, regularisation: float) -> bool:
         """Fit to features [n, F] and labels [n], from where the last fit ended; whether the solver converged."""
         self.classes_, target = np.unique(labels, return_inverse=True)
         shape = (len(self.classes_), features.shape[1] + 1)
         start = self.weights if self.weights.shape == shape else np.zeros(shape)
+        rows, classes = (torch.as_tensor(values, device=self.device) for values in (features, target))
         found = minimize(
             self._loss,
             start.ravel(),
-            args=(shape, features, target, 1 / (regularisation * len(features))),
+            args=(shape, rows, classes, 1 / (regularisation * len(rows))),
             jac=True,
             method="L-BFGS-B",
             options={
@@ -59,24 +66,24 @@ class ManyClassRegression:
 
     @staticmethod
     def _loss(
-        flat: FloatArray, shape: tuple[int, int], features: FloatArray, target: IntArray, penalty: float
+        flat: FloatArray, shape: tuple[int, int], features: Tensor, target: Tensor, penalty: float
     ) -> tuple[float, FloatArray]:
-        weights = flat.reshape(shape)
+        weights = torch.from_numpy(flat).to(features.device).view(shape)
         gradient = penalty * weights
         gradient[:, -1] = 0
-        loss = 0.5 * penalty * float(np.square(weights[:, :-1]).sum())
-        size = max(1, _NUMBERS_AT_ONCE // shape[0])
-        for start in range(0, len(features), size):
-            rows, labels = features[start : start + size], target[start : start + size]
-            error, index = rows @ weights[:, :-1].T, np.arange(len(rows))
-            error += weights[:, -1]
-            error -= error.max(axis=1, keepdims=True)
+        loss = 0.5 * penalty * weights[:, :-1].square().sum()
+        size = max(1, (_NUMBERS_AT_ONCE if features.device.type == "cpu" else _NUMBERS_AT_ONCE_GPU) // shape[0])
+        for rows, labels in zip(features.split(size), target.split(size), strict=True):
+            index = torch.arange(len(rows), device=rows.device)
+            error = torch.addmm(weights[:, -1], rows, weights[:, :-1].T)
+            error -= error.amax(dim=1, keepdim=True)
             own = error[index, labels]
             # In place: these passes over all classes are what takes the time.
-            total = np.exp(error, out=error).sum(axis=1)
-            loss += float((np.log(total) - own).sum()) / len(features)
+            total = error.exp_().sum(dim=1)
+            loss += (total.log() - own).sum() / len(features)
             error /= len(features) * total[:, None]
             error[index, labels] -= 1 / len(features)
-            gradient[:, :-1] += error.T @ rows
-            gradient[:, -1] += error.sum(axis=0)
-        return loss, gradient.ravel()
+            gradient[:, :-1].addmm_(error.T, rows)
+            gradient[:, -1] += error.sum(dim=0)
+        both = torch.cat([loss[None], gradient.flatten()]).cpu().numpy()  # one wait for the device
+        return float(both[0]), both[1:]

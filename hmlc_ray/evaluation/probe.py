@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -19,7 +20,8 @@ from hmlc_ray.taxonomy import IntArray
 FloatArray = npt.NDArray[np.float64]
 
 MOST_NUMBERS = 1 << 25
-"""Samples times classes up to which scikit-learn fits, which keeps some such matrices of float64."""
+"""Samples times classes up to which scikit-learn fits on a CPU, where it keeps some such matrices of float64."""
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -50,21 +52,27 @@ class Probe:
 
 
 def fit_probes(
-    features: FloatArray, labels: IntArray, num_classes: int, candidates: Sequence[float], max_iter: int
+    features: FloatArray,
+    labels: IntArray,
+    num_classes: int,
+    candidates: Sequence[float],
+    max_iter: int,
+    device: torch.device = CPU,
 ) -> Iterator[Probe]:
     """One probe per candidate C, ascending, each started from the one before it.
 
     Args:
         features: float64 [N, F], standardised.
         labels: int64 [N], classes of one level in [0, num_classes).
+        device: where the loss is computed, in float64; a GPU reaches the optimum that the CPU does, many times sooner.
     """
     if len(np.unique(labels)) == 1:
         # Nothing to separate, and logistic regression refuses: the one class is certain whatever C is.
         constant = DummyClassifier(strategy="prior").fit(features, labels)
         yield Probe(constant, num_classes, min(candidates), converged=True)
         return
-    if len(features) * num_classes > MOST_NUMBERS:
-        yield from _many(features, labels, num_classes, candidates, max_iter)
+    if device.type == "cuda" or len(features) * num_classes > MOST_NUMBERS:
+        yield from _many(features, labels, num_classes, candidates, max_iter, device)
         return
     classifier = LogisticRegression(max_iter=max_iter, warm_start=True)
     for candidate in sorted(candidates):
@@ -79,11 +87,16 @@ def choose_probe(probes: Iterator[Probe], features: FloatArray, labels: IntArray
 
 
 def _many(
-    features: FloatArray, labels: IntArray, num_classes: int, candidates: Sequence[float], max_iter: int
+    features: FloatArray,
+    labels: IntArray,
+    num_classes: int,
+    candidates: Sequence[float],
+    max_iter: int,
+    device: torch.device,
 ) -> Iterator[Probe]:
-    classifier = ManyClassRegression(max_iter)
+    classifier, rows = ManyClassRegression(max_iter, device), torch.as_tensor(features, device=device)
     for candidate in sorted(candidates):
-        converged = classifier.fit(features, labels, candidate)
+        converged = classifier.fit(rows, labels, candidate)
         yield Probe(copy.copy(classifier), num_classes, candidate, converged)
 
 
