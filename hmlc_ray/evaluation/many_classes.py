@@ -73,7 +73,7 @@ class ManyClassRegression:
         gradient[:, -1] = 0
         loss = 0.5 * penalty * weights[:, :-1].square().sum()
         size = max(1, (_NUMBERS_AT_ONCE if features.device.type == "cpu" else _NUMBERS_AT_ONCE_GPU) // shape[0])
-        for rows, labels in zip(features.split(size), target.split(size), strict=True):
+        for rows, labels in zip(torch.split(features, size), torch.split(target, size), strict=True):
             index = torch.arange(len(rows), device=rows.device)
             error = torch.addmm(weights[:, -1], rows, weights[:, :-1].T)
             error -= error.amax(dim=1, keepdim=True)
