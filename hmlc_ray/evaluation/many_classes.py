@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.optimize import minimize
 from scipy.special import softmax
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from hmlc_ray.taxonomy import IntArray
@@ -42,20 +45,21 @@ class ManyClassRegression:
         shape = (len(self.classes_), features.shape[1] + 1)
         start = self.weights if self.weights.shape == shape else np.zeros(shape)
         rows, classes = (torch.as_tensor(values, device=self.device) for values in (features, target))
-        found = minimize(
-            self._loss,
-            start.ravel(),
-            args=(shape, rows, classes, 1 / (regularisation * len(rows))),
-            jac=True,
-            method="L-BFGS-B",
-            options={
-                "maxiter": self.max_iter,
-                "maxls": 50,
-                "gtol": _TOLERANCE,
-                "ftol": 64 * np.finfo(float).eps,
-                "maxcor": _CORRECTIONS,
-            },
-        )
+        with self._threads():
+            found = minimize(
+                self._loss,
+                start.ravel(),
+                args=(shape, rows, classes, 1 / (regularisation * len(rows))),
+                jac=True,
+                method="L-BFGS-B",
+                options={
+                    "maxiter": self.max_iter,
+                    "maxls": 50,
+                    "gtol": _TOLERANCE,
+                    "ftol": 64 * np.finfo(float).eps,
+                    "maxcor": _CORRECTIONS,
+                },
+            )
         self.weights = found.x.reshape(shape)
         return bool(found.success)
 
@@ -63,6 +67,11 @@ class ManyClassRegression:
         """float64 [n, K]."""
         probabilities: FloatArray = softmax(features @ self.weights[:, :-1].T + self.weights[:, -1], axis=1)
         return probabilities
+
+    def _threads(self) -> AbstractContextManager[object]:
+        """Of the solver: where the loss is on a GPU, its vectors are all that is left here, too short to be shared."""
+        gpu = self.device.type == "cuda"
+        return threadpool_limits(limits=1, user_api="blas") if gpu else nullcontext()
 
     @staticmethod
     def _loss(
