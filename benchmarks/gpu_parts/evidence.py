@@ -94,7 +94,10 @@ def _config(arm: str, seed: int, epochs: int, bench: Bench) -> TrialConfig:
                 "amp": "bf16",
                 "deterministic": False,
             },
-            "evaluation": {"probe_regularisation": [0.1] if quick else [3e-5, 3e-4, 3e-3, 3e-2]},
+            "evaluation": {
+                "probe_regularisation": [0.1] if quick else [3e-5, 3e-4, 3e-3, 3e-2],
+                "probe_max_iter": 20 if quick else 300,
+            },
         }
     )
 
