@@ -21,14 +21,14 @@ from sklearn.linear_model import LogisticRegression
 
 from gpu_parts.rows import Bench, Row, Values, data_of
 from gpu_parts.step import VIEWS
-from hmlc_ray import fit as loop
-from hmlc_ray.checkpoint import Checkpoint, EpochRecord
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.splits import select, stratified_subset
 from hmlc_ray.evaluation import evaluate
 from hmlc_ray.evaluation.probe import fit_probes
-from hmlc_ray.fit import FitResult, fit
+from hmlc_ray.training import fit as loop
+from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord
+from hmlc_ray.training.fit import FitResult, fit
 
 PART = "evidence"
 ARMS: dict[str, dict[str, Any]] = {
