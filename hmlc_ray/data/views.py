@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -79,8 +80,7 @@ def with_views(
     Args:
         device: where the batches are; None: the CPU.
     """
-    on_gpu = device is not None and device.type == "cuda"
-    stream = torch.cuda.Stream(device) if on_gpu else None  # type: ignore[no-untyped-call]
+    stream = _side_stream(device) if device is not None and device.type == "cuda" else None
     rest = iter(batches)
 
     def following() -> tuple[Batch, torch.cuda.Event | None] | None:
@@ -96,6 +96,11 @@ def with_views(
         while (ready := ahead.result()) is not None:
             ahead = pool.submit(following)
             yield _awaited(*ready)
+
+
+@lru_cache  # torch keeps the memory of each stream apart, for good
+def _side_stream(device: torch.device) -> torch.cuda.Stream:
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 def _awaited(batch: Batch, made: torch.cuda.Event | None) -> Batch:

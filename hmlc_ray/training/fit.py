@@ -31,7 +31,7 @@ from hmlc_ray.training.learner import Learner, build_learner
 from hmlc_ray.training.memory import memory_told
 from hmlc_ray.training.meters import EpochMeter
 from hmlc_ray.training.optimiser import build_optimiser, build_schedule, load_optimiser
-from hmlc_ray.training.seeding import kernels, seed_everything, stream_seed
+from hmlc_ray.training.seeding import any_size, kernels, seed_everything, stream_seed
 from hmlc_ray.training.updates import Updates
 
 SECONDS = "time/epoch_seconds"
@@ -182,6 +182,10 @@ class _Run:
         """Judge the frozen features: on validation, and after the last epoch on test where that is asked for."""
         if distributed.rank() != 0:
             return {}
+        with any_size():
+            return self._judge()
+
+    def _judge(self) -> dict[str, float]:
         metrics: dict[str, float] = {}
         last = self.epochs_done == self.config.training.epochs
         if self.data.val is not None:

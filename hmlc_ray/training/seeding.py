@@ -59,3 +59,14 @@ def kernels(config: TrainingConfig) -> Iterator[None]:
         torch.set_num_threads(before_threads)
         torch.set_deterministic_debug_mode(before_mode)
         torch.backends.cudnn.benchmark = before_search
+
+
+@contextmanager
+def any_size() -> Iterator[None]:
+    """No search for the fastest kernels, which would come with every new size of a batch."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
