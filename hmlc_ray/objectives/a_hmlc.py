@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from hmlc_ray.config.objective import AHmlcConfig
 from hmlc_ray.objectives.base import Batch, LossReport
+from hmlc_ray.objectives.contrast.vectors import bounded, full_precision, unit_gradient, unit_vectors
 from hmlc_ray.objectives.level_objective import LevelObjective
-from hmlc_ray.objectives.vectors import bounded, full_precision, unit_gradient, unit_vectors
 
 
 class AHmlc(LevelObjective):

@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from hmlc_ray.config.objective import CrossEntropyConfig
 from hmlc_ray.objectives.base import Batch, LossReport, Objective
-from hmlc_ray.objectives.levels import level_weights
-from hmlc_ray.objectives.vectors import bounded, full_precision
+from hmlc_ray.objectives.contrast.vectors import bounded, full_precision
+from hmlc_ray.objectives.level_weights import level_weights
 from hmlc_ray.taxonomy import Taxonomy
 
 

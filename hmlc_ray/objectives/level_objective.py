@@ -9,12 +9,12 @@ import numpy.typing as npt
 from torch import Tensor
 
 from hmlc_ray.config.objective import LevelsSection
-from hmlc_ray.objectives.balance import Balance, InLevel
 from hmlc_ray.objectives.base import Batch, LossReport, Objective
-from hmlc_ray.objectives.contrast import LevelTerms, level_contrast
-from hmlc_ray.objectives.feature_masks import FeatureMasks
-from hmlc_ray.objectives.levels import level_temperatures, level_weights
-from hmlc_ray.objectives.vectors import LevelVectors, full_precision, normalise
+from hmlc_ray.objectives.contrast.balance import Balance, InLevel
+from hmlc_ray.objectives.contrast.engine import LevelTerms, level_contrast
+from hmlc_ray.objectives.contrast.vectors import LevelVectors, full_precision, normalise
+from hmlc_ray.objectives.level_weights import level_temperatures, level_weights
+from hmlc_ray.objectives.masks.feature_masks import FeatureMasks
 
 
 def _as_stored(prototypes: Tensor, level: int) -> Tensor:

@@ -11,8 +11,8 @@ from torch import nn
 
 from hmlc_ray.config.objective import MlclConfig
 from hmlc_ray.objectives.base import Batch, LossReport
+from hmlc_ray.objectives.contrast.vectors import bounded, full_precision, normalise
 from hmlc_ray.objectives.level_objective import LevelObjective
-from hmlc_ray.objectives.vectors import bounded, full_precision, normalise
 
 
 class Mlcl(LevelObjective):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hmlc_ray.config.objective import LevelsSection
-from hmlc_ray.objectives.contrast import ColumnWeights, Prototypes
+from hmlc_ray.objectives.contrast.engine import ColumnWeights, Prototypes
 
 InLevel = Callable[[Tensor, int], Tensor]
 """Stored prototypes [C_h, D] of a level to unit vectors [C_h, D_h] in its space."""

@@ -24,9 +24,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from hmlc_ray.objectives.base import LossReport
-from hmlc_ray.objectives.denominator import Blocks, Columns, denominator
-from hmlc_ray.objectives.positives import Classes
-from hmlc_ray.objectives.vectors import LevelVectors, Place, outside_graphs
+from hmlc_ray.objectives.contrast.denominator import Blocks, Columns, denominator
+from hmlc_ray.objectives.contrast.positives import Classes
+from hmlc_ray.objectives.contrast.vectors import LevelVectors, Place, outside_graphs
 
 
 @dataclass(frozen=True)

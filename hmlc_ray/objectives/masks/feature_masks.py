@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from hmlc_ray.objectives.vectors import (
+from hmlc_ray.objectives.contrast.vectors import (
     ALIGNMENT,
     LevelVectors,
     Place,

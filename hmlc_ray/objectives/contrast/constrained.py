@@ -18,10 +18,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from hmlc_ray.objectives.base import LossReport
-from hmlc_ray.objectives.contrast import LevelTerms, Problem
-from hmlc_ray.objectives.denominator import Blocks, denominator, row_slices
-from hmlc_ray.objectives.positives import Classes
-from hmlc_ray.objectives.vectors import LevelVectors, outside_graphs
+from hmlc_ray.objectives.contrast.denominator import Blocks, denominator, row_slices
+from hmlc_ray.objectives.contrast.engine import LevelTerms, Problem
+from hmlc_ray.objectives.contrast.positives import Classes
+from hmlc_ray.objectives.contrast.vectors import LevelVectors, outside_graphs
 
 CPU_ROWS = 128
 """Rows per pass on a CPU where the caller asks for none."""

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hmlc_ray.objectives.vectors import ALIGNMENT
+from hmlc_ray.objectives.contrast.vectors import ALIGNMENT
 
 BOUND = 60.0
 """Largest 1/tau at which exp(v_i.v_a / tau) of unit vectors, and sums over 1e5 of them, stay normal float32 numbers."""

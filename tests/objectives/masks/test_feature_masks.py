@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from hmlc_ray.objectives.contrast import LevelTerms, level_contrast
-from hmlc_ray.objectives.feature_masks import FeatureMasks
-from hmlc_ray.objectives.vectors import LevelVectors, Place
+from hmlc_ray.objectives.contrast.engine import LevelTerms, level_contrast
+from hmlc_ray.objectives.contrast.vectors import LevelVectors, Place
+from hmlc_ray.objectives.masks.feature_masks import FeatureMasks
 
 SOFT = torch.tensor([[1, 1, 0, 0, 1, 1], [0, 0, 0.5, 1, 0, 0], [1, 1, 0, 0, 1, 1], [1, 1, 1, 1, 1, 1]]).double()
 

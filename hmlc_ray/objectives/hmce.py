@@ -19,10 +19,10 @@ from torch import Tensor
 
 from hmlc_ray.config.objective import HceConfig, HmcConfig, HmceConfig
 from hmlc_ray.objectives.base import Batch, LossReport
-from hmlc_ray.objectives.constrained import constrained_contrast
-from hmlc_ray.objectives.contrast import level_contrast
+from hmlc_ray.objectives.contrast.constrained import constrained_contrast
+from hmlc_ray.objectives.contrast.engine import level_contrast
+from hmlc_ray.objectives.contrast.vectors import LevelVectors, full_precision, normalise
 from hmlc_ray.objectives.level_objective import LevelObjective
-from hmlc_ray.objectives.vectors import LevelVectors, full_precision, normalise
 
 
 class HierarchicalMultiLabel(LevelObjective):
