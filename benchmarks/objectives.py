@@ -35,8 +35,7 @@ from hmlc_ray.config.encoder import ConvNetConfig
 from hmlc_ray.config.objective import GHmlcConfig
 from hmlc_ray.encoders import build_encoder
 from hmlc_ray.objectives import Batch, Objective
-from hmlc_ray.objectives.contrast.engine import LevelTerms, level_contrast
-from hmlc_ray.objectives.contrast.vectors import LevelVectors, normalise
+from hmlc_ray.objectives.contrast import LevelTerms, LevelVectors, level_contrast, normalise
 from hmlc_ray.objectives.level_objective import LevelObjective
 from hmlc_ray.taxonomy import Taxonomy
 

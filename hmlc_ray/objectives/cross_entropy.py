@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from hmlc_ray.config.objective import CrossEntropyConfig
 from hmlc_ray.objectives.base import Batch, LossReport, Objective
-from hmlc_ray.objectives.contrast.vectors import bounded, full_precision
+from hmlc_ray.objectives.contrast import bounded, full_precision
 from hmlc_ray.objectives.level_weights import level_weights
 from hmlc_ray.taxonomy import Taxonomy
 

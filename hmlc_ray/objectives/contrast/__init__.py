@@ -1,13 +1,12 @@
-"""The contrast that the objectives sum: rows against rows, at every level of the taxonomy, and its gradient."""
+"""The contrast that the objectives sum: rows against rows, at every level of the taxonomy, and its gradient.
+
+Start reading at `plain`, which says what is computed; `engine` has the entry points.
+"""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
-from hmlc_ray.objectives.base import LossReport
-from hmlc_ray.objectives.contrast.constrained import constrained_contrast
-from hmlc_ray.objectives.contrast.engine import ColumnWeights, LevelTerms, Prototypes, level_contrast
+from hmlc_ray.objectives.contrast.engine import constrained_contrast, contrast_one, level_contrast
+from hmlc_ray.objectives.contrast.terms import ColumnWeights, LevelTerms, Prototypes
 from hmlc_ray.objectives.contrast.vectors import LevelVectors, bounded, full_precision, normalise
 
 __all__ = [
@@ -22,10 +21,3 @@ __all__ = [
     "level_contrast",
     "normalise",
 ]
-
-
-def contrast_one(embeddings: Tensor, labels: Tensor, temperature: float, chunk: int | None) -> LossReport:
-    """SupCon of embeddings [n, D] under one labelling [n]; the report has one level."""
-    terms = LevelTerms((temperature,), torch.ones(1, device=embeddings.device), chunk=chunk)
-    unit = normalise(full_precision(embeddings))
-    return level_contrast(LevelVectors.shared(unit, 1), labels[:, None], terms)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from hmlc_ray.objectives.contrast.engine import LevelTerms, level_contrast
+from hmlc_ray.objectives.contrast import LevelTerms, level_contrast
 from hmlc_ray.objectives.contrast.vectors import LevelVectors, Place
 from hmlc_ray.objectives.masks.feature_masks import FeatureMasks
 
@@ -68,7 +68,8 @@ def test_contrast_does_not_depend_on_how_vectors_stand(masks: Tensor, same: bool
     tau = (0.1,) * levels if same else tuple(0.1 + 0.05 * h for h in range(levels))
     terms = LevelTerms(tau, 1 + torch.rand(levels, dtype=torch.float64))
     together = level_contrast(FeatureMasks.of(masks).vectors(rows), labels, terms)
-    apart = level_contrast(LevelVectors.separate([normalize(rows * mask) for mask in masks]), labels, terms)
+    own = tuple(normalize(rows * mask)[:, None] for mask in masks)
+    apart = level_contrast(LevelVectors(own, tuple(Place(h, 0, width) for h in range(levels))), labels, terms)
     torch.testing.assert_close(together.total, apart.total)
     torch.testing.assert_close(together.per_level, apart.per_level)
     (gradient,), (expected,) = (torch.autograd.grad(report.total, rows) for report in (together, apart))
