@@ -148,8 +148,8 @@ def loss_of(name: str, objective: Objective, batch: Batch) -> Callable[[], Tenso
     if name != APART:
         return lambda: objective(batch).total
     assert isinstance(objective, LevelObjective)
-    embeddings = [torch.randn_like(batch.embeddings, requires_grad=True) for _ in CHILDREN]
-    return lambda: objective.contrast_vectors([normalise(z) for z in embeddings], batch.paths).total
+    embeddings = torch.randn(len(batch.paths), LEVELS, WIDTH, device=batch.paths.device, requires_grad=True)
+    return lambda: objective.contrast_vectors(normalise(embeddings), batch.paths).total
 
 
 def backward_of(loss: Callable[[], Tensor], batch: Batch, objective: Objective | None = None) -> Callable[[], None]:

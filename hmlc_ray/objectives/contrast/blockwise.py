@@ -30,13 +30,13 @@ def solve(vectors: LevelVectors, labels: Tensor, terms: LevelTerms, differentiat
     into = [torch.zeros_like(stack) for stack in vectors.stacks] if differentiate else None
     contrast = _Contrast(vectors, classes, share, terms.chunk, into)
     groups = groups_of(vectors.places, terms, share.dtype)
-    log_sums, denominators = contrast.repulsion(groups, factors)
+    log_sums, waiting = contrast.repulsion(groups, factors)
     attraction, pulls = contrast.attraction(_runs(vectors.places, terms), factors)
     losses = (share * (log_sums - attraction)).sum(dim=1)
     if factors is None:
         factors = terms.factors(losses)
         if into is not None:
-            contrast.add_repulsion(groups, denominators, factors)
+            contrast.add_repulsion(groups, waiting, factors)
             contrast.add_attraction(pulls, factors)
     return Solution(losses @ factors, losses, classes.valid.sum(dim=1), into)
 
@@ -131,19 +131,25 @@ class _Contrast:
     """The gradients, of the stacks' shapes, to which is added; None: none is wanted."""
 
     def repulsion(self, groups: list[Group], factors: Tensor | None) -> tuple[Tensor, list[Denominator]]:
-        """log sum_{a != i} omega_a exp(v_i.v_a / tau), float [H, n]; with factors the gradient of its part is added."""
-        log_sums, denominators = torch.empty_like(self.share), []
-        at_once = factors is not None or len(groups) == 1
-        blocks = Blocks(self.vectors.stacks[0], self.chunk, keep=self.into is not None and at_once)
+        """log sum_{a != i} omega_a exp(v_i.v_a / tau), float [H, n].
+
+        With factors the gradient of its part is added; without, what computes it later is returned.
+        """
+        log_sums, waiting = torch.empty_like(self.share), []
+        blocks = Blocks(
+            self.vectors.stacks[0], self.chunk, keep=self.into is not None and (factors is not None or len(groups) == 1)
+        )
         for group in groups:
             v = self.vectors.stacks[group.place.stack][:, group.place.slot]
-            denominators.append(denominator(v, group.tau, group.columns, blocks, group.place.width))
-            own = denominators[-1].log_sums()
+            sums = denominator(v, group.tau, group.columns, blocks, group.place.width)
+            own = sums.log_sums()
             for h, lse in zip(group.levels, own.expand(len(group.levels), -1), strict=True):
                 log_sums[h] = lse
-            if factors is not None and self.into is not None:
-                self.add_repulsion([group], denominators[-1:], factors)
-        return log_sums, denominators
+            if factors is None:
+                waiting.append(sums)
+            elif self.into is not None:
+                self.add_repulsion([group], [sums], factors)
+        return log_sums, waiting
 
     def add_repulsion(self, groups: list[Group], denominators: list[Denominator], factors: Tensor) -> None:
         """The gradient of the logarithms."""
@@ -153,7 +159,7 @@ class _Contrast:
             own.add_gradient(group.merged(b), self.into[group.place.stack][:, group.place.slot])
 
     def attraction(self, runs: list[_Run], factors: Tensor | None) -> tuple[Tensor, list[_Pull]]:
-        """The mean of v_i.v_p / tau over the positives p, float [H, n]; with factors its gradient is added."""
+        """The mean of v_i.v_p / tau over the positives p, float [H, n]; else as `repulsion`."""
         parts, pulls = [], []
         for run in runs:
             v = self._side_by_side(self.vectors.stacks, run)

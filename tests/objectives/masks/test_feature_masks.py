@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from hmlc_ray.objectives.contrast import LevelTerms, level_contrast
+from hmlc_ray.objectives.contrast import LevelTerms, hardware, level_contrast
 from hmlc_ray.objectives.contrast.vectors import LevelVectors, Place
 from hmlc_ray.objectives.masks.feature_masks import FeatureMasks
 
@@ -56,6 +56,13 @@ def test_levels_of_one_width_stand_together_and_those_of_one_mask_at_one_place()
         Place(0, 2, 10),
     )
     assert [place.stack for place in FeatureMasks.of(MASKS["nested"]).places] == [0, 1, 2]
+
+
+def test_on_an_accelerator_all_levels_stand_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware, "on_cpu", lambda tensor: False)
+    masks = FeatureMasks.of(MASKS["nested"])
+    assert [(place.stack, place.slot) for place in masks.places] == [(0, 0), (0, 1), (0, 2)]
+    assert masks.stacks == ((3, 32),)
 
 
 @pytest.mark.parametrize("masks", MASKS.values(), ids=MASKS)
