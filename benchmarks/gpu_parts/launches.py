@@ -8,52 +8,17 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-VIEWS = frozenset(
-    [
-        "view",
-        "_unsafe_view",
-        "_reshape_alias",
-        "expand",
-        "transpose",
-        "t",
-        "permute",
-        "select",
-        "slice",
-        "unsqueeze",
-        "squeeze",
-        "split",
-        "split_with_sizes",
-        "chunk",
-        "unbind",
-        "diagonal",
-        "as_strided",
-        "alias",
-        "detach",
-        "unfold",
-        "view_as_real",
-        "empty",
-        "empty_like",
-        "empty_strided",
-        "new_empty",
-        "new_empty_strided",
-        "lift_fresh",
-    ]
+NO_KERNEL = frozenset(
+    {"_unsafe_view", "lift_fresh", *("empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided")}
 )
-"""Operations of no kernel; every other one counts as one, though a few (sorting, cumulative sums) are several."""
+"""Operations of no kernel, besides views; every other counts as one, though a few (sorting, sums) are several."""
 WAITS = frozenset(
-    [
-        "_local_scalar_dense",
-        "nonzero",
-        "masked_select",
-        "_unique2",
-        "unique_dim",
-        "unique_consecutive",
-        "equal",
-        "is_nonzero",
-        "lift_fresh",
-    ]
+    {
+        *("_local_scalar_dense", "is_nonzero", "equal", "nonzero", "masked_select"),
+        *("_unique2", "unique_dim", "unique_consecutive", "lift_fresh"),
+    }
 )
-"""Operations whose result the host reads, or that copy numbers of Python to the device (`lift_fresh`)."""
+"""Operations whose result the host reads, or (`lift_fresh`) that copy numbers of Python to the device."""
 
 
 class Launches(TorchDispatchMode):
@@ -66,7 +31,7 @@ class Launches(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func._schema.name.removeprefix("aten::")
-        if name not in VIEWS:
+        if not func.is_view and name not in NO_KERNEL:
             self.kernels[name] += 1
         if name in WAITS or (name.startswith(("index", "_index_put")) and _by_truth(args)):
             self.waits[name] += 1

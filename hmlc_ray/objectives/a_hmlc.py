@@ -57,19 +57,19 @@ class AHmlc(LevelObjective):
 
     def _gates(self, rows: Tensor) -> Tensor:
         """m, float [H, n, D], of rows [n, D]: the heads of all levels as one."""
-        layers = [list(head.children()) for head in self.heads]
-        first, last = [own[0] for own in layers], [own[2] for own in layers]
-        hidden = functional.linear(
-            bounded(rows), torch.cat([layer.weight for layer in first]), torch.cat([layer.bias for layer in first])
-        ).relu()
-        hidden = hidden.unflatten(1, (len(layers), -1)).transpose(0, 1)
-        weights = torch.stack([layer.weight for layer in last]).mT
-        logits = torch.baddbmm(torch.stack([layer.bias for layer in last])[:, None], hidden, weights)
+        first, _, last = zip(*(head.children() for head in self.heads), strict=True)
+        hidden = functional.linear(bounded(rows), torch.cat(_of(first, "weight")), torch.cat(_of(first, "bias"))).relu()
+        by_level = hidden.view(len(rows), len(first), -1).transpose(0, 1)
+        logits = torch.baddbmm(torch.stack(_of(last, "bias"))[:, None], by_level, torch.stack(_of(last, "weight")).mT)
         return torch.sigmoid(logits / self.attention_temperature)
 
     def masks(self) -> Tensor:
         """float [H, D]: the mean gates of the last training batch."""
         return self.mean_gates
+
+
+def _of(layers: Sequence[nn.Module], name: str) -> list[Tensor]:
+    return [getattr(layer, name) for layer in layers]
 
 
 def _attention_head(width: int, reduction: int, initial_bias: float) -> nn.Sequential:

@@ -38,8 +38,8 @@ def level_contrast(vectors: LevelVectors, labels: Tensor, terms: LevelTerms) -> 
     """
 
     def solve(stacks: Sequence[Tensor], differentiate: bool) -> Solution:
-        way = dense if dense.suits(vectors, terms) else blockwise
-        return way.solve(LevelVectors(tuple(stacks), vectors.places), labels, terms, differentiate)
+        way = dense.solve if dense.suits(vectors, terms) else blockwise.solve
+        return way(LevelVectors(tuple(stacks), vectors.places), labels, terms, differentiate)
 
     def specification(stacks: Sequence[Tensor]) -> LossReport:
         return plain.level_contrast(LevelVectors(tuple(stacks), vectors.places), labels, terms)

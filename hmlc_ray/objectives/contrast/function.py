@@ -56,7 +56,7 @@ class _ClosedForm(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, total: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
         if total is None:
-            return (None,) * (3 + ctx.count)
+            return (None, None, None, *(None for _ in range(ctx.count)))
         vectors, gradients = ctx.saved_tensors[: ctx.count], ctx.saved_tensors[ctx.count :]
         if torch.is_grad_enabled():  # As `create_graph` has it.
             return (None, None, None, *gradient_with_graph(lambda *v: ctx.specification(v).total, vectors, total))

@@ -62,7 +62,7 @@ def test_on_an_accelerator_all_levels_stand_together(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(hardware, "on_cpu", lambda tensor: False)
     masks = FeatureMasks.of(MASKS["nested"])
     assert [(place.stack, place.slot) for place in masks.places] == [(0, 0), (0, 1), (0, 2)]
-    assert masks.stacks == ((3, 32),)
+    assert masks.stacks == ((3, 48),)
 
 
 @pytest.mark.parametrize("masks", MASKS.values(), ids=MASKS)
