@@ -35,9 +35,8 @@ from hmlc_ray.config.encoder import ConvNetConfig
 from hmlc_ray.config.objective import GHmlcConfig
 from hmlc_ray.encoders import build_encoder
 from hmlc_ray.objectives import Batch, Objective
-from hmlc_ray.objectives.contrast import LevelTerms, level_contrast
+from hmlc_ray.objectives.contrast import LevelTerms, LevelVectors, level_contrast, normalise
 from hmlc_ray.objectives.level_objective import LevelObjective
-from hmlc_ray.objectives.vectors import LevelVectors, normalise
 from hmlc_ray.taxonomy import Taxonomy
 
 WIDTH, FEATURES, CHILDREN = 128, 128, (2, 10, 5)
@@ -149,8 +148,8 @@ def loss_of(name: str, objective: Objective, batch: Batch) -> Callable[[], Tenso
     if name != APART:
         return lambda: objective(batch).total
     assert isinstance(objective, LevelObjective)
-    embeddings = [torch.randn_like(batch.embeddings, requires_grad=True) for _ in CHILDREN]
-    return lambda: objective.contrast_vectors([normalise(z) for z in embeddings], batch.paths).total
+    embeddings = torch.randn(len(batch.paths), LEVELS, WIDTH, device=batch.paths.device, requires_grad=True)
+    return lambda: objective.contrast_vectors(normalise(embeddings), batch.paths).total
 
 
 def backward_of(loss: Callable[[], Tensor], batch: Batch, objective: Objective | None = None) -> Callable[[], None]:

@@ -22,10 +22,11 @@ from hmlc_ray.objectives.a_hmlc import AHmlc
 from hmlc_ray.objectives.base import Batch, LossReport, Objective
 from hmlc_ray.objectives.bhcl import Bhcl
 from hmlc_ray.objectives.cross_entropy import CrossEntropy
-from hmlc_ray.objectives.hierarchical_multi_label import HierarchicalMultiLabel
+from hmlc_ray.objectives.hmce import HierarchicalMultiLabel
 from hmlc_ray.objectives.mlcl import Mlcl
+from hmlc_ray.objectives.simclr import Simclr
 from hmlc_ray.objectives.sum_supcon import SumSupcon
-from hmlc_ray.objectives.supcon import Simclr, Supcon
+from hmlc_ray.objectives.supcon import Supcon
 from hmlc_ray.taxonomy import Taxonomy
 
 __all__ = ["Batch", "LossReport", "Objective", "build_objective"]

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from hmlc_ray.config.objective import AHmlcConfig
 from hmlc_ray.objectives.base import Batch, LossReport
+from hmlc_ray.objectives.contrast import bounded, full_precision, normalise
+from hmlc_ray.objectives.contrast.function import without_autocast
 from hmlc_ray.objectives.level_objective import LevelObjective
-from hmlc_ray.objectives.vectors import bounded, full_precision, unit_gradient, unit_vectors
 
 
 class AHmlc(LevelObjective):
@@ -43,14 +42,11 @@ class AHmlc(LevelObjective):
 
     def forward(self, batch: Batch) -> LossReport:
         """The loss of embeddings [n, D] with paths [n, H]."""
-        with torch.autocast(batch.embeddings.device.type, enabled=False):
+        with without_autocast(batch.embeddings):
             rows = full_precision(batch.embeddings)
-            parts = [
-                _Gated.apply(rows, own, last.weight, last.bias, self.attention_temperature)  # type: ignore[no-untyped-call]
-                for own, (_, _, last) in zip(self._hidden(rows), self._layers(), strict=True)
-            ]
-            report = self.contrast_vectors([v for v, _ in parts], batch.paths)
-            means = torch.stack([mean for _, mean in parts])
+            gates = self._gates(rows)
+            report = self.contrast_vectors(normalise(gates * rows).transpose(0, 1), batch.paths)
+            means = gates.mean(dim=1)
             overlap = _overlap(means)
         if self.training:
             self.mean_gates.copy_(means.detach())
@@ -59,71 +55,21 @@ class AHmlc(LevelObjective):
         total = report.total + self.overlap_penalty * overlap if self.overlap_penalty else report.total
         return LossReport(total, report.per_level, report.num_valid_anchors, extras)
 
-    def _layers(self) -> list[list[nn.Module]]:
-        return [list(head.children()) for head in self.heads]
-
-    def _hidden(self, rows: Tensor) -> tuple[Tensor, ...]:
-        """ReLU(W1_h z), per level [n, D/r]: the first layers of all levels as one."""
-        first = [layers[0] for layers in self._layers()]
-        weights = [getattr(layer, name) for name in ("weight", "bias") for layer in first]
-        hidden: Tensor = _Hidden.apply(rows, *weights)  # type: ignore[no-untyped-call]
-        return hidden.chunk(len(first), dim=1)
+    def _gates(self, rows: Tensor) -> Tensor:
+        """m, float [H, n, D], of rows [n, D]: the heads of all levels as one."""
+        first, _, last = zip(*(head.children() for head in self.heads), strict=True)
+        hidden = functional.linear(bounded(rows), torch.cat(_of(first, "weight")), torch.cat(_of(first, "bias"))).relu()
+        by_level = hidden.view(len(rows), len(first), -1).transpose(0, 1)
+        logits = torch.baddbmm(torch.stack(_of(last, "bias"))[:, None], by_level, torch.stack(_of(last, "weight")).mT)
+        return torch.sigmoid(logits / self.attention_temperature)
 
     def masks(self) -> Tensor:
         """float [H, D]: the mean gates of the last training batch."""
         return self.mean_gates
 
 
-class _Hidden(torch.autograd.Function):
-    """ReLU(W z + b) with z bounded and the levels' W and b as one; neither these nor the bounded copy are kept."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, *layers: Tensor) -> Tensor:
-        weights, biases = layers[: len(layers) // 2], layers[len(layers) // 2 :]
-        hidden = functional.linear(bounded(rows), torch.cat(weights), torch.cat(biases)).relu_()
-        ctx.save_for_backward(rows, hidden, *weights)
-        return hidden
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
-        rows, hidden, *weights = ctx.saved_tensors
-        own, clipped = gradient * (hidden > 0), bounded(rows)
-        with torch.autocast(rows.device.type, enabled=False):
-            to_rows = (own @ torch.cat(weights)).mul_(clipped == rows)
-            to_weights, to_biases = own.T @ clipped, own.sum(dim=0)
-        return to_rows, *to_weights.chunk(len(weights)), *to_biases.chunk(len(weights))
-
-
-class _Gated(torch.autograd.Function):
-    """v of m * z with m = sigmoid((hidden W^T + b) / T), and the mean of m; gates are not kept but computed anew."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, rows: Tensor, hidden: Tensor, weight: Tensor, bias: Tensor, temperature: float
-    ) -> tuple[Tensor, Tensor]:
-        gate = _gate(hidden, weight, bias, temperature)
-        mean = gate.mean(dim=0)
-        unit, divisor, turns = unit_vectors(gate.mul_(rows), in_place=True)
-        ctx.temperature = temperature
-        ctx.save_for_backward(rows, hidden, weight, bias, unit, divisor, turns)
-        return unit, mean
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, to_unit: Tensor, to_mean: Tensor) -> tuple[Tensor | None, ...]:
-        rows, hidden, weight, bias, *unit = ctx.saved_tensors
-        with torch.autocast(rows.device.type, enabled=False):
-            gate = _gate(hidden, weight, bias, ctx.temperature)
-            to_product = unit_gradient(to_unit, *unit)
-            to_gate = torch.addcmul(to_mean / len(rows), to_product, rows)
-            to_logits = torch.ops.aten.sigmoid_backward(to_gate, gate).div_(ctx.temperature)
-            to_rows = to_product.mul_(gate)
-            return to_rows, to_logits @ weight, to_logits.T @ hidden, to_logits.sum(dim=0), None
-
-
-def _gate(hidden: Tensor, weight: Tensor, bias: Tensor, temperature: float) -> Tensor:
-    return functional.linear(hidden, weight, bias).div_(temperature).sigmoid_()
+def _of(layers: Sequence[nn.Module], name: str) -> list[Tensor]:
+    return [getattr(layer, name) for layer in layers]
 
 
 def _attention_head(width: int, reduction: int, initial_bias: float) -> nn.Sequential:

@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from hmlc_ray.config.objective import CrossEntropyConfig
 from hmlc_ray.objectives.base import Batch, LossReport, Objective
-from hmlc_ray.objectives.levels import level_weights
-from hmlc_ray.objectives.vectors import bounded, full_precision
+from hmlc_ray.objectives.contrast import bounded, full_precision
+from hmlc_ray.objectives.level_weights import level_weights
 from hmlc_ray.taxonomy import Taxonomy
 
 
@@ -49,7 +49,7 @@ class CrossEntropy(Objective):
         with torch.autocast(batch.features.device.type, enabled=False):
             features = bounded(full_precision(batch.features))
             logits = [classifier(features) for classifier in self.classifiers]
-            paths = batch.paths[:, list(self.levels)]
+            paths = batch.paths[:, self.levels[0] :]
             losses = torch.stack(
                 self._max_constraint(logits, paths) if self.max_constraint else _softmax(logits, paths)
             )
@@ -60,10 +60,11 @@ class CrossEntropy(Objective):
                 divergence = self._divergence(logits)
                 total = total + self.consistency_penalty * divergence
                 extras["consistency"] = divergence.detach()
-        per_level = losses.new_full((batch.paths.shape[1],), torch.nan)
-        per_level[list(self.levels)] = losses.detach()
+        # Only levels at the coarse end are left out, so that slices do: a list of levels would be copied to the device.
+        unused = batch.paths.shape[1] - len(self.levels)
+        per_level = functional.pad(losses.detach(), (unused, 0), value=torch.nan)
         valid = torch.zeros_like(batch.paths[0])
-        valid[list(self.levels)] = len(paths)
+        valid[unused:].fill_(len(paths))
         return LossReport(total, per_level, valid, extras)
 
     def _parents(self, level: int) -> Tensor:

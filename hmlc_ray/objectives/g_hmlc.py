@@ -13,10 +13,10 @@ from torch import Tensor
 from hmlc_ray.compute import distributed
 from hmlc_ray.config.objective import GHmlcConfig
 from hmlc_ray.objectives.base import Batch, LossReport
-from hmlc_ray.objectives.descriptor import ClassSums
-from hmlc_ray.objectives.feature_masks import FeatureMasks
 from hmlc_ray.objectives.level_objective import LevelObjective
-from hmlc_ray.objectives.refit import MaskFit, check_sizes, fit_masks, fixed_masks, refit_due
+from hmlc_ray.objectives.masks.descriptor import ClassSums
+from hmlc_ray.objectives.masks.feature_masks import FeatureMasks
+from hmlc_ray.objectives.masks.refit import MaskFit, check_sizes, fit_masks, fixed_masks, refit_due
 from hmlc_ray.taxonomy import Taxonomy
 
 
@@ -25,8 +25,8 @@ class GHmlc(LevelObjective):
 
     The paper's: a Gaussian mixture whose components give hard masks over embedding features, one per level; the
     Dirichlet process that infers their number is its future work. Ours, since its equations are not public: all of
-    `descriptor`, `mixture`, `masks` and `refit`, in this order. Until the first fit every mask is all ones and the loss
-    is sum-SupCon, as it stays with `mask: none`.
+    `masks/`: descriptor, mixture, assignment and refit, in this order. Until the first fit every mask is all ones and
+    the loss is sum-SupCon, as it stays with `mask: none`.
 
     Class sums are taken from the global batches of the epoch at whose end a fit is due. The fit runs on rank 0 and is
     broadcast. Masks and assignment are buffers and so part of every checkpoint.

@@ -9,12 +9,11 @@ import numpy.typing as npt
 from torch import Tensor
 
 from hmlc_ray.config.objective import LevelsSection
-from hmlc_ray.objectives.balance import Balance, InLevel
 from hmlc_ray.objectives.base import Batch, LossReport, Objective
-from hmlc_ray.objectives.contrast import LevelTerms, level_contrast
-from hmlc_ray.objectives.feature_masks import FeatureMasks
-from hmlc_ray.objectives.levels import level_temperatures, level_weights
-from hmlc_ray.objectives.vectors import LevelVectors, full_precision, normalise
+from hmlc_ray.objectives.contrast import LevelTerms, LevelVectors, full_precision, level_contrast, normalise
+from hmlc_ray.objectives.contrast.balance import Balance, InLevel
+from hmlc_ray.objectives.level_weights import level_temperatures, level_weights
+from hmlc_ray.objectives.masks.feature_masks import FeatureMasks
 
 
 def _as_stored(prototypes: Tensor, level: int) -> Tensor:
@@ -64,18 +63,18 @@ class LevelObjective(Objective):
             self.balance.update((unit,) * levels, batch.paths)
         return report
 
-    def contrast_vectors(self, vectors: Sequence[Tensor], paths: Tensor) -> LossReport:
-        """Contrast unit vectors of the caller's making, per level [n, D]; prototypes average these."""
-        report = level_contrast(LevelVectors.separate(vectors), paths, self.terms(paths))
-        self.balance.update(vectors, paths)
+    def contrast_vectors(self, vectors: Tensor, paths: Tensor) -> LossReport:
+        """Contrast unit vectors of the caller's making, per level [n, H, D]; prototypes average these."""
+        report = level_contrast(LevelVectors.stacked(vectors), paths, self.terms(paths))
+        self.balance.update(vectors.unbind(1), paths)
         return report
 
-    def terms(self, paths: Tensor, in_level: InLevel = _as_stored) -> LevelTerms:
-        """Temperatures and weights for rows with paths [n, H]."""
+    def terms(self, paths: Tensor, in_level: InLevel = _as_stored, rows: Tensor | None = None) -> LevelTerms:
+        """Temperatures and weights for rows with paths [n, H]; `rows`, bool [n, H], take part at each level."""
         return LevelTerms(
             self.temperatures,
             self.weights,
             anchor_weights=self.balance.anchor_weights(paths),
-            columns=self.balance.columns(paths, in_level),
+            columns=self.balance.columns(paths, in_level, rows),
             chunk=self.chunk,
         )

@@ -11,8 +11,8 @@ from torch import nn
 
 from hmlc_ray.config.objective import MlclConfig
 from hmlc_ray.objectives.base import Batch, LossReport
+from hmlc_ray.objectives.contrast import bounded, full_precision, normalise
 from hmlc_ray.objectives.level_objective import LevelObjective
-from hmlc_ray.objectives.vectors import bounded, full_precision, normalise
 
 
 class Mlcl(LevelObjective):
@@ -43,4 +43,5 @@ class Mlcl(LevelObjective):
         assert batch.features is not None
         with torch.autocast(batch.features.device.type, enabled=False):
             features = bounded(full_precision(batch.features))
-            return self.contrast_vectors([normalise(head(features)) for head in self.heads], batch.paths)
+            embeddings = torch.stack([head(features) for head in self.heads], dim=1)
+            return self.contrast_vectors(normalise(embeddings), batch.paths)

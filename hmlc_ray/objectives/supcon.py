@@ -1,14 +1,12 @@
-"""SupCon at one level, and NT-Xent, which is SupCon where every sample is its own class."""
+"""SupCon: the supervised contrastive loss at one level (arXiv 2004.11362)."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
-from hmlc_ray.config.objective import SimclrConfig, SupconConfig
+from hmlc_ray.config.objective import SupconConfig
 from hmlc_ray.objectives.base import Batch, LossReport, Objective
-from hmlc_ray.objectives.contrast import LevelTerms, level_contrast
-from hmlc_ray.objectives.vectors import LevelVectors, full_precision, normalise
+from hmlc_ray.objectives.contrast import contrast_one
 from hmlc_ray.taxonomy import Taxonomy
 
 
@@ -33,26 +31,3 @@ class Supcon(Objective):
         valid = torch.zeros_like(batch.paths[0])
         valid[self.level] = report.num_valid_anchors[0]
         return LossReport(report.total, per_level, valid)
-
-
-class Simclr(Objective):
-    """NT-Xent (arXiv 2002.05709, eq. 1): a row's positives are the other views of its sample; labels are unused."""
-
-    def __init__(self, config: SimclrConfig) -> None:
-        super().__init__()
-        self.temperature = config.temperature
-        self.chunk = config.chunk
-
-    def forward(self, batch: Batch) -> LossReport:
-        """The loss of embeddings [n, D] with sample ids [n]; it uses no level, so all are NaN in the report."""
-        report = contrast_one(batch.embeddings, batch.instance, self.temperature, self.chunk)
-        unused = report.per_level.new_full((batch.paths.shape[1],), torch.nan)
-        extras = {"valid_anchors": report.num_valid_anchors[0]}
-        return LossReport(report.total, unused, torch.zeros_like(batch.paths[0]), extras)
-
-
-def contrast_one(embeddings: Tensor, labels: Tensor, temperature: float, chunk: int | None) -> LossReport:
-    """SupCon of embeddings [n, D] under one labelling [n]; the report has one level."""
-    terms = LevelTerms((temperature,), torch.ones(1, device=embeddings.device), chunk=chunk)
-    unit = normalise(full_precision(embeddings))
-    return level_contrast(LevelVectors.shared(unit, 1), labels[:, None], terms)

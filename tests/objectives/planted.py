@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from hmlc_ray.objectives.descriptor import ClassSums, descriptor, nested_variances
+from hmlc_ray.objectives.masks.descriptor import ClassSums, descriptor, nested_variances
 from hmlc_ray.taxonomy import Taxonomy
 
 

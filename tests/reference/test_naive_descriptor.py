@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_descriptor import naive_variances
 
-from hmlc_ray.objectives.descriptor import ClassSums, descriptor, nested_variances
+from hmlc_ray.objectives.masks.descriptor import ClassSums, descriptor, nested_variances
 from hmlc_ray.taxonomy import Taxonomy
 
 TREES = {

@@ -8,8 +8,8 @@ from planted import planted, regular_tree
 
 from hmlc_ray.config.objective import GHmlcConfig
 from hmlc_ray.errors import ConfigError
-from hmlc_ray.objectives.masks import level_quotas, smallest_level
-from hmlc_ray.objectives.refit import check_sizes, fit_masks, fixed_masks, mixture_count, refit_due
+from hmlc_ray.objectives.masks.assignment import level_quotas, smallest_level
+from hmlc_ray.objectives.masks.refit import check_sizes, fit_masks, fixed_masks, mixture_count, refit_due
 
 
 def ends(num_epochs: int, **values: Any) -> list[int]:

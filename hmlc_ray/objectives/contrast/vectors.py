@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-P = ParamSpec("P")
-R = TypeVar("R")
+from hmlc_ray.objectives.contrast.function import gradient_with_graph
+
 EPSILON = 1e-6
 """Rows shorter than this are divided by it, not by their length: a zero row stays zero and its gradient finite."""
 ALIGNMENT = 16
 """Vectors are filled up with zeros to a multiple of this many numbers, which matrix kernels multiply much faster."""
-
-
-def outside_graphs(function: Callable[P, R]) -> Callable[P, R]:
-    """`torch.compile` calls the function as it is, between its graphs: memory used again gains nothing from a compiler.
-
-    The compiler is not loaded before it is used.
-    """
-
-    @wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not torch.compiler.is_dynamo_compiling():
-            return function(*args, **kwargs)
-        torch._dynamo.graph_break()
-        plain: Callable[P, R] = torch.compiler.disable(function)  # type: ignore[no-untyped-call]
-        return plain(*args, **kwargs)
-
-    return call
 
 
 def full_precision(values: Tensor) -> Tensor:
@@ -42,9 +22,15 @@ def full_precision(values: Tensor) -> Tensor:
 
 
 def normalise(rows: Tensor) -> Tensor:
-    """Rows of any finite length, float [n, D], to v = u / max(|u|, EPSILON)."""
+    """Rows of any finite length, float [..., D], to v = u / max(|u|, EPSILON)."""
+    if torch.compiler.is_compiling():
+        return _normalised(rows)
     unit: Tensor = _Normalise.apply(rows)  # type: ignore[no-untyped-call]
     return unit
+
+
+def _normalised(rows: Tensor) -> Tensor:
+    return unit_vectors(rows)[0]
 
 
 class _Normalise(torch.autograd.Function):
@@ -53,13 +39,15 @@ class _Normalise(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
         unit, divisor, turns = unit_vectors(rows)
-        ctx.save_for_backward(unit, divisor, turns)
+        ctx.save_for_backward(rows, unit, divisor, turns)
         return unit
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        return unit_gradient(gradient, *ctx.saved_tensors)
+    def backward(ctx: Any, gradient: Tensor) -> Tensor | None:
+        rows, *unit = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return gradient_with_graph(_normalised, (rows,), gradient)[0]
+        return unit_gradient(gradient, *unit)
 
 
 def unit_vectors(rows: Tensor, in_place: bool = False) -> tuple[Tensor, Tensor, Tensor]:
@@ -103,10 +91,9 @@ class LevelVectors:
         return cls((unit[:, None],), (Place(0, 0, unit.shape[1]),) * levels)
 
     @classmethod
-    def separate(cls, vectors: Sequence[Tensor]) -> LevelVectors:
-        """Each level contrasts its own, per level [n, D_h]."""
-        places = tuple(Place(h, 0, v.shape[1]) for h, v in enumerate(vectors))
-        return cls(tuple(v[:, None] for v in vectors), places)
+    def stacked(cls, unit: Tensor) -> LevelVectors:
+        """Each level contrasts its own, [n, H, D]."""
+        return cls((unit,), tuple(Place(0, h, unit.shape[2]) for h in range(unit.shape[1])))
 
     def __getitem__(self, level: int) -> Tensor:
         """v^h, float [n, D_h], with what is filled up."""

@@ -5,7 +5,7 @@ import pytest
 from planted import planted
 from sklearn.mixture import GaussianMixture
 
-from hmlc_ray.objectives.mixture import NUM_STARTS, REGULARISATION, fit_mixture
+from hmlc_ray.objectives.masks.mixture import NUM_STARTS, REGULARISATION, fit_mixture
 
 
 @pytest.mark.parametrize("dirichlet", [False, True])

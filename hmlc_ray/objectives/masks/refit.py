@@ -11,8 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from hmlc_ray.config.objective import GHmlcConfig
 from hmlc_ray.errors import ConfigError
-from hmlc_ray.objectives.descriptor import ClassSums, descriptor, nested_variances
-from hmlc_ray.objectives.masks import (
+from hmlc_ray.objectives.masks.assignment import (
     LevelShares,
     assign,
     descriptor_shares,
@@ -22,7 +21,8 @@ from hmlc_ray.objectives.masks import (
     overlap,
     soft_masks,
 )
-from hmlc_ray.objectives.mixture import fit_mixture
+from hmlc_ray.objectives.masks.descriptor import ClassSums, descriptor, nested_variances
+from hmlc_ray.objectives.masks.mixture import fit_mixture
 from hmlc_ray.taxonomy import Taxonomy
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from planted import planted
 from scipy.optimize import linear_sum_assignment
 
-from hmlc_ray.objectives.masks import (
+from hmlc_ray.objectives.masks.assignment import (
     LevelShares,
     assign,
     balance_to,
@@ -21,7 +21,7 @@ from hmlc_ray.objectives.masks import (
     smallest_level,
     soft_masks,
 )
-from hmlc_ray.objectives.mixture import fit_mixture
+from hmlc_ray.objectives.masks.mixture import fit_mixture
 
 sizes = st.tuples(st.integers(1, 60), st.integers(1, 5)).filter(lambda size: size[0] >= size[1])
 

@@ -9,7 +9,7 @@ import torch
 
 from hmlc_ray.config.objective import SumSupconConfig, SupconConfig
 from hmlc_ray.errors import ConfigError
-from hmlc_ray.objectives.levels import level_temperatures, level_weights
+from hmlc_ray.objectives.level_weights import level_temperatures, level_weights
 
 
 @pytest.mark.parametrize(

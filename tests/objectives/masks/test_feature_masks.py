@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from hmlc_ray.objectives.contrast import LevelTerms, level_contrast
-from hmlc_ray.objectives.feature_masks import FeatureMasks
-from hmlc_ray.objectives.vectors import LevelVectors, Place
+from hmlc_ray.objectives.contrast import LevelTerms, hardware, level_contrast
+from hmlc_ray.objectives.contrast.vectors import LevelVectors, Place
+from hmlc_ray.objectives.masks.feature_masks import FeatureMasks
 
 SOFT = torch.tensor([[1, 1, 0, 0, 1, 1], [0, 0, 0.5, 1, 0, 0], [1, 1, 0, 0, 1, 1], [1, 1, 1, 1, 1, 1]]).double()
 
@@ -58,6 +58,13 @@ def test_levels_of_one_width_stand_together_and_those_of_one_mask_at_one_place()
     assert [place.stack for place in FeatureMasks.of(MASKS["nested"]).places] == [0, 1, 2]
 
 
+def test_on_an_accelerator_all_levels_stand_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware, "on_cpu", lambda tensor: False)
+    masks = FeatureMasks.of(MASKS["nested"])
+    assert [(place.stack, place.slot) for place in masks.places] == [(0, 0), (0, 1), (0, 2)]
+    assert masks.stacks == ((3, 48),)
+
+
 @pytest.mark.parametrize("masks", MASKS.values(), ids=MASKS)
 @pytest.mark.parametrize("same", [True, False])
 def test_contrast_does_not_depend_on_how_vectors_stand(masks: Tensor, same: bool) -> None:
@@ -68,7 +75,8 @@ def test_contrast_does_not_depend_on_how_vectors_stand(masks: Tensor, same: bool
     tau = (0.1,) * levels if same else tuple(0.1 + 0.05 * h for h in range(levels))
     terms = LevelTerms(tau, 1 + torch.rand(levels, dtype=torch.float64))
     together = level_contrast(FeatureMasks.of(masks).vectors(rows), labels, terms)
-    apart = level_contrast(LevelVectors.separate([normalize(rows * mask) for mask in masks]), labels, terms)
+    own = tuple(normalize(rows * mask)[:, None] for mask in masks)
+    apart = level_contrast(LevelVectors(own, tuple(Place(h, 0, width) for h in range(levels))), labels, terms)
     torch.testing.assert_close(together.total, apart.total)
     torch.testing.assert_close(together.per_level, apart.per_level)
     (gradient,), (expected,) = (torch.autograd.grad(report.total, rows) for report in (together, apart))

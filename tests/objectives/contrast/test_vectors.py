@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hmlc_ray.objectives.vectors import full_precision, normalise
+from hmlc_ray.objectives.contrast.vectors import full_precision, normalise
 
 
 def test_normalise_is_what_torch_does() -> None:

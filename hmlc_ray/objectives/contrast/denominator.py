@@ -21,12 +21,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hmlc_ray.objectives.vectors import ALIGNMENT
+from hmlc_ray.objectives.contrast import hardware
+from hmlc_ray.objectives.contrast.vectors import ALIGNMENT
 
 BOUND = 60.0
 """Largest 1/tau at which exp(v_i.v_a / tau) of unit vectors, and sums over 1e5 of them, stay normal float32 numbers."""
 CPU_BLOCK = 384
 """Most rows per block on a CPU where the caller asks for no number: blocks stay in the cache."""
+SMALLEST_BLOCK = 2**24
+"""Similarities of a block on an accelerator (64 MB) below which smaller blocks only cost time."""
 LOG2_E = 1 / math.log(2)
 """exp(x) is computed as 2^(x log2 e), which is several times faster on a CPU, and as exact."""
 
@@ -81,8 +84,8 @@ class Blocks:
 
     def __init__(self, like: Tensor, chunk: int | None, keep: bool) -> None:
         self.count = len(like)
-        self.step = max(1, min(self.count, chunk or (_even(self.count) if like.device.type == "cpu" else self.count)))
-        self.keep = keep and chunk is None
+        self.step = max(1, min(self.count, _step(like, chunk)))
+        self.keep = keep and (chunk is None or self.step == self.count)
         self._like = like
 
     def rows(self) -> list[slice]:
@@ -105,10 +108,17 @@ class Blocks:
 def _block(rows: slice, own: Tensor, scratch: Tensor) -> Block:
     """With memory for its similarities, and some that all blocks use."""
     count, width = own.shape
-    threads = math.gcd(count, torch.get_num_threads()) if own.device.type == "cpu" else 1
+    threads = math.gcd(count, torch.get_num_threads()) if hardware.on_cpu(own) else 1
     shape = (threads, count // threads, width)
     parts = scratch.as_strided(shape, (len(scratch) // threads, width, 1))
     return Block(rows, own, own.diagonal(), own[width:], own.view(shape), parts)
+
+
+def _step(like: Tensor, chunk: int | None) -> int:
+    """Rows per block."""
+    if hardware.on_cpu(like):
+        return chunk or _even(len(like))
+    return max(chunk, SMALLEST_BLOCK // len(like)) if chunk else len(like)
 
 
 def _even(count: int) -> int:

@@ -11,6 +11,7 @@ S_l is SupCon at level l (positives share the class at level l, and with it at e
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +20,14 @@ from torch import Tensor
 
 from hmlc_ray.config.objective import HceConfig, HmcConfig, HmceConfig
 from hmlc_ray.objectives.base import Batch, LossReport
-from hmlc_ray.objectives.constrained import constrained_contrast
-from hmlc_ray.objectives.contrast import level_contrast
+from hmlc_ray.objectives.contrast import (
+    LevelVectors,
+    constrained_contrast,
+    full_precision,
+    level_contrast,
+    normalise,
+)
 from hmlc_ray.objectives.level_objective import LevelObjective
-from hmlc_ray.objectives.vectors import LevelVectors, full_precision, normalise
 
 
 class HierarchicalMultiLabel(LevelObjective):
@@ -66,35 +71,40 @@ class HierarchicalMultiLabel(LevelObjective):
         return report
 
     def _released(self, unit: Tensor, batch: Batch) -> LossReport:
-        draw = batch.instance if batch.draw is None else batch.draw
-        rows = torch.arange(len(unit), device=unit.device)
-        losses, valid = [], []
-        for level in reversed(range(batch.paths.shape[1])):
-            paths = batch.paths[rows]
-            vectors = LevelVectors.shared(unit[rows], 1)
-            report = level_contrast(vectors, paths[:, level, None], self.terms(paths).of_level(level))
-            losses.append(report.total)
-            valid.append(report.num_valid_anchors[0])
-            rows = rows[_first_samples(paths[:, level], draw[rows])]
-        total = self._sum(losses[::-1])
-        return LossReport(total, torch.stack(losses[::-1]).detach(), torch.stack(valid[::-1]))
+        """A row that a level leaves out is no column there, and of a class of its own: no positive, no anchor."""
+        paths = batch.paths
+        kept = self._kept(paths, batch.instance if batch.draw is None else batch.draw)
+        apart = -1 - torch.arange(len(paths), device=paths.device)[:, None]
+        terms = replace(self.terms(paths, rows=kept), choose=self._factors)
+        return level_contrast(LevelVectors.shared(unit, paths.shape[1]), torch.where(kept, paths, apart), terms)
 
-    def _sum(self, losses: Sequence[Tensor]) -> Tensor:
-        """Of level losses, coarsest first."""
-        total, largest = losses[-1].new_zeros(()), None
-        for loss, weight in zip(reversed(losses), self.weights.flip(0), strict=True):
-            if largest is not None and self.constrained:
-                loss = torch.maximum(loss, largest)
-            largest = loss
-            total = total + weight * loss
-        return total / (len(losses) + 1)
+    def _factors(self, losses: Tensor) -> Tensor:
+        """What each level's loss counts in the sum, from the losses, both [H]: a maximum is one of them."""
+        weights = self.weights.to(losses)
+        if self.constrained:
+            finest_first = losses.flip(0).cummax(dim=0).indices
+            weights = torch.zeros_like(weights).index_add_(0, finest_first, weights.flip(0)).flip(0)
+        return weights / (len(losses) + 1)
 
+    def _kept(self, paths: Tensor, draw: Tensor) -> Tensor:
+        """The rows that each level contrasts, bool [n, H], from paths [n, H] and draws [n]; without waiting for them.
 
-def _first_samples(labels: Tensor, draw: Tensor) -> Tensor:
-    """Of each class the rows of its first sample, class by class: int64, from labels [n] and draws [n]."""
-    n = len(labels)
-    classes = torch.unique(labels, return_inverse=True)[1]
-    position = torch.arange(n, device=labels.device)
-    first = torch.full_like(position, n).scatter_reduce_(0, classes, position, "amin")
-    kept = (draw == draw[first[classes]]).nonzero()[:, 0]
-    return kept[classes[kept].argsort(stable=True)]
+        All at the finest level; a coarser one, of each class of the next finer, the rows of that class's first sample.
+        """
+        kept = torch.ones_like(draw, dtype=torch.bool)
+        levels, order = [kept], torch.arange(len(draw), device=draw.device)
+        for level in reversed(range(1, paths.shape[1])):
+            classes = paths[:, level]
+            first = self._smallest(order, kept, classes, level)
+            # After the finest level one sample is left per class, so that its rows are those of its smallest order.
+            kept = kept & (draw == draw[first] if len(levels) == 1 else order == first)
+            levels.append(kept)
+            order = classes
+        return torch.stack(levels[::-1], dim=1)
+
+    def _smallest(self, order: Tensor, kept: Tensor, classes: Tensor, level: int) -> Tensor:
+        """For every row the smallest order of the rows kept of its class, int64 [n]."""
+        beyond = torch.iinfo(order.dtype).max
+        smallest = order.new_full((self.balance.sizes[level],), beyond)
+        smallest.scatter_reduce_(0, classes, torch.where(kept, order, beyond), "amin")
+        return smallest[classes]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.optimize import linprog
 
-from hmlc_ray.objectives.mixture import Mixture
+from hmlc_ray.objectives.masks.mixture import Mixture
 from hmlc_ray.taxonomy import IntArray
 
 FloatArray = npt.NDArray[np.float64]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hmlc_ray.config.objective import LevelsSection
-from hmlc_ray.objectives.contrast import ColumnWeights, Prototypes
+from hmlc_ray.objectives.contrast.terms import ColumnWeights, Prototypes
 
 InLevel = Callable[[Tensor, int], Tensor]
 """Stored prototypes [C_h, D] of a level to unit vectors [C_h, D_h] in its space."""
@@ -58,17 +58,21 @@ class Balance(nn.Module):
         """alpha, float [n, H], of rows with paths [n, H]; None: ones."""
         return self.alpha[paths + self.offsets] if self.mode == "anchor" else None
 
-    def columns(self, paths: Tensor, in_level: InLevel) -> ColumnWeights | None:
-        """omega for rows with paths [n, H], with the levels' prototypes; None: ones, and no prototypes."""
+    def columns(self, paths: Tensor, in_level: InLevel, rows: Tensor | None = None) -> ColumnWeights | None:
+        """omega for rows with paths [n, H], with the levels' prototypes; None: ones, and no prototypes.
+
+        `rows`, bool [n, H], are those that take part at each level; None: all.
+        """
         if self.mode != "denominator" or not self.in_use:
-            return None
+            return None if rows is None else ColumnWeights(rows)
         flat = paths + self.offsets
-        omega = 1 / (self._counts(flat) + self.seen).clamp_min(1)
+        omega = 1 / (self._counts(flat, rows) + self.seen).clamp_min(1)
         weights = torch.split(omega * self.seen, self.sizes)
         stored = torch.split(self.prototypes, self.sizes)
         with torch.no_grad():
             prototypes = tuple(Prototypes(in_level(q, h), weights[h]) for h, q in enumerate(stored))
-        return ColumnWeights(omega[flat], prototypes)
+        batch = omega[flat]
+        return ColumnWeights(batch if rows is None else batch * rows, prototypes)
 
     @torch.no_grad()
     def update(self, vectors: Sequence[Tensor], paths: Tensor) -> None:
@@ -86,7 +90,8 @@ class Balance(nn.Module):
         self.prototypes.copy_(torch.where(present, torch.where(self.seen[:, None], moved, mean), self.prototypes))
         self.seen.logical_or_(counts > 0)
 
-    def _counts(self, flat: Tensor) -> Tensor:
+    def _counts(self, flat: Tensor, rows: Tensor | None = None) -> Tensor:
         """Rows per class over all levels, float [sum C_h]."""
         counts = torch.zeros(sum(self.sizes), device=flat.device)
-        return counts.index_add_(0, flat.flatten(), torch.ones(flat.numel(), device=flat.device))
+        each = torch.ones_like(flat, dtype=counts.dtype) if rows is None else rows.to(counts)
+        return counts.index_add_(0, flat.flatten(), each.flatten())

@@ -10,11 +10,17 @@ from pytorch_metric_learning.losses import SupConLoss
 from torch import Tensor
 
 from hmlc_ray.objectives.base import LossReport
-from hmlc_ray.objectives.constrained import constrained_contrast
-from hmlc_ray.objectives.contrast import ColumnWeights, LevelTerms, Prototypes, level_contrast
-from hmlc_ray.objectives.denominator import BOUND, Blocks, Columns, Rows, Triangle
-from hmlc_ray.objectives.feature_masks import FeatureMasks
-from hmlc_ray.objectives.vectors import LevelVectors, normalise
+from hmlc_ray.objectives.contrast import (
+    ColumnWeights,
+    LevelTerms,
+    LevelVectors,
+    Prototypes,
+    constrained_contrast,
+    level_contrast,
+    normalise,
+)
+from hmlc_ray.objectives.contrast.denominator import BOUND, Blocks, Columns, Rows, Triangle
+from hmlc_ray.objectives.masks.feature_masks import FeatureMasks
 
 quick = settings(max_examples=25, deadline=None)
 seeds = st.integers(0, 2**31)

@@ -11,65 +11,53 @@ its own: it goes to the pair that set M_{h+1} (to one of them, if several lose t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-from hmlc_ray.objectives.base import LossReport
-from hmlc_ray.objectives.contrast import LevelTerms, Problem
-from hmlc_ray.objectives.denominator import Blocks, denominator, row_slices
-from hmlc_ray.objectives.positives import Classes
-from hmlc_ray.objectives.vectors import LevelVectors, outside_graphs
+from hmlc_ray.objectives.contrast import hardware
+from hmlc_ray.objectives.contrast.blockwise import groups_of
+from hmlc_ray.objectives.contrast.denominator import Blocks, denominator, row_slices
+from hmlc_ray.objectives.contrast.function import Solution
+from hmlc_ray.objectives.contrast.positives import Classes
+from hmlc_ray.objectives.contrast.terms import LevelTerms
+from hmlc_ray.objectives.contrast.vectors import LevelVectors
 
 CPU_ROWS = 128
 """Rows per pass on a CPU where the caller asks for none."""
 
 
-@outside_graphs
-def constrained_contrast(v: Tensor, labels: Tensor, terms: LevelTerms) -> LossReport:
-    """The weighted sum of the levels' contrasts, each floored by the finer ones.
+def solve(v: Tensor, labels: Tensor, terms: LevelTerms, differentiate: bool) -> Solution:
+    """The floored losses of labels [n, H], and the gradient with respect to v [n, D]."""
+    classes = Classes.of(labels)
+    share = classes.anchor_shares(terms.anchor_weights, v.dtype)
+    groups = groups_of(LevelVectors.shared(v, labels.shape[1]).places, terms, v.dtype)
+    # Memory of blocks is kept for one denominator only, since all logarithms come before any gradient.
+    blocks = Blocks(v, terms.chunk, keep=differentiate and len(groups) == 1)
+    sums = [denominator(v, group.tau, group.columns, blocks) for group in groups]
+    lse = torch.empty_like(share)
+    for group, one in zip(groups, sums, strict=True):
+        for h, own in zip(group.levels, one.log_sums().expand(len(group.levels), -1), strict=True):
+            lse[h] = own
+    pairs, weights = _Pairs(v, classes, _temperatures(terms, lse), terms.chunk), terms.factors(share)
+    losses, b, gradient = _floored(_Shares(share, weights), pairs, lse, _floors(pairs, lse))
+    if differentiate:
+        for group, one in zip(groups, sums, strict=True):
+            one.add_gradient(group.merged(b), gradient)
+    return Solution(losses @ weights, losses, classes.valid.sum(dim=1), [gradient] if differentiate else None)
 
-    Args:
-        v: float32 or float64 [n, D], rows of length at most 1, for all levels.
-        labels: int64 [n, H], coarsest first.
-        terms: temperatures and weights.
 
-    Returns:
-        The report; `per_level` holds the floored losses. `total` can be differentiated once.
-    """
-    with torch.autocast(v.device.type, enabled=False):
-        problem = Problem.of(LevelVectors.shared(v, labels.shape[1]), labels, terms)
-        total, losses = _Constrained.apply(problem, terms, v)  # type: ignore[no-untyped-call]
-    return LossReport(total, losses, problem.classes.valid.sum(dim=1))
+def _temperatures(terms: LevelTerms, like: Tensor) -> Tensor:
+    """float [H, 1], made on the device: a copy of numbers there would wait for it."""
+    return torch.cat([like.new_full((1, 1), tau) for tau in terms.temperatures])
 
 
-class _Constrained(torch.autograd.Function):
-    """sum_h w_h L_h with floors, and the L_h, which carry no gradient."""
-
-    @staticmethod
-    def forward(ctx: Any, problem: Problem, terms: LevelTerms, v: Tensor) -> tuple[Tensor, Tensor]:
-        # Memory of blocks is kept for one denominator only, since all logarithms come before any gradient.
-        blocks = Blocks(v, terms.chunk, keep=problem.differentiate and len(problem.groups) == 1)
-        sums = [denominator(v, group.tau, group.columns, blocks) for group in problem.groups]
-        lse = torch.empty_like(problem.share)
-        for group, one in zip(problem.groups, sums, strict=True):
-            lse[group.levels] = one.log_sums().expand(len(group.levels), -1)
-        pairs = _Pairs(v, problem.classes, torch.tensor(terms.temperatures).to(lse)[:, None], terms.chunk)
-        losses, b, gradient = _floored(problem, pairs, lse, _floors(pairs, lse))
-        if problem.differentiate:
-            for group, one in zip(problem.groups, sums, strict=True):
-                one.add_gradient(group.merged(b), gradient)
-            ctx.save_for_backward(gradient)
-        ctx.mark_non_differentiable(losses)
-        return losses @ problem.weights, losses
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, total: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        (gradient,) = ctx.saved_tensors
-        return None, None, gradient * total
+@dataclass(frozen=True)
+class _Shares:
+    anchors: Tensor
+    """alpha_i / sum alpha over valid anchors, float [H, n]."""
+    levels: Tensor
+    """w_h / sum w, float [H]."""
 
 
 class _Pairs:
@@ -81,7 +69,7 @@ class _Pairs:
     def __init__(self, v: Tensor, classes: Classes, tau: Tensor, chunk: int | None) -> None:
         self.v, self.classes, self.tau = v, classes, tau
         self.ids = classes.ids.to(v.dtype)
-        self.blocks = row_slices(len(v), chunk or (CPU_ROWS if v.device.type == "cpu" else len(v)))
+        self.blocks = row_slices(len(v), chunk or (CPU_ROWS if hardware.on_cpu(v) else len(v)))
 
     def similarities(self, rows: slice) -> Tensor:
         """Of a block's rows to all from its start on, float [rows, from the start on]."""
@@ -132,13 +120,13 @@ def _floors(pairs: _Pairs, lse: Tensor) -> _Floors:
     return _Floors(torch.cat([value.flip(0)[1:], none]), level, anchor[level], positive[level])
 
 
-def _floored(problem: Problem, pairs: _Pairs, lse: Tensor, floors: _Floors) -> tuple[Tensor, Tensor, Tensor]:
+def _floored(shares: _Shares, pairs: _Pairs, lse: Tensor, floors: _Floors) -> tuple[Tensor, Tensor, Tensor]:
     """L_h, float [H]; the weights b of the logarithms, float [H, n]; the gradient of all but these, float [n, D]."""
-    count, tau = problem.classes.positives.clamp_min(1), pairs.tau
-    kappa = problem.share / count
-    pull = kappa * problem.weights[:, None]
+    count, tau = pairs.classes.positives.clamp_min(1), pairs.tau
+    kappa = shares.anchors / count
+    pull = kappa * shares.levels[:, None]
     # A pair is above the floor where its similarity is below this. Without positives the value does not matter.
-    limit = torch.where(problem.classes.valid, tau * (lse - floors.value[:, None]), 2)
+    limit = torch.where(pairs.classes.valid, tau * (lse - floors.value[:, None]), 2)
     attraction, above = torch.zeros_like(lse), torch.zeros_like(lse)
     gradient = torch.zeros_like(pairs.v)
     for rows in pairs.blocks:
@@ -147,12 +135,12 @@ def _floored(problem: Problem, pairs: _Pairs, lse: Tensor, floors: _Floors) -> t
         w[:, :own] += w[:, :own].T.clone()
         gradient[rows].addmm_(w, pairs.v[rows.start :], alpha=-1)
         gradient[rows.stop :].addmm_(w[:, own:].T, pairs.v[rows], alpha=-1)
-    finest = problem.classes.others(pairs.v[:, None], len(lse) - 1)[:, 0]
-    attraction[-1], above[-1] = torch.linalg.vecdot(pairs.v, finest), problem.classes.positives[-1]
+    finest = pairs.classes.others(pairs.v[:, None], len(lse) - 1)[:, 0]
+    attraction[-1], above[-1] = torch.linalg.vecdot(pairs.v, finest), pairs.classes.positives[-1]
     gradient.addcmul_(finest, (pull / tau)[-1, :, None], value=-2)
-    losses = (problem.share * lse - kappa * attraction / tau).sum(dim=1)
+    losses = (shares.anchors * lse - kappa * attraction / tau).sum(dim=1)
     b = pull * above
-    _lead(b, gradient, pairs, floors, (pull * (problem.classes.positives - above)).sum(dim=1))
+    _lead(b, gradient, pairs, floors, (pull * (pairs.classes.positives - above)).sum(dim=1))
     return losses, b, gradient
 
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from hmlc_ray.objectives.vectors import (
+from hmlc_ray.objectives.contrast import hardware
+from hmlc_ray.objectives.contrast.function import gradient_with_graph
+from hmlc_ray.objectives.contrast.vectors import (
     ALIGNMENT,
     LevelVectors,
     Place,
     full_precision,
-    outside_graphs,
     unit_gradient,
     unit_vectors,
 )
@@ -33,34 +33,36 @@ class FeatureMasks:
     """Per level, where its vectors stand."""
     stacks: tuple[tuple[int, int], ...]
     """S and D_s of the vectors' stacks: masks that follow each other stand together where they are filled up to one
-    width."""
+    width, as all are on an accelerator."""
     columns: Tensor
-    """The dimensions of one place after the other, int64 [sum of S D_s]; D stands for a column of zeros, with which
-    each is filled up to a multiple of `ALIGNMENT`."""
+    """The dimensions of one place after the other, int64 [sum of S D_s], each filled up with any dimension."""
     weights: Tensor | None
-    """The mask on those dimensions, float [sum of S D_s]; None: all ones."""
+    """The mask on those dimensions, float [sum of S D_s], 0 on what is filled up; None: all ones."""
     origin: Tensor | None
     """Where in `columns` each dimension stands, int64 [D]; None if not every dimension stands there exactly once."""
+    binary: bool
+    """Whether masks are ones on their own dimensions."""
 
     @classmethod
-    @outside_graphs
     def of(cls, values: Tensor) -> FeatureMasks:
         """Prepare masks [H, D]."""
-        values = values.detach()
+        values, device, width = values.detach().cpu(), values.device, values.shape[1]
         source = [next(k for k in range(h + 1) if torch.equal(values[k], values[h])) for h in range(len(values))]
         own = {h: values[h].nonzero().flatten() for h in sorted(set(source))}
-        filled = {h: functional.pad(c, (0, -len(c) % ALIGNMENT), value=values.shape[1]) for h, c in own.items()}
+        least = 0 if hardware.on_cpu(values) else max(len(c) for c in own.values())
+        filled = {h: functional.pad(c, (0, _rest(len(c), least)), value=width) for h, c in own.items()}
         runs = [list(run) for _, run in groupby(filled, key=lambda h: len(filled[h]))]
         places = {h: Place(k, slot, len(own[h])) for k, run in enumerate(runs) for slot, h in enumerate(run)}
         columns = torch.cat(list(filled.values()))
-        weights = torch.cat([_with_zeros(values)[h, c] for h, c in filled.items()])
-        binary = bool((values == (values != 0)).all())
+        weights = torch.cat([functional.pad(values, (0, 1))[h, c] for h, c in filled.items()])
+        origin = _origin(columns, width)
         return cls(
             tuple(places[h] for h in source),
             tuple((len(run), len(filled[run[0]])) for run in runs),
-            columns,
-            None if binary else weights,
-            _origin(columns, values.shape[1]),
+            columns.clamp_max(width - 1).to(device),
+            None if bool((weights == 1).all()) else weights.to(device),
+            None if origin is None else origin.to(device),
+            bool((values == (values != 0)).all()),
         )
 
     def split(self, chosen: Tensor) -> list[Tensor]:
@@ -68,16 +70,25 @@ class FeatureMasks:
         parts = torch.split(chosen, [count * width for count, width in self.stacks], dim=1)
         return [part.view(len(part), *shape) for part, shape in zip(parts, self.stacks, strict=True)]
 
+    def choose(self, rows: Tensor) -> Tensor:
+        """Masked columns of rows [n, D], float [n, sum of S D_s]."""
+        chosen = rows.index_select(1, self.columns)
+        return chosen if self.weights is None else chosen.mul_(self.weights.to(rows.dtype))
+
     def spread(self, chosen: Tensor, width: int) -> Tensor:
-        """The transpose of choosing columns: [n, sum of S D_s] to [n, D]."""
+        """The transpose of `choose`: [n, sum of S D_s] to [n, D]; overwrites its argument."""
+        if self.weights is not None and not (self.binary and self.origin is not None):
+            chosen = chosen.mul_(self.weights.to(chosen.dtype))
         if self.origin is not None:
             return chosen.index_select(1, self.origin)
-        return chosen.new_zeros(len(chosen), width + 1).index_add_(1, self.columns, chosen)[:, :-1]
+        return chosen.new_zeros(len(chosen), width).index_add_(1, self.columns, chosen)
 
-    @outside_graphs
     def vectors(self, rows: Tensor) -> LevelVectors:
         """v^h of rows [n, D]: cut to the level's dimensions, masked and normalised."""
-        return LevelVectors(_Masked.apply(full_precision(rows), self), self.places)  # type: ignore[no-untyped-call]
+        rows = full_precision(rows)
+        if torch.compiler.is_compiling():
+            return LevelVectors(_masked(rows, self), self.places)
+        return LevelVectors(_Masked.apply(rows, self), self.places)  # type: ignore[no-untyped-call]
 
     def apply(self, rows: Tensor, level: int) -> Tensor:
         """v^h of one level, without gradient."""
@@ -85,28 +96,34 @@ class FeatureMasks:
             return self.vectors(rows)[level]
 
 
+def _masked(rows: Tensor, masks: FeatureMasks) -> tuple[Tensor, ...]:
+    return tuple(unit_vectors(stack)[0] for stack in masks.split(masks.choose(rows)))
+
+
 class _Masked(torch.autograd.Function):
-    """The stacks of unit vectors."""
+    """The stacks of unit vectors, with their gradient in closed form."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, masks: FeatureMasks) -> tuple[Tensor, ...]:
-        chosen = _with_zeros(rows).index_select(1, masks.columns)
-        if masks.weights is not None:
-            chosen *= masks.weights.to(rows.dtype)
-        ctx.masks, ctx.width = masks, rows.shape[1]
-        stacks = [unit_vectors(stack, in_place=True) for stack in masks.split(chosen)]
-        ctx.save_for_backward(*(tensor for stack in stacks for tensor in stack))
+        stacks = [unit_vectors(stack, in_place=True) for stack in masks.split(masks.choose(rows))]
+        ctx.masks = masks
+        ctx.save_for_backward(rows, *(tensor for stack in stacks for tensor in stack))
         return tuple(unit for unit, _, _ in stacks)
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        masks, saved = ctx.masks, ctx.saved_tensors
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None]:
+        masks, (rows, *saved) = ctx.masks, ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return gradient_with_graph(lambda rows: _masked(rows, masks), (rows,), gradients)[0], None
         parts = [unit_gradient(g, *saved[3 * k : 3 * k + 3]).flatten(1) for k, g in enumerate(gradients)]
         chosen = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-        if masks.weights is not None:
-            chosen *= masks.weights.to(chosen.dtype)
-        return masks.spread(chosen, ctx.width), None
+        return masks.spread(chosen, rows.shape[1]), None
+
+
+def _rest(count: int, least: int) -> int:
+    """What fills a level's dimensions up to a multiple of `ALIGNMENT`, and to the width of the largest level."""
+    filled = max(count, least)
+    return filled + -filled % ALIGNMENT - count
 
 
 def _origin(columns: Tensor, width: int) -> Tensor | None:
@@ -114,8 +131,3 @@ def _origin(columns: Tensor, width: int) -> Tensor | None:
     ordered, order = columns.sort(stable=True)
     own = ordered < width
     return order[own] if torch.equal(ordered[own], torch.arange(width).to(columns)) else None
-
-
-def _with_zeros(rows: Tensor) -> Tensor:
-    """A column of zeros appended."""
-    return functional.pad(rows, (0, 1))
