@@ -14,8 +14,8 @@ from hmlc_ray.home import Home
 from hmlc_ray.study.folder import driven, is_saved
 from hmlc_ray.study.heartbeat import settled_lives
 from hmlc_ray.study.lookup import existing_store, find_run, find_sweep
-from hmlc_ray.study.storage import open_trials
 from hmlc_ray.study.summary import SweepProgress
+from hmlc_ray.sweep.tune.optuna_storage import open_trials
 from hmlc_ray.tracking import Tracker, TrialRun, tags
 from hmlc_ray.tracking.drivers import DRIVER, Life, life, where
 from hmlc_ray.tracking.opening import open_tracker

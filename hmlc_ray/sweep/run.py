@@ -16,7 +16,7 @@ from hmlc_ray.study.folder import driven, is_saved, save_study
 from hmlc_ray.study.heartbeat import beating, refuse_alive
 from hmlc_ray.study.lookup import existing_store, find_run, find_sweep, refuse_deleted
 from hmlc_ray.study.resume_command import command, locating, resume_command
-from hmlc_ray.study.storage import check_places, is_in_trials, settled, trials_url, without_password
+from hmlc_ray.study.storage import check_results_place, settled, trials_url
 from hmlc_ray.study.summary import SweepProgress, SweepSummary
 from hmlc_ray.sweep.cluster.connect import connected
 from hmlc_ray.sweep.cluster.signals import stoppable
@@ -24,8 +24,10 @@ from hmlc_ray.sweep.cluster.stall import Watchdog
 from hmlc_ray.sweep.extend import extend, with_trials
 from hmlc_ray.sweep.prepare import OLDER_VARIANT, VARIANT, base_data, located, with_threads, with_variant
 from hmlc_ray.sweep.tune.optuna_reopen import forget_failure, reopen_unfinished
+from hmlc_ray.sweep.tune.optuna_storage import check_trials_place, is_in_trials
 from hmlc_ray.tracking import Tracker, tags
 from hmlc_ray.tracking.opening import open_tracker
+from hmlc_ray.tracking.uri import without_password
 from hmlc_ray.training.fit import cached_data, check_fits
 
 
@@ -50,7 +52,8 @@ def run_sweep(
     go_on = resume_command(name, places, address, tracking_uri)
     _refuse_taken(sweep, places, tracker, go_on)
     tracker.check_artifacts()
-    check_places(sweep.study, places)
+    check_trials_place(sweep.study, places)
+    check_results_place(sweep.study, places)
     with _driving(sweep, places, address, tracking_uri, progress) as watchdog:
         from hmlc_ray.sweep.driver import Driver
 

@@ -59,7 +59,7 @@ def check_seen(client: MlflowClient, uri: str, run_id: str) -> None:
         return
     with quiet_import():
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-        from mlflow.tracking._tracking_service.utils import get_default_host_creds
+        from mlflow.utils.credentials import get_default_host_creds
         from mlflow.utils.rest_utils import http_request
 
         client.log_text(run_id, "", _NAME)

@@ -21,6 +21,13 @@ def public_uri(uri: str) -> str:
     return f"{scheme}://{place.partition('?')[0].partition('#')[0]}"
 
 
+def without_password(uri: str) -> str:
+    """The URI with its user but without the password."""
+    scheme, separator, rest = uri.partition("://")
+    login, at, place = rest.rpartition("@")
+    return f"{scheme}{separator}{login.partition(':')[0]}{at}{place}" if at and separator else uri
+
+
 def scrub(text: str, uri: str) -> str:
     """A message with the URI's secrets taken out."""
     text = text.replace(uri, public_uri(uri))

@@ -25,11 +25,11 @@ from hmlc_ray.study.best import best_trial
 from hmlc_ray.study.folder import save_study
 from hmlc_ray.study.lookup import find_sweep
 from hmlc_ray.study.status import statuses
-from hmlc_ray.study.storage import open_trials
 from hmlc_ray.study.summary import TrialRow
 from hmlc_ray.sweep.extend import extend, with_trials
 from hmlc_ray.sweep.finish import _REFIT_OF, Conclusion, _is_exported, _refit_of, _supersede, conclude_study
 from hmlc_ray.sweep.tune import search
+from hmlc_ray.sweep.tune.optuna_storage import open_trials
 from hmlc_ray.sweep.tune.patches import changed_tune
 from hmlc_ray.sweep.tune.search import StudySearch
 from hmlc_ray.tracking import Tracker

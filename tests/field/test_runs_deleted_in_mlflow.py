@@ -26,9 +26,10 @@ from hmlc_ray.runs.single import train_run
 from hmlc_ray.study.best import best_trial
 from hmlc_ray.study.folder import save_study
 from hmlc_ray.study.leaderboard import VALUE, trial_runs
-from hmlc_ray.study.storage import Results, open_trials
+from hmlc_ray.study.storage import Results
 from hmlc_ray.sweep.run import resume_sweep, run_sweep
 from hmlc_ray.sweep.tune.optuna_reopen import ended_without_run, reopen_unfinished
+from hmlc_ray.sweep.tune.optuna_storage import open_trials
 from hmlc_ray.sweep.tune.recorder import SweepSession
 from hmlc_ray.sweep.tune.retention import Retention
 from hmlc_ray.tracking import tags

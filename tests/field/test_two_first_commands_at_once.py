@@ -20,7 +20,7 @@ from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.errors import ConfigError, StudyError, TrackingError
 from hmlc_ray.home import Home
 from hmlc_ray.study.folder import driven
-from hmlc_ray.study.storage import open_trials
+from hmlc_ray.sweep.tune.optuna_storage import open_trials
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking import sqlite as sqlite_module
 from hmlc_ray.tracking.sqlite import make_whole, table_names
@@ -169,7 +169,7 @@ import os, sys
 import mlflow.store.tracking.sqlalchemy_store, optuna
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.home import Home
-from hmlc_ray.study.storage import open_trials
+from hmlc_ray.sweep.tune.optuna_storage import open_trials
 from hmlc_ray.tracking.opening import open_tracker
 home = Home.of(sys.argv[1])
 print("ready", flush=True)

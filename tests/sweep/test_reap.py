@@ -19,10 +19,10 @@ from hmlc_ray.study import heartbeat as alive
 from hmlc_ray.study.folder import driven, save_study
 from hmlc_ray.study.heartbeat import refuse_alive
 from hmlc_ray.study.status import statuses
-from hmlc_ray.study.storage import open_trials
 from hmlc_ray.study.summary import SweepCounts
 from hmlc_ray.sweep.reap import Reaped, reap
 from hmlc_ray.sweep.tune.optuna_reopen import reopen_unfinished
+from hmlc_ray.sweep.tune.optuna_storage import open_trials
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.drivers import DRIVER, SEEN, identity, life
 from hmlc_ray.tracking.opening import open_tracker

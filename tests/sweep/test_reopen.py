@@ -13,10 +13,10 @@ from postgres_server import postgres
 
 from hmlc_ray.config.sweep import StudyConfig, SweepConfig
 from hmlc_ray.home import Home
-from hmlc_ray.study.storage import open_trials
 from hmlc_ray.study.summary import Status, TrialRow
 from hmlc_ray.sweep.tune import optuna_reopen as reopen
 from hmlc_ray.sweep.tune.optuna_reopen import finish_reopening, reopen_trials, reopen_unfinished, tell_ended
+from hmlc_ray.sweep.tune.optuna_storage import open_trials
 from hmlc_ray.tracking import Tracker, tags
 
 

@@ -8,10 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-from ray._common.utils import get_ray_address_file
 
 from hmlc_ray.errors import ClusterError
 from hmlc_ray.sweep.cluster.environment import ADDRESS, JOB_CONFIG
+from hmlc_ray.sweep.cluster.internals import get_ray_address_file
 
 _CONNECT_TIMEOUT_S = 5.0
 _GCS = "--gcs-address="

@@ -16,15 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ray._private import ray_constants
-from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # Cython, missing in its stub
-
 from hmlc_ray.errors import ClusterError, system_reason
 from hmlc_ray.machine.environment import variables
 from hmlc_ray.machine.loopback import is_loopback
+from hmlc_ray.sweep.cluster import internals
 
 MODE, TOKEN, TOKEN_FILE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
-_LOOPBACK_ONLY = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR
 _ALIVE = "/ray.rpc.NodeInfoGcsService/CheckAlive"
 _PROBE_SECONDS = 5.0
 _LOG = logging.getLogger(__name__)
@@ -39,17 +36,15 @@ def private() -> Iterator[None]:
     told that nodes cannot be joined, as it is by default on macOS and Windows, its sockets stay on loopback.
     """
     check_token_file(default=False)
-    token, joins = os.environ.get(TOKEN), ray_constants.ENABLE_RAY_CLUSTER
+    token = os.environ.get(TOKEN)
     if not (token or os.environ.get(TOKEN_FILE)):
         token = secrets.token_hex(32)
     try:
-        with variables({TOKEN: token, _LOOPBACK_ONLY: "0"}):
-            ray_constants.ENABLE_RAY_CLUSTER = False
-            AuthenticationTokenLoader.instance().reset_cache()
+        with variables({TOKEN: token, internals.NO_JOINS: "0"}), internals.no_joins():
+            internals.forget_token()
             yield
     finally:
-        ray_constants.ENABLE_RAY_CLUSTER = joins
-        AuthenticationTokenLoader.instance().reset_cache()
+        internals.forget_token()
 
 
 def check_token_file(*, default: bool = True) -> None:
@@ -111,10 +106,8 @@ def asks_for_token(address: str) -> bool:
 def _token_header() -> tuple[tuple[str, str], ...]:
     if os.environ.get(MODE, "token").lower() != "token":
         return ()
-    loader = AuthenticationTokenLoader.instance()
     with suppress(Exception):  # Ray's own error follows from ray.init, in more words
-        if loader.has_token(ignore_auth_mode=True):
-            return tuple(loader.get_token_for_http_header(ignore_auth_mode=True).items())
+        return tuple(internals.token_header().items())
     return ()
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ray
 import ray.tune
-from ray._private.state import state
 
 from hmlc_ray.config.sweep import TrialsConfig
 from hmlc_ray.sweep.cluster.demand import DRIVER_CPUS, Amounts, total_of
+from hmlc_ray.sweep.cluster.internals import node_groups
 
 _MOST_NODES = 1000
 """Counted of a node group without an upper bound."""
@@ -53,10 +53,8 @@ def driver_request() -> ray.tune.PlacementGroupFactory:
 
 
 def _to_come(now: list[Amounts]) -> list[Amounts]:
-    config = state.get_cluster_config()
-    groups = [] if config is None else config.node_group_configs
     nodes: list[Amounts] = []
-    for group in groups:
+    for group in node_groups():
         most = _MOST_NODES if group.max_count < 0 else group.max_count
         nodes += [{name: float(amount) for name, amount in group.resources.items()}] * most
     # The groups count the nodes that run already, all but the head.

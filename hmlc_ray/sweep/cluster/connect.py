@@ -9,8 +9,6 @@ from contextlib import contextmanager, suppress
 
 import ray
 from ray.exceptions import RayError
-from ray.train.v2._internal import constants as train_constants
-from ray.tune.execution import class_cache
 
 from hmlc_ray.errors import ClusterError, UserError, first_line, system_reason
 from hmlc_ray.machine.environment import variables
@@ -19,6 +17,7 @@ from hmlc_ray.sweep.cluster import local, private_locks  # noqa: F401
 from hmlc_ray.sweep.cluster.addresses import cluster_here, listening_error
 from hmlc_ray.sweep.cluster.authentication import check_head, private
 from hmlc_ray.sweep.cluster.environment import ADDRESS, API_SERVER, of_no_cluster
+from hmlc_ray.sweep.cluster.internals import passing_on
 from hmlc_ray.sweep.cluster.placement_groups import freeing_ended_groups
 
 _EMBEDDED = (None, "local")
@@ -99,15 +98,10 @@ def _of_connected_cluster() -> Iterator[None]:
     """
     # Empty, the second one is ignored by Ray; unset, a node's own environment would decide.
     own = {ADDRESS: ray.get_runtime_context().gcs_address, API_SERVER: ""}
-    passed_on = class_cache.ENV_VARS_TO_PROPAGATE, train_constants.ENV_VARS_TO_PROPAGATE
     with variables({**own, **{name: os.environ.get(name) for name in EXEMPTIONS}}):
         bypass_proxies(node["NodeManagerAddress"] for node in ray.nodes())
-        class_cache.ENV_VARS_TO_PROPAGATE = passed_on[0] | set(own)
-        train_constants.ENV_VARS_TO_PROPAGATE = passed_on[1] | set(own)
-        try:
+        with passing_on(set(own)):
             yield
-        finally:
-            class_cache.ENV_VARS_TO_PROPAGATE, train_constants.ENV_VARS_TO_PROPAGATE = passed_on
 
 
 def _check_listening(address: str, found: str) -> None:

@@ -6,11 +6,11 @@ import os
 from collections.abc import Sequence
 
 import ray
-from ray._private.accelerators import get_accelerator_manager_for_resource
 
 from hmlc_ray.compute.devices import hide_gpus
 from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
 from hmlc_ray.sweep.cluster.demand import Amounts, group_demand, total_of
+from hmlc_ray.sweep.cluster.internals import visible_gpus_variable
 
 HIDING = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1"}
 """Environment of a process from which Ray hides all GPUs where it gives it none; since Ray 2.60 it leaves them."""
@@ -32,7 +32,7 @@ def keep_to_own_gpus(device: str, *, shared: bool) -> None:
     own = ray.get_runtime_context().get_accelerator_ids().get("GPU", [])
     if own and not shared:
         # Ray does that itself, unless RAY_EXPERIMENTAL_NOSET_... forbids it: then all trials would use the first GPU.
-        variable = get_accelerator_manager_for_resource("GPU").get_visible_accelerator_ids_env_var()
+        variable = visible_gpus_variable()
         if variable is not None:
             os.environ[variable] = ",".join(sorted(own))
     elif not own and device != "cuda":

@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ray._common.utils import get_system_memory
-
 from hmlc_ray.errors import ClusterError
 from hmlc_ray.machine.cgroups import memory_limit
 from hmlc_ray.machine.cpus import usable_cpus
@@ -18,6 +16,7 @@ from hmlc_ray.machine.scratch import (
     private_folder,
     short_private_folder,
 )
+from hmlc_ray.sweep.cluster.internals import get_system_memory
 
 _RAYS_OWN = "RAY_TMPDIR"
 _ROOM = len("/session_2026-11-26_04-10-25_123456_1234567/sockets/plasma_store.1") + len("/ray")

@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import ray
-from ray._private.state import state
-from ray.core.generated.gcs_pb2 import PlacementGroupTableData
 from ray.util.placement_group import PlacementGroup, remove_placement_group
+
+from hmlc_ray.sweep.cluster import internals
+from hmlc_ray.sweep.cluster.internals import PlacementGroupTableData
 
 _EVERY_S = 1.0
 _PATIENCE_S = 10.0
@@ -62,9 +63,7 @@ def held_groups() -> list[PlacementGroupTableData]:
 
 def placement_groups() -> list[PlacementGroupTableData]:
     """All of the cluster that are not removed."""
-    table = state._connect_and_get_accessor().get_placement_group_table()
-    groups = [PlacementGroupTableData.FromString(entry) for entry in table]
-    return [group for group in groups if group.state != PlacementGroupTableData.REMOVED]
+    return [group for group in internals.placement_groups() if group.state != PlacementGroupTableData.REMOVED]
 
 
 def is_nil(identifier: bytes) -> bool:
@@ -74,4 +73,4 @@ def is_nil(identifier: bytes) -> bool:
 
 def is_dead(actor: bytes) -> bool:
     """Ray forgets dead actors in the end; one that makes a placement group is known before."""
-    return str(state.actor_table(actor.hex()).get("State", "DEAD")) == "DEAD"
+    return internals.actor_state(actor.hex()) in (None, "DEAD")

@@ -6,12 +6,8 @@ first owns it, and nobody else can resume a study.
 
 from __future__ import annotations
 
-from ray.air._internal import filelock
-
 from hmlc_ray.machine.scratch import private_folder
-
-# Looked up at import: a Ray that calls it otherwise is noticed at once.
-_SHARED = filelock.RAY_LOCKFILE_DIR
+from hmlc_ray.sweep.cluster.internals import keep_locks_in
 
 
 class _Private:
@@ -21,4 +17,4 @@ class _Private:
         return str(private_folder() / "locks")
 
 
-filelock.RAY_LOCKFILE_DIR = _Private()
+keep_locks_in(_Private())

@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 import ray
-from ray._private.state import state
-from ray.core.generated.gcs_pb2 import ActorTableData, PlacementGroupTableData
 
 from hmlc_ray.config.sweep import TrialsConfig
 from hmlc_ray.sweep.cluster.demand import Amounts, worker_demand
+from hmlc_ray.sweep.cluster.internals import PlacementGroupTableData, live_actors
 from hmlc_ray.sweep.cluster.placement_groups import held_groups, is_dead, is_nil, placement_groups
 
 _SHOWN = ("CPU", "GPU")
@@ -24,7 +23,7 @@ def group_words(trials: TrialsConfig) -> str:
 
 def training_groups() -> int:
     """Worker groups of this job that have all their resources, a controller that lives, and workers in them."""
-    manned = {actor.placement_group_id for actor in _live_actors()}
+    manned = {actor.placement_group_id for actor in live_actors()}
     return sum(
         group.state == PlacementGroupTableData.CREATED
         and group.placement_group_id in manned
@@ -60,16 +59,11 @@ def _held() -> dict[str, Amounts]:
                 who = "trials of this study that have ended still hold"
             for bundle in group.bundles:
                 _add(held[who], bundle.unit_resources)
-    for actor in _live_actors():
+    for actor in live_actors():
         if is_nil(actor.placement_group_id):
             own = actor.job_id.hex() == job
             _add(held["this study holds" if own else f"job {actor.job_id.hex()} holds"], actor.required_resources)
     return held
-
-
-def _live_actors() -> list[ActorTableData]:
-    table = state._connect_and_get_accessor().get_actor_table(None, "ALIVE")
-    return [ActorTableData.FromString(entry) for entry in table]
 
 
 def _add(total: Amounts, amounts: Mapping[str, float]) -> None:

@@ -26,6 +26,7 @@ from hmlc_ray.sweep.cluster.connect import connected
 from hmlc_ray.sweep.cluster.demand import Amounts, concurrency, total_of
 from hmlc_ray.sweep.cluster.environment import of_no_cluster
 from hmlc_ray.sweep.cluster.gpus import idle_gpus
+from hmlc_ray.sweep.cluster.internals import dashboard_url
 from hmlc_ray.sweep.doctor.nodes import Node, ask_nodes
 from hmlc_ray.sweep.doctor.probe import PACKAGES, version_of
 from hmlc_ray.sweep.prepare import base_data, located
@@ -104,7 +105,7 @@ def _demand(sweep: SweepConfig | None) -> Finding:
 def _dashboard() -> Finding:
     """Jobs are submitted to it; a sweep by itself does without."""
     try:
-        url = ray._private.worker.get_dashboard_url()
+        url = dashboard_url()
         if not url:
             raise ConnectionError("the head runs without a dashboard")
         with of_no_cluster():

@@ -15,8 +15,8 @@ from hmlc_ray.config.space import SearchSpace
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.home import Home
 from hmlc_ray.study.folder import load_study
-from hmlc_ray.study.storage import open_trials
 from hmlc_ray.sweep.train.result import is_pruned
+from hmlc_ray.sweep.tune.optuna_storage import open_trials
 from hmlc_ray.sweep.tune.points import Points
 from hmlc_ray.sweep.tune.recorder import active, ended_before
 from hmlc_ray.sweep.tune.samplers import NumberedRandom, NumberedTpe, build_sampler

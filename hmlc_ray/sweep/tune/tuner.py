@@ -10,10 +10,11 @@ from ray.tune.schedulers import FIFOScheduler
 
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.home import Home
-from hmlc_ray.study.storage import Results, open_trials
+from hmlc_ray.study.storage import Results
 from hmlc_ray.sweep.train.trial import build_trainable
 from hmlc_ray.sweep.tune.asha import Asha
 from hmlc_ray.sweep.tune.old_names import know_old_names
+from hmlc_ray.sweep.tune.optuna_storage import open_trials
 from hmlc_ray.sweep.tune.recorder import AlreadyEnded, SessionCallback
 from hmlc_ray.sweep.tune.search import StudySearch
 

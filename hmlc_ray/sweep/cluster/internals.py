@@ -1,0 +1,144 @@
+"""Ray's private parts: the only module that imports them.
+
+Ray may move or rename them in any release. Which of its versions had each, and that the installed one has it, is in
+`tests/sweep/test_internals.py`: after an upgrade that test says what has to be looked for. Private methods that our
+subclasses of Ray's classes use or replace are in the same table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+from ray._common.utils import get_ray_address_file, get_system_memory
+from ray._private import ray_constants
+from ray._private.accelerators import get_accelerator_manager_for_resource
+from ray._private.state import state
+from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # Cython, missing in its stub
+from ray.core.generated.gcs_pb2 import ActorTableData, PlacementGroupTableData
+
+__all__ = ["ActorTableData", "PlacementGroupTableData", "get_ray_address_file", "get_system_memory"]
+
+NO_JOINS = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR
+"""Environment: `0` where no node can join a cluster that is started here, so that it listens on loopback alone."""
+
+
+def live_actors() -> list[ActorTableData]:
+    """All of the connected cluster that are alive."""
+    table = state._connect_and_get_accessor().get_actor_table(None, "ALIVE")
+    return [ActorTableData.FromString(entry) for entry in table]
+
+
+def placement_groups() -> list[PlacementGroupTableData]:
+    """All of the connected cluster, removed ones included."""
+    table = state._connect_and_get_accessor().get_placement_group_table()
+    return [PlacementGroupTableData.FromString(entry) for entry in table]
+
+
+def actor_state(actor: str) -> str | None:
+    """`ALIVE`, `DEAD` or another; None where Ray knows no such actor any more."""
+    return state.actor_table(actor).get("State")  # type: ignore[no-any-return]
+
+
+def node_groups() -> list[Any]:
+    """What an autoscaler can start: its node groups with `resources` and `max_count` (-1: no bound)."""
+    config = state.get_cluster_config()
+    return [] if config is None else list(config.node_group_configs)
+
+
+def dashboard_url() -> str | None:
+    """`host:port` of the connected cluster's dashboard; None or empty where it has none."""
+    return ray._private.worker.get_dashboard_url()  # type: ignore[no-any-return]
+
+
+def visible_gpus_variable() -> str | None:
+    """The environment variable by which this machine's kind of GPU is hidden and shown."""
+    return get_accelerator_manager_for_resource("GPU").get_visible_accelerator_ids_env_var()  # type: ignore[no-any-return]
+
+
+@contextmanager
+def no_joins() -> Iterator[None]:
+    """For the time of the block, what `NO_JOINS` does: Ray itself reads that variable only when it is imported."""
+    joins = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = joins
+
+
+def forget_token() -> None:
+    """Ray reads its token anew, from the environment as it is then."""
+    AuthenticationTokenLoader.instance().reset_cache()
+
+
+def token_header() -> dict[str, str]:
+    """The HTTP header with this process's token, whether or not its mode uses it; empty where there is none."""
+    loader = AuthenticationTokenLoader.instance()
+    return (
+        dict(loader.get_token_for_http_header(ignore_auth_mode=True)) if loader.has_token(ignore_auth_mode=True) else {}
+    )
+
+
+def keep_locks_in(folder: Any) -> None:
+    """Where Ray keeps the locks of its file transfers; a path, or what has `__fspath__`."""
+    from ray.air._internal import filelock
+
+    assert hasattr(filelock, "RAY_LOCKFILE_DIR"), "this Ray calls it otherwise"
+    filelock.RAY_LOCKFILE_DIR = folder
+
+
+@contextmanager
+def passing_on(more: Set[str] = frozenset(), *, without: Set[str] = frozenset()) -> Iterator[None]:
+    """For the time of the block, what Tune hands to its trials and Train to its workers of the driver's environment.
+
+    Args:
+        more: variables that both hand on as well.
+        without: variables that Tune does not hand on.
+    """
+    from ray.train.v2._internal import constants
+    from ray.tune.execution import class_cache
+
+    tune, train = class_cache.ENV_VARS_TO_PROPAGATE, constants.ENV_VARS_TO_PROPAGATE
+    class_cache.ENV_VARS_TO_PROPAGATE = (tune | more) - without
+    constants.ENV_VARS_TO_PROPAGATE = train | more
+    try:
+        yield
+    finally:
+        class_cache.ENV_VARS_TO_PROPAGATE, constants.ENV_VARS_TO_PROPAGATE = tune, train
+
+
+Delete = Callable[[Any, str], None]
+"""Deletes a folder of a filesystem of pyarrow's."""
+
+
+@contextmanager
+def checkpoints_kept_by(
+    delete: Callable[[Delete], Delete], on_checkpoint: Callable[[Any, Any], None]
+) -> Iterator[None]:
+    """How Tune deletes checkpoints, given its own way, and what it does when a trial has written one.
+
+    Args:
+        on_checkpoint: called with the manager of Tune's snapshots and the trial, in place of a count of checkpoints
+            that ends in a snapshot.
+    """
+    from ray.train._internal import checkpoint_manager
+    from ray.tune.execution.experiment_state import _ExperimentCheckpointManager
+
+    own, count = checkpoint_manager._delete_fs_path, _ExperimentCheckpointManager.on_trial_checkpoint
+    checkpoint_manager._delete_fs_path = delete(own)
+    _ExperimentCheckpointManager.on_trial_checkpoint = on_checkpoint
+    try:
+        yield
+    finally:
+        checkpoint_manager._delete_fs_path = own
+        _ExperimentCheckpointManager.on_trial_checkpoint = count
+
+
+def filesystem_of(uri: str) -> tuple[Any, str]:
+    """The filesystem of a path or URI as Ray chooses it, and the path on it."""
+    from ray.train._internal.storage import get_fs_and_path
+
+    return get_fs_and_path(uri)  # type: ignore[no-any-return]
