@@ -237,7 +237,7 @@ def test_what_ended_trials_held_is_freed_and_nothing_else(monkeypatch: pytest.Mo
     actors = {actor.hex(): {"State": state} if state else {} for actor, state in states.items()}
     known = SimpleNamespace(_connect_and_get_accessor=lambda: table, actor_table=actors.__getitem__)
     removed: list[bytes] = []
-    monkeypatch.setattr(freed, "state", known)
+    monkeypatch.setattr("hmlc_ray.sweep.cluster.internals.state", known)
     monkeypatch.setattr("ray.get_runtime_context", lambda: SimpleNamespace(get_job_id=job.hex))
     monkeypatch.setattr(freed, "remove_placement_group", lambda group: removed.append(group.id.binary()[:1]))
     assert freed.free_ended_groups() == 2

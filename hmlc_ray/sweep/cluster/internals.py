@@ -1,7 +1,7 @@
 """Ray's private parts: the only module that imports them.
 
 Ray may move or rename them in any release. Which of its versions had each, and that the installed one has it, is in
-`tests/sweep/test_internals.py`: after an upgrade that test says what has to be looked for. Private methods that our
+`tests/sweep/cluster/test_internals.py`: after an upgrade that test says what has moved. Private methods that our
 subclasses of Ray's classes use or replace are in the same table.
 """
 

@@ -106,7 +106,7 @@ def test_a_cluster_that_grows_counts_with_what_is_still_to_come(monkeypatch: pyt
     now = [{"Alive": True, "Resources": {"CPU": 2.0}}, {"Alive": False, "Resources": {"CPU": 64.0}}]
     monkeypatch.setattr("ray.nodes", lambda: now)
     published = ClusterConfig()
-    monkeypatch.setattr("hmlc_ray.sweep.cluster.capacity.state.get_cluster_config", lambda: published)
+    monkeypatch.setattr("hmlc_ray.sweep.cluster.internals.state.get_cluster_config", lambda: published)
     assert nodes_of(trials()) == [{"CPU": 2.0}]
     assert nodes_of(trials(scales_to={"cpus": 10, "gpus": 4})) == [{"CPU": 2.0}, {"CPU": 8.0, "GPU": 4.0}]
     group = published.node_group_configs.add(max_count=3)
