@@ -22,9 +22,8 @@ from hmlc_ray.config.sweep import TrialsConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ClusterError
 from hmlc_ray.machine.loopback import bypass_proxies
-from hmlc_ray.sweep.cluster import addresses
+from hmlc_ray.sweep.cluster import addresses, placement_groups
 from hmlc_ray.sweep.cluster import connect as cluster
-from hmlc_ray.sweep.cluster import placement_groups as freed
 from hmlc_ray.sweep.cluster.addresses import cluster_here
 from hmlc_ray.sweep.cluster.connect import connected
 from hmlc_ray.sweep.cluster.environment import ADDRESS, API_SERVER, JOB_CONFIG, of_no_cluster
@@ -239,8 +238,8 @@ def test_what_ended_trials_held_is_freed_and_nothing_else(monkeypatch: pytest.Mo
     removed: list[bytes] = []
     monkeypatch.setattr("hmlc_ray.sweep.cluster.internals.state", known)
     monkeypatch.setattr("ray.get_runtime_context", lambda: SimpleNamespace(get_job_id=job.hex))
-    monkeypatch.setattr(freed, "remove_placement_group", lambda group: removed.append(group.id.binary()[:1]))
-    assert freed.free_ended_groups() == 2
+    monkeypatch.setattr(placement_groups, "remove_placement_group", lambda group: removed.append(group.id.binary()[:1]))
+    assert placement_groups.free_ended_groups() == 2
     assert removed == [b"1", b"7"]
 
 
@@ -254,9 +253,9 @@ def test_a_head_that_does_not_answer_for_a_while_is_asked_again(monkeypatch: pyt
         enough.set()
         return 0
 
-    monkeypatch.setattr(freed, "free_ended_groups", free)
-    monkeypatch.setattr(freed, "_EVERY_S", 0.001)
-    with freed.freeing_ended_groups():
+    monkeypatch.setattr(placement_groups, "free_ended_groups", free)
+    monkeypatch.setattr(placement_groups, "_EVERY_S", 0.001)
+    with placement_groups.freeing_ended_groups():
         assert enough.wait(30)
 
 

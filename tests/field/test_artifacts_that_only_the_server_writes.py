@@ -17,7 +17,7 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import TrackingError
 from hmlc_ray.home import Home
 from hmlc_ray.runs.single import train_run
-from hmlc_ray.sweep.doctor import checks as doctor
+from hmlc_ray.sweep.doctor import checks
 from hmlc_ray.tracking import artifacts
 from hmlc_ray.tracking.opening import open_tracker
 
@@ -51,7 +51,7 @@ def test_a_run_is_refused_before_its_first_epoch(home: Home) -> None:
 
 
 def test_the_doctor_says_so(home: Home) -> None:
-    found = doctor._mlflow(None, home)
+    found = checks._mlflow(None, home)
     assert (found.level, "cannot be written to file://" in found.text) == ("fail", True)
 
 

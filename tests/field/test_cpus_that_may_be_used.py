@@ -20,7 +20,7 @@ from hmlc_ray.machine import cpus
 from hmlc_ray.machine.cgroups import cpu_quota, memory_limit
 from hmlc_ray.machine.cpus import usable_cpus, usable_threads
 from hmlc_ray.meshes import parallel
-from hmlc_ray.sweep.cluster import local as embedded
+from hmlc_ray.sweep.cluster import local
 from hmlc_ray.sweep.doctor.checks import _cpus
 from hmlc_ray.sweep.doctor.nodes import Node
 from hmlc_ray.training.seeding import kernels
@@ -98,11 +98,11 @@ def test_the_quota_of_version_1(tree: Callable[[Files], Path], quota: str, expec
 
 def test_a_memory_limit_reaches_an_embedded_ray(tree: Callable[[Files], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     root = tree(v2("/a", **{"memory.max": "max", "a/memory.max": str(2**30)}))
-    monkeypatch.setattr(embedded, "memory_limit", lambda: memory_limit(root))
-    found = embedded.options()
+    monkeypatch.setattr(local, "memory_limit", lambda: memory_limit(root))
+    found = local.options()
     assert found["_memory"] == int(0.7 * 2**30)
-    monkeypatch.setattr(embedded, "memory_limit", lambda: None)
-    assert "_memory" not in embedded.options()
+    monkeypatch.setattr(local, "memory_limit", lambda: None)
+    assert "_memory" not in local.options()
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_torch_and_the_processes_for_meshes_follow(monkeypatch: pytest.MonkeyPat
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
     assert parallel.cpu_count() == 1
-    assert embedded.options()["num_cpus"] == 1
+    assert local.options()["num_cpus"] == 1
 
 
 def test_no_more_processes_decode_batches(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,10 +25,10 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import ClusterError, StudyError
 from hmlc_ray.home import VARIABLE, Home
 from hmlc_ray.study.resume_command import command, locating, resume_command, typed_uri
-from hmlc_ray.sweep import run as study
+from hmlc_ray.sweep import run
 from hmlc_ray.sweep.cluster import authentication
 from hmlc_ray.sweep.extend import with_trials
-from hmlc_ray.sweep.jobs import submit as jobs
+from hmlc_ray.sweep.jobs import submit
 from hmlc_ray.sweep.reap import Reaped
 from hmlc_ray.tracking.drivers import JOB_VARIABLE
 from hmlc_ray.tracking.opening import URI_VARIABLE
@@ -146,7 +146,7 @@ def test_a_taken_or_finished_study(tmp_path: Path) -> None:
     store.send_again = lambda: None
     go_on, look = resume_command("s", home, None, None), command("best", "s", **locating(home, None))
     with pytest.raises(StudyError) as taken:
-        study._refuse_taken(sweep, home, store, go_on)
+        run._refuse_taken(sweep, home, store, go_on)
     assert read_back(between(str(taken.value), "with `", "`, or"))[1]["home"] == home.root
     with pytest.raises(StudyError) as complete:
         with_trials(sweep, store, None, look=look, go_on=go_on)
@@ -159,7 +159,7 @@ def test_a_taken_or_finished_study(tmp_path: Path) -> None:
 def test_a_study_that_the_cluster_knows(state: str, verb: str) -> None:
     attempt = cast(Any, SimpleNamespace(state=state, exit_code=0, active=state == "RUNNING", standing="is here"))
     with pytest.raises(StudyError) as taken:
-        jobs._refuse_known("s", [attempt], "http://h:8265")
+        submit._refuse_known("s", [attempt], "http://h:8265")
     found, options = read_back(between(str(taken.value), "`", "`"))
     assert (found, options["name"]) == (verb, "s")
     assert verb == "best" or options["address"] == "http://h:8265"

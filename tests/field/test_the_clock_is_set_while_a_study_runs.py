@@ -16,7 +16,7 @@ from progress_notes import Notes
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.machine import processes
-from hmlc_ray.study import heartbeat as alive
+from hmlc_ray.study import heartbeat
 from hmlc_ray.study.heartbeat import refuse_alive, settled_lives
 from hmlc_ray.study.progress import Standing, StandingWriter
 from hmlc_ray.study.status import statuses
@@ -113,7 +113,7 @@ def test_a_driver_elsewhere_that_seems_dead_by_the_clock_is_watched(
     tracker: Tracker, parent: str, tmp_path: Path, beats: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its clock, or this one, may be hours off: only that its signs of life change says that it lives."""
-    monkeypatch.setattr(alive, "STALE_S", 0.5)
+    monkeypatch.setattr(heartbeat, "STALE_S", 0.5)
     sleeps: list[float] = []
 
     def slept(seconds: float) -> None:
@@ -121,7 +121,7 @@ def test_a_driver_elsewhere_that_seems_dead_by_the_clock_is_watched(
         if beats:
             tracker.set_tags(parent, {SEEN: "11"})
 
-    monkeypatch.setattr(alive.time, "sleep", slept)
+    monkeypatch.setattr(heartbeat.time, "sleep", slept)
     tracker.set_tags(parent, {DRIVER: ELSEWHERE, SEEN: "1"})
     assert life(tracker.run(parent).tags) == "unknown"
     assert statuses("s", home=tmp_path, tracking_uri=None)[0].state == ("running" if beats else "died")
@@ -135,13 +135,13 @@ def test_a_driver_elsewhere_that_seems_dead_by_the_clock_is_watched(
 def test_studies_of_other_machines_are_watched_together_and_who_waits_is_informed(
     tracker: Tracker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(alive, "STALE_S", 1.0)
+    monkeypatch.setattr(heartbeat, "STALE_S", 1.0)
     watches: list[float] = []
     sleep = time.sleep
-    monkeypatch.setattr(alive.time, "sleep", lambda seconds: (watches.append(seconds), sleep(seconds)))
+    monkeypatch.setattr(heartbeat.time, "sleep", lambda seconds: (watches.append(seconds), sleep(seconds)))
     for name in ("a", "b", "c"):
         tracker.set_tags(tracker.study_run(name, tags={}, params={}), {DRIVER: ELSEWHERE, SEEN: "1"})
     assert set(settled_lives(tracker, tracker.studies()).values()) == {"dead"}
-    (note,) = [record.getMessage() for record in caplog.records if record.name == alive.__name__]
+    (note,) = [record.getMessage() for record in caplog.records if record.name == heartbeat.__name__]
     assert note.startswith("waiting up to 1 s for a sign of life of process ")
     assert watches.count(1) == 1  # three seconds, were they watched one after the other

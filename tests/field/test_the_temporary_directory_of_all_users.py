@@ -24,8 +24,7 @@ from hmlc_ray.machine.scratch import (
     short_private_folder,
     temporary_directory,
 )
-from hmlc_ray.sweep.cluster import addresses
-from hmlc_ray.sweep.cluster import local as embedded
+from hmlc_ray.sweep.cluster import addresses, local
 from hmlc_ray.sweep.cluster.local import options
 
 HOLDER = """
@@ -160,7 +159,7 @@ def test_a_folder_that_cannot_be_used_is_named_with_its_variable(
     with pytest.raises(ClusterError, match=f"^{name} is .*missing, which is not a folder: set {name} to a folder that"):
         options()
     monkeypatch.setenv(name, str(tmpdir_of))
-    monkeypatch.setattr(embedded.os, "access", lambda *_: False)
+    monkeypatch.setattr(local.os, "access", lambda *_: False)
     with pytest.raises(ClusterError, match=f"^{name} is .*, which cannot be written: set {name}"):
         options()
 

@@ -13,7 +13,7 @@ import pytest
 
 from hmlc_ray.errors import StoreAway
 from hmlc_ray.home import Home
-from hmlc_ray.study import progress as standing
+from hmlc_ray.study import progress
 from hmlc_ray.study.progress import STANDING, Standing, StandingWriter, forget_driven, standing_of
 from hmlc_ray.study.status import StudyStatus, statuses
 from hmlc_ray.study.summary import BestSoFar, SweepCounts
@@ -87,7 +87,7 @@ def test_a_best_run_that_waits_to_be_created_is_looked_for_among_the_trials(trac
 
 def test_writes_are_rare_and_none_is_forgotten(tracker: Tracker, parent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr(standing.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
     writer, later = StandingWriter(tracker, parent, Path("/nowhere"), "m"), replace(NOW, interrupted=0)
     writer.flush()
     assert STANDING not in tracker.run(parent).tags
@@ -95,14 +95,14 @@ def test_writes_are_rare_and_none_is_forgotten(tracker: Tracker, parent: str, mo
         writer.update(now)
         writer.flush()
     assert standing_of(tracker.run(parent)) == NOW
-    clock[0] += standing.EVERY_S
+    clock[0] += progress.EVERY_S
     writer.flush()
     assert standing_of(tracker.run(parent)) == later
     writer.update(NOW)
     writer.flush(last=True)
     assert standing_of(tracker.run(parent)) == NOW
     monkeypatch.setattr(Tracker, "set_tags", lambda *_: pytest.fail("written again, though nothing changed"))
-    clock[0] += standing.EVERY_S
+    clock[0] += progress.EVERY_S
     writer.flush()
 
 
@@ -158,7 +158,7 @@ def test_a_file_that_cannot_be_believed_is_not(
     tracker: Tracker, parent: str, tmp_path: Path, folder: Path, changed: dict[str, object]
 ) -> None:
     write(tracker, parent, NOW, folder)
-    file = folder / standing.FILE
+    file = folder / progress.FILE
     file.write_text(json.dumps(json.loads(file.read_text()) | changed))
     tracker.finish(parent, "KILLED")
     assert asked(tmp_path).state == "interrupted"
@@ -171,7 +171,7 @@ def test_a_file_that_cannot_be_written_is_not_left_behind(
     tracker: Tracker, parent: str, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An old one would be believed as long as the driver lives."""
-    monkeypatch.setattr(standing, "EVERY_S", 0.0)
+    monkeypatch.setattr(progress, "EVERY_S", 0.0)
     writer, later = StandingWriter(tracker, parent, folder, "m"), replace(NOW, interrupted=0)
     writer.update(NOW)
     writer.flush()

@@ -15,7 +15,7 @@ import pytest
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
-from hmlc_ray.study import heartbeat as alive
+from hmlc_ray.study import heartbeat
 from hmlc_ray.study.folder import driven, save_study
 from hmlc_ray.study.heartbeat import refuse_alive
 from hmlc_ray.study.status import statuses
@@ -103,11 +103,13 @@ def test_a_study_that_is_held_is_left_alone(home: Home, dead: str) -> None:
 
 @pytest.mark.parametrize("beats", [True, False])
 def test_a_driver_elsewhere_is_watched(home: Home, beats: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alive, "STALE_S", 1.5)
+    monkeypatch.setattr(heartbeat, "STALE_S", 1.5)
     tracker, parent = left_behind(home, json.dumps({"host": "other", "pid": 1, "started": 0.0}))
     tracker.set_tags(parent, {SEEN: f"{time.time():.0f}"})
     if beats:
-        monkeypatch.setattr(alive.time, "sleep", lambda _: tracker.set_tags(parent, {SEEN: f"{time.time() + 10:.0f}"}))
+        monkeypatch.setattr(
+            heartbeat.time, "sleep", lambda _: tracker.set_tags(parent, {SEEN: f"{time.time() + 10:.0f}"})
+        )
     (found,) = reap("s", home=home.root, tracking_uri=None, progress=Quiet())
     assert (found.left, found.runs) == (("process 1 on other drives it", 0) if beats else (None, 2))
 

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from hmlc_ray.errors import ClusterError, JobError
-from hmlc_ray.sweep.jobs import client as job_client
+from hmlc_ray.sweep.jobs import client
 from hmlc_ray.sweep.jobs.client import connect, lost_head
 
 
@@ -44,7 +44,7 @@ def test_a_password_is_refused_and_not_shown() -> None:
 
 
 def test_a_host_that_takes_the_connection_and_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_client, "_ANSWER_S", 0.3)
+    monkeypatch.setattr(client, "_ANSWER_S", 0.3)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()

@@ -14,7 +14,7 @@ from postgres_server import postgres
 from hmlc_ray.config.sweep import StudyConfig, SweepConfig
 from hmlc_ray.home import Home
 from hmlc_ray.study.summary import Status, TrialRow
-from hmlc_ray.sweep.tune import optuna_reopen as reopen
+from hmlc_ray.sweep.tune import optuna_reopen
 from hmlc_ray.sweep.tune.optuna_reopen import finish_reopening, reopen_trials, reopen_unfinished, tell_ended
 from hmlc_ray.sweep.tune.optuna_storage import open_trials
 from hmlc_ray.tracking import Tracker, tags
@@ -106,7 +106,7 @@ def test_nothing_to_reopen_writes_nothing(
     storage: optuna.storages.BaseStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study_of(storage)
-    monkeypatch.setattr(reopen, "_drop", lambda *_: pytest.fail("something was written"))
+    monkeypatch.setattr(optuna_reopen, "_drop", lambda *_: pytest.fail("something was written"))
     reopen_trials(storage, "s", [])
     finish_reopening(storage, "s")
 

@@ -11,7 +11,7 @@ from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import StoreAway
 from hmlc_ray.home import Home
-from hmlc_ray.study import progress as standing
+from hmlc_ray.study import progress
 from hmlc_ray.study.status import statuses
 from hmlc_ray.study.storage import Results
 from hmlc_ray.study.summary import SweepCounts
@@ -52,7 +52,7 @@ def test_a_second_driver_goes_on_and_leaves_alone_what_had_ended(
     first.failed(1, "NonFiniteLoss: the loss became nan")
     assert first.unfinished()
     activate(first)
-    monkeypatch.setattr(standing, "EVERY_S", 0.0)
+    monkeypatch.setattr(progress, "EVERY_S", 0.0)
     SessionCallback().on_step_begin(1, [])
     activate(None)
     seen = statuses("s", home=tmp_path, tracking_uri=None)[0]

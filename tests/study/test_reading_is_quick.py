@@ -1,0 +1,57 @@
+"""Who looks at studies does not load what only trains them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hmlc_ray.config.sweep import SweepConfig
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.home import Home
+from hmlc_ray.study.folder import save_study
+from hmlc_ray.study.leaderboard import SEARCHED, VALUE
+from hmlc_ray.tracking import Tracker
+from hmlc_ray.tracking.tags import CHECKPOINT
+from hmlc_ray.training.checkpoint_files import CONFIG_FILE, FORMAT, META_FILE
+
+HEAVY = ("ray", "optuna", "torch")
+_COMMANDS = """
+import sys
+from typer.testing import CliRunner
+from hmlc_ray.cli.app import app
+for command in sys.argv[1:]:
+    done = CliRunner().invoke(app, command.split())
+    print(command, done.exit_code, *sorted({heavy} & set(sys.modules)))
+    sys.stderr.write(done.output)
+"""
+
+
+@pytest.fixture
+def study(tracker: Tracker, tmp_path: Path) -> Home:
+    """A home with a study, one trial of which is complete and has a checkpoint, as far as reading needs it."""
+    home = Home.of(tmp_path)
+    sweep = SweepConfig.model_validate({"study": {"name": "s", "num_trials": 2}, "space": {"seed": {"int": [0, 1]}}})
+    save_study(sweep, home)
+    parent = tracker.study_run("s", tags={}, params={"study.num_trials": 2})
+    run_id = tracker.trial_run(parent, "0", name="s-0", params={}, tags={SEARCHED: json.dumps({"seed": 1}), VALUE: 0.5})
+    folder = tmp_path / "made"
+    folder.mkdir()
+    (folder / CONFIG_FILE).write_text(TrialConfig(seed=1).model_dump_json())
+    (folder / META_FILE).write_text(json.dumps({"format": FORMAT, "metrics": {"val/probe_top1/mean": 0.5}}))
+    tracker.log_artifacts(run_id, folder, CHECKPOINT)
+    tracker.finish(run_id, "FINISHED")
+    tracker.finish(parent, "FINISHED")
+    return home
+
+
+def test_best_and_status_load_neither_ray_nor_optuna_nor_torch(study: Home) -> None:
+    commands = [f"best s --json --home {study.root}", f"status --json --home {study.root}"]
+    code = _COMMANDS.replace("{heavy}", repr(set(HEAVY)))
+    done = subprocess.run([sys.executable, "-c", code, *commands], capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines() == [f"{command} 0" for command in commands], done.stderr
+    assert '"seed": 1' in done.stderr
+    assert '"completed": 1' in done.stderr
