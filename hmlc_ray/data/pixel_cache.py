@@ -7,7 +7,7 @@ cache/images-<key>/
   images.bin     the pixels, uint8 [N, channels, size, size]; missing where only the digests are kept
 ```
 The key is a hash of the format, the settings and every file's name, size and time of change, so images that change
-get another entry. An entry is filled beside its final name and renamed, under a lock: there is none or all of it.
+get another entry.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 import PIL
 import torch
-from filelock import FileLock
 from torch import Tensor
 
 from hmlc_ray.data.decode import BY_DEFAULT, ByteArray, Reading
 from hmlc_ray.data.images import Block, decode_blocks
 from hmlc_ray.errors import DataError, system_reason
+from hmlc_ray.files.disk_cache import look_of, open_entry, written
 from hmlc_ray.home import CACHE_VARIABLE, cache_folder
 
 VERSION = 2
@@ -58,7 +58,7 @@ class ImageSet:
         digest = hashlib.sha256(json.dumps(settings).encode())
         for file in self.files:
             name = os.path.relpath(file, self.root)
-            digest.update(f"\0{name}\0{_state(file)}".encode(errors="surrogateescape"))
+            digest.update(f"\0{name}\0{look_of(file)}".encode(errors="surrogateescape"))
         return digest.hexdigest()[:32]
 
 
@@ -105,7 +105,12 @@ def open_images(images: ImageSet, *, pixels: bool, strict: bool) -> Entry:
     """
     folder = _folder(images, pixels=pixels)
     try:
-        entry = _read(folder) or _locked_build(folder, images, pixels=pixels, strict=strict)
+        entry = open_entry(
+            folder,
+            _read,
+            lambda new: _build(new, images, pixels=pixels, strict=strict),
+            size=len(images.files) * images.image_bytes if pixels else 0,
+        )
     except OSError as error:
         raise DataError(
             f"the cache of decoded images in {str(folder.parent)!r} cannot be written ({system_reason(error)}); "
@@ -140,14 +145,6 @@ def _folder(images: ImageSet, *, pixels: bool) -> Path:
     return cache_folder() / f"images-{images.key(pixels=pixels)}"
 
 
-def _state(file: Path) -> str:
-    try:
-        found = file.stat()
-    except OSError:
-        return "missing"
-    return f"{found.st_size} {found.st_mtime_ns}"
-
-
 def _read(folder: Path) -> Entry | None:
     """The entry, or None where there is none, or one that is damaged or of another version."""
     try:
@@ -170,37 +167,12 @@ def _read(folder: Path) -> Entry | None:
     return entry if whole and hashlib.sha256(raw).hexdigest() == entry.fingerprint else None
 
 
-def _locked_build(folder: Path, images: ImageSet, *, pixels: bool, strict: bool) -> Entry:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(f"{folder.name}.lock")):
-        entry = _read(folder)  # another process may have built it while this one waited
-        if entry is None:
-            _build(folder, images, pixels=pixels, strict=strict)
-            entry = _read(folder)
-    assert entry is not None, "an entry is whole when it has its name"
-    return entry
-
-
 def _build(folder: Path, images: ImageSet, *, pixels: bool, strict: bool) -> None:
-    needed = len(images.files) * images.image_bytes if pixels else 0
-    if shutil.disk_usage(folder.parent).free < needed:
-        raise OSError(None, f"{needed / 1e6:,.0f} MB are needed")
-    partial = folder.with_name(f"{folder.name}.partial")  # the lock is held: whatever has this name is abandoned
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    try:
-        with (partial / _DIGESTS).open("wb") as digests, (partial / _IMAGES).open("wb") as target:
-            found = _fill(digests, target if pixels else None, images, strict=strict)
-            for stream in (digests, target):
-                stream.flush()
-                os.fsync(stream.fileno())
-        if not pixels:
-            (partial / _IMAGES).unlink()
-        _write_meta(partial, images, found, pixels=pixels)
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with written(folder / _DIGESTS) as digests, written(folder / _IMAGES) as target:
+        found = _fill(digests, target if pixels else None, images, strict=strict)
+    if not pixels:
+        (folder / _IMAGES).unlink()
+    _write_meta(folder, images, found, pixels=pixels)
 
 
 def _fill(digests: BinaryIO, target: BinaryIO | None, images: ImageSet, *, strict: bool) -> _Found:
@@ -224,16 +196,16 @@ def _readable(block: Block) -> ByteArray:
     return np.delete(block.images, [row - block.start for row in block.problems], axis=0)
 
 
-def _write_meta(partial: Path, images: ImageSet, found: _Found, *, pixels: bool) -> None:
+def _write_meta(folder: Path, images: ImageSet, found: _Found, *, pixels: bool) -> None:
     meta = {
         "version": VERSION,
         "shape": [len(images.files) - len(found.problems), images.channels, images.size, images.size],
         "pixels": pixels,
-        "fingerprint": hashlib.sha256((partial / _DIGESTS).read_bytes()).hexdigest(),
+        "fingerprint": hashlib.sha256((folder / _DIGESTS).read_bytes()).hexdigest(),
         "problems": found.problems,
         "flat": found.flat,
     }
-    (partial / _META).write_text(json.dumps(meta), encoding="utf-8")
+    (folder / _META).write_text(json.dumps(meta), encoding="utf-8")
 
 
 def _refuse(problems: dict[int, str]) -> None:

@@ -15,9 +15,9 @@ import trimesh
 from hmlc_ray.config.points import PrimitivesConfig
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.data.splits import divide
+from hmlc_ray.meshes.cloud_cache import VERSION, Block, Shape, open_stored
 from hmlc_ray.meshes.parallel import in_blocks
 from hmlc_ray.meshes.primitives import PATHS, make_cloud, sizes
-from hmlc_ray.meshes.store import VERSION, Block, Shape, open_stored
 from hmlc_ray.taxonomy import Taxonomy
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -43,6 +45,44 @@ def write_whole(file: Path, text: str) -> None:
         return
     with staged(file) as part:
         part.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def staged_folder(folder: Path) -> Iterator[Path]:
+    """A new folder beside `folder`, to be filled within the block, which takes its place when the block ends well.
+
+    Raises:
+        OSError: if it cannot take its place; what was there stays, and nothing is left beside it.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        yield staging
+        replace_folder(staging, folder)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+
+
+def replace_folder(staging: Path, folder: Path) -> None:
+    """Rename into place; a folder can't be renamed over a filled one, so the old one steps aside first.
+
+    Raises:
+        OSError: if that does not work; the old one is then back in its place.
+    """
+    if not folder.exists():
+        staging.rename(folder)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))  # renamed over, being empty
+    try:
+        folder.rename(aside)
+        try:
+            staging.rename(folder)
+        except OSError:
+            aside.rename(folder)
+            raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _drop_abandoned(folder: Path) -> None:

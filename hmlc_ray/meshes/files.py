@@ -15,12 +15,12 @@ import numpy as np
 from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.files.imposters import NO_FILE, is_regular
 from hmlc_ray.home import cache_folder
+from hmlc_ray.meshes.cloud_cache import VERSION, Block, Shape, Stored, open_stored
 from hmlc_ray.meshes.formats import VERSION as READERS_VERSION
 from hmlc_ray.meshes.keys import content_key, file_digests, listing_key, remember, remembered
 from hmlc_ray.meshes.parallel import in_blocks
 from hmlc_ray.meshes.read import BrokenMesh, read_surface
 from hmlc_ray.meshes.sample import Cloud, sample_surface
-from hmlc_ray.meshes.store import VERSION, Block, Shape, Stored, open_stored
 
 _LOG = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hmlc_ray.files.atomic import write_whole
+from hmlc_ray.files.disk_cache import look_of
 from hmlc_ray.files.imposters import is_regular
 from hmlc_ray.machine.cpus import usable_cpus
 
@@ -36,7 +37,7 @@ def listing_key(files: Sequence[Path], root: Path, settings: Settings) -> str:
     key = hashlib.sha256(json.dumps([*settings, os.fsencode(root).hex()]).encode())
     start = len(str(root))
     for file in map(str, files):
-        key.update(f"\0{file[start:]}\0{_state(file)}".encode(errors="surrogateescape"))
+        key.update(f"\0{file[start:]}\0{look_of(file)}".encode(errors="surrogateescape"))
     return key.hexdigest()[:32]
 
 
@@ -63,11 +64,3 @@ def _digest(file: Path) -> bytes:
             return hashlib.file_digest(stream, "sha256").digest()
     except OSError:
         return b""
-
-
-def _state(file: str) -> str:
-    try:
-        found = os.stat(file)
-    except OSError:
-        return "missing"
-    return f"{found.st_size} {found.st_mtime_ns}"

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import pickle
-import shutil
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ import torch
 from hmlc_ray import __version__
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError, first_line
+from hmlc_ray.files.atomic import staged_folder
 from hmlc_ray.taxonomy import Taxonomy
 from hmlc_ray.training.checkpoint_files import (
     CONFIG_FILE,
@@ -73,14 +71,8 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     Raises:
         OSError: if the disk is full or not writable; the older checkpoint is then still there.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with staged_folder(folder) as staging:
         write_checkpoint_files(staging, checkpoint)
-        _replace_folder(staging, folder)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
 
 
 def write_checkpoint_files(folder: Path, checkpoint: Checkpoint) -> None:
@@ -138,23 +130,6 @@ def load_checkpoint(folder: Path, *, device: torch.device | str = "cpu") -> Chec
 
 def _record(entry: dict[str, Any]) -> EpochRecord:
     return EpochRecord(int(entry["epoch"]), figures(entry["metrics"]), bool(entry["evaluated"]))
-
-
-def _replace_folder(staging: Path, folder: Path) -> None:
-    """Rename into place; a folder can't be renamed over a filled one, so the old one steps aside first."""
-    if not folder.exists():
-        os.rename(staging, folder)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))  # renamed over, being empty
-    try:
-        os.rename(folder, aside)
-        try:
-            os.rename(staging, folder)
-        except OSError:
-            os.rename(aside, folder)
-            raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hmlc_ray.files.atomic import staged, write_whole
-from hmlc_ray.training import checkpoint
+from hmlc_ray.files.atomic import replace_folder, staged, write_whole
 
 
 def test_writers_of_one_process_id_do_not_mix(tmp_path: Path) -> None:
@@ -87,6 +86,6 @@ def test_a_checkpoint_is_replaced_beside_what_a_killed_writer_of_the_same_proces
     for place in (folder, staging, left):
         place.mkdir()
         (place / "f").write_text(place.name)
-    checkpoint._replace_folder(staging, folder)
+    replace_folder(staging, folder)
     assert (folder / "f").read_text() == "new"
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["c", left.name])

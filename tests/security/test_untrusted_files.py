@@ -18,7 +18,6 @@ from hmlc_ray.config.files import load_trial
 from hmlc_ray.config.sweep import load_sweep
 from hmlc_ray.data import cifar100
 from hmlc_ray.encoders.weight_files import read_tensors
-from hmlc_ray.meshes import store
 from hmlc_ray.taxonomies import from_csv, from_json
 from hmlc_ray.training.checkpoint import load_checkpoint
 
@@ -82,12 +81,12 @@ def test_cifar_100_is_a_pickle_and_read_by_its_checksum_alone(tmp_path: Path, tr
 def test_kept_point_clouds(tmp_path: Path, trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An array in the cache that holds objects is sampled anew."""
     monkeypatch.setenv("HMLC_CACHE", str(tmp_path / "cache"))
-    block = [store.Block(np.zeros((2, 8, 3), dtype=np.float32), {})]
+    block = [cloud_cache.Block(np.zeros((2, 8, 3), dtype=np.float32), {})]
     shape = (2, 8, 3)
-    store.open_stored("k" * 64, shape, lambda: block)
+    cloud_cache.open_stored("k" * 64, shape, lambda: block)
     (kept,) = (tmp_path / "cache").rglob("*.npy")
     np.save(kept, np.array([Payload(trace)], dtype=object), allow_pickle=True)
-    assert store.open_stored("k" * 64, shape, lambda: block).clouds.shape == shape
+    assert cloud_cache.open_stored("k" * 64, shape, lambda: block).clouds.shape == shape
     assert not trace.exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,7 @@ def test_a_failed_write_keeps_the_older_checkpoint(tmp_path: Path, monkeypatch: 
 
 def test_a_failed_replacement_keeps_the_older_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_checkpoint(tmp_path / "c", make(1))
-    rename, calls = module.os.rename, []
+    rename, calls = os.rename, []
 
     def fails_once(source: Path, target: Path) -> None:
         calls.append(target)
@@ -84,7 +85,7 @@ def test_a_failed_replacement_keeps_the_older_checkpoint(tmp_path: Path, monkeyp
             raise OSError(5, "Input/output error")
         rename(source, target)
 
-    monkeypatch.setattr(module.os, "rename", fails_once)
+    monkeypatch.setattr(os, "rename", fails_once)
     with pytest.raises(OSError, match="Input/output"):
         save_checkpoint(tmp_path / "c", make(2))
     assert load_checkpoint(tmp_path / "c").epochs_done == 1

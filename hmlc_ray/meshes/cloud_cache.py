@@ -5,24 +5,21 @@ cache/points-<key>/
   points.npy     float32 [N, points, channels]
   meta.json      format version, version of what made it, shape, what is wrong with which row
 ```
-The key stands for the content of the files and every setting. An array is written beside its final name and renamed,
-under a lock: there is none or all of it.
+The key is of the content of the files and every setting.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from filelock import FileLock
 from numpy.lib import format as npy
 
 from hmlc_ray.errors import DataError, system_reason
+from hmlc_ray.files.disk_cache import open_entry, written
 from hmlc_ray.home import CACHE_VARIABLE, cache_folder
 from hmlc_ray.meshes.sample import Cloud
 
@@ -63,24 +60,16 @@ def open_stored(key: str, shape: Shape, make: Callable[[], Iterable[Block]], mak
         DataError: if the cache cannot be written, for want of room for example. Nothing half-written is left then.
     """
     folder = cache_folder() / f"points-{key}"
-    stored = _read(folder, shape, maker)
-    if stored is not None:
-        return stored
     size = int(np.prod(shape)) * 4
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(f"{folder.name}.lock")):
-            stored = _read(folder, shape, maker)  # another process may have made it while this one waited
-            if stored is None:
-                _write(folder, shape, make, maker)
-                stored = _read(folder, shape, maker)
+        return open_entry(
+            folder, lambda entry: _read(entry, shape, maker), lambda entry: _write(entry, shape, make, maker), size=size
+        )
     except OSError as error:
         raise DataError(
             f"the point clouds, {size / 1e6:.1f} MB, cannot be written to {str(folder.parent)!r} "
             f"({system_reason(error)}); make room, or name another folder by {CACHE_VARIABLE}"
         ) from error
-    assert stored is not None, "an array is whole when it has its name"
-    return stored
 
 
 def _read(folder: Path, shape: Shape, maker: int) -> Stored | None:
@@ -98,22 +87,10 @@ def _read(folder: Path, shape: Shape, maker: int) -> Stored | None:
 
 
 def _write(folder: Path, shape: Shape, make: Callable[[], Iterable[Block]], maker: int) -> None:
-    partial = folder.with_name(f"{folder.name}.partial")  # the lock is held: whatever has this name is abandoned
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    try:
-        if shutil.disk_usage(partial).free < int(np.prod(shape)) * 4:
-            raise OSError(None, "there is too little room")
-        with (partial / _POINTS).open("wb") as file:
-            problems = _fill(file, shape, make())
-            file.flush()
-            os.fsync(file.fileno())
-        meta = {"version": VERSION, "maker": maker, "shape": shape, "problems": problems}
-        (partial / _META).write_text(json.dumps(meta), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with written(folder / _POINTS) as file:
+        problems = _fill(file, shape, make())
+    meta = {"version": VERSION, "maker": maker, "shape": shape, "problems": problems}
+    (folder / _META).write_text(json.dumps(meta), encoding="utf-8")
 
 
 def _fill(file: BinaryIO, shape: Shape, blocks: Iterable[Block]) -> dict[int, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +18,8 @@ from made_meshes import BOX, write
 
 from hmlc_ray.errors import DataError
 from hmlc_ray.home import cache_folder
-from hmlc_ray.meshes import store
-from hmlc_ray.meshes.store import Block, Shape, open_stored
+from hmlc_ray.meshes import cloud_cache
+from hmlc_ray.meshes.cloud_cache import Block, Shape, open_stored
 
 SHAPE: Shape = (5, 4, 3)
 CLOUDS = np.arange(60, dtype=np.float32).reshape(SHAPE)
@@ -105,7 +106,7 @@ def test_a_damaged_entry_is_noticed_and_made_again(damage: Callable[[], None]) -
 def test_an_entry_of_another_version_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     make = Maker()
     open_stored("k", SHAPE, make)
-    monkeypatch.setattr(store, "VERSION", store.VERSION + 1)
+    monkeypatch.setattr(cloud_cache, "VERSION", cloud_cache.VERSION + 1)
     open_stored("k", SHAPE, make)
     assert make.calls == 2
     open_stored("k", SHAPE, make)
@@ -118,7 +119,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(failing: str, monkeypatc
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     if failing == "write":
-        monkeypatch.setattr(store, "_fill", full)
+        monkeypatch.setattr(cloud_cache, "_fill", full)
     elif failing == "fsync":
         monkeypatch.setattr(os, "fsync", full)
     else:
@@ -132,7 +133,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(failing: str, monkeypatc
 
 def test_too_little_room_is_found_out_before_anything_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     make = Maker()
-    monkeypatch.setattr(store.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10}))  # type: ignore[attr-defined]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10}))
     with pytest.raises(DataError, match="there is too little room"):
         open_stored("k", SHAPE, make)
     assert make.calls == 0
