@@ -12,9 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from hmlc_ray.config.dimensions import readable
+from hmlc_ray.names.uris import is_server, public_uri
 from hmlc_ray.study.resume_command import command, locating
 from hmlc_ray.study.summary import BestTrial, RunSummary, SweepSummary, TrialRow
-from hmlc_ray.tracking.uri import is_server, public_uri
 
 MOST_ROWS = 20
 """Completed trials in a sweep's table; pruned and failed ones are shown up to half as many."""

@@ -37,8 +37,9 @@ def ui(
     from hmlc_ray.errors import TrackingError
     from hmlc_ray.home import Home as Places
     from hmlc_ray.machine.loopback import is_loopback
+    from hmlc_ray.names.uris import is_server, public_uri
     from hmlc_ray.tracking.store import check_store
-    from hmlc_ray.tracking.uri import is_server, public_uri, with_driver
+    from hmlc_ray.tracking.uri import with_driver
 
     if tracking_uri and is_server(tracking_uri):
         typer.echo(f"the runs are on an MLflow server already: {public_uri(tracking_uri)}")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from hmlc_ray.errors import ConfigError
+from hmlc_ray.names.uris import has_password
 
-_PASSWORD = re.compile(r"^[a-z0-9+]+://[^/\s:@]*:[^/\s]+@", re.IGNORECASE)
 _RESULTS = "an absolute path that every node has, or s3://BUCKET/PREFIX"
 _TRIALS = "sqlite:////PATH or journal:///PATH with an absolute path, or postgresql://USER@HOST/DATABASE"
 
@@ -44,7 +42,7 @@ def check_trials(uri: str, source: str) -> str:
 
 
 def _refuse_password(uri: str, source: str) -> None:
-    if _PASSWORD.match(uri):
+    if has_password(uri):
         raise ConfigError(
             f"{source} holds a password, which would be stored and shown; leave it out, and set PGPASSWORD, or the "
             "whole URI in HMLC_OPTUNA_STORAGE, in the driver's environment"

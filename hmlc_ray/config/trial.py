@@ -57,6 +57,11 @@ class TrialConfig(Section):
             )
         return self
 
+    def with_regularisation(self, chosen: tuple[float, ...] | None) -> TrialConfig:
+        """The same, with the probe's regularisation C per level as chosen on validation; None: to be chosen."""
+        evaluation = self.evaluation.model_copy(update={"chosen_regularisation": chosen})
+        return self.model_copy(update={"evaluation": evaluation})
+
     @model_validator(mode="after")
     def _can_be_judged(self) -> TrialConfig:
         if self.data.train_on == "train+val" and self.evaluation.chosen_regularisation is None:

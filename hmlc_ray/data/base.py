@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from hmlc_ray.arrays import ByteArray
 from hmlc_ray.config.data import CacheMode
 from hmlc_ray.taxonomy import Taxonomy
 
@@ -47,7 +46,7 @@ class Split:
     is no copy of it."""
     inputs_digest: str | None = None
     """A hash that stands for the whole of `inputs`, where it is known without reading them."""
-    digests: npt.NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
+    digests: ByteArray | None = field(default=None, compare=False, repr=False)
     """A hash of each of `inputs`, uint8 [M, bytes], where they are known without reading them."""
     mapped: bool = False
     """Whether `inputs` is a mapped file, which other processes share."""

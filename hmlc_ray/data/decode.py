@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 
+from hmlc_ray.arrays import ByteArray
 from hmlc_ray.config.data import MAX_PIXELS, StoredSection
 from hmlc_ray.data.image_plugins import register_plugins
 from hmlc_ray.data.intensities import BadImage, is_deep, to_eight_bits
@@ -23,7 +23,6 @@ from hmlc_ray.files.imposters import NO_FILE, is_regular, what_it_is_instead
 
 register_plugins()
 
-ByteArray = npt.NDArray[np.uint8]
 _ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

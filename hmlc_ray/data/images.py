@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hmlc_ray.data.decode import BY_DEFAULT, ByteArray, Reading, decode
+from hmlc_ray.arrays import ByteArray
+from hmlc_ray.data.decode import BY_DEFAULT, Reading, decode
 from hmlc_ray.data.intensities import BadImage
 from hmlc_ray.data.pillow_limits import lifted_limits
 from hmlc_ray.errors import DataError, system_reason

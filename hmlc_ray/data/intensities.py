@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from hmlc_ray.arrays import ByteArray
+
 _BITS, _WHITE_IS_ZERO, _SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF
 _UNSIGNED, _SIGNED = 1, 2  # values of the last
 _ROUNDING = 1e-3  # what resampling and compression add beyond 0 and 1
@@ -56,7 +58,7 @@ def _values(image: Image.Image) -> Values:
     return values
 
 
-def _by_rule(image: Image.Image, values: Values) -> npt.NDArray[np.uint8]:
+def _by_rule(image: Image.Image, values: Values) -> ByteArray:
     low, high = values.min(), values.max()
     shown = f"from {low:g} to {high:g}" if values.dtype.kind == "f" else f"from {low} to {high}"
     setting = "data.value_range: [low, high] says which values become black and white"
@@ -78,7 +80,7 @@ def _unsigned_bits(image: Image.Image) -> int | None:
     return 16 if image.mode.startswith("I;16") or image.format in ("PPM", "PNG") else None
 
 
-def _scaled(values: Values, low: float, high: float) -> npt.NDArray[np.uint8]:
+def _scaled(values: Values, low: float, high: float) -> ByteArray:
     shares = (values.astype(np.float64) - low) / (high - low)
     return np.asarray(np.rint(shares.clip(0, 1) * 255)).astype(np.uint8)
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Literal
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from hmlc_ray.arrays import IntArray
 from hmlc_ray.config.data import CacheMode
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.data.images import ImageFiles
@@ -20,7 +20,7 @@ from hmlc_ray.errors import DataError, first_line, last_line
 from hmlc_ray.machine.cpus import usable_cpus
 from hmlc_ray.machine.scratch import settle_sockets
 
-Sampler = Iterable[npt.NDArray[np.int64]]
+Sampler = Iterable[IntArray]
 Place = Literal["device", "memory", "disk", "none"]
 _RESIDENT_SHARE = 0.25
 """With `cache: auto` a split lives on the device if it takes no more than this share of the free memory there."""
@@ -87,7 +87,7 @@ class _Batches(Dataset[Any]):
     def __init__(self, split: Split) -> None:
         self._split = split
 
-    def __getitem__(self, rows: npt.NDArray[np.int64]) -> list[Tensor] | list[npt.NDArray[Any]]:
+    def __getitem__(self, rows: IntArray) -> list[Tensor] | list[npt.NDArray[Any]]:
         index = torch.from_numpy(rows)
         return _handed_over([self._split.at(index), self._split.leaf[index], index])
 
@@ -109,7 +109,7 @@ class _Order:
 
     current: Sampler = ()
 
-    def __iter__(self) -> Iterator[npt.NDArray[np.int64]]:
+    def __iter__(self) -> Iterator[IntArray]:
         return iter(self.current)
 
 

@@ -26,7 +26,8 @@ import PIL
 import torch
 from torch import Tensor
 
-from hmlc_ray.data.decode import BY_DEFAULT, ByteArray, Reading
+from hmlc_ray.arrays import ByteArray
+from hmlc_ray.data.decode import BY_DEFAULT, Reading
 from hmlc_ray.data.images import Block, decode_blocks
 from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.files.disk_cache import look_of, open_entry, written

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from hmlc_ray.arrays import IntArray
 from hmlc_ray.config.training import TrainingConfig
 from hmlc_ray.errors import ConfigError, DataError
-from hmlc_ray.taxonomy import IntArray
 
 REDRAWS = 8
 """Attempts at a companion that is not yet in the batch; after that a repeated sample is kept."""

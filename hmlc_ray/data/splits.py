@@ -10,12 +10,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from hmlc_ray.arrays import IntArray
 from hmlc_ray.config.data import CacheMode
 from hmlc_ray.config.splits import SplitSection
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.errors import DataError
 from hmlc_ray.folders.notes import lacking, of_one_class
-from hmlc_ray.taxonomy import IntArray, Taxonomy
+from hmlc_ray.taxonomy import Taxonomy
 
 _TEST, _VALIDATION, _LIMIT = range(3)  # streams of random numbers
 

@@ -13,13 +13,13 @@ import numpy as np
 import psutil
 import torch
 
+from hmlc_ray.arrays import IntArray
 from hmlc_ray.config.data import StoredSection
 from hmlc_ray.data.base import Inputs, Split
 from hmlc_ray.data.decode import Reading
 from hmlc_ray.data.images import ImageFiles
 from hmlc_ray.data.pixel_cache import Entry, ImageSet, is_cached, open_images
 from hmlc_ray.home import cache_folder
-from hmlc_ray.taxonomy import IntArray
 
 Kept = Literal["memory", "disk", "none"]
 _LOG = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from sklearn.metrics import normalized_mutual_info_score, silhouette_score
 from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits
 
-from hmlc_ray.taxonomy import IntArray
+from hmlc_ray.arrays import IntArray
 
 
 def cluster_metrics(features: npt.NDArray[np.float32], labels: IntArray, seed: int) -> dict[str, float]:

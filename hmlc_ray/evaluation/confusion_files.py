@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
+from hmlc_ray.arrays import IntArray
 from hmlc_ray.evaluation.confusions import Matrix, SparseCounts, from_tensor
 from hmlc_ray.taxonomies.drawing import printable, save_figure
 from hmlc_ray.taxonomy import Taxonomy
@@ -45,7 +45,7 @@ def write_confusion(taxonomy: Taxonomy, matrices: Matrices, folder: Path) -> lis
     return written
 
 
-def _write_table(names: Sequence[str], matrix: npt.NDArray[np.int64], file: Path) -> Path:
+def _write_table(names: Sequence[str], matrix: IntArray, file: Path) -> Path:
     with file.open("w", newline="", encoding="utf-8") as opened:
         table = csv.writer(opened)
         table.writerow(["true \\ predicted", *names])
@@ -80,7 +80,7 @@ def _draw_worst(names: Sequence[str], counts: SparseCounts, title: str, file: Pa
     return file
 
 
-def _draw(names: Sequence[str], matrix: npt.NDArray[np.int64], title: str, file: Path) -> Path:
+def _draw(names: Sequence[str], matrix: IntArray, title: str, file: Path) -> Path:
     from matplotlib.figure import Figure
 
     side = min(12.0, 3.5 + 0.25 * min(len(names), _MOST_NAMES))

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hmlc_ray.taxonomy import IntArray
+from hmlc_ray.arrays import IntArray
 
 MOST_DENSE = 1000
 """Classes up to which a matrix is dense."""

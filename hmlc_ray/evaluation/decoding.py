@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from hmlc_ray.taxonomy import IntArray, Taxonomy
+from hmlc_ray.arrays import FloatArray, IntArray
+from hmlc_ray.taxonomy import Taxonomy
 
-Probabilities = Sequence[npt.NDArray[np.float64]]
+Probabilities = Sequence[FloatArray]
 
 
 def independent_argmax(taxonomy: Taxonomy, probabilities: Probabilities) -> IntArray:

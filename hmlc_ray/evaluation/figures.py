@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from sklearn.metrics import f1_score, recall_score
 
+from hmlc_ray.arrays import IntArray
 from hmlc_ray.data.splits import stratified_subset
 from hmlc_ray.evaluation.clusters import cluster_metrics
 from hmlc_ray.evaluation.confusions import Matrix, confusion_matrix
@@ -23,7 +24,7 @@ from hmlc_ray.evaluation.tree import (
     inconsistency,
     mistake_severity,
 )
-from hmlc_ray.taxonomy import IntArray, Taxonomy
+from hmlc_ray.taxonomy import Taxonomy
 
 MAX_RETRIEVED = 5_000
 """Samples that MAP@R ranks against each other at most."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
+from hmlc_ray.arrays import FloatArray
 from hmlc_ray.config.training import EvaluationConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet, Split
@@ -27,8 +27,6 @@ from hmlc_ray.evaluation.figures import Frozen
 from hmlc_ray.evaluation.predictions import predict
 from hmlc_ray.evaluation.probe import Probe, choose_probe, fit_probes
 from hmlc_ray.taxonomy import Taxonomy
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,13 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy.optimize import minimize
 from scipy.special import softmax
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from hmlc_ray.taxonomy import IntArray
-
-FloatArray = npt.NDArray[np.float64]
+from hmlc_ray.arrays import FloatArray, IntArray
 
 _NUMBERS_AT_ONCE = 1 << 21
 _NUMBERS_AT_ONCE_GPU = 1 << 25

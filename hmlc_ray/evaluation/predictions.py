@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from hmlc_ray.arrays import FloatArray, IntArray
 from hmlc_ray.evaluation.decoding import DECODINGS
-from hmlc_ray.evaluation.probe import FloatArray, Probe
-from hmlc_ray.taxonomy import IntArray, Taxonomy
+from hmlc_ray.evaluation.probe import Probe
+from hmlc_ray.taxonomy import Taxonomy
 
 MOST_NUMBERS = 1 << 23
 """Probabilities of one level alive at once: 64 MB."""
@@ -64,7 +64,7 @@ def blocks(rows: int, classes: int) -> Iterator[slice]:
     return (slice(start, start + size) for start in range(0, rows, size))
 
 
-def _likeliest(probabilities: npt.NDArray[np.float64], k: int) -> IntArray:
+def _likeliest(probabilities: FloatArray, k: int) -> IntArray:
     """int64 [n, k]; of equals the first."""
     leaves = probabilities.shape[1]
     if leaves <= max(_FEW, k):

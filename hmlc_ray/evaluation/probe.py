@@ -8,16 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from hmlc_ray.arrays import FloatArray, IntArray
 from hmlc_ray.evaluation.many_classes import ManyClassRegression
-from hmlc_ray.taxonomy import IntArray
-
-FloatArray = npt.NDArray[np.float64]
 
 MOST_NUMBERS = 1 << 25
 """Samples times classes up to which scikit-learn fits on a CPU, where it keeps some such matrices of float64."""

@@ -10,7 +10,7 @@ import numpy as np
 import trimesh
 from trimesh import creation
 
-from hmlc_ray.meshes.formats.raw import FloatArray
+from hmlc_ray.arrays import FloatArray
 from hmlc_ray.meshes.sample import Cloud, in_unit_ball, sample_surface
 
 Maker = Callable[[], trimesh.Trimesh]

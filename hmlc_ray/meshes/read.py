@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hmlc_ray.arrays import FloatArray
 from hmlc_ray.files.imposters import what_it_is_instead
 from hmlc_ray.meshes.formats import READERS
-from hmlc_ray.meshes.formats.raw import CutOff, FloatArray, RawMesh
+from hmlc_ray.meshes.formats.raw import CutOff, RawMesh
 
 
 class BrokenMesh(ValueError):

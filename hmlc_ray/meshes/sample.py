@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from hmlc_ray.meshes.formats.raw import FloatArray
+from hmlc_ray.arrays import FloatArray
 from hmlc_ray.meshes.read import crosses
 
 Cloud = npt.NDArray[np.float32]

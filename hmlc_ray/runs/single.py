@@ -87,8 +87,7 @@ def probe_run(
             f"now {data.fingerprint[:12]})"
         )
     chosen = checkpoint.chosen_regularisation if split == "test" else config.evaluation.chosen_regularisation
-    settings = config.evaluation.model_copy(update={"chosen_regularisation": chosen})
-    config = config.model_copy(update={"evaluation": settings})
+    config = config.with_regularisation(chosen)
     device = resolve_device(config.training.device)
     with kernels(config.training):
         return evaluate(encoder_of(checkpoint).to(device), data, config, split=split, device=device, full=True).metrics

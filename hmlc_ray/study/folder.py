@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
 from hmlc_ray.config.moved import followed_sweep
+from hmlc_ray.config.schema import nearest
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError, first_line, system_reason
 from hmlc_ray.files.atomic import write_whole
@@ -17,6 +18,13 @@ from hmlc_ray.home import Home
 
 SWEEP_FILE = "sweep.json"
 LOCK_FILE = ".driver"
+
+
+def unknown_study(name: str, where: str, known: Iterable[str], remedy: str = "") -> StudyError:
+    """The error for a name that no study of a place has, with the nearest that one has."""
+    known = list(known)
+    names = f"it has {', '.join(known)}" if known else "it has none yet"
+    return StudyError(f"there is no study {name!r} in {where}{nearest(name, known)}; {names}{remedy}")
 
 
 def is_saved(name: str, home: Home) -> bool:
@@ -90,10 +98,7 @@ def load_study(name: str, home: Home) -> SweepConfig:
     if not file.is_file():
         folder = home.root / "studies"
         known = sorted(path.parent.name for path in folder.glob(f"*/{SWEEP_FILE}"))
-        raise StudyError(
-            f"there is no study {name!r} in {home.root}; "
-            + (f"it has {', '.join(known)}" if known else "it has none yet")
-        )
+        raise unknown_study(name, str(home.root), known)
     try:
         sweep = SweepConfig.model_validate_json(file.read_text(encoding="utf-8"))
     except ValueError as error:

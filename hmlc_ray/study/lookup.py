@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 
 from hmlc_ray.config.load import load_yaml
-from hmlc_ray.config.schema import nearest
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.machine.scratch import scratch_folder
-from hmlc_ray.study.folder import is_saved, load_study
+from hmlc_ray.study.folder import is_saved, load_study, unknown_study
 from hmlc_ray.tracking import Tracker, tags
 from hmlc_ray.tracking.opening import URI_VARIABLE, open_tracker
 
@@ -66,9 +65,6 @@ def find_run(name: str, tracker: Tracker) -> str:
     known = {run.tags[tags.STUDY]: run.run_id for run in tracker.studies()}
     if name not in known:
         refuse_deleted(name, tracker)
-        names = f"it has {', '.join(known)}" if known else "it has none"
-        raise StudyError(
-            f"there is no study {name!r} in the MLflow store {tracker.uri}{nearest(name, known)}; {names}: "
-            "another store is named by --tracking-uri or --home"
-        )
+        remedy = ": another store is named by --tracking-uri or --home"
+        raise unknown_study(name, f"the MLflow store {tracker.uri}", known, remedy)
     return known[name]

@@ -6,17 +6,14 @@ Whatever prints a command makes it here; a sentence puts it between backquotes.
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from pathlib import Path
 
 from hmlc_ray.home import Home
-from hmlc_ray.tracking import public_uri
+from hmlc_ray.names.uris import typed_uri
 from hmlc_ray.tracking.drivers import JOB_VARIABLE
 from hmlc_ray.tracking.opening import URI_VARIABLE
-from hmlc_ray.tracking.uri import is_server
 
-_SECRET = re.compile(r"pass|pwd|secret|token|credential", re.IGNORECASE)
 """In names of a URI's parameters; a file that holds a password is none."""
 Value = str | Path | bool | None
 
@@ -57,22 +54,3 @@ def resume_command(study: str, home: Home, address: str | None, tracking_uri: st
     if os.environ.get(JOB_VARIABLE):
         return command("resume", study, address="http://HEAD:8265")
     return command("resume", study, **locating(home, tracking_uri, address))
-
-
-def typed_uri(uri: str) -> str:
-    """A store's URI as it can be typed again: whole, but for passwords and tokens."""
-    if is_server(uri):
-        return public_uri(uri)
-    scheme, separator, rest = uri.partition("://")
-    login, at, place = rest.rpartition("@")  # the last one: a password may hold any other character
-    if scheme.partition("+")[0] == "sqlite":
-        login, at, place = "", "", rest
-    place, question, query = place.partition("?")
-    kept = [part for part in query.split("&") if part and not _secret(part)]
-    user = login.partition(":")[0] + at
-    return f"{scheme}{separator}{user}{place}" + (question + "&".join(kept) if kept else "")
-
-
-def _secret(parameter: str) -> bool:
-    name = parameter.partition("=")[0]
-    return _SECRET.search(name) is not None and name != "passfile"

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hmlc_ray.config.schema import nearest
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
+from hmlc_ray.names.uris import public_uri
+from hmlc_ray.study.folder import unknown_study
 from hmlc_ray.study.heartbeat import settled_lives
 from hmlc_ray.study.leaderboard import best_so_far, planned, rows_of, trial_runs, used_up
 from hmlc_ray.study.lookup import existing_store
@@ -21,7 +22,7 @@ from hmlc_ray.study.summary import BestSoFar, SweepCounts
 from hmlc_ray.tracking import Tracker, TrialRun, tags
 from hmlc_ray.tracking.drivers import STALLED, Life, life, seems_dead
 from hmlc_ray.tracking.opening import chosen_uri
-from hmlc_ray.tracking.uri import public_uri, with_driver
+from hmlc_ray.tracking.uri import with_driver
 
 if TYPE_CHECKING:
     from hmlc_ray.sweep.jobs.attempts import Attempt
@@ -95,8 +96,7 @@ def chosen(name: str | None, known: Iterable[str], where: str) -> list[str]:
     if name is None:
         return known
     if name not in known:
-        names = f"it has {', '.join(known)}" if known else "it has none yet"
-        raise StudyError(f"there is no study {name!r} in {where}{nearest(name, known)}; {names}")
+        raise unknown_study(name, where, known)
     return [name]
 
 

@@ -17,7 +17,7 @@ from hmlc_ray.config.sweep import StudyConfig, SweepConfig
 from hmlc_ray.errors import ConfigError, first_line
 from hmlc_ray.home import Home
 from hmlc_ray.machine.scratch import scratch_folder
-from hmlc_ray.tracking.uri import without_password
+from hmlc_ray.names.uris import without_password
 
 RESULTS_VARIABLE = "HMLC_STORAGE"
 TRIALS_VARIABLE = "HMLC_OPTUNA_STORAGE"

@@ -47,7 +47,7 @@ def judge_best(
 ) -> Conclusion:
     """Judge the best trial's own encoder on test, and export it."""
     checkpoint = checkpoint_of(tracker, best.run_id)
-    config = _with_choice(checkpoint.config, checkpoint)
+    config = checkpoint.config.with_regularisation(checkpoint.chosen_regularisation)
     # Where the trials were given GPUs this machine need not have one.
     device = resolve_device("auto" if sweep.trials.resources.gpus and config.training.device != "cpu" else "cpu")
     with kernels(config.training):
@@ -147,13 +147,8 @@ def _supersede(tracker: Tracker, parent: str, run_id: str) -> None:
 
 def refit_config(best: Checkpoint) -> TrialConfig:
     """The best trial's configuration, trained on all that is not test."""
-    config = _with_choice(best.config, best)
+    config = best.config.with_regularisation(best.chosen_regularisation)
     return config.model_copy(update={"data": config.data.model_copy(update={"train_on": "train+val"})})
-
-
-def _with_choice(config: TrialConfig, checkpoint: Checkpoint) -> TrialConfig:
-    evaluation = config.evaluation.model_copy(update={"chosen_regularisation": checkpoint.chosen_regularisation})
-    return config.model_copy(update={"evaluation": evaluation})
 
 
 def _folder(sweep: SweepConfig, home: Home) -> Path:

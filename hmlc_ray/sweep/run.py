@@ -12,6 +12,7 @@ from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.machine.scratch import nothing_left
+from hmlc_ray.names.uris import without_password
 from hmlc_ray.study.folder import driven, is_saved, save_study
 from hmlc_ray.study.heartbeat import beating, refuse_alive
 from hmlc_ray.study.lookup import existing_store, find_run, find_sweep, refuse_deleted
@@ -27,7 +28,6 @@ from hmlc_ray.sweep.tune.optuna_reopen import forget_failure, reopen_unfinished
 from hmlc_ray.sweep.tune.optuna_storage import check_trials_place, is_in_trials
 from hmlc_ray.tracking import Tracker, tags
 from hmlc_ray.tracking.opening import open_tracker
-from hmlc_ray.tracking.uri import without_password
 from hmlc_ray.training.fit import cached_data, check_fits
 
 

@@ -7,17 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from hmlc_ray.arrays import FloatArray, IntArray
 from hmlc_ray.errors import TaxonomyError, system_reason
 from hmlc_ray.machine.user import expanded
-from hmlc_ray.taxonomy import IntArray, Taxonomy
+from hmlc_ray.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FloatArray = npt.NDArray[np.float64]
 
 SUFFIXES = (".png", ".svg", ".pdf")
 DATES = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}

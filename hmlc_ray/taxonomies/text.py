@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from hmlc_ray.taxonomy import IntArray, Taxonomy
+from hmlc_ray.arrays import IntArray
+from hmlc_ray.taxonomy import Taxonomy
 
 
 def render_text(taxonomy: Taxonomy, *, counts: Sequence[IntArray] | None = None, depth: int | None = None) -> str:

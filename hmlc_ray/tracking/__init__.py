@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from hmlc_ray.tracking.operations import RunStatus
 from hmlc_ray.tracking.tracker import Tracker, TrialRun
-from hmlc_ray.tracking.uri import public_uri, with_driver
+from hmlc_ray.tracking.uri import with_driver
 
-__all__ = ["RunStatus", "Tracker", "TrialRun", "public_uri", "with_driver"]
+__all__ = ["RunStatus", "Tracker", "TrialRun", "with_driver"]

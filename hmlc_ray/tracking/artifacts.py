@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from hmlc_ray.errors import TrackingError, first_line
 from hmlc_ray.machine.scratch import scratch_folder
+from hmlc_ray.names.uris import is_server, public_uri, scrub
 from hmlc_ray.tracking.store import quiet_import
-from hmlc_ray.tracking.uri import is_server, public_uri, scrub
 from hmlc_ray.tracking.values import shorten
 
 if TYPE_CHECKING:

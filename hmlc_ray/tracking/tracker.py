@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hmlc_ray.errors import StoreAway, TrackingError
 from hmlc_ray.names.metrics import figure_key
+from hmlc_ray.names.uris import public_uri
 from hmlc_ray.tracking import tags as tag
 from hmlc_ray.tracking import values
 from hmlc_ray.tracking.artifacts import check_seen, check_writable
@@ -27,7 +28,7 @@ from hmlc_ray.tracking.operations import (
 from hmlc_ray.tracking.outbox import Note, Outbox
 from hmlc_ray.tracking.spool import Spool
 from hmlc_ray.tracking.store import EXPERIMENT, be_brief, open_store, quiet_import, restore_command, translated
-from hmlc_ray.tracking.uri import public_uri, with_driver
+from hmlc_ray.tracking.uri import with_driver
 from hmlc_ray.tracking.writer import StoreWriter
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hmlc_ray.errors import StoreAway, TrackingError
+from hmlc_ray.names.uris import public_uri
 from hmlc_ray.tracking import tags as tag
 from hmlc_ray.tracking import values
 from hmlc_ray.tracking.operations import (
@@ -20,7 +21,6 @@ from hmlc_ray.tracking.operations import (
     SetTags,
 )
 from hmlc_ray.tracking.store import quiet_import, translated
-from hmlc_ray.tracking.uri import public_uri
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

@@ -193,8 +193,7 @@ class _Run:
             self.chosen_regularisation = result.chosen_regularisation
             metrics |= self._noted("val", result)
         if last and self.test:
-            evaluation = self.config.evaluation.model_copy(update={"chosen_regularisation": self.chosen_regularisation})
-            config = self.config.model_copy(update={"evaluation": evaluation})
+            config = self.config.with_regularisation(self.chosen_regularisation)
             result = evaluate(self.learner.encoder, self.data, config, split="test", device=self.device, full=True)
             metrics |= self._noted("test", result)
         self.last_evaluation = metrics

@@ -16,10 +16,11 @@ import torch
 from made_images import make_images
 from PIL import Image
 
+from hmlc_ray.arrays import ByteArray
 from hmlc_ray.config.data import ImageFolderConfig
 from hmlc_ray.data import images, load_data, pixel_cache, stored
 from hmlc_ray.data.base import DataSet
-from hmlc_ray.data.decode import ByteArray, Reading
+from hmlc_ray.data.decode import Reading
 from hmlc_ray.data.pixel_cache import digests_of
 from hmlc_ray.errors import DataError
 from hmlc_ray.home import cache_folder

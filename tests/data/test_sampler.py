@@ -1,16 +1,15 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hmlc_ray.arrays import IntArray
 from hmlc_ray.config.training import TrainingConfig
 from hmlc_ray.data.sampler import BatchSampler, build_sampler
 from hmlc_ray.errors import ConfigError, DataError
 
-IntArray = npt.NDArray[np.int64]
 KINDS = ["uniform", "class-balanced", "hierarchical"]
 
 

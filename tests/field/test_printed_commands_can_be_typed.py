@@ -24,7 +24,8 @@ from hmlc_ray.cli.tables import print_run, print_sweep
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import ClusterError, StudyError
 from hmlc_ray.home import VARIABLE, Home
-from hmlc_ray.study.resume_command import command, locating, resume_command, typed_uri
+from hmlc_ray.names.uris import typed_uri
+from hmlc_ray.study.resume_command import command, locating, resume_command
 from hmlc_ray.sweep import run
 from hmlc_ray.sweep.cluster import authentication
 from hmlc_ray.sweep.extend import with_trials

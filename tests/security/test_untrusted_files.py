@@ -18,6 +18,7 @@ from hmlc_ray.config.files import load_trial
 from hmlc_ray.config.sweep import load_sweep
 from hmlc_ray.data import cifar100
 from hmlc_ray.encoders.weight_files import read_tensors
+from hmlc_ray.meshes import cloud_cache
 from hmlc_ray.taxonomies import from_csv, from_json
 from hmlc_ray.training.checkpoint import load_checkpoint
 

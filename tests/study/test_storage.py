@@ -11,9 +11,9 @@ import pytest
 from hmlc_ray.config.sweep import StudyConfig, SweepConfig, load_sweep
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.home import Home
+from hmlc_ray.names.uris import without_password
 from hmlc_ray.study.storage import Results, settled, trials_url
 from hmlc_ray.sweep.tune.optuna_storage import open_trials
-from hmlc_ray.tracking.uri import without_password
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hmlc_ray.names.metrics import figure_key as key
-from hmlc_ray.tracking import public_uri, tags, with_driver
+from hmlc_ray.names.uris import public_uri, scrub
+from hmlc_ray.tracking import tags, with_driver
 from hmlc_ray.tracking import uri as uri_module
-from hmlc_ray.tracking.uri import scrub
 from hmlc_ray.tracking.values import batches
 
 

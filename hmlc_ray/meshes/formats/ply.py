@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hmlc_ray.meshes.formats.raw import CutOff, FloatArray, IntArray, RawMesh, fans
+from hmlc_ray.arrays import FloatArray, IntArray
+from hmlc_ray.meshes.formats.raw import CutOff, RawMesh, fans
 
 _TYPES = {
     "char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2", "ushort": "u2",

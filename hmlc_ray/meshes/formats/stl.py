@@ -6,7 +6,8 @@ import re
 
 import numpy as np
 
-from hmlc_ray.meshes.formats.raw import CutOff, FloatArray, RawMesh, text_of
+from hmlc_ray.arrays import FloatArray
+from hmlc_ray.meshes.formats.raw import CutOff, RawMesh, text_of
 
 _HEADER, _FACET = 84, 50
 _RECORD = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attributes", "<u2")])

@@ -19,6 +19,7 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import ClusterError, ConfigError, TrackingError, first_line
 from hmlc_ray.home import Home
 from hmlc_ray.machine.loopback import is_loopback
+from hmlc_ray.names.uris import is_server, public_uri
 from hmlc_ray.study.storage import Results
 from hmlc_ray.sweep.cluster.authentication import asks_for_token
 from hmlc_ray.sweep.cluster.capacity import alive_nodes, driver_cpus, nodes_of
@@ -31,7 +32,6 @@ from hmlc_ray.sweep.doctor.nodes import Node, ask_nodes
 from hmlc_ray.sweep.doctor.probe import PACKAGES, version_of
 from hmlc_ray.sweep.prepare import base_data, located
 from hmlc_ray.tracking.opening import URI_VARIABLE, open_tracker
-from hmlc_ray.tracking.uri import is_server, public_uri
 
 Level = Literal["ok", "note", "fail"]
 _MOST_SKEW_S = 2.0

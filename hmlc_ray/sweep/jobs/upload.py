@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,13 +12,13 @@ from hmlc_ray.config.profiles import overlay
 from hmlc_ray.config.sweep import SweepConfig, check_sweep
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError, DataError
+from hmlc_ray.names.uris import has_password
 from hmlc_ray.sweep.prepare import base_data
 
 SPACE_FILE = "space.yaml"
 """The search space's name in the job's working directory."""
 MOST_BYTES = 1 << 20
 """Of one file: a taxonomy is smaller, and what is larger is data."""
-_SECRET = re.compile(r"[a-z0-9+]+://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
 
 
 def read_space(space: Path, overrides: Iterable[str], profile: str | None) -> tuple[SweepConfig, str | None]:
@@ -72,7 +71,7 @@ def refuse_secrets(text: str, source: str) -> None:
     Raises:
         ConfigError: naming the source, not the password.
     """
-    if _SECRET.search(text):
+    if has_password(text):
         raise ConfigError(
             f"{source} holds a URI with a password, which a job would show to everyone who reaches the head; "
             "give the URI without it, and the password in the environment of the cluster "

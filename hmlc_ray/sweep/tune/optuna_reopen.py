@@ -15,12 +15,12 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
+from hmlc_ray.names.uris import without_password
 from hmlc_ray.study.leaderboard import trial_runs
 from hmlc_ray.study.storage import trials_url
 from hmlc_ray.study.summary import TrialRow
 from hmlc_ray.sweep.tune.optuna_storage import are_trials_there, open_trials
 from hmlc_ray.tracking import Tracker, TrialRun, tags
-from hmlc_ray.tracking.uri import without_password
 
 RETRIES, EARLIER_ERROR = "hmlc.retries", "hmlc.earlier_error"
 """Tags of a trial that was run again: how often, and why it failed before."""

@@ -12,10 +12,11 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.errors import ConfigError, first_line
 from hmlc_ray.home import Home, sqlite_uri
+from hmlc_ray.names.uris import scrub, without_password
 from hmlc_ray.study.storage import trials_url
 from hmlc_ray.tracking.postgres import alone_at_first
 from hmlc_ray.tracking.sqlite import make_whole
-from hmlc_ray.tracking.uri import scrub, sqlite_path, with_driver, without_password
+from hmlc_ray.tracking.uri import sqlite_path, with_driver
 
 _SQLITE_PATIENCE_S = 60.0
 """How long a write waits for the other studies of the same file."""

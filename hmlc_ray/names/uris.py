@@ -1,0 +1,75 @@
+"""URIs of stores without what is secret in them: fit to be printed, logged, or typed again."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+# A password may hold any character but those that end it: all up to the last @ is the login.
+_PASSWORD = re.compile(r"(?<![a-z0-9+])[a-z0-9+]+://[^/\s:@]*:[^/\s]+@", re.IGNORECASE)
+_SECRET = re.compile(r"pass|pwd|secret|token|credential", re.IGNORECASE)
+
+
+def has_password(text: str) -> bool:
+    """Whether a text, a URI or one that holds some, has a password in a URI."""
+    return _PASSWORD.search(text) is not None
+
+
+def public_uri(uri: str) -> str:
+    """The URI without user, password, token, query or fragment: fit to be printed and logged."""
+    if "://" not in uri:
+        return uri
+    start, _, place = _parts(uri)
+    place = place.partition("?")[0]
+    # A file's name may hold a # as well.
+    return start + (place if _is_sqlite(start) else place.partition("#")[0])
+
+
+def without_password(uri: str) -> str:
+    """The URI with its user but without the password."""
+    start, login, place = _parts(uri)
+    return start + login.partition(":")[0] + ("@" if login else "") + place
+
+
+def typed_uri(uri: str) -> str:
+    """A store's URI as it can be typed again: whole, but for passwords and tokens."""
+    if is_server(uri):
+        return public_uri(uri)
+    place, question, query = without_password(uri).partition("?")
+    kept = [part for part in query.split("&") if part and not _is_secret(part)]
+    return place + (question + "&".join(kept) if kept else "")
+
+
+def scrub(text: str, uri: str) -> str:
+    """A message with the URI's secrets taken out."""
+    text = text.replace(uri, public_uri(uri))
+    _, separator, query = uri.partition("?")
+    password = _parts(uri)[1].partition(":")[2]
+    for secret in filter(None, (password, unquote(password), query if separator else "")):
+        text = text.replace(secret, "***")
+    return text
+
+
+def is_server(uri: str) -> bool:
+    """Whether an MLflow server answers at the URI, rather than a database that is opened from here."""
+    return uri.startswith(("http://", "https://"))
+
+
+def _parts(uri: str) -> tuple[str, str, str]:
+    """`scheme://`, the login before the @ and the rest; what there is none of is empty."""
+    scheme, separator, rest = uri.partition("://")
+    if not separator:
+        return "", "", uri
+    if _is_sqlite(scheme):  # a file's name may hold an @ as well
+        return f"{scheme}://", "", rest
+    login, _, place = rest.rpartition("@")
+    return f"{scheme}://", login, place
+
+
+def _is_sqlite(scheme: str) -> bool:
+    return scheme.partition("://")[0].partition("+")[0] == "sqlite"
+
+
+def _is_secret(parameter: str) -> bool:
+    name = parameter.partition("=")[0]
+    return _SECRET.search(name) is not None and name != "passfile"
