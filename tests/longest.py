@@ -16,6 +16,7 @@ LONGEST = (
     "test_a_sweep_keeps_its_secrets",
     "test_it_ends_with_a_table_and_every_run_closed",
     "test_a_killed_trial_goes_on_from_its_last_checkpoint",
+    "test_it_is_shown_and_resumed_to_its_end",
     "test_failed_trials_run_again_under_their_numbers_and_in_their_runs",
     "test_two_workers_train_the_same_global_batch",
     "test_trials_open_what_was_decoded_before",

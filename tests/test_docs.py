@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,11 @@ def test_every_module_on_the_architecture_page_exists() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`((?!tests/)(?:[a-z_]+/)*[a-z_]+(?:/|\.py))`", text))
     assert [name for name in sorted(named) if not (ROOT / "hmlc_ray" / name).exists()] == []
+
+
+def test_the_map_of_the_architecture_page_has_every_module() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "map.py"))
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert made["page"]() == text, "modules or their docstrings have changed: run `python docs/map.py`"
+    without = [line for line in made["module_map"]().splitlines() if line.endswith(": ")]
+    assert without == []

@@ -1,4 +1,4 @@
-"""Studies as they were started, in the home folder. No Ray here: `hmlc best` must start fast."""
+"""A study's folder in the home: the sweep as it was started, and the lock that its driver holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the trials stand and which one won, read from MLflow alone; without torch, so that looking is quick."""
+"""The trials of a study with their status and values, and which one is best, read from MLflow alone."""
 
 from __future__ import annotations
 

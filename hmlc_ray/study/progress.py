@@ -1,4 +1,4 @@
-"""How a study stands while it is driven, in one tag of its run: who asks need not load the runs of all its trials.
+"""How far a study is while it is driven, in one tag of its run: who asks need not load the runs of all its trials.
 
 On the driver's own machine a file in the study's folder says the same: who asks there need not even load MLflow, whose
 import takes a multiple of all else, beside trials that want the processor.

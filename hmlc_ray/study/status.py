@@ -1,4 +1,4 @@
-"""How a study stands, from its driver's own word or its MLflow runs. Nothing is started, nothing is written, and
+"""Status of a study, from its driver's own word or its MLflow runs. Nothing is started, nothing is written, and
 nothing of Ray is loaded."""
 
 from __future__ import annotations

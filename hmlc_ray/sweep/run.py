@@ -1,4 +1,4 @@
-"""Running a study from its first trial to the exported encoder, and going on where an earlier driver stopped."""
+"""Start reading here: a new study is run, an interrupted one is resumed, failed trials are run again."""
 
 from __future__ import annotations
 

@@ -55,3 +55,10 @@ def test_best_and_status_load_neither_ray_nor_optuna_nor_torch(study: Home) -> N
     assert done.stdout.splitlines() == [f"{command} 0" for command in commands], done.stderr
     assert '"seed": 1' in done.stderr
     assert '"completed": 1' in done.stderr
+
+
+def test_who_asks_for_jobs_loads_neither_optuna_nor_torch() -> None:
+    """Jobs are listed by Ray's own client, which needs Ray; neither Tune nor Train, and nothing that trains."""
+    code = "import sys, hmlc_ray.sweep.jobs.client, hmlc_ray.sweep.jobs.status; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert {"optuna", "torch", "ray.tune", "ray.train"} & set(done.stdout.split()) == set()

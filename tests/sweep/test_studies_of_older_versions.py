@@ -23,15 +23,11 @@ def begun(sandbox: Sandbox) -> Sandbox:
     return sandbox
 
 
-def test_its_trials_are_shown(begun: Sandbox) -> None:
+@pytest.mark.slow
+def test_it_is_shown_and_resumed_to_its_end(begun: Sandbox) -> None:
     assert begun.statuses("begun") == ["completed", "completed", "running"]
     best = begun.here("best", "begun")
-    assert best.returncode == 0, best.stderr
-    assert "0.7021" in best.stdout
-
-
-@pytest.mark.slow
-def test_it_is_resumed_to_its_end(begun: Sandbox) -> None:
+    assert (best.returncode, "0.7021" in best.stdout) == (0, True), best.stderr
     before = {run.trial_id: run.run_id for run in begun.trials("begun")}
     done = begun.hmlc("resume", "begun")
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Where Ray keeps the locks of its file transfers, changed by importing this module: the driver and the trials do.
+"""Ray's locks of file transfers in a private folder, by importing this module: the driver and the trials do.
 
 Ray's own folder for them, `_ray_lockfiles` in the temporary directory, is one for all users of a machine: whoever came
 first owns it, and nobody else can resume a study.

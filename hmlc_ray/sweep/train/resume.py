@@ -1,4 +1,4 @@
-"""Which checkpoint a trial goes on from.
+"""Which checkpoint a trial resumes from.
 
 After a driver was killed Ray's record can be older than what is on disk: the checkpoint that it names may have been
 pruned, and newer ones may lie beside. Or the named one is damaged.

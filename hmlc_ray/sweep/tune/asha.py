@@ -1,4 +1,4 @@
-"""Successive halving that knows what earlier drivers of its study saw."""
+"""ASHA, the scheduler that stops trials early: successive halving that knows what earlier drivers of its study saw."""
 
 from __future__ import annotations
 

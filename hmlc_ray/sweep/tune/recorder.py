@@ -1,4 +1,4 @@
-"""A running sweep as seen by its driver: Tune's events on one side, MLflow and the progress view on the other."""
+"""The one writer of a sweep's runs: Tune's events on one side, MLflow and the progress view on the other."""
 
 from __future__ import annotations
 

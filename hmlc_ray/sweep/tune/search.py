@@ -1,4 +1,4 @@
-"""Optuna under Tune: one Optuna trial number is one trial, whatever happens to the driver."""
+"""The searcher, Optuna under Tune: one Optuna trial number is one trial, whatever happens to the driver."""
 
 from __future__ import annotations
 
