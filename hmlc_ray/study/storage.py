@@ -1,4 +1,4 @@
-"""Where a study keeps its results, and where Optuna keeps its trials: the home folder, a shared folder, S3, a database."""
+"""Where a study keeps its results, and where Optuna keeps its trials: home folder, shared folder, S3, a database."""
 
 from __future__ import annotations
 
