@@ -93,9 +93,9 @@ def stop(name: StudyName, address: JobsAddress) -> None:
 def list_studies(address: JobsAddress, as_json: Json = False) -> None:
     """List the studies that a cluster has jobs of."""
     from hmlc_ray.sweep.jobs.attempts import attempts
-    from hmlc_ray.sweep.jobs.client import connect
+    from hmlc_ray.sweep.jobs.head import Head
 
-    last = [found[-1] for found in attempts(connect(address)).values()]
+    last = [found[-1] for found in attempts(Head(address)).values()]
     if as_json:
         from dataclasses import asdict
 

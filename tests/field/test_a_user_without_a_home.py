@@ -14,7 +14,7 @@ from hmlc_ray.errors import ConfigError
 from hmlc_ray.home import Home
 from hmlc_ray.machine import user
 from hmlc_ray.machine.user import expanded, settle_user
-from hmlc_ray.sweep.cluster.authentication import check_token_file
+from hmlc_ray.sweep.cluster.token import check_token_file
 from hmlc_ray.tracking import tags
 from hmlc_ray.tracking.opening import open_tracker
 

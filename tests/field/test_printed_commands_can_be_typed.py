@@ -27,7 +27,7 @@ from hmlc_ray.home import VARIABLE, Home
 from hmlc_ray.names.uris import typed_uri
 from hmlc_ray.study.resume_command import command, locating, resume_command
 from hmlc_ray.sweep import run
-from hmlc_ray.sweep.cluster import authentication
+from hmlc_ray.sweep.cluster import token
 from hmlc_ray.sweep.extend import with_trials
 from hmlc_ray.sweep.jobs import submit
 from hmlc_ray.sweep.reap import Reaped
@@ -169,11 +169,11 @@ def test_a_study_that_the_cluster_knows(state: str, verb: str) -> None:
 def test_a_token_file_that_others_may_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "my $token"
     file.touch(mode=0o644)
-    monkeypatch.setenv(authentication.TOKEN_FILE, str(file))
-    monkeypatch.setenv(authentication.MODE, "token")
-    monkeypatch.delenv(authentication.TOKEN, raising=False)
+    monkeypatch.setenv(token.TOKEN_FILE, str(file))
+    monkeypatch.setenv(token.MODE, "token")
+    monkeypatch.delenv(token.TOKEN, raising=False)
     with pytest.raises(ClusterError) as refused:
-        authentication.check_token_file()
+        token.check_token_file()
     assert shlex.split(between(str(refused.value), "`", "`")) == ["chmod", "600", str(file)]
 
 

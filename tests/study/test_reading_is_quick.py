@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -48,17 +51,46 @@ def study(tracker: Tracker, tmp_path: Path) -> Home:
     return home
 
 
-def test_best_and_status_load_neither_ray_nor_optuna_nor_torch(study: Home) -> None:
-    commands = [f"best s --json --home {study.root}", f"status --json --home {study.root}"]
+class _Head(BaseHTTPRequestHandler):
+    """A head whose Jobs API lists one job of a study."""
+
+    def do_GET(self) -> None:
+        job = {"submission_id": "hmlc-s", "metadata": {"hmlc.study": "s"}, "status": "SUCCEEDED", "message": ""}
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps([{**job, "driver_exit_code": 0, "start_time": 1000, "end_time": 2000}]).encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def head() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), _Head) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_best_status_and_list_load_neither_ray_nor_optuna_nor_torch(
+    study: Home, head: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # the machine's user may have a token of a cluster of their own
+    commands = [
+        f"best s --json --home {study.root}",
+        f"status --json --home {study.root}",
+        f"list --json --address {head}",
+    ]
     code = _COMMANDS.replace("{heavy}", repr(set(HEAVY)))
     done = subprocess.run([sys.executable, "-c", code, *commands], capture_output=True, text=True, timeout=120)
     assert done.stdout.splitlines() == [f"{command} 0" for command in commands], done.stderr
     assert '"seed": 1' in done.stderr
     assert '"completed": 1' in done.stderr
+    assert '"state": "SUCCEEDED"' in done.stderr
 
 
-def test_who_asks_for_jobs_loads_neither_optuna_nor_torch() -> None:
-    """Jobs are listed by Ray's own client, which needs Ray; neither Tune nor Train, and nothing that trains."""
+def test_who_asks_for_a_jobs_log_loads_neither_optuna_nor_torch() -> None:
+    """Jobs are submitted and followed by Ray's own client, which needs Ray; neither Tune nor Train."""
     code = "import sys, hmlc_ray.sweep.jobs.client, hmlc_ray.sweep.jobs.status; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert {"optuna", "torch", "ray.tune", "ray.train"} & set(done.stdout.split()) == set()

@@ -1,8 +1,6 @@
-"""Who may command a Ray cluster: its token, the file that holds it, and heads that ask for none.
+"""Who may command a Ray cluster: its token, and heads that ask for none.
 
-Whoever reaches a Ray head that asks for no token can run any command on every node. Ray takes the token from
-`RAY_AUTH_TOKEN`, else from the file `RAY_AUTH_TOKEN_PATH`, else from `~/.ray/auth_token`; `RAY_AUTH_MODE` decides
-whether it is used (ray._private.authentication, Ray 2.60).
+Whoever reaches a Ray head that asks for no token can run any command on every node.
 """
 
 from __future__ import annotations
@@ -10,18 +8,15 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import shlex
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
-from hmlc_ray.errors import ClusterError, system_reason
+from hmlc_ray.errors import ClusterError
 from hmlc_ray.machine.environment import variables
 from hmlc_ray.machine.loopback import is_loopback
 from hmlc_ray.sweep.cluster import internals
+from hmlc_ray.sweep.cluster.token import MODE, TOKEN, TOKEN_FILE, check_token_file, is_used
 
-MODE, TOKEN, TOKEN_FILE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 _ALIVE = "/ray.rpc.NodeInfoGcsService/CheckAlive"
 _PROBE_SECONDS = 5.0
 _LOG = logging.getLogger(__name__)
@@ -45,32 +40,6 @@ def private() -> Iterator[None]:
             yield
     finally:
         internals.forget_token()
-
-
-def check_token_file(*, default: bool = True) -> None:
-    """Refuse a token that others can read.
-
-    Args:
-        default: look at `~/.ray/auth_token` too, which is used where no variable names a token.
-
-    Raises:
-        ClusterError: if the file that would be used is missing, or its mode is wider than 600.
-    """
-    named = os.environ.get(TOKEN_FILE)
-    if os.environ.get(MODE, "token").lower() != "token" or os.environ.get(TOKEN) or not (named or default):
-        return
-    file = Path(named) if named else Path.home() / ".ray" / "auth_token"
-    try:
-        mode = stat.S_IMODE(file.stat().st_mode)
-    except OSError as error:
-        if named:
-            raise ClusterError(f"{TOKEN_FILE} names {file}, which cannot be read ({system_reason(error)})") from None
-        return
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ClusterError(
-            f"{file} holds Ray's token and is open to other users of this machine (mode {mode:03o}): "
-            f"`{shlex.join(['chmod', '600', str(file.absolute())])}` first"
-        )
 
 
 def check_head(address: str) -> None:
@@ -104,7 +73,7 @@ def asks_for_token(address: str) -> bool:
 
 
 def _token_header() -> tuple[tuple[str, str], ...]:
-    if os.environ.get(MODE, "token").lower() != "token":
+    if not is_used():
         return ()
     with suppress(Exception):  # Ray's own error follows from ray.init, in more words
         return tuple(internals.token_header().items())

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from hmlc_ray.config.schema import nearest
 from hmlc_ray.errors import StudyError
-from hmlc_ray.sweep.jobs.client import JobsClient, lost_head
+from hmlc_ray.sweep.jobs.head import Jobs, lost_head
 
 State = Literal["PENDING", "RUNNING", "STOPPED", "SUCCEEDED", "FAILED"]
 ACTIVE: tuple[State, ...] = ("PENDING", "RUNNING")
@@ -51,7 +51,7 @@ class Attempt:
         }[self.state]
 
 
-def attempts(client: JobsClient) -> dict[str, list[Attempt]]:
+def attempts(client: Jobs) -> dict[str, list[Attempt]]:
     """Every study that the head has jobs of, with its jobs, oldest first.
 
     Raises:
@@ -65,7 +65,7 @@ def attempts(client: JobsClient) -> dict[str, list[Attempt]]:
     return {study: sorted(found[study], key=lambda attempt: attempt.number) for study in sorted(found)}
 
 
-def latest(client: JobsClient, study: str) -> Attempt:
+def latest(client: Jobs, study: str) -> Attempt:
     """The last job of a study.
 
     Raises:

@@ -20,7 +20,8 @@ from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.study.resume_command import command
 from hmlc_ray.study.status_line import PeoplesLog
 from hmlc_ray.sweep.jobs.attempts import Attempt, attempt_of, attempts, latest
-from hmlc_ray.sweep.jobs.client import JobsClient, lost_head
+from hmlc_ray.sweep.jobs.client import JobsClient
+from hmlc_ray.sweep.jobs.head import lost_head
 from hmlc_ray.sweep.jobs.upload import SPACE_FILE, pack, read_space, refuse_secrets
 from hmlc_ray.tracking.drivers import JOB_VARIABLE
 

@@ -15,7 +15,7 @@ from sandbox import HMLC, Sandbox
 
 from hmlc_ray.errors import ClusterError
 from hmlc_ray.study.folder import SWEEP_FILE
-from hmlc_ray.sweep.cluster.authentication import check_token_file
+from hmlc_ray.sweep.cluster.token import check_token_file
 
 TOKEN = secrets.token_hex(32)
 VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
