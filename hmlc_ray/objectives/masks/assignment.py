@@ -12,15 +12,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 from scipy.optimize import linprog
 
+from hmlc_ray.arrays import BoolArray, FloatArray, IntArray
 from hmlc_ray.objectives.masks.mixture import Mixture
-from hmlc_ray.taxonomy import IntArray
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 TIE_BREAK = 1e-6
 """Weight of the descriptor beside responsibilities: it decides between dimensions that these treat alike."""

@@ -16,13 +16,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from hmlc_ray.arrays import FloatArray, IntArray
 from hmlc_ray.taxonomy import Taxonomy
-
-FloatArray = npt.NDArray[np.float64]
 
 LARGEST_RATIO = 1e6
 """Variance ratios above it count as this one, so that a dimension without variance in its leaves stays finite."""
@@ -98,7 +96,7 @@ def descriptor(variances: NestedVariances) -> FloatArray:
     return standardised
 
 
-def _class_means(classes: npt.NDArray[np.int64], count: FloatArray, total: FloatArray) -> FloatArray:
+def _class_means(classes: IntArray, count: FloatArray, total: FloatArray) -> FloatArray:
     """For every leaf the mean embedding of its class at one level, [C_leaf, D]; `classes` [C_leaf] are these."""
     number = np.bincount(classes, weights=count)
     grouped = np.zeros((len(number), total.shape[1]))

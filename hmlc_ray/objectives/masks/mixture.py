@@ -6,11 +6,10 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
-FloatArray = npt.NDArray[np.float64]
+from hmlc_ray.arrays import FloatArray
 
 NUM_STARTS = 5
 MAX_ITERATIONS = 1000

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.metrics import adjusted_rand_score
 
+from hmlc_ray.arrays import FloatArray, IntArray
 from hmlc_ray.config.objective import GHmlcConfig
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.objectives.masks.assignment import (
@@ -30,9 +30,9 @@ from hmlc_ray.taxonomy import Taxonomy
 class MaskFit:
     """Masks and what is worth knowing about them."""
 
-    masks: npt.NDArray[np.float64]
+    masks: FloatArray
     """[H, D]."""
-    level: npt.NDArray[np.int64]
+    level: IntArray
     """The one level that each dimension belongs to most, [D], before nesting and sharing."""
     log: dict[str, float] = field(default_factory=dict)
 
@@ -78,9 +78,7 @@ def mixture_count(config: GHmlcConfig, num_dims: int, num_levels: int) -> int:
     return min(2 * num_levels + 2 if config.mask == "dirichlet" else num_levels + 1, num_dims)
 
 
-def fit_masks(
-    config: GHmlcConfig, sums: ClassSums, taxonomy: Taxonomy, previous: npt.NDArray[np.int64] | None
-) -> MaskFit:
+def fit_masks(config: GHmlcConfig, sums: ClassSums, taxonomy: Taxonomy, previous: IntArray | None) -> MaskFit:
     """Fit masks to the embeddings counted in.
 
     Args:
@@ -113,7 +111,7 @@ def fixed_masks(config: GHmlcConfig, num_dims: int, taxonomy: Taxonomy) -> MaskF
     return MaskFit(masks, level, _sizes(masks))
 
 
-def _shares(config: GHmlcConfig, u: npt.NDArray[np.float64]) -> tuple[LevelShares, dict[str, float]]:
+def _shares(config: GHmlcConfig, u: FloatArray) -> tuple[LevelShares, dict[str, float]]:
     if config.mask == "argmax":
         return descriptor_shares(u), {}
     components = mixture_count(config, *u.shape)
@@ -126,7 +124,7 @@ def _shares(config: GHmlcConfig, u: npt.NDArray[np.float64]) -> tuple[LevelShare
     return mixture_shares(mixture, config.share_margin), log
 
 
-def _sizes(masks: npt.NDArray[np.float64]) -> dict[str, float]:
+def _sizes(masks: FloatArray) -> dict[str, float]:
     """Dimensions per level (the sum of a soft mask) and the overlap of levels."""
     sizes = {f"mask/dims/{h}": float(mask.sum()) for h, mask in enumerate(masks)}
     return sizes | {"mask/overlap": overlap(masks)}
