@@ -43,6 +43,7 @@ from ray.cluster_utils import Cluster
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.home import Home
+from hmlc_ray.study import schema
 from hmlc_ray.study.summary import SweepCounts
 from hmlc_ray.sweep import driver
 from hmlc_ray.sweep.finish import Conclusion
@@ -52,7 +53,6 @@ from hmlc_ray.sweep.train.resume import read_checkpoint
 from hmlc_ray.sweep.tune.recorder import SweepSession
 from hmlc_ray.sweep.tune.search import StudySearch
 from hmlc_ray.taxonomy import Taxonomy
-from hmlc_ray.tracking import tags
 from hmlc_ray.tracking.opening import open_tracker
 from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord
 
@@ -192,7 +192,7 @@ def check(name: str, trials: int, home: Path) -> None:
     assert parent is not None
     runs = tracker.children(parent)
     assert sorted(int(run.trial_id) for run in runs) == list(range(trials)), "trials lost or double in MLflow"
-    assert {(run.status, run.tags[tags.STATUS]) for run in runs} == {("FINISHED", "completed")}
+    assert {(run.status, run.tags[schema.STATUS]) for run in runs} == {("FINISHED", "completed")}
     for run in runs[:: max(1, trials // 20)]:
         history = tracker._client.get_metric_history(run.run_id, METRIC)
         assert [point.step for point in history] == list(range(1, EPOCHS + 1)), "epochs lost or double"

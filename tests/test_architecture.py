@@ -86,3 +86,20 @@ def test_an_errors_line_is_picked_in_one_place() -> None:
         and any(isinstance(part, ast.Attribute) and part.attr == "splitlines" for part in ast.walk(node.value))
     ]
     assert picked == []
+
+
+def test_the_vocabulary_of_studies_imports_nothing() -> None:
+    """It is exempt from the layers: `tracking`, below `study`, speaks it too."""
+    modules = {name.partition(".")[0] for name in _imports(PACKAGE / "study" / "schema.py")}
+    assert modules <= {"__future__", "enum", "typing"}
+
+
+def test_tags_are_written_out_in_the_vocabulary_alone() -> None:
+    elsewhere = [
+        f"{file.relative_to(PACKAGE)}:{node.lineno}: {node.value}"
+        for file in PACKAGE.rglob("*.py")
+        if file != PACKAGE / "study" / "schema.py"
+        for node in _nodes(file)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("hmlc.")
+    ]
+    assert elsewhere == []

@@ -11,7 +11,7 @@ import typer
 from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, TrackingUri
 
 if TYPE_CHECKING:
-    from hmlc_ray.study.status import StudyStatus
+    from hmlc_ray.study.status import StudyOverview
 
 
 def status(
@@ -39,7 +39,7 @@ def status(
     print_statuses(found)
 
 
-def _found(name: str | None, address: str | None, home: Path, tracking_uri: str | None) -> list[StudyStatus]:
+def _found(name: str | None, address: str | None, home: Path, tracking_uri: str | None) -> list[StudyOverview]:
     if address is None:
         from hmlc_ray.study.status import statuses
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from hmlc_ray.cli.tables import output_console
 
 if TYPE_CHECKING:
-    from hmlc_ray.study.status import StudyStatus
+    from hmlc_ray.study.status import StudyOverview
     from hmlc_ray.sweep.jobs.attempts import Attempt
 
 
@@ -32,7 +32,7 @@ def print_jobs(jobs: list[Attempt]) -> None:
         console.print("no study was submitted to this cluster")
 
 
-def print_statuses(found: list[StudyStatus]) -> None:
+def print_statuses(found: list[StudyOverview]) -> None:
     """A row per study: its state, its trials, the best so far; notes below."""
     console = output_console()
     if not found:
@@ -51,7 +51,7 @@ def print_statuses(found: list[StudyStatus]) -> None:
             console.print(f"{status.study}: {status.note}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _cells(status: StudyStatus) -> list[str]:
+def _cells(status: StudyOverview) -> list[str]:
     counts, best = status.counts, status.best
     if counts is None:
         return []

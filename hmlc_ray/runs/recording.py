@@ -13,15 +13,16 @@ from hmlc_ray.data.loader import place_of
 from hmlc_ray.errors import StoreAway, TrackingError, first_line
 from hmlc_ray.evaluation.confusion_files import Matrices, matrices_of, write_confusion
 from hmlc_ray.machine.scratch import scratch_folder
-from hmlc_ray.tracking import Tracker, tags
-from hmlc_ray.tracking.tags import CHECKPOINT, CONFUSION, ENCODER
+from hmlc_ray.study import schema
+from hmlc_ray.study.schema import CHECKPOINT, CONFUSION, ENCODER
+from hmlc_ray.tracking import Tracker
 from hmlc_ray.training.checkpoint import Checkpoint, load_checkpoint
 from hmlc_ray.training.export import MASKS_FILE, WEIGHTS_FILE, export_encoder, write_mask_table
 
 
 def run_tags(config: TrialConfig, fingerprint: str) -> dict[str, str]:
     """What a run is known by besides its params."""
-    return {tags.SEED: str(config.seed), tags.FINGERPRINT: fingerprint}
+    return {schema.SEED: str(config.seed), schema.DATA_FINGERPRINT: fingerprint}
 
 
 def data_tags(data: DataSet, device: str) -> dict[str, str]:
@@ -30,8 +31,8 @@ def data_tags(data: DataSet, device: str) -> dict[str, str]:
     Raises:
         ConfigError: if the device is not there.
     """
-    known = {tags.DATA_NOTES: "; ".join(data.notes)} if data.notes else {}
-    return {tags.DATA_PLACE: place_of(data, resolve_device(device)), **known}
+    known = {schema.DATA_NOTES: "; ".join(data.notes)} if data.notes else {}
+    return {schema.DATA_PLACE: place_of(data, resolve_device(device)), **known}
 
 
 def error_sentence(error: BaseException) -> str:
@@ -50,7 +51,7 @@ def recorded(tracker: Tracker, run_id: str) -> Iterator[None]:
             if isinstance(error, KeyboardInterrupt):
                 tracker.finish(run_id, "KILLED")
             else:
-                tracker.finish(run_id, "FAILED", {tags.ERROR: error_sentence(error)})
+                tracker.finish(run_id, "FAILED", {schema.ERROR: error_sentence(error)})
         raise
     tracker.finish(run_id, "FINISHED")
 
@@ -95,7 +96,7 @@ def log_checkpoint(tracker: Tracker, run_id: str, folder: Path) -> Checkpoint:
     checkpoint = load_checkpoint(folder)
     tracker.log_artifacts(run_id, folder, CHECKPOINT)
     if checkpoint.state.get("weights_prefix"):
-        tracker.set_tags(run_id, {tags.WEIGHTS_PREFIX: checkpoint.state["weights_prefix"]})
+        tracker.set_tags(run_id, {schema.WEIGHTS_PREFIX: checkpoint.state["weights_prefix"]})
     with scratch_folder("artifacts") as scratch:
         if write_mask_table(checkpoint, scratch / MASKS_FILE):
             tracker.log_artifacts(run_id, scratch)

@@ -17,10 +17,10 @@ from hmlc_ray.evaluation import evaluate
 from hmlc_ray.home import Home
 from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.runs.recording import Lenient, data_tags, recorded, run_tags
+from hmlc_ray.study import schema
+from hmlc_ray.study.schema import CHECKPOINT, ENCODER
 from hmlc_ray.study.summary import RunProgress, RunSummary
-from hmlc_ray.tracking import tags
 from hmlc_ray.tracking.opening import open_tracker
-from hmlc_ray.tracking.tags import CHECKPOINT, ENCODER
 from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord, load_checkpoint, save_checkpoint
 from hmlc_ray.training.checkpoint_files import META_FILE
 from hmlc_ray.training.export import encoder_of
@@ -43,7 +43,7 @@ def train_run(
     warn_about(data)
     tracker = open_tracker(tracking_uri, places)
     tracker.check_artifacts()
-    own = data_tags(data, config.training.device) | {tags.CPU_THREADS: str(threads_of(config.training))}
+    own = data_tags(data, config.training.device) | {schema.CPU_THREADS: str(threads_of(config.training))}
     run_id = tracker.single_run(name, params=flatten(config), tags=run_tags(config, data.fingerprint) | own)
     folder, lenient = places.run(run_id), Lenient()
     start = time.monotonic()

@@ -10,8 +10,8 @@ from hmlc_ray.home import Home
 from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.study.leaderboard import best_row, rows_of, trial_runs
 from hmlc_ray.study.lookup import existing_store, find_run, find_sweep
+from hmlc_ray.study.schema import CHECKPOINT
 from hmlc_ray.study.summary import BestTrial
-from hmlc_ray.tracking.tags import CHECKPOINT
 from hmlc_ray.training.checkpoint_files import CONFIG_FILE, META_FILE, read_summary
 
 

@@ -10,9 +10,10 @@ from contextlib import contextmanager, suppress
 
 from hmlc_ray.errors import StudyError, TrackingError
 from hmlc_ray.home import Home
+from hmlc_ray.study import schema
 from hmlc_ray.study.summary import SweepProgress
 from hmlc_ray.tracking import Tracker, TrialRun
-from hmlc_ray.tracking.drivers import BEAT_S, DRIVER, SEEN, STALE_S, STALLED, Life, identity, life, where
+from hmlc_ray.tracking.drivers import BEAT_S, STALE_S, Life, identity, life, where
 from hmlc_ray.tracking.opening import open_tracker
 
 _LOG = logging.getLogger(__name__)
@@ -55,7 +56,14 @@ def _beat(
             run_id = run_id or tracker.find_study(study)
             if run_id is not None:
                 pause = BEAT_S
-                tracker.set_tags(run_id, {DRIVER: identity(), SEEN: f"{time.time():.0f}", STALLED: stalled() or ""})
+                tracker.set_tags(
+                    run_id,
+                    {
+                        schema.DRIVER: identity(),
+                        schema.DRIVER_SEEN: f"{time.time():.0f}",
+                        schema.STALLED: stalled() or "",
+                    },
+                )
 
 
 def refuse_alive(study: str, tracker: Tracker, progress: SweepProgress | None = None) -> None:
@@ -86,7 +94,7 @@ def settled_lives(tracker: Tracker, runs: Iterable[TrialRun], progress: SweepPro
     """
     tags = {run.run_id: run.tags for run in runs}
     found = {run_id: life(own) for run_id, own in tags.items()}
-    watched = {run_id for run_id, known in found.items() if known == "unknown" and DRIVER in tags[run_id]}
+    watched = {run_id for run_id, known in found.items() if known == "unknown" and schema.DRIVER in tags[run_id]}
     if watched:
         names = ", ".join(sorted({where(tags[run_id]) for run_id in watched}))
         note = _LOG.warning if progress is None else progress.note
@@ -94,7 +102,11 @@ def settled_lives(tracker: Tracker, runs: Iterable[TrialRun], progress: SweepPro
     deadline = time.monotonic() + STALE_S
     while watched and time.monotonic() < deadline:
         time.sleep(1)
-        alive = {run_id for run_id in watched if tracker.run(run_id).tags.get(SEEN) != tags[run_id].get(SEEN)}
+        alive = {
+            run_id
+            for run_id in watched
+            if tracker.run(run_id).tags.get(schema.DRIVER_SEEN) != tags[run_id].get(schema.DRIVER_SEEN)
+        }
         found.update(dict.fromkeys(alive, "alive"))
         watched -= alive
     return found | dict.fromkeys(watched, "dead")

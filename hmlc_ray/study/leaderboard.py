@@ -8,30 +8,10 @@ import math
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.config.training import evaluation_of
 from hmlc_ray.names.metrics import figure_key
-from hmlc_ray.study.summary import BestSoFar, Status, TrialRow
-from hmlc_ray.tracking import Tracker, TrialRun, tags
-
-REFIT = "refit"
-"""In place of a trial's number: the run of the refit."""
-VALUE = "hmlc.value"
-"""Tag: the searched metric at the trial's end."""
-SEARCHED = "hmlc.searched"
-"""Tag: the study's parameters and their values, as JSON."""
-NUM_TRIALS = "hmlc.num_trials"
-"""Tag of a study that got more trials than its parameter `study.num_trials` says, which MLflow cannot change."""
-USED_UP = "hmlc.space_used_up"
-"""Tag of a study that has drawn every point of its search space: how many trials that took."""
-EPOCHS = "hmlc.epochs"
-SECONDS = "hmlc.seconds"
-"""Tags: what the trial took."""
-
-
-_STATUS: dict[str, Status] = {
-    "completed": "completed",
-    "pruned": "pruned",
-    "failed": "failed",
-    "killed": "interrupted",
-}
+from hmlc_ray.study import schema
+from hmlc_ray.study.schema import REFIT, TrialStatus
+from hmlc_ray.study.summary import BestSoFar, TrialRow
+from hmlc_ray.tracking import Tracker, TrialRun
 
 
 def trial_runs(tracker: Tracker, parent: str) -> list[TrialRun]:
@@ -48,17 +28,17 @@ def rows_of(runs: list[TrialRun], study: StudyConfig) -> list[TrialRow]:
 
 def planned(run: TrialRun) -> int:
     """How many trials a study is to have, by its run; 0 where that does not say so."""
-    return int(run.tags.get(NUM_TRIALS) or run.params.get("study.num_trials") or 0)
+    return int(run.tags.get(schema.NUM_TRIALS) or run.params.get("study.num_trials") or 0)
 
 
 def used_up(run: TrialRun) -> int | None:
     """How many trials a study has that has drawn every point of its search space; None for any other study."""
-    return int(run.tags[USED_UP]) if USED_UP in run.tags else None
+    return int(run.tags[schema.SPACE_USED_UP]) if schema.SPACE_USED_UP in run.tags else None
 
 
 def best_row(rows: list[TrialRow], study: StudyConfig) -> TrialRow | None:
     """The best of the completed trials; the earlier one of equals."""
-    done = [row for row in rows if row.status == "completed" and row.value is not None]
+    done = [row for row in rows if row.status == TrialStatus.COMPLETED and row.value is not None]
     return max(done, key=lambda row: rank(study.mode, row.value or 0.0, row.number), default=None)
 
 
@@ -89,15 +69,15 @@ def rank(mode: str, value: float, number: int) -> tuple[float, int]:
 
 
 def _row(run: TrialRun, study: StudyConfig) -> TrialRow:
-    value = run.tags.get(VALUE)
+    value = run.tags.get(schema.VALUE)
     return TrialRow(
         number=int(run.trial_id),
         trial_id=run.trial_id,
-        status=_STATUS.get(run.tags.get(tags.STATUS, ""), "running"),
+        status=run.trial_status,
         value=float(value) if value is not None else run.metrics.get(figure_key(study.objective_metric)),
-        epochs=int(run.tags.get(EPOCHS, 0)),
-        params=json.loads(run.tags.get(SEARCHED, "{}")),
+        epochs=int(run.tags.get(schema.EPOCHS, 0)),
+        params=json.loads(run.tags.get(schema.SEARCHED, "{}")),
         run_id=run.run_id,
-        error=run.tags.get(tags.ERROR),
-        seconds=float(run.tags[SECONDS]) if SECONDS in run.tags else None,
+        error=run.tags.get(schema.ERROR),
+        seconds=float(run.tags[schema.SECONDS]) if schema.SECONDS in run.tags else None,
     )

@@ -10,12 +10,11 @@ from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.machine.scratch import scratch_folder
+from hmlc_ray.study import schema
 from hmlc_ray.study.folder import is_saved, load_study, unknown_study
-from hmlc_ray.tracking import Tracker, tags
+from hmlc_ray.study.schema import SWEEP_ARTIFACT
+from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.opening import URI_VARIABLE, open_tracker
-
-SWEEP_ARTIFACT = "sweep.yaml"
-"""Of the study's run: the sweep as it was started."""
 
 
 def existing_store(uri: str | None, home: Home) -> Tracker | None:
@@ -62,7 +61,7 @@ def find_run(name: str, tracker: Tracker) -> str:
     Raises:
         StudyError: if the store has none, with the nearest name it has.
     """
-    known = {run.tags[tags.STUDY]: run.run_id for run in tracker.studies()}
+    known = {run.tags[schema.STUDY]: run.run_id for run in tracker.studies()}
     if name not in known:
         refuse_deleted(name, tracker)
         remedy = ": another store is named by --tracking-uri or --home"

@@ -17,13 +17,13 @@ from typing import Any
 
 from hmlc_ray.errors import TrackingError
 from hmlc_ray.files.atomic import write_whole
+from hmlc_ray.study import schema
+from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.study.status_line import status_line
 from hmlc_ray.study.summary import BestSoFar, SweepCounts
 from hmlc_ray.tracking import Tracker, TrialRun
-from hmlc_ray.tracking.drivers import DRIVER, JOB_VARIABLE, identity, life
+from hmlc_ray.tracking.drivers import JOB_VARIABLE, identity, life
 
-STANDING = "hmlc.standing"
-"""Tag of a study's run: a `Standing` and the driver that wrote it, as JSON."""
 FILE = "standing.json"
 """In a study's folder, for the time that it is driven: the same, with what else a status tells."""
 STALLED_FILE = "stalled.txt"
@@ -44,15 +44,15 @@ class Standing:
     best: BestSoFar | None
 
     @classmethod
-    def of(cls, states: Iterable[str], *, total: int, interrupted: int, best: BestSoFar | None) -> Standing:
-        """Counted from the states of the trials that there are; `total` is how many the study is to have."""
+    def of(cls, states: Iterable[TrialStatus], *, total: int, interrupted: int, best: BestSoFar | None) -> Standing:
+        """Counted from the statuses of the trials that there are; `total` is how many the study is to have."""
         states = list(states)
         counts = SweepCounts(
             total=total,
-            running=states.count("running"),
-            completed=states.count("completed"),
-            pruned=states.count("pruned"),
-            failed=states.count("failed"),
+            running=states.count(TrialStatus.RUNNING),
+            completed=states.count(TrialStatus.COMPLETED),
+            pruned=states.count(TrialStatus.PRUNED),
+            failed=states.count(TrialStatus.FAILED),
             best=best.value if best else None,
         )
         return cls(counts, interrupted, best)
@@ -101,7 +101,7 @@ class StandingWriter:
             forget_driven(self._folder)
         self._say(now)
         with suppress(TrackingError):
-            self._tracker.show_tags(self._parent, {STANDING: json.dumps(values)})
+            self._tracker.show_tags(self._parent, {schema.STANDING: json.dumps(values)})
             self._written = now
         self._next = time.monotonic() + EVERY_S
 
@@ -127,11 +127,11 @@ def standing_of(run: TrialRun) -> Standing | None:
     That is so if the study is not driven, if its driver is known to be dead or has not written the tag yet, and while
     the run of the best trial waits to be created.
     """
-    driver = run.tags.get(DRIVER)
+    driver = run.tags.get(schema.DRIVER)
     if run.status != "RUNNING" or driver is None or life(run.tags) == "dead":
         return None
     with suppress(*_OTHER_FORM):
-        values = json.loads(run.tags[STANDING])
+        values = json.loads(run.tags[schema.STANDING])
         return _standing(values) if values["driver"] == driver else None
     return None
 
@@ -140,7 +140,7 @@ def driven_study(folder: Path) -> DrivenStudy | None:
     """What the file in a study's folder says; None unless its driver lives, on this machine."""
     with suppress(OSError, *_OTHER_FORM):
         values = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        standing = _standing(values) if life({DRIVER: values["driver"]}) == "alive" else None
+        standing = _standing(values) if life({schema.DRIVER: values["driver"]}) == "alive" else None
         return DrivenStudy(standing, str(values["objective_metric"]), str(values["store"])) if standing else None
     return None
 

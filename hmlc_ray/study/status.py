@@ -13,31 +13,29 @@ from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.names.uris import public_uri
+from hmlc_ray.study import schema
 from hmlc_ray.study.folder import unknown_study
 from hmlc_ray.study.heartbeat import settled_lives
 from hmlc_ray.study.leaderboard import best_so_far, planned, rows_of, trial_runs, used_up
 from hmlc_ray.study.lookup import existing_store
 from hmlc_ray.study.progress import Standing, driven_study, stalled, standing_of
+from hmlc_ray.study.schema import StudyStatus, TrialStatus
 from hmlc_ray.study.summary import BestSoFar, SweepCounts
-from hmlc_ray.tracking import Tracker, TrialRun, tags
-from hmlc_ray.tracking.drivers import STALLED, Life, life, seems_dead
+from hmlc_ray.tracking import Tracker, TrialRun
+from hmlc_ray.tracking.drivers import Life, life, seems_dead
 from hmlc_ray.tracking.opening import chosen_uri
 from hmlc_ray.tracking.uri import with_driver
 
 if TYPE_CHECKING:
     from hmlc_ray.sweep.jobs.attempts import Attempt
 
-_ENDED = {"FINISHED": "complete", "FAILED": "failed", "KILLED": "interrupted"}
-_LIFE = {"alive": "running", "dead": "died", "unknown": "running"}
-
 
 @dataclass(frozen=True)
-class StudyStatus:
+class StudyOverview:
     """A study at this moment."""
 
     study: str
-    state: str
-    """waiting, running, complete, failed, interrupted, stopped or died."""
+    state: StudyStatus
     counts: SweepCounts | None
     """None where the store cannot be seen from here."""
     interrupted: int = 0
@@ -50,7 +48,7 @@ class StudyStatus:
     """What could not be found out, or the last that the job said."""
 
 
-def statuses(name: str | None, *, home: Path, tracking_uri: str | None) -> list[StudyStatus]:
+def statuses(name: str | None, *, home: Path, tracking_uri: str | None) -> list[StudyOverview]:
     """One study, or all of the store.
 
     Raises:
@@ -61,21 +59,21 @@ def statuses(name: str | None, *, home: Path, tracking_uri: str | None) -> list[
     if name is not None and (driven := _driven_here(name, places, tracking_uri)):
         return [driven]
     tracker = existing_store(tracking_uri, places)
-    known = {run.tags[tags.STUDY]: run for run in tracker.studies()} if tracker else {}
+    known = {run.tags[schema.STUDY]: run for run in tracker.studies()} if tracker else {}
     where = tracker.uri if tracker else str(places.root)
     wanted = [known[study] for study in chosen(name, known, where)]
     return _statuses_of(tracker, wanted) if tracker else []
 
 
-def _driven_here(name: str, home: Home, tracking_uri: str | None) -> StudyStatus | None:
+def _driven_here(name: str, home: Home, tracking_uri: str | None) -> StudyOverview | None:
     """The study by the file of its driver, where that runs on this machine and writes to the store in question."""
     with suppress(StudyError):  # no name, and so nowhere a study
         driven = driven_study(home.study(name))
         if driven is not None and driven.store == public_uri(with_driver(chosen_uri(tracking_uri, home))):
             now = driven.standing
-            return StudyStatus(
+            return StudyOverview(
                 name,
-                "running",
+                StudyStatus.RUNNING,
                 now.counts,
                 now.interrupted,
                 driven.objective_metric,
@@ -100,37 +98,37 @@ def chosen(name: str | None, known: Iterable[str], where: str) -> list[str]:
     return [name]
 
 
-def status_of(tracker: Tracker, run: TrialRun) -> StudyStatus:
+def status_of(tracker: Tracker, run: TrialRun) -> StudyOverview:
     """A study by its run."""
     return _statuses_of(tracker, [run])[0]
 
 
-def _statuses_of(tracker: Tracker, runs: Sequence[TrialRun]) -> list[StudyStatus]:
+def _statuses_of(tracker: Tracker, runs: Sequence[TrialRun]) -> list[StudyOverview]:
     """Drivers on other machines that seem dead by this machine's clock are watched before that is said."""
-    doubted = [run for run in runs if run.status not in _ENDED and life(run.tags) == "unknown" and seems_dead(run.tags)]
+    doubted = [run for run in runs if run.is_open and life(run.tags) == "unknown" and seems_dead(run.tags)]
     lives = settled_lives(tracker, doubted)
     return [_status(tracker, run, lives.get(run.run_id) or life(run.tags)) for run in runs]
 
 
-def _status(tracker: Tracker, run: TrialRun, driver: Life) -> StudyStatus:
+def _status(tracker: Tracker, run: TrialRun, driver: Life) -> StudyOverview:
     study = _study_of(run)
     now = (standing_of(run) if driver != "dead" else None) or _counted(tracker, run.run_id, study)
-    state = _ENDED.get(run.status) or _LIFE[driver]
-    return StudyStatus(
+    status = StudyStatus.of_run(run.status, driver)
+    return StudyOverview(
         study.name,
-        state,
+        status,
         now.counts,
         now.interrupted,
         study.objective_metric,
         now.best,
         tracker.uri,
-        note=_note(run, state),
+        note=_note(run, status),
     )
 
 
-def _note(run: TrialRun, state: str) -> str | None:
-    if state != "complete" and run.tags.get(STALLED):
-        return run.tags[STALLED]
+def _note(run: TrialRun, status: StudyStatus) -> str | None:
+    if status != StudyStatus.COMPLETE and run.tags.get(schema.STALLED):
+        return run.tags[schema.STALLED]
     trials = used_up(run)
     if trials is None:
         return None
@@ -140,7 +138,7 @@ def _note(run: TrialRun, state: str) -> str | None:
 def _counted(tracker: Tracker, run_id: str, study: StudyConfig) -> Standing:
     rows = rows_of(trial_runs(tracker, run_id), study)
     states = [row.status for row in rows]
-    best, interrupted = best_so_far(rows, study), states.count("interrupted")
+    best, interrupted = best_so_far(rows, study), states.count(TrialStatus.INTERRUPTED)
     return Standing.of(states, total=study.num_trials, interrupted=interrupted, best=best)
 
 
@@ -150,16 +148,16 @@ def _study_of(run: TrialRun) -> StudyConfig:
         name: run.params[f"study.{name}"] for name in ("objective_metric", "mode") if f"study.{name}" in run.params
     }
     total = used_up(run) or planned(run) or 1
-    return StudyConfig.model_validate({"name": run.tags[tags.STUDY], "num_trials": total, **values})
+    return StudyConfig.model_validate({"name": run.tags[schema.STUDY], "num_trials": total, **values})
 
 
-def as_json(status: StudyStatus) -> dict[str, object]:
-    """A status as plain values."""
-    counts, best, job = status.counts, status.best, status.job
+def as_json(overview: StudyOverview) -> dict[str, object]:
+    """An overview as plain values."""
+    counts, best, job = overview.counts, overview.best, overview.job
     return {
-        "study": status.study,
-        "state": status.state,
-        "objective_metric": status.objective_metric,
+        "study": overview.study,
+        "state": overview.state,
+        "objective_metric": overview.objective_metric,
         "trials": None
         if counts is None
         else {
@@ -168,12 +166,12 @@ def as_json(status: StudyStatus) -> dict[str, object]:
             "pruned": counts.pruned,
             "failed": counts.failed,
             "running": counts.running,
-            "interrupted": status.interrupted,
+            "interrupted": overview.interrupted,
         },
         "best": None if best is None else {"number": best.number, "value": best.value, "run_id": best.run_id},
-        "tracking_uri": None if status.tracking_uri is None else public_uri(status.tracking_uri),
+        "tracking_uri": None if overview.tracking_uri is None else public_uri(overview.tracking_uri),
         "job": None
         if job is None
         else {"submission_id": job.submission_id, "state": job.state, "exit_code": job.exit_code},
-        "note": status.note,
+        "note": overview.note,
     }

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from hmlc_ray.config.trial import TrialConfig
-
-Status = Literal["completed", "pruned", "failed", "running", "interrupted"]
+from hmlc_ray.study.schema import TrialStatus
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class TrialRow:
 
     number: int
     trial_id: str
-    status: Status
+    status: TrialStatus
     value: float | None
     """The last value of the objective metric; None where none was reported."""
     epochs: int

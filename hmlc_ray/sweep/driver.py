@@ -15,8 +15,10 @@ from hmlc_ray.data.base import DataSet
 from hmlc_ray.errors import ConfigError, StoreAway, StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.runs.recording import data_tags
+from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import best_row, rows_of, trial_runs
 from hmlc_ray.study.progress import forget_driven
+from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.study.storage import Results
 from hmlc_ray.study.summary import SweepProgress, SweepSummary, TrialRow
 from hmlc_ray.sweep.cluster.capacity import driver_cpus, nodes_of
@@ -30,8 +32,7 @@ from hmlc_ray.sweep.tune.patches import changed_tune
 from hmlc_ray.sweep.tune.recorder import SweepSession, activate
 from hmlc_ray.sweep.tune.retention import Retention
 from hmlc_ray.sweep.tune.tuner import build_tuner, restore_tuner
-from hmlc_ray.tracking import Tracker, TrialRun, tags
-from hmlc_ray.tracking.drivers import STALLED
+from hmlc_ray.tracking import Tracker, TrialRun
 
 STORE_WAIT = "HMLC_STORE_WAIT"
 """Environment: the seconds that the end of a study waits for an MLflow store that is away."""
@@ -122,7 +123,7 @@ class Driver:
             f"them is lost: restore it with `{remedy}`, then `{self._go_on}` sends what it lacks and ends the study"
         )
 
-    def _missing(self, parent: str, runs: list[TrialRun]) -> dict[int, str]:
+    def _missing(self, parent: str, runs: list[TrialRun]) -> dict[int, TrialStatus]:
         """Say which trials' runs somebody deleted, given those that are there; gives how those ended that have none."""
         gone = ended_without_run(self._sweep, self._home, runs)
         deleted = {
@@ -143,14 +144,14 @@ class Driver:
         parent = self._tracker.study_run(
             study.name,
             tags={
-                tags.FINGERPRINT: self._data.fingerprint,
-                tags.SEED: study.seed,
+                schema.DATA_FINGERPRINT: self._data.fingerprint,
+                schema.SEED: study.seed,
                 **data_tags(self._data, "auto" if self._sweep.trials.resources.gpus else "cpu"),
             },
             params={f"study.{name}": value for name, value in study.model_dump(mode="json").items()},
         )
         self._tracker.reopen(parent)
-        self._tracker.log_dict(parent, self._sweep.model_dump(mode="json"), "sweep.yaml")
+        self._tracker.log_dict(parent, self._sweep.model_dump(mode="json"), schema.SWEEP_ARTIFACT)
         self._tracker.check_artifacts(parent)
         return parent
 
@@ -167,9 +168,9 @@ class Driver:
         if error is None:
             self._tracker.finish(parent, "FINISHED")
         elif isinstance(error, KeyboardInterrupt):
-            self._tracker.finish(parent, "KILLED", {STALLED: self._watchdog.sentence or ""})
+            self._tracker.finish(parent, "KILLED", {schema.STALLED: self._watchdog.sentence or ""})
         else:
-            self._tracker.finish(parent, "FAILED", {tags.ERROR: f"{type(error).__name__}: {error}"})
+            self._tracker.finish(parent, "FAILED", {schema.ERROR: f"{type(error).__name__}: {error}"})
 
     def _tune(self, tuner: ray.tune.Tuner, parent: str) -> None:
         results = Results.of(self._sweep.study.storage, self._home)

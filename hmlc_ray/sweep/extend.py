@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
-from hmlc_ray.study.leaderboard import NUM_TRIALS, planned, used_up
+from hmlc_ray.study import schema
+from hmlc_ray.study.leaderboard import planned, used_up
 from hmlc_ray.tracking import Tracker, TrialRun
 
 
@@ -40,7 +41,7 @@ def extend(sweep: SweepConfig, tracker: Tracker) -> None:
     if parent is not None:
         if tracker.run(parent).status == "FINISHED":
             tracker.finish(parent, "KILLED")
-        tracker.set_tags(parent, {NUM_TRIALS: sweep.study.num_trials})
+        tracker.set_tags(parent, {schema.NUM_TRIALS: sweep.study.num_trials})
 
 
 def _complete(name: str, run: TrialRun, look: str, go_on: str) -> StudyError:

@@ -14,22 +14,15 @@ from hmlc_ray.data.base import DataSet
 from hmlc_ray.evaluation import evaluate
 from hmlc_ray.home import Home
 from hmlc_ray.runs.recording import checkpoint_of, log_checkpoint, log_export, recorded, run_tags
-from hmlc_ray.study.leaderboard import REFIT
+from hmlc_ray.study import schema
+from hmlc_ray.study.schema import ENCODER, REFIT
 from hmlc_ray.study.storage import Results
 from hmlc_ray.study.summary import SweepProgress, TrialRow
 from hmlc_ray.sweep.train.group import train_group
 from hmlc_ray.tracking import Tracker, TrialRun
-from hmlc_ray.tracking.tags import ENCODER
 from hmlc_ray.training.checkpoint import Checkpoint
 from hmlc_ray.training.export import WEIGHTS_FILE, encoder_of
 from hmlc_ray.training.seeding import kernels
-
-_REFIT_OF = "hmlc.refit_of"
-"""Tag: the run of the trial whose configuration was trained again."""
-_SUPERSEDED = "hmlc.superseded_by"
-"""Tag of a refit of a trial that is not the best any more: the run of the refit in its place."""
-BEST_TRIAL, BEST_RUN, ENCODER_RUN = "hmlc.best_trial", "hmlc.best_run", "hmlc.encoder_run"
-"""Tags of a study: the number and the run of its best trial, and the run whose encoder is the result."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +77,7 @@ def refit_best(
         trial_id,
         name=f"{sweep.study.name}-{trial_id}",
         params=flatten(config),
-        tags={**run_tags(config, fingerprint), _REFIT_OF: best.run_id},
+        tags={**run_tags(config, fingerprint), schema.REFIT_OF: best.run_id},
     )
 
     tracker.reopen(run_id)
@@ -116,10 +109,12 @@ def conclude_study(tracker: Tracker, parent: str, study: StudyConfig, best: Tria
     failed ones ran again, one step further: its last values are those of the best.
     """
     steps = [step for step, _ in tracker.history(parent, study.objective_metric)]
-    is_new = tracker.run(parent).tags.get(BEST_RUN) != best.run_id
+    is_new = tracker.run(parent).tags.get(schema.BEST_RUN) != best.run_id
     step = max(steps) + is_new if steps else 0
     tracker.log(parent, [(step, {study.objective_metric: best.value or 0.0, **conclusion.test_metrics})])
-    tracker.set_tags(parent, {BEST_TRIAL: best.number, BEST_RUN: best.run_id, ENCODER_RUN: conclusion.run_id})
+    tracker.set_tags(
+        parent, {schema.BEST_TRIAL: best.number, schema.BEST_RUN: best.run_id, schema.ENCODER_RUN: conclusion.run_id}
+    )
 
 
 def _refit_of(tracker: Tracker, parent: str, best: TrialRow) -> tuple[str, TrialRun | None]:
@@ -129,20 +124,22 @@ def _refit_of(tracker: Tracker, parent: str, best: TrialRow) -> tuple[str, Trial
     """
     runs = {run.trial_id: run for run in tracker.children(parent) if run.trial_id.startswith(REFIT)}
     first = runs.get(REFIT)
-    trial_id = REFIT if first is None or first.tags.get(_REFIT_OF) == best.run_id else f"{REFIT}~{best.number}"
+    trial_id = REFIT if first is None or first.tags.get(schema.REFIT_OF) == best.run_id else f"{REFIT}~{best.number}"
     run = runs.get(trial_id)
     return trial_id, run if run is not None and run.status == "FINISHED" else None
 
 
 def _is_exported(tracker: Tracker, parent: str, refit: TrialRun, folder: Path) -> bool:
     """Whether the study's folder holds the encoder of this refit, and not that of another best trial."""
-    return (folder / WEIGHTS_FILE).is_file() and tracker.run(parent).tags.get(ENCODER_RUN, refit.run_id) == refit.run_id
+    return (folder / WEIGHTS_FILE).is_file() and tracker.run(parent).tags.get(
+        schema.ENCODER_RUN, refit.run_id
+    ) == refit.run_id
 
 
 def _supersede(tracker: Tracker, parent: str, run_id: str) -> None:
     for run in tracker.children(parent):
         if run.trial_id.startswith(REFIT) and run.run_id != run_id:
-            tracker.set_tags(run.run_id, {_SUPERSEDED: run_id})
+            tracker.set_tags(run.run_id, {schema.SUPERSEDED_BY: run_id})
 
 
 def refit_config(best: Checkpoint) -> TrialConfig:

@@ -11,16 +11,15 @@ from optuna.trial import TrialState
 
 from hmlc_ray.errors import ConfigError, StudyError
 from hmlc_ray.home import Home
+from hmlc_ray.study import schema
 from hmlc_ray.study.folder import driven, is_saved
 from hmlc_ray.study.heartbeat import settled_lives
 from hmlc_ray.study.lookup import existing_store, find_run, find_sweep
 from hmlc_ray.study.summary import SweepProgress
 from hmlc_ray.sweep.tune.optuna_storage import open_trials
-from hmlc_ray.tracking import Tracker, TrialRun, tags
-from hmlc_ray.tracking.drivers import DRIVER, Life, life, where
+from hmlc_ray.tracking import Tracker, TrialRun
+from hmlc_ray.tracking.drivers import Life, life, where
 from hmlc_ray.tracking.opening import open_tracker
-
-OPEN = ("RUNNING", "SCHEDULED")
 
 
 @dataclass(frozen=True)
@@ -53,17 +52,17 @@ def reap(name: str | None, *, home: Path, tracking_uri: str | None, progress: Sw
         raise StudyError(f"there is nothing to close: {places.root} holds no runs")
     wanted = None if name is None else find_run(name, tracker)
     studies = [run for run in tracker.studies() if wanted in (None, run.run_id)]
-    lives = settled_lives(tracker, [run for run in studies if run.status in OPEN], progress)
+    lives = settled_lives(tracker, [run for run in studies if run.is_open], progress)
     found = [_reap_study(run, lives.get(run.run_id), tracker, tracking_uri, places, progress) for run in studies]
-    found += [_reap_single(run, tracker) for run in tracker.singles() if wanted is None and run.status in OPEN]
+    found += [_reap_single(run, tracker) for run in tracker.singles() if wanted is None and run.is_open]
     return [entry for entry in found if entry.runs or entry.trials or entry.left]
 
 
 def _reap_study(
     run: TrialRun, found: Life | None, tracker: Tracker, tracking_uri: str | None, home: Home, progress: SweepProgress
 ) -> Reaped:
-    name = run.tags[tags.STUDY]
-    if run.status not in OPEN and not tracker.unfinished(run.run_id):
+    name = run.tags[schema.STUDY]
+    if not run.is_open and not tracker.unfinished(run.run_id):
         return Reaped(name)
     here = is_saved(name, home)
     if found == "alive" or (found == "unknown" and not here):
@@ -81,7 +80,7 @@ def _reap_study(
 
 def _close(name: str, parent: str, tracker: Tracker, home: Home) -> Reaped:
     open_runs = [child.run_id for child in tracker.unfinished(parent)]
-    if tracker.run(parent).status in OPEN:
+    if tracker.run(parent).is_open:
         open_runs.append(parent)  # last: what is closed in part is found again
     try:
         trials = _close_trials(name, tracker, home)
@@ -115,6 +114,8 @@ def _reap_single(run: TrialRun, tracker: Tracker) -> Reaped:
     alive = life(run.tags)
     if alive != "dead":
         reason = "trains it" if alive == "alive" else "may train it; only that machine can tell"
-        return Reaped(run.run_id, left=f"{where(run.tags)} {reason}" if DRIVER in run.tags else None, is_study=False)
+        return Reaped(
+            run.run_id, left=f"{where(run.tags)} {reason}" if schema.DRIVER in run.tags else None, is_study=False
+        )
     tracker.finish(run.run_id, "KILLED")
     return Reaped(run.run_id, 1, is_study=False)

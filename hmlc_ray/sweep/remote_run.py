@@ -15,6 +15,7 @@ from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.home import Home
 from hmlc_ray.runs.recording import Lenient, recorded, run_tags
+from hmlc_ray.study.schema import ENCODER
 from hmlc_ray.study.storage import Results
 from hmlc_ray.study.summary import RunProgress, RunSummary
 from hmlc_ray.sweep.cluster.capacity import nodes_of
@@ -23,7 +24,6 @@ from hmlc_ray.sweep.cluster.demand import require, worker_demand
 from hmlc_ray.sweep.prepare import located_trial
 from hmlc_ray.sweep.train.group import train_group
 from hmlc_ray.tracking.opening import open_tracker
-from hmlc_ray.tracking.tags import ENCODER
 from hmlc_ray.training.fit import cached_data
 
 

@@ -17,6 +17,7 @@ from hmlc_ray.study.folder import driven, is_saved, save_study
 from hmlc_ray.study.heartbeat import beating, refuse_alive
 from hmlc_ray.study.lookup import existing_store, find_run, find_sweep, refuse_deleted
 from hmlc_ray.study.resume_command import command, locating, resume_command
+from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.study.storage import check_results_place, settled, trials_url
 from hmlc_ray.study.summary import SweepProgress, SweepSummary
 from hmlc_ray.sweep.cluster.connect import connected
@@ -26,7 +27,7 @@ from hmlc_ray.sweep.extend import extend, with_trials
 from hmlc_ray.sweep.prepare import OLDER_VARIANT, VARIANT, base_data, located, with_threads, with_variant
 from hmlc_ray.sweep.tune.optuna_reopen import forget_failure, reopen_unfinished
 from hmlc_ray.sweep.tune.optuna_storage import check_trials_place, is_in_trials
-from hmlc_ray.tracking import Tracker, tags
+from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.opening import open_tracker
 from hmlc_ray.training.fit import cached_data, check_fits
 
@@ -122,7 +123,7 @@ def retry_failed(
     tracker = open_tracker(tracking_uri, places)
     parent = find_run(name, tracker)
     refuse_alive(name, tracker, progress)
-    failed = [run for run in tracker.children(parent) if run.tags.get(tags.STATUS) == "failed"]
+    failed = [run for run in tracker.children(parent) if run.trial_status == TrialStatus.FAILED]
     if not failed:
         raise StudyError(f"no trial of study {name!r} failed, there is nothing to run again")
     with driven(name, places):

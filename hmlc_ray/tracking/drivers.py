@@ -9,13 +9,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 from hmlc_ray.machine.processes import created, lives, machine, start_of
+from hmlc_ray.study import schema
 
-DRIVER = "hmlc.driver"
-"""Tag: host, process and, for a job of a cluster, the job's id, as JSON."""
-SEEN = "hmlc.driver_seen"
-"""Tag: when a study's driver last said that it lives, in Unix seconds."""
-STALLED = "hmlc.stalled"
-"""Tag of a study's run: what the study waits for while it stands still, in a sentence; else empty."""
 JOB_VARIABLE = "HMLC_JOB"
 """In the environment of a job's driver: the job's id."""
 BEAT_S = 10.0
@@ -42,7 +37,7 @@ def life(tags: Mapping[str, str]) -> Life:
     On its own machine the process itself is looked for. A driver elsewhere has to be watched, see `settled_lives`.
     """
     try:
-        driver = json.loads(tags.get(DRIVER, ""))
+        driver = json.loads(tags.get(schema.DRIVER, ""))
         if driver["host"] != machine():
             return "unknown"
         start = driver.get("start")  # an older version did not write it
@@ -58,7 +53,7 @@ def seems_dead(tags: Mapping[str, str]) -> bool:
     No more than that: a clock that was set, or that is wrong, says so of a driver that lives.
     """
     try:
-        return SEEN in tags and time.time() - float(tags[SEEN]) > _MOST_SKEW_S
+        return schema.DRIVER_SEEN in tags and time.time() - float(tags[schema.DRIVER_SEEN]) > _MOST_SKEW_S
     except ValueError:
         return False
 
@@ -66,7 +61,7 @@ def seems_dead(tags: Mapping[str, str]) -> bool:
 def where(tags: Mapping[str, str]) -> str:
     """The driver in words: its process and host."""
     try:
-        driver = json.loads(tags.get(DRIVER, ""))
+        driver = json.loads(tags.get(schema.DRIVER, ""))
         return f"process {driver['pid']} on {str(driver['host']).partition('/')[0]}"
     except (ValueError, KeyError, TypeError):
         return "a process that left no name"

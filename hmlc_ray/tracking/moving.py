@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from hmlc_ray.home import Home
-from hmlc_ray.tracking.drivers import DRIVER, SEEN, STALE_S, life, where
-from hmlc_ray.tracking.tags import KIND
+from hmlc_ray.study import schema
+from hmlc_ray.study.schema import RunKind
+from hmlc_ray.tracking.drivers import STALE_S, life, where
 from hmlc_ray.tracking.uri import sqlite_path
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _is_driven(engine: Engine) -> bool:
     while signs and time.monotonic() < end:
         time.sleep(1)
         now = _running_studies(engine)
-        if any(now.get(run, {}).get(SEEN) != tags.get(SEEN) for run, tags in signs.items()):
+        if any(now.get(run, {}).get(schema.DRIVER_SEEN) != tags.get(schema.DRIVER_SEEN) for run, tags in signs.items()):
             return True
     return False
 
@@ -126,9 +127,11 @@ def _running_studies(engine: Engine) -> dict[str, dict[str, str]]:
     )
     found: dict[str, dict[str, str]] = {}
     with engine.connect() as connection:
-        for run, key, value in connection.execute(query, {"kind": KIND, "driver": DRIVER, "seen": SEEN}):
+        for run, key, value in connection.execute(
+            query, {"kind": schema.KIND, "driver": schema.DRIVER, "seen": schema.DRIVER_SEEN}
+        ):
             found.setdefault(run, {})[key] = value
-    return {run: tags for run, tags in found.items() if tags.get(KIND) == "study"}
+    return {run: tags for run, tags in found.items() if tags.get(schema.KIND) == RunKind.STUDY}
 
 
 def _lies_in(file: Path | None, folder: Path) -> bool:

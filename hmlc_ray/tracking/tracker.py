@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from hmlc_ray.errors import StoreAway, TrackingError
 from hmlc_ray.names.metrics import figure_key
 from hmlc_ray.names.uris import public_uri
-from hmlc_ray.tracking import tags as tag
+from hmlc_ray.study import schema
+from hmlc_ray.study.schema import RunKind, TrialStatus
 from hmlc_ray.tracking import values
 from hmlc_ray.tracking.artifacts import check_seen, check_writable
 from hmlc_ray.tracking.operations import (
@@ -26,6 +27,7 @@ from hmlc_ray.tracking.operations import (
     SetTags,
 )
 from hmlc_ray.tracking.outbox import Note, Outbox
+from hmlc_ray.tracking.provenance import provenance
 from hmlc_ray.tracking.spool import Spool
 from hmlc_ray.tracking.store import EXPERIMENT, be_brief, open_store, quiet_import, restore_command, translated
 from hmlc_ray.tracking.uri import with_driver
@@ -34,9 +36,6 @@ from hmlc_ray.tracking.writer import StoreWriter
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
-
-_OUTCOME = {"FINISHED": "completed", "FAILED": "failed", "KILLED": "killed"}
-_OPEN = ("RUNNING", "SCHEDULED")
 
 
 @dataclass(frozen=True)
@@ -47,11 +46,21 @@ class TrialRun:
     trial_id: str
     """Empty for runs that are no trial."""
     status: str
-    """MLflow's: RUNNING, FINISHED, FAILED or KILLED. `tags[tags.STATUS]` tells completed from pruned."""
+    """MLflow's: RUNNING, FINISHED, FAILED or KILLED. `tags[schema.STATUS]` tells completed from pruned."""
     params: dict[str, str]
     metrics: dict[str, float]
     """The last value of each."""
     tags: dict[str, str]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended, for MLflow."""
+        return self.status in schema.MLFLOW_OPEN
+
+    @property
+    def trial_status(self) -> TrialStatus:
+        """Of a trial: finer than `status`."""
+        return TrialStatus.of_tag(self.tags.get(schema.STATUS))
 
 
 class Tracker:
@@ -153,25 +162,25 @@ class Tracker:
         self._outbox.settle(seconds)
 
     def studies(self) -> list[TrialRun]:
-        """Every study of the experiment, oldest first; `tags[tags.STUDY]` is its name."""
-        return [_trial_run(run) for run in self._writer.search(f"tags.`{tag.KIND}` = 'study'")]
+        """Every study of the experiment, oldest first; `tags[schema.STUDY]` is its name."""
+        return [_trial_run(run) for run in self._writer.search(_of_kind(RunKind.STUDY))]
 
     def singles(self) -> list[TrialRun]:
         """Every run that belongs to no study, oldest first."""
-        return [_trial_run(run) for run in self._writer.search(f"tags.`{tag.KIND}` = 'single'")]
+        return [_trial_run(run) for run in self._writer.search(_of_kind(RunKind.SINGLE))]
 
     def find_study(self, study: str) -> str | None:
         """The run id of a study, or None if the store has none of that name."""
-        return next((run.run_id for run in self.studies() if run.tags.get(tag.STUDY) == study), None)
+        return next((run.run_id for run in self.studies() if run.tags.get(schema.STUDY) == study), None)
 
     def deleted_study(self, study: str) -> str | None:
         """The run id of a study whose run was deleted, in MLflow's interface for instance, and can be restored."""
-        found = self._writer.search(f"tags.`{tag.KIND}` = 'study' and tags.`{tag.STUDY}` = '{study}'", deleted=True)
+        found = self._writer.search(f"{_of_kind(RunKind.STUDY)} and tags.`{schema.STUDY}` = '{study}'", deleted=True)
         return next((str(run.info.run_id) for run in found), None)
 
     def deleted_children(self, parent: str) -> list[TrialRun]:
         """The trials of a study whose runs were deleted and can be restored."""
-        return [_trial_run(run) for run in self._writer.search(f"tags.`{tag.PARENT}` = '{parent}'", deleted=True)]
+        return [_trial_run(run) for run in self._writer.search(f"tags.`{schema.PARENT}` = '{parent}'", deleted=True)]
 
     def restore_command(self, run_id: str) -> str:
         """What brings a deleted run back, or the deleted experiment that it is in; typed in a shell."""
@@ -189,7 +198,7 @@ class Tracker:
 
     def study_run(self, study: str, *, tags: Mapping[str, object], params: Mapping[str, object]) -> str:
         """The study's run: the one that exists, else a new one."""
-        own = {tag.KIND: "study", tag.STUDY: study}
+        own = {schema.KIND: RunKind.STUDY, schema.STUDY: study}
         return self._writer.ensure(self.find_study(study), study, _new_tags(tags, own), values.params(params))
 
     def trial_run(
@@ -199,7 +208,7 @@ class Tracker:
 
         While the store is away the run waits to be created, and is called `<parent>/<trial_id>` by every method here.
         """
-        own = {tag.KIND: "trial", tag.TRIAL_ID: trial_id, tag.PARENT: parent}
+        own = {schema.KIND: RunKind.TRIAL, schema.TRIAL_ID: trial_id, schema.PARENT: parent}
         known, every = values.params(params), _new_tags(tags, own)
         self._outbox.put(
             CreateTrial(parent=parent, trial_id=trial_id, name=name, params=known, tags=every, time=_now())
@@ -208,7 +217,7 @@ class Tracker:
 
     def single_run(self, name: str, *, params: Mapping[str, object], tags: Mapping[str, object]) -> str:
         """A new run that belongs to no study."""
-        return self._writer.ensure(None, name, _new_tags(tags, {tag.KIND: "single"}), values.params(params))
+        return self._writer.ensure(None, name, _new_tags(tags, {schema.KIND: RunKind.SINGLE}), values.params(params))
 
     def log(self, run_id: str, records: Sequence[tuple[int, Mapping[str, float]]]) -> None:
         """Log metrics as (step, values). A (metric, step) that the run already has is left as it is.
@@ -247,7 +256,7 @@ class Tracker:
 
     def finish(self, run_id: str, status: RunStatus, tags: Mapping[str, object] | None = None) -> None:
         """End a run. `tags` may say more than the status does: `{STATUS: "pruned"}`, `{ERROR: "..."}`."""
-        every = values.tags({tag.STATUS: _OUTCOME[status], **(tags or {})})
+        every = values.tags({schema.STATUS: TrialStatus.of_mlflow(status).tag, **(tags or {})})
         self._outbox.put(Finish(run=run_id, status=status, tags=every, time=_now()))
 
     def reopen(self, run_id: str) -> None:
@@ -272,15 +281,19 @@ class Tracker:
 
     def children(self, parent: str) -> list[TrialRun]:
         """The trials of a study, oldest first."""
-        return [_trial_run(run) for run in self._writer.search(f"tags.`{tag.PARENT}` = '{parent}'")]
+        return [_trial_run(run) for run in self._writer.search(f"tags.`{schema.PARENT}` = '{parent}'")]
 
     def unfinished(self, parent: str) -> list[TrialRun]:
         """The trials of a study that the store takes for running."""
-        return [trial for trial in self.children(parent) if trial.status in _OPEN]
+        return [trial for trial in self.children(parent) if trial.is_open]
+
+
+def _of_kind(kind: RunKind) -> str:
+    return f"tags.`{schema.KIND}` = '{kind}'"
 
 
 def _new_tags(given: Mapping[str, object], own: Mapping[str, object]) -> dict[str, str]:
-    return values.tags({tag.STATUS: "running", **tag.provenance(), **given, **own})
+    return values.tags({schema.STATUS: TrialStatus.RUNNING.tag, **provenance(), **given, **own})
 
 
 def _now() -> int:
@@ -289,7 +302,7 @@ def _now() -> int:
 
 def _trial_run(run: Run) -> TrialRun:
     data = run.data
-    trial_id = data.tags.get(tag.TRIAL_ID, "")
+    trial_id = data.tags.get(schema.TRIAL_ID, "")
     return TrialRun(
         str(run.info.run_id), trial_id, run.info.status, dict(data.params), dict(data.metrics), dict(data.tags)
     )

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from hmlc_ray.errors import StoreAway, TrackingError
 from hmlc_ray.names.uris import public_uri
-from hmlc_ray.tracking import tags as tag
+from hmlc_ray.study import schema
+from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.tracking import values
 from hmlc_ray.tracking.operations import (
     CreateTrial,
@@ -105,9 +106,9 @@ class StoreWriter:
     def trials(self, parent: str) -> dict[str, str]:
         """The run ids of a study's trials."""
         if parent not in self._trials:
-            condition = f"tags.`{tag.PARENT}` = '{parent}'"
+            condition = f"tags.`{schema.PARENT}` = '{parent}'"
             with translated(self._uri):
-                found = {run.data.tags.get(tag.TRIAL_ID, ""): str(run.info.run_id) for run in self.search(condition)}
+                found = {run.data.tags.get(schema.TRIAL_ID, ""): str(run.info.run_id) for run in self.search(condition)}
             self._trials[parent] = found
         return self._trials[parent]
 
@@ -181,9 +182,9 @@ class StoreWriter:
 
     def _reopen(self, run_id: str) -> None:
         self._client.update_run(run_id, status="RUNNING")
-        if tag.ERROR in self._client.get_run(run_id).data.tags:
-            self._client.delete_tag(run_id, tag.ERROR)
-        self._set_tags(run_id, {tag.STATUS: "running"})
+        if schema.ERROR in self._client.get_run(run_id).data.tags:
+            self._client.delete_tag(run_id, schema.ERROR)
+        self._set_tags(run_id, {schema.STATUS: TrialStatus.RUNNING.tag})
 
     def _log_artifacts(self, operation: LogArtifacts) -> None:
         if not Path(operation.folder).is_dir():  # MLflow would log nothing, and not say so

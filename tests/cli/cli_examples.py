@@ -7,6 +7,7 @@ from pathlib import Path
 
 from typer.testing import Result
 
+from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.study.summary import RunSummary, SweepSummary, TrialRow
 
 Run = Callable[..., Result]
@@ -27,7 +28,7 @@ TEST_METRICS = {name.replace("val/", "test/"): value for name, value in METRICS.
 
 def row(number: int, status: str, value: float | None, **more: object) -> TrialRow:
     params = {"objective.kind": "g-hmlc", "objective.temperature": 0.123456, "objective.level_weights.stick0": 0.5}
-    return TrialRow(number, str(number), status, value, 4, params, f"run{number}", seconds=3.2, **more)  # type: ignore[arg-type]
+    return TrialRow(number, str(number), TrialStatus(status), value, 4, params, f"run{number}", seconds=3.2, **more)  # type: ignore[arg-type]
 
 
 def sweep_summary(*rows: TrialRow, mode: str = "max") -> SweepSummary:

@@ -16,7 +16,8 @@ from sandbox import wait_ended
 from small_space import small_space
 
 from hmlc_ray.home import Home
-from hmlc_ray.tracking import Tracker, tags
+from hmlc_ray.study import schema
+from hmlc_ray.tracking import Tracker
 
 SCRIPT = ROOT / "cluster" / "slurm" / "sweep.sbatch"
 
@@ -79,7 +80,7 @@ def test_a_study_runs_and_nothing_is_left(job: dict[str, str], tmp_path: Path) -
     tracker = Tracker.connect(home.tracking_uri, artifact_root=home.artifacts)
     parent = tracker.find_study("on-slurm")
     assert parent is not None
-    assert [run.tags[tags.STATUS] for run in tracker.children(parent)] == ["completed", "completed"]
+    assert [run.tags[schema.STATUS] for run in tracker.children(parent)] == ["completed", "completed"]
 
 
 @pytest.mark.slow

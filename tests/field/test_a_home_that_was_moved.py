@@ -25,12 +25,12 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ConfigError, StudyError
 from hmlc_ray.home import Home
+from hmlc_ray.study import schema
 from hmlc_ray.study.storage import Results
 from hmlc_ray.sweep.tune.optuna_reopen import reopen_unfinished
 from hmlc_ray.sweep.tune.patches import changed_tune
-from hmlc_ray.sweep.tune.retention import WORKING, Retention
+from hmlc_ray.sweep.tune.retention import Retention
 from hmlc_ray.tracking import Tracker
-from hmlc_ray.tracking.drivers import DRIVER, SEEN
 from hmlc_ray.tracking.moving import follow_home
 from hmlc_ray.tracking.opening import open_tracker
 from hmlc_ray.tracking.operations import LogArtifacts
@@ -114,14 +114,15 @@ def test_a_store_whose_driver_writes_by_another_name_of_the_folder_is_left(
     """It is mounted elsewhere here, while another machine drives a study in it."""
     monkeypatch.setattr("hmlc_ray.tracking.moving.STALE_S", 3.0)
     elsewhere = json.dumps({"host": "another/1/1", "pid": 1, "started": 1.0})
-    one_run(home, {DRIVER: elsewhere})
+    one_run(home, {schema.DRIVER: elsewhere})
     tracker = open_tracker(None, home)
     parent = tracker.find_study("s")
     assert parent is not None
     before = place_of(home)
     beats = iter(range(10))
     monkeypatch.setattr(
-        "hmlc_ray.tracking.moving.time.sleep", lambda _: tracker.set_tags(parent, {SEEN: str(next(beats))})
+        "hmlc_ray.tracking.moving.time.sleep",
+        lambda _: tracker.set_tags(parent, {schema.DRIVER_SEEN: str(next(beats))}),
     )
     new = Home.of(tmp_path / "mount")
     home.root.rename(new.root)
@@ -205,7 +206,9 @@ def test_what_was_noted_as_a_path_is_looked_for_in_the_new_place(tmp_path: Path,
         assert results.followed(old, "s") == old.replace("/gone", f"{tmp_path}/new")
     sweep = SweepConfig.model_validate({"study": {"name": "s"}, "space": {"seed": {"int": [0, 1]}}})
     parent = tracker.study_run("s", tags={}, params={})
-    run = tracker.trial_run(parent, "0", name="s-0", params={}, tags={WORKING: f"{tmp_path}/old/ray/s/3f_0"})
+    run = tracker.trial_run(
+        parent, "0", name="s-0", params={}, tags={schema.CHECKPOINT_FOLDER: f"{tmp_path}/old/ray/s/3f_0"}
+    )
     tracker.finish(run, "FINISHED")
     for place in ("old", "new"):
         (tmp_path / place / "ray/s/3f_0/checkpoint_000001").mkdir(parents=True)

@@ -14,13 +14,13 @@ from sandbox import Sandbox, read_until
 
 from hmlc_ray.config.sweep import StallConfig, TrialsConfig
 from hmlc_ray.home import Home
+from hmlc_ray.study import schema
 from hmlc_ray.study.progress import Standing, StandingWriter, stalled
 from hmlc_ray.study.status import statuses
 from hmlc_ray.study.summary import SweepCounts
 from hmlc_ray.sweep.cluster import stall
 from hmlc_ray.sweep.cluster.stall import LEAST_S, Pulse, Watchdog
 from hmlc_ray.tracking import Tracker
-from hmlc_ray.tracking.drivers import STALLED
 
 ALONE, GROUPS = TrialsConfig(), TrialsConfig(workers=2)
 HOLDERS = "0 of 4 CPU free in the cluster; job 02000000 holds 4 CPU"
@@ -122,7 +122,7 @@ def test_what_is_no_bound_is_refused(values: dict[str, object]) -> None:
 def test_status_says_what_a_study_waits_for(tracker: Tracker, tmp_path: Path) -> None:
     """From the driver's own machine by a file, from elsewhere by the run's tag."""
     parent = tracker.study_run("s", tags={}, params={"study.num_trials": 4})
-    tracker.set_tags(parent, {STALLED: "by the tag"})
+    tracker.set_tags(parent, {schema.STALLED: "by the tag"})
     assert statuses("s", home=tmp_path, tracking_uri=None)[0].note == "by the tag"
     folder = Home.of(tmp_path).study("s")
     folder.mkdir(parents=True)
@@ -131,7 +131,7 @@ def test_status_says_what_a_study_waits_for(tracker: Tracker, tmp_path: Path) ->
     writer.flush()
     (folder / "stalled.txt").write_text("by the file")
     assert statuses("s", home=tmp_path, tracking_uri=None)[0].note == "by the file"
-    tracker.set_tags(parent, {STALLED: ""})
+    tracker.set_tags(parent, {schema.STALLED: ""})
     (folder / "stalled.txt").unlink()
     assert statuses("s", home=tmp_path, tracking_uri=None)[0].note is None
 

@@ -14,8 +14,8 @@ from hmlc_ray.errors import ConfigError
 from hmlc_ray.home import Home
 from hmlc_ray.machine import user
 from hmlc_ray.machine.user import expanded, settle_user
+from hmlc_ray.study import schema
 from hmlc_ray.sweep.cluster.token import check_token_file
-from hmlc_ray.tracking import tags
 from hmlc_ray.tracking.opening import open_tracker
 
 # What the program finds where the user's number has no entry.
@@ -67,7 +67,7 @@ def test_a_run_is_trained_and_read_again(tmp_path: Path, monkeypatch: pytest.Mon
     assert done.stderr == ""
     assert list((tmp_path / "hmlc-home" / "runs").glob("*/encoder/encoder.pt2"))
     (run,) = open_tracker(None, Home.of(tmp_path / "hmlc-home")).singles()
-    assert run.tags[tags.CPU_THREADS] == "1"
+    assert run.tags[schema.CPU_THREADS] == "1"
 
 
 def test_looking_needs_no_home(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from hmlc_ray.evaluation import evaluate
 from hmlc_ray.folders import IMAGE_SUFFIXES, MESH_SUFFIXES, scan_folder
 from hmlc_ray.folders.suffixes import PLUGINS
 from hmlc_ray.runs.recording import data_tags
-from hmlc_ray.tracking import tags
+from hmlc_ray.study import schema
 
 FORMATS = {".JFIF": "JPEG", ".avif": "AVIF", ".jp2": "JPEG2000", ".webp": "WEBP", ".TIF": "TIFF", ".gif": "GIF"}
 FORMATS |= {".bmp": "BMP", ".ppm": "PPM", ".tga": "TGA", ".pcx": "PCX", ".apng": "PNG", ".jpe": "JPEG"}
@@ -73,7 +73,7 @@ def test_files_of_other_types_are_counted(tmp_path: Path, caplog: pytest.LogCapt
     assert data.notes == (f"files of other types are left out: {heic}",)
     warn_about(data)
     assert f"data: files of other types are left out: {heic}" in caplog.text
-    assert data_tags(data, "cpu")[tags.DATA_NOTES] == data.notes[0]
+    assert data_tags(data, "cpu")[schema.DATA_NOTES] == data.notes[0]
     shown = CliRunner().invoke(app, ["data", "show", str(trial_file(tmp_path, root=str(tmp_path)))])
     assert f"note: {data.notes[0].replace('.txt', '.txt, 1 .yaml')}" in shown.output
 

@@ -21,13 +21,15 @@ from hmlc_ray.cli.app import app
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
+from hmlc_ray.study import schema
 from hmlc_ray.study.best import best_trial
 from hmlc_ray.study.folder import save_study
 from hmlc_ray.study.lookup import find_sweep
+from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.study.status import statuses
 from hmlc_ray.study.summary import TrialRow
 from hmlc_ray.sweep.extend import extend, with_trials
-from hmlc_ray.sweep.finish import _REFIT_OF, Conclusion, _is_exported, _refit_of, _supersede, conclude_study
+from hmlc_ray.sweep.finish import Conclusion, _is_exported, _refit_of, _supersede, conclude_study
 from hmlc_ray.sweep.tune import search
 from hmlc_ray.sweep.tune.optuna_storage import open_trials
 from hmlc_ray.sweep.tune.patches import changed_tune
@@ -182,7 +184,7 @@ def test_no_masks_of_the_former_best_trial_stay_beside_the_new_encoder(tmp_path:
 
 
 def row(number: int, value: float, run_id: str) -> TrialRow:
-    return TrialRow(number, str(number), "completed", value, 3, {}, run_id)
+    return TrialRow(number, str(number), TrialStatus.COMPLETED, value, 3, {}, run_id)
 
 
 def test_the_studys_run_tells_of_the_new_best_trial_and_of_its_refit(tracker: Tracker, tmp_path: Path) -> None:
@@ -193,7 +195,7 @@ def test_the_studys_run_tells_of_the_new_best_trial_and_of_its_refit(tracker: Tr
     for number, value in ((1, 0.5), (1, 0.5), (7, 0.75)):
         best = row(number, value, f"run-{number}")
         trial_id, _ = _refit_of(tracker, parent, best)
-        refit = tracker.trial_run(parent, trial_id, name=trial_id, params={}, tags={_REFIT_OF: best.run_id})
+        refit = tracker.trial_run(parent, trial_id, name=trial_id, params={}, tags={schema.REFIT_OF: best.run_id})
         refits.append(refit)
         tracker.finish(refit, "FINISHED")
         _supersede(tracker, parent, refit)

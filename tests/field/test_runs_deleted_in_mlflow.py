@@ -23,16 +23,16 @@ from hmlc_ray.errors import StudyError, TrackingError
 from hmlc_ray.home import Home
 from hmlc_ray.runs.recording import recorded
 from hmlc_ray.runs.single import train_run
+from hmlc_ray.study import schema
 from hmlc_ray.study.best import best_trial
 from hmlc_ray.study.folder import save_study
-from hmlc_ray.study.leaderboard import VALUE, trial_runs
+from hmlc_ray.study.leaderboard import trial_runs
 from hmlc_ray.study.storage import Results
 from hmlc_ray.sweep.run import resume_sweep, run_sweep
 from hmlc_ray.sweep.tune.optuna_reopen import ended_without_run, reopen_unfinished
 from hmlc_ray.sweep.tune.optuna_storage import open_trials
 from hmlc_ray.sweep.tune.recorder import SweepSession
 from hmlc_ray.sweep.tune.retention import Retention
-from hmlc_ray.tracking import tags
 from hmlc_ray.tracking.opening import open_tracker
 from hmlc_ray.training.export import WEIGHTS_FILE
 
@@ -76,7 +76,7 @@ def interrupted(home: Home) -> tuple[str, dict[int, str], optuna.Study]:
             continue
         trial.report(0.5, 1)
         study.tell(trial, 0.5) if status == "completed" else study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-        tracker.finish(runs[number], "FINISHED", {tags.STATUS: status, VALUE: "0.5"})
+        tracker.finish(runs[number], "FINISHED", {schema.STATUS: status, schema.VALUE: "0.5"})
     tracker.finish(parent, "KILLED")
     return parent, runs, study
 
@@ -181,7 +181,7 @@ def test_the_run_of_a_trial_that_trains(
     if not whole:
         client.restore_run(session._runs[0])
     tracker.send_again()
-    assert {run.trial_id: run.tags[tags.STATUS] for run in trial_runs(tracker, parent)} == dict.fromkeys(
+    assert {run.trial_id: run.tags[schema.STATUS] for run in trial_runs(tracker, parent)} == dict.fromkeys(
         ("0", "1"), "completed"
     )
     (run,) = (run for run in trial_runs(tracker, parent) if run.trial_id == "0")

@@ -16,14 +16,14 @@ from progress_notes import Notes
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.machine import processes
-from hmlc_ray.study import heartbeat
+from hmlc_ray.study import heartbeat, schema
 from hmlc_ray.study.heartbeat import refuse_alive, settled_lives
 from hmlc_ray.study.progress import Standing, StandingWriter
 from hmlc_ray.study.status import statuses
 from hmlc_ray.study.summary import SweepCounts
 from hmlc_ray.sweep.reap import reap
 from hmlc_ray.tracking import Tracker
-from hmlc_ray.tracking.drivers import DRIVER, SEEN, identity, life
+from hmlc_ray.tracking.drivers import identity, life
 
 pytestmark = pytest.mark.skipif(not processes.has_starts(), reason="only Linux derives it from the clock")
 ELSEWHERE = json.dumps({"host": "other", "pid": 1, "started": 0.0, "start": 1})
@@ -56,7 +56,7 @@ BEFORE = identity()
 
 
 def test_a_driver_on_this_machine_lives(tracker: Tracker, parent: str, tmp_path: Path, clock_set: float) -> None:
-    tracker.set_tags(parent, {DRIVER: BEFORE, SEEN: f"{time.time() - clock_set:.0f}"})
+    tracker.set_tags(parent, {schema.DRIVER: BEFORE, schema.DRIVER_SEEN: f"{time.time() - clock_set:.0f}"})
     assert life(tracker.run(parent).tags) == "alive"
     assert statuses("s", home=tmp_path, tracking_uri=None)[0].state == "running"
     (found,) = reap("s", home=tmp_path, tracking_uri=None, progress=Notes())
@@ -82,15 +82,15 @@ def test_a_record_of_an_older_version_is_doubted_and_not_taken_for_dead(
 ) -> None:
     with monkeypatch.context() as named:
         named.setattr(psutil.Process, "cmdline", lambda _: ["python", "/bin/hmlc", "sweep"])
-        assert life({DRIVER: old(BEFORE)}) == "unknown"
+        assert life({schema.DRIVER: old(BEFORE)}) == "unknown"
     monkeypatch.setattr(psutil.Process, "cmdline", lambda _: ["/usr/bin/editor"])  # the number was given away again
-    assert life({DRIVER: old(BEFORE)}) == "dead"
+    assert life({schema.DRIVER: old(BEFORE)}) == "dead"
 
 
 def test_records_of_both_versions_are_read() -> None:
-    assert life({DRIVER: old(BEFORE)}) == "alive"
-    assert life({DRIVER: BEFORE}) == "alive"
-    assert life({DRIVER: json.dumps(json.loads(BEFORE) | {"start": 1})}) == "dead"
+    assert life({schema.DRIVER: old(BEFORE)}) == "alive"
+    assert life({schema.DRIVER: BEFORE}) == "alive"
+    assert life({schema.DRIVER: json.dumps(json.loads(BEFORE) | {"start": 1})}) == "dead"
     done = subprocess.run(
         [sys.executable, "-c", "from hmlc_ray.tracking.drivers import identity; print(identity())"],
         capture_output=True,
@@ -98,8 +98,8 @@ def test_records_of_both_versions_are_read() -> None:
         check=True,
         timeout=60,
     )
-    assert life({DRIVER: done.stdout}) == "dead"
-    assert life({DRIVER: old(done.stdout)}) == "dead"
+    assert life({schema.DRIVER: done.stdout}) == "dead"
+    assert life({schema.DRIVER: old(done.stdout)}) == "dead"
 
 
 def test_a_process_that_ended_and_waits_for_its_parent_is_dead() -> None:
@@ -119,14 +119,14 @@ def test_a_driver_elsewhere_that_seems_dead_by_the_clock_is_watched(
     def slept(seconds: float) -> None:
         sleeps.append(seconds)
         if beats:
-            tracker.set_tags(parent, {SEEN: "11"})
+            tracker.set_tags(parent, {schema.DRIVER_SEEN: "11"})
 
     monkeypatch.setattr(heartbeat.time, "sleep", slept)
-    tracker.set_tags(parent, {DRIVER: ELSEWHERE, SEEN: "1"})
+    tracker.set_tags(parent, {schema.DRIVER: ELSEWHERE, schema.DRIVER_SEEN: "1"})
     assert life(tracker.run(parent).tags) == "unknown"
     assert statuses("s", home=tmp_path, tracking_uri=None)[0].state == ("running" if beats else "died")
     assert sleeps
-    tracker.set_tags(parent, {SEEN: f"{time.time():.0f}"})
+    tracker.set_tags(parent, {schema.DRIVER_SEEN: f"{time.time():.0f}"})
     sleeps.clear()
     assert statuses("s", home=tmp_path, tracking_uri=None)[0].state == "running"
     assert sleeps == []
@@ -140,7 +140,9 @@ def test_studies_of_other_machines_are_watched_together_and_who_waits_is_informe
     sleep = time.sleep
     monkeypatch.setattr(heartbeat.time, "sleep", lambda seconds: (watches.append(seconds), sleep(seconds)))
     for name in ("a", "b", "c"):
-        tracker.set_tags(tracker.study_run(name, tags={}, params={}), {DRIVER: ELSEWHERE, SEEN: "1"})
+        tracker.set_tags(
+            tracker.study_run(name, tags={}, params={}), {schema.DRIVER: ELSEWHERE, schema.DRIVER_SEEN: "1"}
+        )
     assert set(settled_lives(tracker, tracker.studies()).values()) == {"dead"}
     (note,) = [record.getMessage() for record in caplog.records if record.name == heartbeat.__name__]
     assert note.startswith("waiting up to 1 s for a sign of life of process ")

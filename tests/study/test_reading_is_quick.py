@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from hmlc_ray.tracking.tags import CHECKPOINT
 
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
@@ -18,7 +19,6 @@ from hmlc_ray.home import Home
 from hmlc_ray.study.folder import save_study
 from hmlc_ray.study.leaderboard import SEARCHED, VALUE
 from hmlc_ray.tracking import Tracker
-from hmlc_ray.tracking.tags import CHECKPOINT
 from hmlc_ray.training.checkpoint_files import CONFIG_FILE, FORMAT, META_FILE
 
 HEAVY = ("ray", "optuna", "torch")

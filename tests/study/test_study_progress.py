@@ -13,12 +13,12 @@ import pytest
 
 from hmlc_ray.errors import StoreAway
 from hmlc_ray.home import Home
-from hmlc_ray.study import progress
-from hmlc_ray.study.progress import STANDING, Standing, StandingWriter, forget_driven, standing_of
+from hmlc_ray.study import progress, schema
+from hmlc_ray.study.progress import Standing, StandingWriter, forget_driven, standing_of
 from hmlc_ray.study.status import StudyStatus, statuses
 from hmlc_ray.study.summary import BestSoFar, SweepCounts
 from hmlc_ray.tracking import Tracker
-from hmlc_ray.tracking.drivers import DRIVER, identity
+from hmlc_ray.tracking.drivers import identity
 from hmlc_ray.tracking.opening import open_tracker
 
 NOW = Standing(SweepCounts(total=4, running=1, completed=2, best=0.7), 1, BestSoFar(1, 0.7, "run1"))
@@ -66,17 +66,17 @@ def test_the_trials_of_a_study_that_ended_are_asked(tracker: Tracker, parent: st
 def test_what_an_earlier_driver_left_is_not_believed(tracker: Tracker, parent: str, tmp_path: Path) -> None:
     write(tracker, parent, NOW)
     own = json.loads(identity())
-    tracker.set_tags(parent, {DRIVER: json.dumps(own | {"job": "another"})})
+    tracker.set_tags(parent, {schema.DRIVER: json.dumps(own | {"job": "another"})})
     assert standing_of(tracker.run(parent)) is None
     dead = json.dumps(own | {"start": own["start"] - 100})
-    tracker.set_tags(parent, {DRIVER: dead, STANDING: json.dumps({"driver": dead, **asdict(NOW)})})
+    tracker.set_tags(parent, {schema.DRIVER: dead, schema.STANDING: json.dumps({"driver": dead, **asdict(NOW)})})
     status = asked(tmp_path)
     assert (status.state, status.counts) == ("died", SweepCounts(total=4))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"driver": 1}', '{"counts": 3, "best": null}'])
 def test_a_tag_of_another_form_is_none(tracker: Tracker, parent: str, text: str) -> None:
-    tracker.set_tags(parent, {STANDING: text})
+    tracker.set_tags(parent, {schema.STANDING: text})
     assert standing_of(tracker.run(parent)) is None
 
 
@@ -90,7 +90,7 @@ def test_writes_are_rare_and_none_is_forgotten(tracker: Tracker, parent: str, mo
     monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
     writer, later = StandingWriter(tracker, parent, Path("/nowhere"), "m"), replace(NOW, interrupted=0)
     writer.flush()
-    assert STANDING not in tracker.run(parent).tags
+    assert schema.STANDING not in tracker.run(parent).tags
     for now in (NOW, later):
         writer.update(now)
         writer.flush()
@@ -123,7 +123,7 @@ def test_a_run_that_a_store_made_late_is_told_by_its_id(tmp_path: Path, monkeypa
 def test_a_tag_that_cannot_be_written_ends_nothing(tracker: Tracker, parent: str) -> None:
     tracker._client.delete_run(parent)
     write(tracker, parent, NOW)
-    assert STANDING not in tracker.run(parent).tags
+    assert schema.STANDING not in tracker.run(parent).tags
 
 
 def test_on_the_driver_s_machine_its_file_tells_all_and_mlflow_is_not_loaded(

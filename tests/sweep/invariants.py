@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from mlflow.tracking import MlflowClient
 from sandbox import Sandbox, figures
 
+from hmlc_ray.study import schema
 from hmlc_ray.study.progress import FILE
-from hmlc_ray.tracking import TrialRun, tags
+from hmlc_ray.tracking import TrialRun
 
 
 def check_sound(
@@ -31,7 +32,7 @@ def check_sound(
     for run in runs:
         reason = failed.get(int(run.trial_id))
         assert run.status == ("FINISHED" if reason is None else "FAILED"), run.tags
-        assert reason is None or reason in run.tags[tags.ERROR], run.tags[tags.ERROR]
+        assert reason is None or reason in run.tags[schema.ERROR], run.tags[schema.ERROR]
         _check_points(sandbox, run, last=None if reason else int(run.tags["hmlc.epochs"]))
     values = {int(run.trial_id): run.tags["hmlc.value"] for run in runs if int(run.trial_id) not in failed}
     assert sandbox.optuna_values() == {number: float(value) for number, value in values.items()}

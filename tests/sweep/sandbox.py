@@ -26,7 +26,8 @@ from typer.testing import CliRunner
 from hmlc_ray.cli.app import app
 from hmlc_ray.errors import CheckpointError
 from hmlc_ray.home import Home
-from hmlc_ray.tracking import Tracker, TrialRun, tags
+from hmlc_ray.study import schema
+from hmlc_ray.tracking import Tracker, TrialRun
 from hmlc_ray.training.checkpoint import load_checkpoint
 from hmlc_ray.training.checkpoint_files import STATE_FILE
 
@@ -165,7 +166,7 @@ class Sandbox:
         return sorted(point.step for point in client.get_metric_history(run.run_id, metric))
 
     def statuses(self, study: str = "small") -> list[str]:
-        return [run.tags[tags.STATUS] for run in self.trials(study)]
+        return [run.tags[schema.STATUS] for run in self.trials(study)]
 
 
 def within(args: Sequence[str], folder: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

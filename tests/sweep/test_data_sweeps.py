@@ -13,8 +13,8 @@ from packs import file_of, root_of
 from PIL import Image
 from sandbox import Sandbox
 
+from hmlc_ray.study import schema
 from hmlc_ray.taxonomies.named import cifar100_taxonomy
-from hmlc_ray.tracking import tags
 
 SPACES = Path(__file__).parents[2] / "search_spaces"
 SHORT = ("-o", "study.num_trials=1", "-o", "study.refit=null", "-o", "training.epochs=1", "-o", "evaluation.every=1")
@@ -69,7 +69,7 @@ def test_the_smoke_profile_learns_from_real_data(pack: str, smoke: Callable[...,
     sandbox = smoke(space, "-o", f"data.root={root_of(needed) / folder}")
     best = max(trial.metrics["val/probe_top1/mean"] for trial in sandbox.trials("smoke"))
     assert best >= bar
-    assert sandbox.parent("smoke").tags[tags.DATA_PLACE] == "memory"
+    assert sandbox.parent("smoke").tags[schema.DATA_PLACE] == "memory"
 
 
 @pytest.mark.data
@@ -81,7 +81,7 @@ def test_the_smoke_profile_runs_on_real_meshes(smoke: Callable[..., Sandbox], tm
     for name in ("bathtub", "bed", "chair"):
         (tmp_path / "data" / name).symlink_to(root / name)
     sandbox = smoke("modelnet40.yaml", "-o", f"data.root={tmp_path / 'data'}", "-o", "training.global_batch_size=4")
-    assert {trial.tags[tags.STATUS] for trial in sandbox.trials("smoke")} <= {"completed", "pruned"}
+    assert {trial.tags[schema.STATUS] for trial in sandbox.trials("smoke")} <= {"completed", "pruned"}
 
 
 @pytest.mark.data
@@ -110,7 +110,7 @@ def test_the_smoke_profile_of_cifar100_runs_on_files_in_its_format(tmp_path: Pat
         "sweep", str(space), "--profile", "smoke", "--name", "smoke", *SHORT, env={"PYTHONPATH": str(trusting)}
     )
     assert done.returncode == 0, done.stderr
-    assert [trial.tags[tags.STATUS] for trial in sandbox.trials("smoke")] == ["completed"]
+    assert [trial.tags[schema.STATUS] for trial in sandbox.trials("smoke")] == ["completed"]
 
 
 def test_trials_open_what_was_decoded_before(tmp_path: Path) -> None:
@@ -134,4 +134,4 @@ def test_trials_open_what_was_decoded_before(tmp_path: Path) -> None:
         *SHORT, "-o", "study.num_trials=2", "-o", "training.global_batch_size=8", "-o", "trials.max_concurrent=2",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert [trial.tags[tags.STATUS] for trial in sandbox.trials("smoke")] == ["completed", "completed"]
+    assert [trial.tags[schema.STATUS] for trial in sandbox.trials("smoke")] == ["completed", "completed"]

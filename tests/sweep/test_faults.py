@@ -15,8 +15,8 @@ from invariants import check_sound
 from PIL import Image
 from sandbox import EPOCHS, TRIALS, Sandbox, drain, kill, read_until, trial_processes, wait_ended, wait_until
 
+from hmlc_ray.study import schema
 from hmlc_ray.study.folder import is_saved
-from hmlc_ray.tracking import tags
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 TOO_SMALL = "a batch of 3 samples is too small for training.sampler"
@@ -254,4 +254,4 @@ def test_data_that_vanish_fail_the_trials_that_need_them(
         victim.kill()
     assert process.wait(timeout=400) == 0, "".join(lines)
     check_sound(sandbox, 3, failed={1: "WorkerDied: ", 2: "DataError: "})
-    assert str(root) in sandbox.trials()[2].tags[tags.ERROR]
+    assert str(root) in sandbox.trials()[2].tags[schema.ERROR]

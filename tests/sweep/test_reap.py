@@ -15,7 +15,7 @@ import pytest
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
-from hmlc_ray.study import heartbeat
+from hmlc_ray.study import heartbeat, schema
 from hmlc_ray.study.folder import driven, save_study
 from hmlc_ray.study.heartbeat import refuse_alive
 from hmlc_ray.study.status import statuses
@@ -24,7 +24,7 @@ from hmlc_ray.sweep.reap import Reaped, reap
 from hmlc_ray.sweep.tune.optuna_reopen import reopen_unfinished
 from hmlc_ray.sweep.tune.optuna_storage import open_trials
 from hmlc_ray.tracking import Tracker
-from hmlc_ray.tracking.drivers import DRIVER, SEEN, identity, life
+from hmlc_ray.tracking.drivers import identity, life
 from hmlc_ray.tracking.opening import open_tracker
 
 SWEEP = SweepConfig.model_validate({"study": {"name": "s", "num_trials": 2}, "space": {"seed": {"int": [0, 1]}}})
@@ -57,7 +57,7 @@ def left_behind(home: Home, driver: str) -> tuple[Tracker, str]:
     tracker = open_tracker(None, home)
     save_study(SWEEP, home)
     parent = tracker.study_run("s", tags={}, params={"study.num_trials": 2})
-    tracker.set_tags(parent, {DRIVER: driver})
+    tracker.set_tags(parent, {schema.DRIVER: driver})
     study = optuna.create_study(study_name="s", storage=open_trials(SWEEP.study, home), direction="maximize")
     for number in range(2):
         study.ask()
@@ -105,10 +105,10 @@ def test_a_study_that_is_held_is_left_alone(home: Home, dead: str) -> None:
 def test_a_driver_elsewhere_is_watched(home: Home, beats: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heartbeat, "STALE_S", 1.5)
     tracker, parent = left_behind(home, json.dumps({"host": "other", "pid": 1, "started": 0.0}))
-    tracker.set_tags(parent, {SEEN: f"{time.time():.0f}"})
+    tracker.set_tags(parent, {schema.DRIVER_SEEN: f"{time.time():.0f}"})
     if beats:
         monkeypatch.setattr(
-            heartbeat.time, "sleep", lambda _: tracker.set_tags(parent, {SEEN: f"{time.time() + 10:.0f}"})
+            heartbeat.time, "sleep", lambda _: tracker.set_tags(parent, {schema.DRIVER_SEEN: f"{time.time() + 10:.0f}"})
         )
     (found,) = reap("s", home=home.root, tracking_uri=None, progress=Quiet())
     assert (found.left, found.runs) == (("process 1 on other drives it", 0) if beats else (None, 2))
@@ -117,7 +117,7 @@ def test_a_driver_elsewhere_is_watched(home: Home, beats: bool, monkeypatch: pyt
 def test_single_runs_are_closed_on_their_own_machine_alone(home: Home, dead: str) -> None:
     tracker = open_tracker(None, home)
     away = json.dumps({"host": "other", "pid": 1, "started": 0.0})
-    runs = [tracker.single_run("r", params={}, tags={DRIVER: driver}) for driver in (dead, identity(), away)]
+    runs = [tracker.single_run("r", params={}, tags={schema.DRIVER: driver}) for driver in (dead, identity(), away)]
     found = {entry.name: entry for entry in reap(None, home=home.root, tracking_uri=None, progress=Quiet())}
     assert [found[run].runs for run in runs] == [1, 0, 0]
     assert found[runs[2]].left == "process 1 on other may train it; only that machine can tell"
@@ -135,4 +135,4 @@ def test_names_that_are_not_there(home: Home) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"host": 1}', "null"])
 def test_a_name_of_another_form_tells_nothing(text: str) -> None:
-    assert life({DRIVER: text}) == "unknown"
+    assert life({schema.DRIVER: text}) == "unknown"

@@ -17,7 +17,8 @@ from moto.server import ThreadedMotoServer
 from postgres_server import PASSWORD, postgres
 from sandbox import Sandbox, drain, wait_until
 
-from hmlc_ray.tracking import tags, with_driver
+from hmlc_ray.study import schema
+from hmlc_ray.tracking import with_driver
 
 pytestmark = [
     pytest.mark.slow,
@@ -84,7 +85,7 @@ def test_a_killed_study_is_resumed_by_a_machine_that_has_none_of_it(
     client = MlflowClient(tracking_uri=with_driver(environment["MLFLOW_TRACKING_URI"]))
     experiment = client.get_experiment_by_name("hmlc")
     runs = client.search_runs([experiment.experiment_id], "tags.`hmlc.kind` = 'trial'")
-    assert sorted(run.data.tags[tags.TRIAL_ID] for run in runs) == ["0", "1"]
+    assert sorted(run.data.tags[schema.TRIAL_ID] for run in runs) == ["0", "1"]
     assert {run.info.status for run in runs} == {"FINISHED"}
     for run in runs:
         steps = [point.step for point in client.get_metric_history(run.info.run_id, "train/loss")]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sandbox import Sandbox, figures
 
-from hmlc_ray.tracking import tags
+from hmlc_ray.study import schema
 
 pytestmark = pytest.mark.slow
 
@@ -41,13 +41,13 @@ def test_a_run_says_what_ran(swept: tuple[Sandbox, subprocess.CompletedProcess[s
     for run in sandbox.trials():
         assert run.params["training.epochs"] == "3"
         assert run.params["encoder.kind"] == "mlp"
-        assert {tags.VERSION, tags.SEED, tags.FINGERPRINT, "hmlc.searched"} <= run.tags.keys()
+        assert {schema.VERSION, schema.SEED, schema.DATA_FINGERPRINT, "hmlc.searched"} <= run.tags.keys()
         assert json.loads(run.tags["hmlc.searched"])["objective.temperature"] == float(
             run.params["objective.temperature"]
         )
         epochs = int(run.tags["hmlc.epochs"])
         assert sandbox.steps(run, "train/loss/digit") == list(range(1, epochs + 1))
-    completed = next(run for run in sandbox.trials() if run.tags[tags.STATUS] == "completed")
+    completed = next(run for run in sandbox.trials() if run.tags[schema.STATUS] == "completed")
     folder = tracker.download(completed.run_id, "checkpoint", tmp_path)
     assert {file.name for file in folder.iterdir()} == {"config.json", "meta.json", "state.pt", "taxonomy.json"}
 

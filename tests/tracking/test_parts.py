@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from hmlc_ray.names.metrics import figure_key as key
 from hmlc_ray.names.uris import public_uri, scrub
-from hmlc_ray.tracking import tags, with_driver
+from hmlc_ray.study import schema
+from hmlc_ray.tracking import provenance, with_driver
 from hmlc_ray.tracking import uri as uri_module
 from hmlc_ray.tracking.values import batches
 
@@ -80,24 +81,24 @@ def test_the_commit_is_told_and_whether_files_differ(tmp_path: Path, monkeypatch
         return done.stdout.strip()
 
     def told() -> dict[str, str]:
-        tags._git_commit.cache_clear()
-        return tags.provenance()
+        provenance._git_commit.cache_clear()
+        return provenance.provenance()
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     try:
-        assert set(told()) == {tags.VERSION, tags.DRIVER}
+        assert set(told()) == {schema.VERSION, schema.DRIVER}
         git("init", "-q")
         (tmp_path / "file").write_text("1")
         git("add", "file")
         git("commit", "-q", "-m", "first")
         git("tag", "v1")
         commit = git("rev-parse", "HEAD")
-        assert (told()[tags.GIT_COMMIT], told()["mlflow.source.git.commit"]) == (commit, commit)
+        assert (told()[schema.GIT_COMMIT], told()["mlflow.source.git.commit"]) == (commit, commit)
         (tmp_path / "file").write_text("2")
-        assert (told()[tags.GIT_COMMIT], told()["mlflow.source.git.commit"]) == (f"{commit}-dirty", commit)
+        assert (told()[schema.GIT_COMMIT], told()["mlflow.source.git.commit"]) == (f"{commit}-dirty", commit)
     finally:
-        tags._git_commit.cache_clear()
+        provenance._git_commit.cache_clear()
 
 
 def test_mlflow_is_loaded_by_connecting_only() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hmlc_ray.tracking import Tracker, tags
+from hmlc_ray.study import schema
+from hmlc_ray.tracking import Tracker
 
 
 @pytest.mark.slow
@@ -23,9 +24,9 @@ def test_a_study_through_a_server(server_uri: str, tmp_path: Path, capfd: pytest
     (tmp_path / "out" / "weights.bin").write_bytes(b"\0")
     resumed.log_artifacts(trial, tmp_path / "out", "checkpoint")
     assert resumed.download(trial, "checkpoint/weights.bin", tmp_path).read_bytes() == b"\0"
-    resumed.finish(trial, "FINISHED", {tags.STATUS: "pruned"})
+    resumed.finish(trial, "FINISHED", {schema.STATUS: "pruned"})
     (run,) = resumed.children(parent)
-    assert (run.status, run.tags[tags.STATUS], run.metrics["m00"]) == ("FINISHED", "pruned", 2.0)
+    assert (run.status, run.tags[schema.STATUS], run.metrics["m00"]) == ("FINISHED", "pruned", 2.0)
     assert resumed.unfinished(parent) == []
     shown = "".join(capfd.readouterr()) + tracker.uri + repr(run)
     assert "s3cr3t-word" not in shown

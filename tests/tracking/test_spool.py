@@ -16,7 +16,8 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UN
 from mlflow.tracking import MlflowClient
 
 from hmlc_ray.errors import StoreAway, TrackingError
-from hmlc_ray.tracking import Tracker, outbox, tags
+from hmlc_ray.study import schema
+from hmlc_ray.tracking import Tracker, outbox
 from hmlc_ray.tracking.operations import LogArtifacts, LogMetrics, Operation, SetTags
 from hmlc_ray.tracking.spool import Spool
 
@@ -61,7 +62,7 @@ def tracker_of(local: Tracker, faults: Iterator[str], folder: Path, notes: list[
 def check_run(local: Tracker, parent: str, trial_id: str, epochs: int) -> None:
     """The run that `write` makes: once, complete and closed."""
     (run,) = (run for run in local.children(parent) if run.trial_id == trial_id)
-    assert (run.status, run.tags[tags.STATUS], run.params) == ("FINISHED", "pruned", {"x": "1"})
+    assert (run.status, run.tags[schema.STATUS], run.params) == ("FINISHED", "pruned", {"x": "1"})
     history = local._client.get_metric_history(run.run_id, "loss")
     assert [(point.step, point.value) for point in history] == [(step, 1.0 / step) for step in range(1, epochs + 1)]
     assert [file.path for file in local._client.list_artifacts(run.run_id, "checkpoint")] == ["checkpoint/weights"]
@@ -81,7 +82,7 @@ def steps_of(tracker: Tracker, parent: str, trial_id: str, source: Path) -> list
         tracker.log_artifacts(name["run"], source, "checkpoint")
 
     def finish() -> None:
-        tracker.finish(name["run"], "FINISHED", {tags.STATUS: "pruned"})
+        tracker.finish(name["run"], "FINISHED", {schema.STATUS: "pruned"})
 
     return [create, epoch(1), epoch(2), epoch(3), artifacts, finish]
 

@@ -11,11 +11,12 @@ from mlflow.tracking import MlflowClient
 
 from hmlc_ray import __version__
 from hmlc_ray.errors import TrackingError
-from hmlc_ray.tracking import Tracker, tags, with_driver
+from hmlc_ray.study import schema
+from hmlc_ray.tracking import Tracker, with_driver
 
 
 def _trial(tracker: Tracker, parent: str, trial_id: str, **params: object) -> str:
-    return tracker.trial_run(parent, trial_id, name=f"trial {trial_id}", params=params, tags={tags.SEED: 3})
+    return tracker.trial_run(parent, trial_id, name=f"trial {trial_id}", params=params, tags={schema.SEED: 3})
 
 
 def test_a_study_and_its_trials(tracker: Tracker, store: str) -> None:
@@ -24,14 +25,14 @@ def test_a_study_and_its_trials(tracker: Tracker, store: str) -> None:
     a, b = _trial(tracker, parent, "a", temperature=0.1), _trial(tracker, parent, "b")
     assert len({parent, other, a, b}) == 4
     tracker.log(a, [(1, {"val/probe_top1/leaf": 0.5, "loss": 2.0}), (2, {"val/probe_top1/leaf": 0.75})])
-    tracker.finish(a, "FINISHED", {tags.STATUS: "pruned"})
+    tracker.finish(a, "FINISHED", {schema.STATUS: "pruned"})
     assert [(run.trial_id, run.run_id, run.status) for run in tracker.children(parent)] == [
         ("a", a, "FINISHED"),
         ("b", b, "RUNNING"),
     ]
     assert [run.trial_id for run in tracker.unfinished(parent)] == ["b"]
     assert tracker.children(other) == []
-    assert [(run.run_id, run.tags[tags.STUDY]) for run in tracker.studies()] == [(parent, "first"), (other, "second")]
+    assert [(run.run_id, run.tags[schema.STUDY]) for run in tracker.studies()] == [(parent, "first"), (other, "second")]
     assert tracker.find_study("first") == parent
     assert tracker.find_study("third") is None
     seen = MlflowClient(with_driver(store)).get_run(a)
@@ -39,11 +40,11 @@ def test_a_study_and_its_trials(tracker: Tracker, store: str) -> None:
     assert seen.data.params == {"temperature": "0.1"}
     expected = {
         "mlflow.parentRunId": parent,
-        tags.TRIAL_ID: "a",
-        tags.KIND: "trial",
-        tags.SEED: "3",
-        tags.VERSION: __version__,
-        tags.STATUS: "pruned",
+        schema.TRIAL_ID: "a",
+        schema.KIND: "trial",
+        schema.SEED: "3",
+        schema.VERSION: __version__,
+        schema.STATUS: "pruned",
     }
     assert expected.items() <= seen.data.tags.items()
     assert seen.info.run_name == "trial a"
@@ -119,20 +120,20 @@ def test_artifacts_travel_both_ways(tracker: Tracker, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("status", "outcome"), [("FINISHED", "completed"), ("FAILED", "failed"), ("KILLED", "killed")])
 def test_every_end_says_how(local: Tracker, status: str, outcome: str) -> None:
     run_id = local.single_run("run", params={}, tags={})
-    assert local.run(run_id).tags[tags.STATUS] == "running"
+    assert local.run(run_id).tags[schema.STATUS] == "running"
     local.finish(run_id, status)  # type: ignore[arg-type]
-    assert (local.run(run_id).status, local.run(run_id).tags[tags.STATUS]) == (status, outcome)
+    assert (local.run(run_id).status, local.run(run_id).tags[schema.STATUS]) == (status, outcome)
 
 
 def test_a_reopened_run_forgets_its_error_and_keeps_its_points(tracker: Tracker) -> None:
     parent = tracker.study_run("study", tags={}, params={})
     run_id = _trial(tracker, parent, "a")
     tracker.log(run_id, [(1, {"loss": 1.0})])
-    tracker.finish(run_id, "FAILED", {tags.ERROR: "out of memory"})
+    tracker.finish(run_id, "FAILED", {schema.ERROR: "out of memory"})
     assert tracker.unfinished(parent) == []
     tracker.reopen(run_id)
     (run,) = tracker.unfinished(parent)
-    assert (run.tags[tags.STATUS], tags.ERROR in run.tags, run.metrics) == ("running", False, {"loss": 1.0})
+    assert (run.tags[schema.STATUS], schema.ERROR in run.tags, run.metrics) == ("running", False, {"loss": 1.0})
     tracker.reopen(run_id)
     tracker.finish(run_id, "FINISHED")
     assert tracker.run(run_id).status == "FINISHED"
@@ -150,4 +151,4 @@ def test_no_secret_in_what_is_shown_or_stored(tracker: Tracker) -> None:
 def test_studies_of_any_name_are_told_apart(local: Tracker) -> None:
     names = ["it's", 'so "good"', "a`b", "A`B", "50%", "50_"]
     assert len({local.study_run(name, tags={}, params={}) for name in names}) == len(names)
-    assert all(local.run(local.find_study(name) or "").tags[tags.STUDY] == name for name in names)
+    assert all(local.run(local.find_study(name) or "").tags[schema.STUDY] == name for name in names)

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from hmlc_ray.config.schema import nearest
 from hmlc_ray.errors import StudyError
+from hmlc_ray.study import schema
 from hmlc_ray.sweep.jobs.head import Jobs, lost_head
 
 State = Literal["PENDING", "RUNNING", "STOPPED", "SUCCEEDED", "FAILED"]
-ACTIVE: tuple[State, ...] = ("PENDING", "RUNNING")
 _ID = re.compile(r"hmlc-(?P<study>[a-z0-9._-]+?)(?:-R(?P<attempt>\d+))?")
 
 
@@ -37,7 +37,7 @@ class Attempt:
 
     @property
     def active(self) -> bool:
-        return self.state in ACTIVE
+        return self.state in schema.JOB_OPEN
 
     @property
     def standing(self) -> str:
@@ -84,7 +84,7 @@ def attempt_of(job: Any) -> Attempt | None:
     """A job of this package, or None for others'."""
     metadata = job.metadata or {}
     match = _ID.fullmatch(job.submission_id or "")
-    if match is None or metadata.get("hmlc.study") != match["study"]:
+    if match is None or metadata.get(schema.JOB_STUDY) != match["study"]:
         return None
     return Attempt(
         study=match["study"],
@@ -95,6 +95,6 @@ def attempt_of(job: Any) -> Attempt | None:
         message=job.message or "",
         started=job.start_time / 1000 if job.start_time else None,
         ended=job.end_time / 1000 if job.end_time else None,
-        home=metadata.get("hmlc.home"),
-        tracking_uri=metadata.get("hmlc.tracking_uri"),
+        home=metadata.get(schema.JOB_HOME),
+        tracking_uri=metadata.get(schema.JOB_TRACKING_URI),
     )

@@ -8,16 +8,15 @@ from pathlib import Path
 from hmlc_ray.errors import TrackingError
 from hmlc_ray.home import Home
 from hmlc_ray.study.lookup import existing_store
-from hmlc_ray.study.status import StudyStatus, chosen, status_of
+from hmlc_ray.study.schema import StudyStatus
+from hmlc_ray.study.status import StudyOverview, chosen, status_of
 from hmlc_ray.study.status_line import for_people, last_said
 from hmlc_ray.sweep.jobs.attempts import Attempt, attempts
 from hmlc_ray.sweep.jobs.client import JobsClient
 from hmlc_ray.sweep.jobs.submit import log_text
 
-_JOB = {"PENDING": "waiting", "RUNNING": "running", "STOPPED": "stopped", "SUCCEEDED": "complete", "FAILED": "failed"}
 
-
-def job_statuses(name: str | None, *, home: Path, tracking_uri: str | None, client: JobsClient) -> list[StudyStatus]:
+def job_statuses(name: str | None, *, home: Path, tracking_uri: str | None, client: JobsClient) -> list[StudyOverview]:
     """One study, or all that the cluster has jobs of. That a store cannot be reached is a note.
 
     Raises:
@@ -27,7 +26,7 @@ def job_statuses(name: str | None, *, home: Path, tracking_uri: str | None, clie
     return [_of_job(client, jobs[study][-1], home, tracking_uri) for study in chosen(name, jobs, client.get_address())]
 
 
-def _of_job(client: JobsClient, job: Attempt, home: Path, tracking_uri: str | None) -> StudyStatus:
+def _of_job(client: JobsClient, job: Attempt, home: Path, tracking_uri: str | None) -> StudyOverview:
     """The job's state, with the trials' where the store can be seen from here."""
     try:
         found = _seen_from_here(job, home, tracking_uri)
@@ -36,9 +35,9 @@ def _of_job(client: JobsClient, job: Attempt, home: Path, tracking_uri: str | No
         found, note = None, str(error)
     if found is None:
         return _from_log(client, job, note)
-    return StudyStatus(
+    return StudyOverview(
         job.study,
-        _JOB[job.state],
+        StudyStatus.of_job(job.state),
         found.counts,
         found.interrupted,
         found.objective_metric,
@@ -49,7 +48,7 @@ def _of_job(client: JobsClient, job: Attempt, home: Path, tracking_uri: str | No
     )
 
 
-def _seen_from_here(job: Attempt, home: Path, tracking_uri: str | None) -> StudyStatus | None:
+def _seen_from_here(job: Attempt, home: Path, tracking_uri: str | None) -> StudyOverview | None:
     """The study in the store given, the job's own, or one in a home folder that this machine shares with it."""
     uri = tracking_uri or job.tracking_uri
     places = [Home.of(folder) for folder in (job.home, "~/hmlc-home", home) if folder is not None]
@@ -61,7 +60,7 @@ def _seen_from_here(job: Attempt, home: Path, tracking_uri: str | None) -> Study
     return None
 
 
-def _from_log(client: JobsClient, job: Attempt, problem: str | None) -> StudyStatus:
+def _from_log(client: JobsClient, job: Attempt, problem: str | None) -> StudyOverview:
     """What the driver has printed of its progress: all there is to see where the store is out of reach."""
     text = log_text(client, job)
     lines = [line.strip() for line in for_people(text).splitlines() if line.strip()]
@@ -70,10 +69,17 @@ def _from_log(client: JobsClient, job: Attempt, problem: str | None) -> StudySta
         note += f"; its last line: {lines[-1]}"
     said = last_said(text)
     if said is None:
-        return StudyStatus(job.study, _JOB[job.state], None, job=job, note=note)
+        return StudyOverview(job.study, StudyStatus.of_job(job.state), None, job=job, note=note)
     counts, interrupted = said.counts, said.interrupted
     if not job.active:  # killed, it had no time to say that nothing runs
         counts, interrupted = replace(counts, running=0), interrupted + counts.running
-    return StudyStatus(
-        job.study, _JOB[job.state], counts, interrupted, said.objective_metric, said.best, job=job, note=note
+    return StudyOverview(
+        job.study,
+        StudyStatus.of_job(job.state),
+        counts,
+        interrupted,
+        said.objective_metric,
+        said.best,
+        job=job,
+        note=note,
     )

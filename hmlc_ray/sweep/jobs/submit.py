@@ -17,6 +17,7 @@ from typing import Any
 import hmlc_ray
 from hmlc_ray.errors import ConfigError, JobError, StudyError, first_line
 from hmlc_ray.machine.scratch import scratch_folder
+from hmlc_ray.study import schema
 from hmlc_ray.study.resume_command import command
 from hmlc_ray.study.status_line import PeoplesLog
 from hmlc_ray.sweep.jobs.attempts import Attempt, attempt_of, attempts, latest
@@ -221,10 +222,10 @@ def run_once(client: JobsClient, submission_id: str, words: Sequence[str], place
 
 def _start(client: JobsClient, study: str, number: int, words: Sequence[str], places: Places, folder: str) -> str:
     submission_id = f"hmlc-{study}" + (f"-R{number}" if number > 1 else "")
-    given = {"hmlc.home": places.home, "hmlc.tracking_uri": places.tracking_uri}
+    given = {schema.JOB_HOME: places.home, schema.JOB_TRACKING_URI: places.tracking_uri}
     metadata = {
-        "hmlc.study": study,
-        "hmlc.version": hmlc_ray.__version__,
+        schema.JOB_STUDY: study,
+        schema.JOB_VERSION: hmlc_ray.__version__,
         **{name: value for name, value in given.items() if value is not None},
     }
     _put(client, submission_id, words, places, folder, metadata)

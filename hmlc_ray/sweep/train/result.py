@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 from hmlc_ray.config.metrics import FIGURES
 from hmlc_ray.config.training import evaluation_of
 from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.training.checkpoint import EpochRecord
 
 _SEARCHED = tuple(f"{figure}/" for figure in FIGURES)
@@ -41,6 +42,11 @@ def result_of(records: list[EpochRecord], config: TrialConfig) -> dict[str, Any]
 def is_pruned(result: dict[str, Any]) -> bool:
     """Whether a trial that ended without an error ended before its last epoch: the scheduler stopped it."""
     return int(result["epoch"]) < int(result["total_epochs"])
+
+
+def status_of(result: dict[str, Any]) -> TrialStatus:
+    """How a trial with this last result ended, if it ended without an error."""
+    return TrialStatus.of_tune("TERMINATED", pruned=is_pruned(result))
 
 
 def cause_of(error: BaseException) -> BaseException:

@@ -16,29 +16,26 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.names.uris import without_password
+from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import trial_runs
+from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.study.storage import trials_url
 from hmlc_ray.study.summary import TrialRow
 from hmlc_ray.sweep.tune.optuna_storage import are_trials_there, open_trials
-from hmlc_ray.tracking import Tracker, TrialRun, tags
+from hmlc_ray.tracking import Tracker, TrialRun
 
-RETRIES, EARLIER_ERROR = "hmlc.retries", "hmlc.earlier_error"
-"""Tags of a trial that was run again: how often, and why it failed before."""
 _COPY = "{}~before"
 """No study of ours has such a name."""
 _REOPENED = "reopened"
-_ENDED = {
-    TrialState.COMPLETE: ("completed", "pruned", "failed"),
-    TrialState.PRUNED: ("completed", "pruned", "failed"),
-    TrialState.FAIL: ("failed",),
-}
-"""What MLflow says of a trial that has ended in Optuna and stays so."""
-_ENDED_AS = {TrialState.COMPLETE: "completed", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+_ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 def forget_failure(tracker: Tracker, run: TrialRun) -> None:
     """Turn a failed trial into an interrupted one, which a resume goes on with."""
-    before = {RETRIES: int(run.tags.get(RETRIES, 0)) + 1, EARLIER_ERROR: run.tags.get(tags.ERROR, "")}
+    before = {
+        schema.RETRIES: int(run.tags.get(schema.RETRIES, 0)) + 1,
+        schema.EARLIER_ERROR: run.tags.get(schema.ERROR, ""),
+    }
     tracker.finish(run.run_id, "KILLED", before)
 
 
@@ -66,17 +63,22 @@ def reopen_unfinished(sweep: SweepConfig, home: Home, tracker: Tracker) -> int:
         return 0
     if parent is None:  # it had not begun, or its run is gone with all that would say more
         return 0
-    statuses = {run.trial_id: run.tags.get(tags.STATUS, "") for run in runs}
+    statuses = {run.trial_id: run.trial_status for run in runs}
     deleted = {run.trial_id for run in tracker.deleted_children(parent)}
 
     def is_gone(trial: FrozenTrial) -> bool:
         number = str(trial.number)
         return number not in statuses and (number in deleted or trial.state != TrialState.FAIL)
 
-    ended = optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False, states=tuple(_ENDED))
-    alone = [t for t in ended if not is_gone(t) and statuses.get(str(t.number)) not in _ENDED[t.state]]
+    ended = optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False, states=_ENDED)
+    alone = [t for t in ended if not is_gone(t) and not _agree(t.state, statuses.get(str(t.number)))]
     reopen_trials(storage, name, [trial.number for trial in alone])
     return sum(trial.state == TrialState.FAIL for trial in alone)
+
+
+def _agree(state: TrialState, status: TrialStatus | None) -> bool:
+    """Whether a trial that has ended in Optuna has ended in MLflow too, where one that failed there may be complete."""
+    return status is not None and (status == TrialStatus.FAILED or (status.has_ended and state != TrialState.FAIL))
 
 
 def _lost(sweep: SweepConfig, home: Home, trials: int) -> StudyError:
@@ -87,14 +89,14 @@ def _lost(sweep: SweepConfig, home: Home, trials: int) -> StudyError:
     )
 
 
-def ended_without_run(sweep: SweepConfig, home: Home, runs: Iterable[TrialRun]) -> dict[int, str]:
+def ended_without_run(sweep: SweepConfig, home: Home, runs: Iterable[TrialRun]) -> dict[int, TrialStatus]:
     """How the trials ended, by number, that have ended in Optuna and have no run in MLflow: it was deleted."""
     storage, name = open_trials(sweep.study, home), sweep.study.name
     if name not in optuna.get_all_study_names(storage):
         return {}
     known = {run.trial_id for run in runs}
-    ended = optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False, states=tuple(_ENDED))
-    return {trial.number: _ENDED_AS[trial.state] for trial in ended if str(trial.number) not in known}
+    ended = optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False, states=_ENDED)
+    return {trial.number: TrialStatus.of_optuna(trial.state.name) for trial in ended if str(trial.number) not in known}
 
 
 def tell_ended(sweep: SweepConfig, home: Home, rows: Iterable[TrialRow]) -> None:
@@ -108,10 +110,10 @@ def tell_ended(sweep: SweepConfig, home: Home, rows: Iterable[TrialRow]) -> None
     study = optuna.load_study(study_name=name, storage=storage)
     for trial in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
         row = ended.get(trial.number)
-        if row is not None and row.status == "completed":
+        if row is not None and row.status == TrialStatus.COMPLETED:
             study.tell(trial.number, row.value)
-        elif row is not None and row.status in ("pruned", "failed"):
-            study.tell(trial.number, state=TrialState.PRUNED if row.status == "pruned" else TrialState.FAIL)
+        elif row is not None and row.status.has_ended:
+            study.tell(trial.number, state=TrialState[row.status.optuna])
 
 
 def reopen_trials(storage: optuna.storages.BaseStorage, study: str, numbers: Iterable[int]) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import ray.tune
 from ray.tune.experiment import Trial as TuneTrial
@@ -16,32 +16,18 @@ from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError
 from hmlc_ray.runs.recording import error_sentence, log_checkpoint, run_tags
-from hmlc_ray.study.leaderboard import (
-    EPOCHS,
-    SEARCHED,
-    SECONDS,
-    USED_UP,
-    VALUE,
-    best_so_far,
-    evaluations_of,
-    rank,
-    rows_of,
-    trial_runs,
-    used_up,
-)
+from hmlc_ray.study import schema
+from hmlc_ray.study.leaderboard import best_so_far, evaluations_of, rank, rows_of, trial_runs, used_up
 from hmlc_ray.study.progress import Standing, StandingWriter
+from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.study.storage import Results, fetched
 from hmlc_ray.study.summary import BestSoFar, SweepProgress
 from hmlc_ray.sweep.cluster.signals import end_tuning
 from hmlc_ray.sweep.cluster.stall import Pulse
 from hmlc_ray.sweep.train.failure import reason_of
-from hmlc_ray.sweep.train.result import WARNING, is_pruned
-from hmlc_ray.sweep.tune.retention import LOGGED, WORKING, Retention
-from hmlc_ray.tracking import Tracker, TrialRun, tags
-
-CHECKPOINT_ERROR = "hmlc.checkpoint_error"
-"""Tag: why a checkpoint of a trial is missing."""
-_ENDED = ("completed", "pruned", "failed")
+from hmlc_ray.sweep.train.result import WARNING, status_of
+from hmlc_ray.sweep.tune.retention import Retention
+from hmlc_ray.tracking import Tracker, TrialRun
 
 
 class SweepSession:
@@ -60,7 +46,7 @@ class SweepSession:
         progress: SweepProgress,
         retention: Retention,
         folder: Path,
-        gone: Mapping[int, str] = MappingProxyType({}),
+        gone: Mapping[int, TrialStatus] = MappingProxyType({}),
         pulse: Pulse | None = None,
         runs: list[TrialRun] | None = None,
     ) -> None:
@@ -74,7 +60,7 @@ class SweepSession:
         runs = trial_runs(tracker, parent) if runs is None else runs
         rows = rows_of(runs, study)
         self._known = {row.number for row in rows}
-        self._states = {row.number: str(row.status) for row in rows if row.status in _ENDED} | dict(gone)
+        self._states = {row.number: row.status for row in rows if row.status.has_ended} | dict(gone)
         self.ended_before = frozenset(self._states)
         self.seen_before = evaluations_of(tracker, runs, study) if study.scheduler else {}
         """The searched metric's values that earlier drivers logged, by trial and by evaluation, counted from 1."""
@@ -91,13 +77,13 @@ class SweepSession:
             str(number),
             name=f"{self._study.name}-{number:04d}",
             params=flatten(config),
-            tags={**run_tags(config, self._fingerprint), SEARCHED: json.dumps(searched)},
+            tags={**run_tags(config, self._fingerprint), schema.SEARCHED: json.dumps(searched)},
         )
         if number in self._known:
             self._tracker.reopen(run_id)
         self._known.add(number)
         self._runs[number] = run_id
-        self._states[number] = "running"
+        self._states[number] = TrialStatus.RUNNING
         self._pulse.started(number)
         self._show()
 
@@ -112,7 +98,7 @@ class SweepSession:
         self._tracker.log(self._runs[number], [(entry["epoch"], entry["metrics"]) for entry in result["history"]])
         if WARNING in result:
             self._progress.note(f"trial {number}: {result[WARNING]}")
-            self._tracker.set_tags(self._runs[number], {CHECKPOINT_ERROR: result[WARNING]})
+            self._tracker.set_tags(self._runs[number], {schema.CHECKPOINT_ERROR: result[WARNING]})
         self._retention.prune()
         self._show()
 
@@ -120,22 +106,24 @@ class SweepSession:
         """A trial ended without an error: it was completed, or the scheduler pruned it."""
         if number in self.ended_before:
             return
-        status: Literal["pruned", "completed"] = "pruned" if is_pruned(result) else "completed"
+        status = status_of(result)
         value = float(result[self._study.objective_metric])
-        if status == "completed":
+        if status == TrialStatus.COMPLETED:
             self._best = self._better(BestSoFar(number, value, self._runs[number]))
         folder = str(Path(checkpoint.path).parent) if checkpoint is not None else None
         logged = self._log(self._runs[number], checkpoint) if self._retention.admits(status, number, value) else {}
         outcome = {
-            tags.STATUS: status,
-            VALUE: repr(value),
-            EPOCHS: result["epoch"],
-            SECONDS: f"{result['time_total_s']:.3f}",
-            **({WORKING: folder} if folder else {}),
+            schema.STATUS: status.tag,
+            schema.VALUE: repr(value),
+            schema.EPOCHS: result["epoch"],
+            schema.SECONDS: f"{result['time_total_s']:.3f}",
+            **({schema.CHECKPOINT_FOLDER: folder} if folder else {}),
             **logged,
         }
         self._tracker.finish(self._runs[number], "FINISHED", outcome)
-        self._retention.ended(status, number, value, self._runs[number], int(logged.get(LOGGED, 0)), folder)
+        self._retention.ended(
+            status, number, value, self._runs[number], int(logged.get(schema.CHECKPOINT_BYTES, 0)), folder
+        )
         self._states[number] = status
         self._pulse.ended()
         self._show()
@@ -147,24 +135,26 @@ class SweepSession:
         try:
             with fetched(checkpoint.path, checkpoint.filesystem) as place:
                 log_checkpoint(self._tracker, run_id, place)
-                return {LOGGED: sum(file.stat().st_size for file in place.rglob("*") if file.is_file())}
+                return {
+                    schema.CHECKPOINT_BYTES: sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+                }
         except (CheckpointError, OSError) as error:
             sentence = error_sentence(error)
             self._progress.note(f"the last checkpoint of a trial cannot be kept: {sentence}")
-            return {CHECKPOINT_ERROR: sentence}
+            return {schema.CHECKPOINT_ERROR: sentence}
 
     def failed(self, number: int, error: str) -> None:
         if number in self.ended_before:
             return
-        self._tracker.finish(self._runs[number], "FAILED", {tags.ERROR: error})
-        self._states[number] = "failed"
+        self._tracker.finish(self._runs[number], "FAILED", {schema.ERROR: error})
+        self._states[number] = TrialStatus.FAILED
         self._pulse.ended()
         self._show()
 
     def space_is_used_up(self, trials: int) -> None:
         """Every point of the search space has been drawn: the study ends with the trials that there are."""
         self._total = trials
-        self._tracker.set_tags(self._parent, {USED_UP: trials})
+        self._tracker.set_tags(self._parent, {schema.SPACE_USED_UP: trials})
         self._progress.note(
             f"every point of the search space is drawn: the study ends with {trials} trials instead of "
             f"{self._study.num_trials}"
@@ -178,7 +168,7 @@ class SweepSession:
     def left(self) -> tuple[int, int]:
         """How many trials have not ended, and how many of them have started; asked from any thread."""
         states = list(self._states.values())
-        running = states.count("running")
+        running = states.count(TrialStatus.RUNNING)
         return self._total - (len(states) - running), running
 
     def look_on(self, *, last: bool = False) -> None:

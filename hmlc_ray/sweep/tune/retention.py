@@ -7,23 +7,17 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 
 import pyarrow.fs
 
 from hmlc_ray.config.sweep import SweepConfig
-from hmlc_ray.study.leaderboard import VALUE, rank
+from hmlc_ray.study import schema
+from hmlc_ray.study.leaderboard import rank
+from hmlc_ray.study.schema import CHECKPOINT, TrialStatus
 from hmlc_ray.study.storage import Results
 from hmlc_ray.study.summary import CheckpointBytes
-from hmlc_ray.tracking import Tracker, TrialRun, tags
-from hmlc_ray.tracking.tags import CHECKPOINT
+from hmlc_ray.tracking import Tracker, TrialRun
 
-LOGGED = "hmlc.checkpoint_bytes"
-"""Tag of a trial: the size of the checkpoint that its run holds."""
-WORKING = "hmlc.checkpoint_folder"
-"""Tag of a trial: where it kept its checkpoints while it trained."""
-HELD, FREED = "hmlc.checkpoint_bytes_held", "hmlc.checkpoint_bytes_freed"
-"""Tags of a study."""
 _LOOK_S = 2.0
 """Seconds between two looks at Tune's snapshot."""
 _STATE = "experiment_state-"
@@ -68,35 +62,41 @@ class Retention:
     def of(cls, sweep: SweepConfig, results: Results, tracker: Tracker, parent: str) -> Retention:
         """Of a study as the store has it: a resumed one goes on with what was kept and freed before."""
         study = sweep.study
-        freed = int(tracker.run(parent).tags.get(FREED, 0))
+        freed = int(tracker.run(parent).tags.get(schema.CHECKPOINT_BYTES_FREED, 0))
         made = cls(sweep.trials.checkpoints.keep, study.mode, tracker, results, study.name, freed)
         for run in tracker.children(parent):
             made._remember(run)
         return made
 
     def _remember(self, run: TrialRun) -> None:
-        status, size = run.tags.get(tags.STATUS), int(run.tags.get(LOGGED, 0))
-        if status == "completed" and size:
-            self._best.append(_Kept(rank(self.mode, float(run.tags[VALUE]), int(run.trial_id)), run.run_id, size))
-        if status in ("completed", "pruned") and WORKING in run.tags and self.keep != "all":
-            self._waiting.append((float("inf"), self.results.followed(run.tags[WORKING], self.study)))
+        status, size = run.trial_status, int(run.tags.get(schema.CHECKPOINT_BYTES, 0))
+        if status == TrialStatus.COMPLETED and size:
+            self._best.append(
+                _Kept(rank(self.mode, float(run.tags[schema.VALUE]), int(run.trial_id)), run.run_id, size)
+            )
+        if (
+            status in (TrialStatus.COMPLETED, TrialStatus.PRUNED)
+            and schema.CHECKPOINT_FOLDER in run.tags
+            and self.keep != "all"
+        ):
+            self._waiting.append((float("inf"), self.results.followed(run.tags[schema.CHECKPOINT_FOLDER], self.study)))
 
-    def admits(self, status: Literal["completed", "pruned"], number: int, value: float) -> bool:
+    def admits(self, status: TrialStatus, number: int, value: float) -> bool:
         """Whether an ended trial's checkpoint is worth logging."""
         if self._limit is None:
             return True
         better = sum(kept.rank > rank(self.mode, value, number) for kept in self._best)
-        return status == "completed" and better < self._limit
+        return status == TrialStatus.COMPLETED and better < self._limit
 
-    def ended(self, status: str, number: int, value: float, run_id: str, size: int, folder: str | None) -> None:
+    def ended(self, status: TrialStatus, number: int, value: float, run_id: str, size: int, folder: str | None) -> None:
         """A trial ended; its run holds `size` bytes of checkpoint, and `folder` is where it kept them before."""
-        if status == "completed" and size:
+        if status == TrialStatus.COMPLETED and size:
             self._best.append(_Kept(rank(self.mode, value, number), run_id, size))
         if self._limit is not None:
             self._best.sort(key=lambda kept: kept.rank, reverse=True)
             for lesser in self._best[self._limit :]:
                 self.tracker.drop_artifacts(lesser.run_id, CHECKPOINT)
-                self.tracker.set_tags(lesser.run_id, {LOGGED: 0})
+                self.tracker.set_tags(lesser.run_id, {schema.CHECKPOINT_BYTES: 0})
                 self.freed += lesser.size
             del self._best[self._limit :]
         if folder is not None and self.keep != "all":
@@ -117,11 +117,13 @@ class Retention:
         """When no trial runs any more: delete what is left to delete, and tell the bytes in the study's run."""
         self._delete([folder for _, folder in self._waiting])
         self._waiting = []
-        logged = sum(int(run.tags.get(LOGGED, 0)) for run in self.tracker.children(parent))
+        logged = sum(int(run.tags.get(schema.CHECKPOINT_BYTES, 0)) for run in self.tracker.children(parent))
         working = sum(info.size for info in self._files(self.results.path(self.study)))
         working += sum(info.size for info in self._files(self.results.path("_groups", self.study)))
         found = CheckpointBytes(held=logged + working, freed=self.freed)
-        self.tracker.set_tags(parent, {HELD: found.held, FREED: found.freed})
+        self.tracker.set_tags(
+            parent, {schema.CHECKPOINT_BYTES_HELD: found.held, schema.CHECKPOINT_BYTES_FREED: found.freed}
+        )
         return found
 
     @property

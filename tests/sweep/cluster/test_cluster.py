@@ -8,7 +8,7 @@ import nodes
 import pytest
 from sandbox import Sandbox, figures
 
-from hmlc_ray.tracking import tags
+from hmlc_ray.study import schema
 
 pytestmark = pytest.mark.slow
 TRIAL = """
@@ -38,7 +38,7 @@ def test_a_single_run_on_a_started_head_is_the_run_of_this_process(sandbox: Sand
         tracker.run(next(line.split()[1] for line in done.stdout.splitlines() if line.startswith("run: ")))
         for done in (remote, here)
     ]
-    assert [run.tags[tags.STATUS] for run in runs] == ["completed", "completed"]
+    assert [run.tags[schema.STATUS] for run in runs] == ["completed", "completed"]
     names = ("val/", "test/", "train/loss")
     assert figures(runs[0], names) == figures(runs[1], names)
     assert sandbox.steps(runs[0], "train/loss") == [1, 2]

@@ -13,11 +13,13 @@ from postgres_server import postgres
 
 from hmlc_ray.config.sweep import StudyConfig, SweepConfig
 from hmlc_ray.home import Home
-from hmlc_ray.study.summary import Status, TrialRow
+from hmlc_ray.study import schema
+from hmlc_ray.study.schema import TrialStatus
+from hmlc_ray.study.summary import TrialRow
 from hmlc_ray.sweep.tune import optuna_reopen
 from hmlc_ray.sweep.tune.optuna_reopen import finish_reopening, reopen_trials, reopen_unfinished, tell_ended
 from hmlc_ray.sweep.tune.optuna_storage import open_trials
-from hmlc_ray.tracking import Tracker, tags
+from hmlc_ray.tracking import Tracker
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +125,7 @@ def test_what_ended_in_optuna_alone_is_reopened(
     parent = tracker.study_run("s", tags={}, params={})
     for number, status in enumerate(("completed", "failed", "pruned")):
         run = tracker.trial_run(parent, str(number), name=str(number), params={}, tags={})
-        tracker.finish(run, "FAILED" if status == "failed" else "FINISHED", {tags.STATUS: status})
+        tracker.finish(run, "FAILED" if status == "failed" else "FINISHED", {schema.STATUS: status})
     # Of how trials 3 and 4 ended, a failed one and this, MLflow has not heard.
     study.tell(study.ask(), 0.5)
     tracker.trial_run(parent, "4", name="4", params={}, tags={})
@@ -144,7 +146,7 @@ def test_what_ended_unheard_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for _ in range(5):
         study.ask().report(0.25, 1)
     study.tell(0, 0.5)
-    states: list[Status] = ["completed", "completed", "pruned", "failed", "running"]
+    states = [TrialStatus(name) for name in ("completed", "completed", "pruned", "failed", "running")]
     rows = [TrialRow(number, str(number), status, 0.75, 1, {}, "r") for number, status in enumerate(states)]
     tell_ended(sweep, Home.of(tmp_path), rows)
     found = [(trial.state.name, trial.value) for trial in study.trials]

@@ -13,12 +13,12 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.home import Home
+from hmlc_ray.study import schema
+from hmlc_ray.study.schema import CHECKPOINT
 from hmlc_ray.study.storage import Results
 from hmlc_ray.sweep.tune import retention
-from hmlc_ray.sweep.tune.retention import FREED, HELD, LOGGED, WORKING, Retention
-from hmlc_ray.tracking import tags
+from hmlc_ray.sweep.tune.retention import Retention
 from hmlc_ray.tracking.opening import open_tracker
-from hmlc_ray.tracking.tags import CHECKPOINT
 
 SIZE = 100
 
@@ -54,7 +54,12 @@ class Study:
         size = SIZE if admitted else 0
         if admitted:
             self.tracker.log_artifacts(run_id, folder / "checkpoint_000001", CHECKPOINT)
-        told = {tags.STATUS: status, "hmlc.value": repr(value), LOGGED: size, WORKING: str(folder)}
+        told = {
+            schema.STATUS: status,
+            "hmlc.value": repr(value),
+            schema.CHECKPOINT_BYTES: size,
+            schema.CHECKPOINT_FOLDER: str(folder),
+        }
         self.tracker.finish(run_id, "FINISHED", told)
         self.retention.ended(status, number, value, run_id, size, str(folder))
         return run_id
@@ -109,8 +114,8 @@ def test_best_k_holds_the_best_of_the_completed(
     found = study.retention.conclude(study.parent)
     assert study.working() == set()
     assert found.held == SIZE * len(best)
-    assert study.tracker.run(study.parent).tags[HELD] == str(found.held)
-    assert study.tracker.run(study.parent).tags[FREED] == str(found.freed)
+    assert study.tracker.run(study.parent).tags[schema.CHECKPOINT_BYTES_HELD] == str(found.held)
+    assert study.tracker.run(study.parent).tags[schema.CHECKPOINT_BYTES_FREED] == str(found.freed)
 
 
 def test_a_folder_stays_until_tune_has_noted_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
