@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,37 +29,12 @@ from hmlc_ray.tracking.outbox import Note, Outbox
 from hmlc_ray.tracking.provenance import provenance
 from hmlc_ray.tracking.spool import Spool
 from hmlc_ray.tracking.store import EXPERIMENT, be_brief, open_store, quiet_import, restore_command, translated
+from hmlc_ray.tracking.trial_run import TrialRun, trial_run_of
 from hmlc_ray.tracking.uri import with_driver
 from hmlc_ray.tracking.writer import StoreWriter
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
-
-
-@dataclass(frozen=True)
-class TrialRun:
-    """A run as the store has it."""
-
-    run_id: str
-    trial_id: str
-    """Empty for runs that are no trial."""
-    status: str
-    """MLflow's: RUNNING, FINISHED, FAILED or KILLED. `tags[schema.STATUS]` tells completed from pruned."""
-    params: dict[str, str]
-    metrics: dict[str, float]
-    """The last value of each."""
-    tags: dict[str, str]
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it has not ended, for MLflow."""
-        return self.status in schema.MLFLOW_OPEN
-
-    @property
-    def trial_status(self) -> TrialStatus:
-        """Of a trial: finer than `status`."""
-        return TrialStatus.of_tag(self.tags.get(schema.STATUS))
 
 
 class Tracker:
@@ -163,11 +137,11 @@ class Tracker:
 
     def studies(self) -> list[TrialRun]:
         """Every study of the experiment, oldest first; `tags[schema.STUDY]` is its name."""
-        return [_trial_run(run) for run in self._writer.search(_of_kind(RunKind.STUDY))]
+        return [trial_run_of(run) for run in self._writer.search(_of_kind(RunKind.STUDY))]
 
     def singles(self) -> list[TrialRun]:
         """Every run that belongs to no study, oldest first."""
-        return [_trial_run(run) for run in self._writer.search(_of_kind(RunKind.SINGLE))]
+        return [trial_run_of(run) for run in self._writer.search(_of_kind(RunKind.SINGLE))]
 
     def find_study(self, study: str) -> str | None:
         """The run id of a study, or None if the store has none of that name."""
@@ -180,7 +154,7 @@ class Tracker:
 
     def deleted_children(self, parent: str) -> list[TrialRun]:
         """The trials of a study whose runs were deleted and can be restored."""
-        return [_trial_run(run) for run in self._writer.search(f"tags.`{schema.PARENT}` = '{parent}'", deleted=True)]
+        return [trial_run_of(run) for run in self._writer.search(f"tags.`{schema.PARENT}` = '{parent}'", deleted=True)]
 
     def restore_command(self, run_id: str) -> str:
         """What brings a deleted run back, or the deleted experiment that it is in; typed in a shell."""
@@ -271,7 +245,7 @@ class Tracker:
     def run(self, run_id: str) -> TrialRun:
         """One run as it stands."""
         with translated(self._uri):
-            return _trial_run(self._client.get_run(self._writer.resolve(run_id)))
+            return trial_run_of(self._client.get_run(self._writer.resolve(run_id)))
 
     def history(self, run_id: str, metric: str) -> list[tuple[int, float]]:
         """A metric's (step, value), by step."""
@@ -281,7 +255,7 @@ class Tracker:
 
     def children(self, parent: str) -> list[TrialRun]:
         """The trials of a study, oldest first."""
-        return [_trial_run(run) for run in self._writer.search(f"tags.`{schema.PARENT}` = '{parent}'")]
+        return [trial_run_of(run) for run in self._writer.search(f"tags.`{schema.PARENT}` = '{parent}'")]
 
     def unfinished(self, parent: str) -> list[TrialRun]:
         """The trials of a study that the store takes for running."""
@@ -298,11 +272,3 @@ def _new_tags(given: Mapping[str, object], own: Mapping[str, object]) -> dict[st
 
 def _now() -> int:
     return int(time.time() * 1000)
-
-
-def _trial_run(run: Run) -> TrialRun:
-    data = run.data
-    trial_id = data.tags.get(schema.TRIAL_ID, "")
-    return TrialRun(
-        str(run.info.run_id), trial_id, run.info.status, dict(data.params), dict(data.metrics), dict(data.tags)
-    )
