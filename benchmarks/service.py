@@ -45,6 +45,7 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.home import Home
 from hmlc_ray.study import schema
 from hmlc_ray.study.summary import SweepCounts
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep import driver
 from hmlc_ray.sweep.finish import Conclusion
 from hmlc_ray.sweep.run import run_sweep
@@ -53,7 +54,6 @@ from hmlc_ray.sweep.train.resume import read_checkpoint
 from hmlc_ray.sweep.tune.recorder import SweepSession
 from hmlc_ray.sweep.tune.search import StudySearch
 from hmlc_ray.taxonomy import Taxonomy
-from hmlc_ray.tracking.opening import open_tracker
 from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord
 
 NODES, EPOCHS, SECONDS = 4, 5, 0.5
@@ -66,14 +66,15 @@ READER = """
 import os, sys, threading, time
 from pathlib import Path
 from hmlc_ray.study.status import statuses
+from hmlc_ray.study.workspace import Workspace
 home, study, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 on, asked = threading.Event(), []
 def ask():
     while on.wait():
-        statuses(study, home=home, tracking_uri=None)
+        statuses(study, Workspace.of(home))
         asked.append(1)
         time.sleep(1)
-statuses(study, home=home, tracking_uri=None)
+statuses(study, Workspace.of(home))
 for _ in range(count):
     threading.Thread(target=ask, daemon=True).start()
 for line in sys.stdin:
@@ -180,14 +181,14 @@ def run(name: str, trials: int, home: Path, address: str, costs: Costs, watch: W
         costs.timed(StudySearch, "on_trial_complete", "end of a trial in Optuna"),
         costs.timed(StudySearch, "save", "searcher's snapshot"),
     ):
-        run_sweep(sweep, home=home, address=address, tracking_uri=None, progress=watch)
+        run_sweep(sweep, Workspace.of(home, None, address), watch)
     return watch
 
 
 def check(name: str, trials: int, home: Path) -> None:
     """Every trial once, with every epoch once, in MLflow and in Optuna."""
     places = Home.of(home)
-    tracker = open_tracker(None, places)
+    tracker = Workspace(places).open_tracker()
     parent = tracker.find_study(name)
     assert parent is not None
     runs = tracker.children(parent)

@@ -18,8 +18,8 @@ from pathlib import Path
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.home import Home
 from hmlc_ray.study.summary import SweepCounts
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.run import run_sweep
-from hmlc_ray.tracking.opening import open_tracker
 from hmlc_ray.training.fit import SECONDS
 
 GOAL_SECONDS = 2.0
@@ -50,8 +50,8 @@ def overheads(name: str, trials: int, workers: int, home: Path) -> list[float]:
         }
     )
     clock = Clock()
-    run_sweep(sweep, home=home, address=None, tracking_uri=None, progress=clock)
-    tracker = open_tracker(None, Home.of(home))
+    run_sweep(sweep, Workspace.of(home), clock)
+    tracker = Workspace(Home.of(home)).open_tracker()
     parent = tracker.find_study(name)
     assert parent is not None
     runs = sorted(tracker.children(parent), key=lambda run: int(run.trial_id))

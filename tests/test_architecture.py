@@ -103,3 +103,30 @@ def test_tags_are_written_out_in_the_vocabulary_alone() -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("hmlc.")
     ]
     assert elsewhere == []
+
+
+def _signatures(*packages: str) -> dict[str, list[str]]:
+    """The arguments of every function, without `self` and `cls`; those of dataclasses are no functions."""
+    found = {}
+    for package in packages:
+        for file in (PACKAGE / package).rglob("*.py"):
+            for node in _nodes(file):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    given = node.args
+                    every = [*given.posonlyargs, *given.args, given.vararg, *given.kwonlyargs, given.kwarg]
+                    names = [argument.arg for argument in every if argument and argument.arg not in ("self", "cls")]
+                    found[f"{file.relative_to(PACKAGE)}:{node.lineno} {node.name}"] = names
+    return found
+
+
+def test_no_function_of_the_sweep_takes_more_than_five_arguments() -> None:
+    """What belongs together has a noun: `Workspace`, `StudyContext`, `TrialStorage`, `Group`, `EndedTrial`, ..."""
+    known = _signatures("sweep", "study")
+    assert len(known) > 300
+    assert {name: arguments for name, arguments in known.items() if len(arguments) > 5} == {}
+
+
+def test_a_workspace_is_handed_on_whole() -> None:
+    known = _signatures("sweep", "study", "runs")
+    apart = {name: arguments for name, arguments in known.items() if "tracking_uri" in arguments}
+    assert [name.rpartition(" ")[2] for name in apart] == ["of"], apart  # Workspace.of

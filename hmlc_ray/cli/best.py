@@ -23,8 +23,10 @@ def best(
 ) -> None:
     """Show the best trial of a study."""
     from hmlc_ray.study.best import best_trial
+    from hmlc_ray.study.workspace import Workspace
 
-    found = best_trial(name, home=home, tracking_uri=tracking_uri)
+    workspace = Workspace.of(home, tracking_uri)
+    found = best_trial(name, workspace)
     if emit_config is not None:
         from hmlc_ray.config.files import write_trial
 
@@ -39,7 +41,7 @@ def best(
 
     print_best(name, found)
     if emit_config is not None:
-        from hmlc_ray.study.resume_command import command, locating
+        from hmlc_ray.study.commands import command
 
-        again = command("train", emit_config, **locating(home, tracking_uri))
+        again = command("train", emit_config, **workspace.options())
         typer.echo(f"configuration: {emit_config} (reproduce it with: {again})")

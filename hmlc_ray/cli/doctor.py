@@ -12,7 +12,6 @@ import typer
 from hmlc_ray.cli.options import DEFAULT_HOME, AnyAddress, Home, Json, Overrides, Profile, TrackingUri
 
 if TYPE_CHECKING:
-    from hmlc_ray.config.sweep import SweepConfig
     from hmlc_ray.sweep.doctor.checks import Finding
 
 
@@ -27,18 +26,19 @@ def doctor(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Find out whether a sweep can run: the cluster, its nodes, its stores. Exits with 1 and what to mend first."""
-    sweep = None if space is None else _read(space, override, profile)
-    if address is not None and address.startswith(("http://", "https://")):
-        from hmlc_ray.cli.jobs import typed
-        from hmlc_ray.sweep.doctor.remote import examine_there
-        from hmlc_ray.sweep.jobs.submit import Places
+    from hmlc_ray.sweep.jobs.upload import SpaceFile
 
-        places = Places(typed(context, "home"), typed(context, "tracking_uri"))
-        found = examine_there(address, space, sweep, override or (), profile, places)
+    file = None if space is None else SpaceFile(space, tuple(override or ()), profile)
+    if address is not None and address.startswith(("http://", "https://")):
+        from hmlc_ray.cli.jobs import typed_workspace
+        from hmlc_ray.sweep.doctor.remote import examine_there
+
+        found = examine_there(address, file, typed_workspace(context))
     else:
+        from hmlc_ray.study.workspace import Workspace
         from hmlc_ray.sweep.doctor.checks import examine
 
-        found = examine(sweep, address=address, home=home, tracking_uri=tracking_uri)
+        found = examine(None if file is None else file.read()[0], Workspace.of(home, tracking_uri, address))
     wrong = [finding for finding in found if finding.level == "fail"]
     if as_json:
         typer.echo(json.dumps({"findings": [asdict(finding) for finding in found]}))
@@ -46,12 +46,6 @@ def doctor(
         _show(found, wrong)
     if wrong:
         raise typer.Exit(1)
-
-
-def _read(space: Path, override: list[str] | None, profile: str | None) -> SweepConfig:
-    from hmlc_ray.sweep.jobs.upload import read_space
-
-    return read_space(space, override or (), profile)[0]
 
 
 def _show(found: list[Finding], wrong: list[Finding]) -> None:

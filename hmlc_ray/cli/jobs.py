@@ -13,6 +13,7 @@ from hmlc_ray.cli.options import File, JobsAddress, Json, Overrides, Profile, St
 if TYPE_CHECKING:
     from hmlc_ray.sweep.jobs.attempts import Attempt
     from hmlc_ray.sweep.jobs.client import JobsClient
+    from hmlc_ray.sweep.jobs.submit import JobWorkspace
 
 UploadPackage = Annotated[
     bool,
@@ -40,20 +41,16 @@ def submit(
     """Run a search as a job of a cluster, and forget it."""
     from hmlc_ray.sweep.jobs.attempts import latest
     from hmlc_ray.sweep.jobs.client import connect
-    from hmlc_ray.sweep.jobs.submit import Places
+    from hmlc_ray.sweep.jobs.submit import JobWorkspace
     from hmlc_ray.sweep.jobs.submit import submit as submit_job
+    from hmlc_ray.sweep.jobs.upload import SpaceFile
 
     client = connect(address)
-    stands_for = [] if name is None else [f"study.name={json.dumps(name)}"]
-    stands_for += [] if trials is None else [f"study.num_trials={trials}"]
-    study, unchecked = submit_job(
-        client,
-        space,
-        overrides=override or (),
-        name_option=stands_for,
-        profile=profile,
-        places=Places(home, tracking_uri, upload_package),
-    )
+    overrides = [*(override or ())]
+    overrides += [] if name is None else [f"study.name={json.dumps(name)}"]
+    overrides += [] if trials is None else [f"study.num_trials={trials}"]
+    file = SpaceFile(space, tuple(overrides), profile)
+    study, unchecked = submit_job(client, file, JobWorkspace(home, tracking_uri, upload_package))
     if unchecked is not None:
         typer.echo(f"not checked here, but on the cluster: {unchecked}", err=True)
     told(client, study, address)
@@ -82,7 +79,7 @@ def logs(
 
 def stop(name: StudyName, address: JobsAddress) -> None:
     """Stop a study's job; its runs are closed, and `hmlc resume` goes on with it."""
-    from hmlc_ray.study.resume_command import command
+    from hmlc_ray.study.commands import command
     from hmlc_ray.sweep.jobs.client import connect
     from hmlc_ray.sweep.jobs.submit import stop as stop_job
 
@@ -109,7 +106,7 @@ def list_studies(address: JobsAddress, as_json: Json = False) -> None:
 def as_job(context: typer.Context, name: str, words: list[str], address: str | None, wait: bool) -> bool:
     """Submit a command about a study as its next job, if the address is a Jobs API's; whether it was.
 
-    The study's places are those of its last job, unless they are given on the command line.
+    Home and store are those of the study's last job, unless they are given on the command line.
 
     Raises:
         ConfigError: if `--wait` has nothing to wait for.
@@ -124,25 +121,30 @@ def as_job(context: typer.Context, name: str, words: list[str], address: str | N
         return False
     from hmlc_ray.sweep.jobs.attempts import latest
     from hmlc_ray.sweep.jobs.client import connect
-    from hmlc_ray.sweep.jobs.submit import Places, go_on
+    from hmlc_ray.sweep.jobs.submit import go_on
 
     client = connect(address)
-    go_on(client, name, words, Places(typed(context, "home"), typed(context, "tracking_uri")))
+    go_on(client, name, words, typed_workspace(context))
     told(client, name, address)
     if wait:
         follow_to_end(client, latest(client, name))
     return True
 
 
-def typed(context: typer.Context, option: str) -> str | None:
-    """An option's value if it stood on the command line: the environment here is not the cluster's."""
-    source = context.get_parameter_source(option)
-    return str(context.params[option]) if source is not None and source.name == "COMMANDLINE" else None
+def typed_workspace(context: typer.Context) -> JobWorkspace:
+    """That of the command line alone: the environment here is not the cluster's."""
+    from hmlc_ray.sweep.jobs.submit import JobWorkspace
+
+    def typed(option: str) -> str | None:
+        source = context.get_parameter_source(option)
+        return str(context.params[option]) if source is not None and source.name == "COMMANDLINE" else None
+
+    return JobWorkspace(typed("home"), typed("tracking_uri"))
 
 
 def told(client: JobsClient, study: str, address: str) -> None:
     """Say what was submitted, and how to look at it."""
-    from hmlc_ray.study.resume_command import command
+    from hmlc_ray.study.commands import command
 
     typer.echo(f"submitted {study} to {client.get_address()}")
     for verb in ("status", "logs", "stop"):
@@ -152,7 +154,7 @@ def told(client: JobsClient, study: str, address: str) -> None:
 def follow_to_end(client: JobsClient, attempt: Attempt) -> None:
     """Print a job's log until it ends, and exit with 1 unless it was complete."""
     from hmlc_ray.errors import JobError
-    from hmlc_ray.study.resume_command import command
+    from hmlc_ray.study.commands import command
     from hmlc_ray.sweep.jobs.submit import follow
 
     def write(text: str) -> None:

@@ -16,19 +16,19 @@ def reap(
 ) -> None:
     """Close what an earlier crash left RUNNING, where no driver is alive."""
     from hmlc_ray.cli.progress import sweep_progress
-    from hmlc_ray.home import Home as Places
-    from hmlc_ray.study.resume_command import resume_command
+    from hmlc_ray.study.workspace import Workspace
     from hmlc_ray.sweep.reap import reap as close
 
+    workspace = Workspace.of(home, tracking_uri)
     with sweep_progress(name or "reap") as progress:
-        found = close(name, home=home, tracking_uri=tracking_uri, progress=progress)
+        found = close(name, workspace, progress)
     for entry in found:
         what = entry.name if entry.is_study else f"run {entry.name}"
         if entry.left is not None:
             typer.echo(f"{what}: left alone: {entry.left}")
             continue
         closed = f"closed {entry.runs} MLflow runs" + (f" and {entry.trials} Optuna trials" if entry.trials else "")
-        go_on = resume_command(entry.name, Places.of(home), None, tracking_uri)
+        go_on = workspace.resume_command(entry.name)
         typer.echo(f"{what}: {closed}" + (f"; resume it with: {go_on}" if entry.is_study else ""))
     if not found:
         typer.echo("nothing was left running")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +11,7 @@ from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, TrackingUri
 
 if TYPE_CHECKING:
     from hmlc_ray.study.status import StudyOverview
+    from hmlc_ray.study.workspace import Workspace
 
 
 def status(
@@ -27,7 +27,9 @@ def status(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Show how studies stand: their trials, the best so far, and their jobs."""
-    found = _found(name, address, home, tracking_uri)
+    from hmlc_ray.study.workspace import Workspace
+
+    found = _found(name, address, Workspace.of(home, tracking_uri))
     if as_json:
         from hmlc_ray.study.status import as_json as plain
 
@@ -39,12 +41,12 @@ def status(
     print_statuses(found)
 
 
-def _found(name: str | None, address: str | None, home: Path, tracking_uri: str | None) -> list[StudyOverview]:
+def _found(name: str | None, address: str | None, workspace: Workspace) -> list[StudyOverview]:
     if address is None:
         from hmlc_ray.study.status import statuses
 
-        return statuses(name, home=home, tracking_uri=tracking_uri)
+        return statuses(name, workspace)
     from hmlc_ray.sweep.jobs.client import connect
     from hmlc_ray.sweep.jobs.status import job_statuses
 
-    return job_statuses(name, home=home, tracking_uri=tracking_uri, client=connect(address))
+    return job_statuses(name, workspace, connect(address))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,6 +23,7 @@ from hmlc_ray.cli.options import (
 
 if TYPE_CHECKING:
     from hmlc_ray.study.summary import SweepSummary
+    from hmlc_ray.study.workspace import Workspace
 
 
 def sweep(
@@ -45,11 +45,13 @@ def sweep(
     config = load_sweep(space, overrides, profile)
 
     from hmlc_ray.cli.progress import sweep_progress
+    from hmlc_ray.study.workspace import Workspace
     from hmlc_ray.sweep.run import run_sweep
 
+    workspace = Workspace.of(home, tracking_uri, address)
     with sweep_progress(config.study.name, config.study.objective_metric) as progress:
-        summary = run_sweep(config, home=home, address=address, tracking_uri=tracking_uri, progress=progress)
-    _conclude(summary, home, tracking_uri)
+        summary = run_sweep(config, workspace, progress)
+    _conclude(summary, workspace)
 
 
 def resume(
@@ -73,13 +75,13 @@ def resume(
     if as_job(context, name, ["resume", name, *more], address, wait):
         return
     from hmlc_ray.cli.progress import sweep_progress
+    from hmlc_ray.study.workspace import Workspace
     from hmlc_ray.sweep.run import resume_sweep
 
+    workspace = Workspace.of(home, tracking_uri, address)
     with sweep_progress(name) as progress:
-        summary = resume_sweep(
-            name, home=home, address=address, tracking_uri=tracking_uri, progress=progress, trials=trials
-        )
-    _conclude(summary, home, tracking_uri)
+        summary = resume_sweep(name, workspace, progress, trials=trials)
+    _conclude(summary, workspace)
 
 
 def retry(
@@ -93,11 +95,13 @@ def retry(
 ) -> None:
     """Run trials of a study again, under their numbers and in their MLflow runs."""
     from hmlc_ray.errors import StudyError
+    from hmlc_ray.study.workspace import Workspace
 
+    workspace = Workspace.of(home, tracking_uri, address)
     if not failed:
-        from hmlc_ray.study.resume_command import command, locating
+        from hmlc_ray.study.commands import command
 
-        again = command("retry", name, failed=True, **locating(home, tracking_uri, address))
+        again = command("retry", name, failed=True, **workspace.options_with_cluster())
         raise StudyError(f"say which trials run again: `{again}`")
     if as_job(context, name, ["retry", name, "--failed"], address, wait):
         return
@@ -105,14 +109,14 @@ def retry(
     from hmlc_ray.sweep.run import retry_failed
 
     with sweep_progress(name) as progress:
-        summary = retry_failed(name, home=home, address=address, tracking_uri=tracking_uri, progress=progress)
-    _conclude(summary, home, tracking_uri)
+        summary = retry_failed(name, workspace, progress)
+    _conclude(summary, workspace)
 
 
-def _conclude(summary: SweepSummary, home: Path, tracking_uri: str | None) -> None:
+def _conclude(summary: SweepSummary, workspace: Workspace) -> None:
     from hmlc_ray.cli.guard import FAILURE
     from hmlc_ray.cli.tables import print_sweep
 
-    print_sweep(summary, home=home, tracking_uri=tracking_uri)
+    print_sweep(summary, workspace)
     if summary.best is None:
         raise typer.Exit(FAILURE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -13,8 +12,9 @@ from rich.table import Table
 
 from hmlc_ray.config.dimensions import readable
 from hmlc_ray.names.uris import is_server, public_uri
-from hmlc_ray.study.resume_command import command, locating
+from hmlc_ray.study.commands import command
 from hmlc_ray.study.summary import BestTrial, RunSummary, SweepSummary, TrialRow
+from hmlc_ray.study.workspace import Workspace
 
 MOST_ROWS = 20
 """Completed trials in a sweep's table; pruned and failed ones are shown up to half as many."""
@@ -33,9 +33,7 @@ def output_console() -> Console:
     return console if console.is_terminal else Console(width=120, emoji=False)
 
 
-def print_sweep(
-    summary: SweepSummary, *, home: Path, tracking_uri: str | None = None, console: Console | None = None
-) -> None:
+def print_sweep(summary: SweepSummary, workspace: Workspace, console: Console | None = None) -> None:
     """The ranked trials, the winner on the test split, and where to look further."""
     console = console or output_console()
     console.print(ranked_table(summary))
@@ -51,14 +49,12 @@ def print_sweep(
         held, freed = (f"{count / 1e6:,.1f} MB" for count in (summary.checkpoints.held, summary.checkpoints.freed))
         _print(console, f"checkpoints of trials: {held} held, {freed} freed")
     if summary.best is not None:
-        configuration = command("best", summary.study, emit_config="best.yaml", **locating(home, tracking_uri))
+        configuration = command("best", summary.study, emit_config="best.yaml", **workspace.options())
         _print(console, f"configuration: {configuration}")
-    _print(console, f"took {_time(summary.wall_seconds)}; look at the runs with: {ui_command(home, tracking_uri)}")
+    _print(console, f"took {_time(summary.wall_seconds)}; look at the runs with: {ui_command(workspace)}")
 
 
-def print_run(
-    summary: RunSummary, *, home: Path, tracking_uri: str | None = None, console: Console | None = None
-) -> None:
+def print_run(summary: RunSummary, workspace: Workspace, console: Console | None = None) -> None:
     """The judgement per level, and where everything lies."""
     console = console or output_console()
     for split in ("val", "test"):
@@ -68,7 +64,7 @@ def print_run(
     for name, folder in (("checkpoint", summary.checkpoint_dir), ("encoder", summary.export_dir)):
         if folder is not None:
             _print(console, f"{name}: {folder}")
-    _print(console, f"look at it with: {ui_command(home, tracking_uri)}")
+    _print(console, f"look at it with: {ui_command(workspace)}")
 
 
 def print_best(study: str, found: BestTrial, console: Console | None = None) -> None:
@@ -129,11 +125,12 @@ def level_table(metrics: dict[str, float], split: str, level_names: Iterable[str
     return table
 
 
-def ui_command(home: Path, tracking_uri: str | None) -> str:
+def ui_command(workspace: Workspace) -> str:
     """The command that opens these runs, or the address of the server that has them."""
-    if tracking_uri is None:
-        return command("ui", **locating(home, None))
-    return public_uri(tracking_uri) if is_server(tracking_uri) else command("ui", **locating(None, tracking_uri))
+    options, uri = workspace.options(), workspace.tracking_uri
+    if uri is None:
+        return command("ui", **options)
+    return public_uri(uri) if is_server(uri) else command("ui", tracking_uri=options.get("tracking_uri"))
 
 
 def _levels(metrics: dict[str, float], split: str, figures: list[str]) -> list[str]:

@@ -36,27 +36,20 @@ def train(
 
     from hmlc_ray.cli.progress import run_progress
     from hmlc_ray.cli.tables import print_run
+    from hmlc_ray.runs.plan import RunPlan
+    from hmlc_ray.study.workspace import Workspace
 
-    name = name or file.stem
+    plan, workspace = RunPlan(config, name or file.stem, test), Workspace.of(home, tracking_uri, address)
     with run_progress() as progress:
         if address is None:
             from hmlc_ray.runs.single import train_run
 
-            summary = train_run(config, home=home, tracking_uri=tracking_uri, name=name, progress=progress, test=test)
+            summary = train_run(plan, workspace, progress)
         else:
             from hmlc_ray.sweep.remote_run import train_on_ray
 
-            summary = train_on_ray(
-                config,
-                address=address,
-                home=home,
-                tracking_uri=tracking_uri,
-                name=name,
-                workers=group,
-                progress=progress,
-                test=test,
-            )
-    print_run(summary, home=home, tracking_uri=tracking_uri)
+            summary = train_on_ray(plan, group, workspace, progress)
+    print_run(summary, workspace)
 
 
 def parse_workers(text: str | None, address: str | None) -> int | str:

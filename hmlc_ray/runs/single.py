@@ -10,17 +10,16 @@ from typing import Literal
 from hmlc_ray.compute.devices import resolve_device
 from hmlc_ray.config.moved import followed
 from hmlc_ray.config.paths import flatten
-from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import CheckpointError, TrackingError
 from hmlc_ray.evaluation import evaluate
-from hmlc_ray.home import Home
 from hmlc_ray.machine.scratch import scratch_folder
+from hmlc_ray.runs.plan import RunPlan
 from hmlc_ray.runs.recording import Lenient, data_tags, recorded, run_tags
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import CHECKPOINT, ENCODER
 from hmlc_ray.study.summary import RunProgress, RunSummary
-from hmlc_ray.tracking.opening import open_tracker
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord, load_checkpoint, save_checkpoint
 from hmlc_ray.training.checkpoint_files import META_FILE
 from hmlc_ray.training.export import encoder_of
@@ -28,24 +27,22 @@ from hmlc_ray.training.fit import cached_data, fit
 from hmlc_ray.training.seeding import kernels, threads_of
 
 
-def train_run(
-    config: TrialConfig, *, home: Path, tracking_uri: str | None, name: str, progress: RunProgress, test: bool = False
-) -> RunSummary:
+def train_run(plan: RunPlan, workspace: Workspace, progress: RunProgress) -> RunSummary:
     """Train one configuration here, as one MLflow run, with its checkpoint and the plain encoder as artifacts.
 
     Raises:
         UserError: if configuration, data or store are wrong; before anything is trained where that shows.
         TrainingError: if the loss is not finite; the run is then marked FAILED.
     """
-    places = Home.of(home)
-    with places.current():
+    config = plan.config
+    with workspace.home.current():
         data = cached_data(config.data)
     warn_about(data)
-    tracker = open_tracker(tracking_uri, places)
+    tracker = workspace.open_tracker()
     tracker.check_artifacts()
     own = data_tags(data, config.training.device) | {schema.CPU_THREADS: str(threads_of(config.training))}
-    run_id = tracker.single_run(name, params=flatten(config), tags=run_tags(config, data.fingerprint) | own)
-    folder, lenient = places.run(run_id), Lenient()
+    run_id = tracker.single_run(plan.name, params=flatten(config), tags=run_tags(config, data.fingerprint) | own)
+    folder, lenient = workspace.home.run(run_id), Lenient()
     start = time.monotonic()
 
     def report(record: EpochRecord, snapshot: Callable[[], Checkpoint]) -> None:
@@ -56,7 +53,7 @@ def train_run(
 
     with recorded(tracker, run_id):
         tracker.check_artifacts(run_id)
-        result = fit(config, report, test=test)
+        result = fit(config, report, test=plan.test)
         lenient.log_result(tracker, run_id, folder / CHECKPOINT, folder / ENCODER, progress.note)
     return RunSummary(
         run_id=run_id,
@@ -69,17 +66,15 @@ def train_run(
     )
 
 
-def probe_run(
-    target: str, *, home: Path, tracking_uri: str | None, split: Literal["val", "test"] = "val"
-) -> dict[str, float]:
+def probe_run(target: str, workspace: Workspace, *, split: Literal["val", "test"] = "val") -> dict[str, float]:
     """Judge the encoder of a checkpoint folder or of an MLflow run, on the data it was trained on.
 
     Raises:
         CheckpointError: if the target is neither, or its data changed.
     """
-    checkpoint = _checkpoint_of(target, home, tracking_uri)
-    config = followed(checkpoint.config, Home.of(home))
-    with Home.of(home).current():
+    checkpoint = _checkpoint_of(target, workspace)
+    config = followed(checkpoint.config, workspace.home)
+    with workspace.home.current():
         data = cached_data(config.data)
     if data.fingerprint != checkpoint.fingerprint:
         raise CheckpointError(
@@ -93,14 +88,14 @@ def probe_run(
         return evaluate(encoder_of(checkpoint).to(device), data, config, split=split, device=device, full=True).metrics
 
 
-def _checkpoint_of(target: str, home: Path, tracking_uri: str | None) -> Checkpoint:
+def _checkpoint_of(target: str, workspace: Workspace) -> Checkpoint:
     folder = Path(target)
     for candidate in (folder, folder / CHECKPOINT):
         if (candidate / META_FILE).is_file():
             return load_checkpoint(candidate)
     if folder.exists():
         raise CheckpointError(f"{target} is not a checkpoint: it has no {META_FILE}")
-    tracker = open_tracker(tracking_uri, Home.of(home))
+    tracker = workspace.open_tracker()
     with scratch_folder("fetched") as scratch:
         try:
             return load_checkpoint(tracker.download(target, CHECKPOINT, scratch))

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from hmlc_ray.config.moved import followed
 from hmlc_ray.errors import StudyError
-from hmlc_ray.home import Home
 from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.study.leaderboard import best_row, rows_of, trial_runs
-from hmlc_ray.study.lookup import existing_store, find_run, find_sweep
+from hmlc_ray.study.lookup import find_run, find_sweep
 from hmlc_ray.study.schema import CHECKPOINT
 from hmlc_ray.study.summary import BestTrial
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.training.checkpoint_files import CONFIG_FILE, META_FILE, read_summary
 
 
-def best_trial(name: str, *, home: Path, tracking_uri: str | None) -> BestTrial:
+def best_trial(name: str, workspace: Workspace) -> BestTrial:
     """The best completed trial of a study, with its configuration.
 
     Raises:
         StudyError: if there is no such study, or no trial of it is complete.
     """
-    places = Home.of(home)
-    tracker = existing_store(tracking_uri, places)
-    study = find_sweep(name, places, tracker).study
+    tracker = workspace.existing_tracker()
+    study = find_sweep(name, workspace.home, tracker).study
     if tracker is None:
         raise StudyError(f"study {name!r} has not got as far as a trial yet")
     row = best_row(rows_of(trial_runs(tracker, find_run(name, tracker)), study), study)
@@ -33,4 +30,4 @@ def best_trial(name: str, *, home: Path, tracking_uri: str | None) -> BestTrial:
         for file in (META_FILE, CONFIG_FILE):
             folder = tracker.download(row.run_id, f"{CHECKPOINT}/{file}", scratch).parent
         config, metrics = read_summary(folder)
-    return BestTrial(row=row, config=followed(config, places), metrics=metrics)
+    return BestTrial(row=row, config=followed(config, workspace.home), metrics=metrics)

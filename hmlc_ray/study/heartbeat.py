@@ -9,20 +9,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from hmlc_ray.errors import StudyError, TrackingError
-from hmlc_ray.home import Home
 from hmlc_ray.study import schema
 from hmlc_ray.study.summary import SweepProgress
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.tracking import Tracker, TrialRun
 from hmlc_ray.tracking.drivers import BEAT_S, STALE_S, Life, identity, life, where
-from hmlc_ray.tracking.opening import open_tracker
 
 _LOG = logging.getLogger(__name__)
 
 
 @contextmanager
-def beating(
-    study: str, *, home: Home, tracking_uri: str | None, stalled: Callable[[], str | None] = lambda: None
-) -> Iterator[None]:
+def beating(study: str, workspace: Workspace, stalled: Callable[[], str | None] = lambda: None) -> Iterator[None]:
     """Sign the study's run with this process every few seconds, for the time of the block.
 
     Args:
@@ -32,9 +29,7 @@ def beating(
     signs have a connection of their own: one that the store does not take is left out, and never waits.
     """
     stop = threading.Event()
-    thread = threading.Thread(
-        target=_beat, args=(study, home, tracking_uri, stalled, stop), name="hmlc-beat", daemon=True
-    )
+    thread = threading.Thread(target=_beat, args=(study, workspace, stalled, stop), name="hmlc-beat", daemon=True)
     thread.start()
     try:
         yield
@@ -43,16 +38,14 @@ def beating(
         thread.join(timeout=BEAT_S)
 
 
-def _beat(
-    study: str, home: Home, tracking_uri: str | None, stalled: Callable[[], str | None], stop: threading.Event
-) -> None:
+def _beat(study: str, workspace: Workspace, stalled: Callable[[], str | None], stop: threading.Event) -> None:
     tracker: Tracker | None = None
     run_id: str | None = None
     pause = 0.0
     while not stop.wait(pause):
         pause = 0.5  # a new study's run is made within the block
         with suppress(TrackingError):
-            tracker = tracker or open_tracker(tracking_uri, home)
+            tracker = tracker or workspace.open_tracker()
             run_id = run_id or tracker.find_study(study)
             if run_id is not None:
                 pause = BEAT_S

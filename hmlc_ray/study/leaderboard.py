@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.config.training import evaluation_of
@@ -21,7 +22,7 @@ def trial_runs(tracker: Tracker, parent: str) -> list[TrialRun]:
     return list(runs.values())
 
 
-def rows_of(runs: list[TrialRun], study: StudyConfig) -> list[TrialRow]:
+def rows_of(runs: Sequence[TrialRun], study: StudyConfig) -> list[TrialRow]:
     """A study's trials by number."""
     return sorted((_row(run, study) for run in runs), key=lambda row: row.number)
 
@@ -48,7 +49,7 @@ def best_so_far(rows: list[TrialRow], study: StudyConfig) -> BestSoFar | None:
     return None if row is None or row.value is None else BestSoFar(row.number, row.value, row.run_id)
 
 
-def evaluations_of(tracker: Tracker, runs: list[TrialRun], study: StudyConfig) -> dict[int, dict[int, float]]:
+def evaluations_of(tracker: Tracker, runs: Sequence[TrialRun], study: StudyConfig) -> dict[int, dict[int, float]]:
     """The searched metric's values of every trial, by number and by evaluation, counted from 1.
 
     MLflow has no NaN: an evaluation before the last that it lacks had one.

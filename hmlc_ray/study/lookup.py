@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from hmlc_ray.config.load import load_yaml
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.validate import validate
@@ -14,18 +12,6 @@ from hmlc_ray.study import schema
 from hmlc_ray.study.folder import is_saved, load_study, unknown_study
 from hmlc_ray.study.schema import SWEEP_ARTIFACT
 from hmlc_ray.tracking import Tracker
-from hmlc_ray.tracking.opening import URI_VARIABLE, open_tracker
-
-
-def existing_store(uri: str | None, home: Home) -> Tracker | None:
-    """The store, or None where the home folder has none: looking must not make one.
-
-    Raises:
-        TrackingError: if a store that is named cannot be reached.
-    """
-    if not (uri or os.environ.get(URI_VARIABLE)) and not (home.root / "mlflow.db").is_file():
-        return None
-    return open_tracker(uri, home)
 
 
 def find_sweep(name: str, home: Home, tracker: Tracker | None) -> SweepConfig:

@@ -6,24 +6,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.errors import StudyError
-from hmlc_ray.home import Home
 from hmlc_ray.names.uris import public_uri
 from hmlc_ray.study import schema
 from hmlc_ray.study.folder import unknown_study
 from hmlc_ray.study.heartbeat import settled_lives
 from hmlc_ray.study.leaderboard import best_so_far, planned, rows_of, trial_runs, used_up
-from hmlc_ray.study.lookup import existing_store
 from hmlc_ray.study.progress import Standing, driven_study, stalled, standing_of
 from hmlc_ray.study.schema import StudyStatus, TrialStatus
 from hmlc_ray.study.summary import BestSoFar, SweepCounts
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.tracking import Tracker, TrialRun
 from hmlc_ray.tracking.drivers import Life, life, seems_dead
-from hmlc_ray.tracking.opening import chosen_uri
 from hmlc_ray.tracking.uri import with_driver
 
 if TYPE_CHECKING:
@@ -48,28 +45,28 @@ class StudyOverview:
     """What could not be found out, or the last that the job said."""
 
 
-def statuses(name: str | None, *, home: Path, tracking_uri: str | None) -> list[StudyOverview]:
+def statuses(name: str | None, workspace: Workspace) -> list[StudyOverview]:
     """One study, or all of the store.
 
     Raises:
         StudyError: if there is no study of that name, with the nearest there is.
         TrackingError: if the store cannot be reached.
     """
-    places = Home.of(home)
-    if name is not None and (driven := _driven_here(name, places, tracking_uri)):
+    if name is not None and (driven := _driven_here(name, workspace)):
         return [driven]
-    tracker = existing_store(tracking_uri, places)
+    tracker = workspace.existing_tracker()
     known = {run.tags[schema.STUDY]: run for run in tracker.studies()} if tracker else {}
-    where = tracker.uri if tracker else str(places.root)
+    where = tracker.uri if tracker else str(workspace.home.root)
     wanted = [known[study] for study in chosen(name, known, where)]
     return _statuses_of(tracker, wanted) if tracker else []
 
 
-def _driven_here(name: str, home: Home, tracking_uri: str | None) -> StudyOverview | None:
+def _driven_here(name: str, workspace: Workspace) -> StudyOverview | None:
     """The study by the file of its driver, where that runs on this machine and writes to the store in question."""
     with suppress(StudyError):  # no name, and so nowhere a study
-        driven = driven_study(home.study(name))
-        if driven is not None and driven.store == public_uri(with_driver(chosen_uri(tracking_uri, home))):
+        folder = workspace.home.study(name)
+        driven = driven_study(folder)
+        if driven is not None and driven.store == public_uri(with_driver(workspace.store)):
             now = driven.standing
             return StudyOverview(
                 name,
@@ -79,7 +76,7 @@ def _driven_here(name: str, home: Home, tracking_uri: str | None) -> StudyOvervi
                 driven.objective_metric,
                 now.best,
                 driven.store,
-                note=stalled(home.study(name)),
+                note=stalled(folder),
             )
     return None
 

@@ -157,11 +157,3 @@ def check_results_place(study: StudyConfig, home: Home) -> None:
             Path(results.uri).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"the storage {results.uri} cannot be used: {first_line(error)[:300]}") from error
-
-
-def trials_url(study: StudyConfig, home: Home) -> str:
-    """The study's own, with the password that `HMLC_OPTUNA_STORAGE` may add to it; else the home folder's file."""
-    given = os.environ.get(TRIALS_VARIABLE) or ""
-    if study.optuna_storage is None:
-        return given or home.optuna_url
-    return given if given and without_password(given) == study.optuna_storage else study.optuna_storage

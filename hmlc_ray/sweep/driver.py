@@ -10,29 +10,28 @@ from contextlib import suppress
 import ray
 import ray.tune
 
-from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
-from hmlc_ray.data.base import DataSet
+from hmlc_ray.config.sweep import TrialsConfig
 from hmlc_ray.errors import ConfigError, StoreAway, StudyError
-from hmlc_ray.home import Home
 from hmlc_ray.runs.recording import data_tags
 from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import best_row, rows_of, trial_runs
 from hmlc_ray.study.progress import forget_driven
 from hmlc_ray.study.schema import TrialStatus
-from hmlc_ray.study.storage import Results
-from hmlc_ray.study.summary import SweepProgress, SweepSummary, TrialRow
+from hmlc_ray.study.summary import SweepSummary, TrialRow
 from hmlc_ray.sweep.cluster.capacity import driver_cpus, nodes_of
 from hmlc_ray.sweep.cluster.demand import concurrency, refit_trials
 from hmlc_ray.sweep.cluster.gpus import idle_gpus
 from hmlc_ray.sweep.cluster.signals import refuse_to_go_on
 from hmlc_ray.sweep.cluster.stall import Watchdog
+from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.sweep.finish import Conclusion, conclude_study, judge_best, refit_best
 from hmlc_ray.sweep.tune.optuna_reopen import ended_without_run, tell_ended
+from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 from hmlc_ray.sweep.tune.patches import changed_tune
-from hmlc_ray.sweep.tune.recorder import SweepSession, activate
+from hmlc_ray.sweep.tune.recorder import Earlier, SweepSession, activate
 from hmlc_ray.sweep.tune.retention import Retention
 from hmlc_ray.sweep.tune.tuner import build_tuner, restore_tuner
-from hmlc_ray.tracking import Tracker, TrialRun
+from hmlc_ray.tracking import TrialRun
 
 STORE_WAIT = "HMLC_STORE_WAIT"
 """Environment: the seconds that the end of a study waits for an MLflow store that is away."""
@@ -49,28 +48,21 @@ class Driver:
         ClusterError: if the cluster cannot hold a single trial, or the refit.
     """
 
-    def __init__(
-        self,
-        sweep: SweepConfig,
-        data: DataSet,
-        home: Home,
-        tracker: Tracker,
-        progress: SweepProgress,
-        go_on: str,
-        watchdog: Watchdog,
-    ) -> None:
-        """`go_on` is the command that resumes the study."""
-        self._sweep, self._data, self._home, self._tracker, self._progress = sweep, data, home, tracker, progress
+    def __init__(self, context: StudyContext, watchdog: Watchdog) -> None:
+        self._context, self._tracker, self._progress = context, context.tracker, context.progress
+        self._go_on = context.resume_command
+        sweep = context.sweep
         nodes = nodes_of(sweep.trials)
         self._concurrency = concurrency(sweep, nodes, driver_cpus())
         if (idle := idle_gpus(sweep, nodes, self._concurrency)) is not None:
-            progress.note(idle)
-        self._go_on, self._start, self._watchdog = go_on, time.monotonic(), watchdog
+            self._progress.note(idle)
+        self._start, self._watchdog = time.monotonic(), watchdog
+        self._trials = TrialStorage(sweep.study, context.home)
         self._told: set[int] = set()
 
     def start(self) -> SweepSummary:
         """Run a new study."""
-        return self._run(lambda: build_tuner(self._sweep, self._home, self._concurrency))
+        return self._run(lambda: build_tuner(self._context, self._concurrency))
 
     def resume(self, *, retry: bool = False) -> SweepSummary:
         """Go on with a study. If its driver died before Tune's first snapshot, all there is are Optuna's trials.
@@ -79,8 +71,8 @@ class Driver:
         """
 
         def restored() -> ray.tune.Tuner:
-            tuner = restore_tuner(self._sweep, self._home, retry=retry)
-            return tuner or build_tuner(self._sweep, self._home, self._concurrency)
+            tuner = restore_tuner(self._context, retry=retry)
+            return tuner or build_tuner(self._context, self._concurrency)
 
         return self._run(restored)
 
@@ -117,7 +109,7 @@ class Driver:
         """The study's end is read from its run and from those below it."""
         if self._tracker.is_active(parent):
             return
-        name, remedy = self._sweep.study.name, self._tracker.restore_command(parent)
+        name, remedy = self._context.name, self._tracker.restore_command(parent)
         raise StudyError(
             f"the run of study {name!r} was deleted in MLflow while its trials ran; they are done and nothing of "
             f"them is lost: restore it with `{remedy}`, then `{self._go_on}` sends what it lacks and ends the study"
@@ -125,7 +117,7 @@ class Driver:
 
     def _missing(self, parent: str, runs: list[TrialRun]) -> dict[int, TrialStatus]:
         """Say which trials' runs somebody deleted, given those that are there; gives how those ended that have none."""
-        gone = ended_without_run(self._sweep, self._home, runs)
+        gone = ended_without_run(self._trials, runs)
         deleted = {
             int(run.trial_id): run.run_id for run in self._tracker.deleted_children(parent) if run.trial_id.isdecimal()
         }
@@ -140,18 +132,18 @@ class Driver:
         return gone
 
     def _open_parent(self) -> str:
-        study = self._sweep.study
+        study, data = self._context.study, self._context.data
         parent = self._tracker.study_run(
             study.name,
             tags={
-                schema.DATA_FINGERPRINT: self._data.fingerprint,
+                schema.DATA_FINGERPRINT: data.fingerprint,
                 schema.SEED: study.seed,
-                **data_tags(self._data, "auto" if self._sweep.trials.resources.gpus else "cpu"),
+                **data_tags(data, "auto" if self._context.sweep.trials.resources.gpus else "cpu"),
             },
             params={f"study.{name}": value for name, value in study.model_dump(mode="json").items()},
         )
         self._tracker.reopen(parent)
-        self._tracker.log_dict(parent, self._sweep.model_dump(mode="json"), schema.SWEEP_ARTIFACT)
+        self._tracker.log_dict(parent, self._context.sweep.model_dump(mode="json"), schema.SWEEP_ARTIFACT)
         self._tracker.check_artifacts(parent)
         return parent
 
@@ -159,7 +151,7 @@ class Driver:
         """End the parent run, where it is opened, and whatever else is still RUNNING: nobody trains it any more."""
         if parent is None:
             return
-        forget_driven(self._home.study(self._sweep.study.name))
+        forget_driven(self._context.folder)
         # While the store is away it cannot be asked; a resume will end them.
         with suppress(StoreAway):
             self._tracker.settle()
@@ -173,24 +165,13 @@ class Driver:
             self._tracker.finish(parent, "FAILED", {schema.ERROR: f"{type(error).__name__}: {error}"})
 
     def _tune(self, tuner: ray.tune.Tuner, parent: str) -> None:
-        results = Results.of(self._sweep.study.storage, self._home)
-        runs = trial_runs(self._tracker, parent)
-        self._retention = Retention.of(self._sweep, results, self._tracker, parent)
-        session = SweepSession(
-            self._sweep.study,
-            self._tracker,
-            parent,
-            self._data.fingerprint,
-            self._progress,
-            self._retention,
-            self._home.study(self._sweep.study.name),
-            self._missing(parent, runs),
-            self._watchdog.pulse,
-            runs,
-        )
+        context, runs = self._context, trial_runs(self._tracker, parent)
+        self._retention = Retention.of(context.sweep, context.results, self._tracker, parent)
+        earlier = Earlier(runs, self._missing(parent, runs))
+        session = SweepSession(context, parent, self._retention, earlier, self._watchdog.pulse)
         activate(session)
         try:
-            with changed_tune(results.uri), self._watchdog.over(self._sweep.trials, session.left):
+            with changed_tune(context.results.uri), self._watchdog.over(context.sweep.trials, session.left):
                 tuner.fit()
             session.look_on(last=True)
         finally:
@@ -202,10 +183,10 @@ class Driver:
     def _refit(self, trials: TrialsConfig, best: TrialRow, parent: str) -> Conclusion:
         self._progress.note(f"refit: trial {best.number} on train + validation")
         with self._watchdog.over(trials, lambda: (1, 1)):
-            return refit_best(self._sweep, trials, best, self._data, self._home, self._tracker, parent, self._progress)
+            return refit_best(self._context, trials, best, parent)
 
     def _conclude(self, parent: str) -> SweepSummary:
-        study = self._sweep.study
+        study = self._context.study
         runs = trial_runs(self._tracker, parent)
         self._missing(parent, runs)
         if self._tracker.refused is not None:
@@ -214,14 +195,14 @@ class Driver:
                 f"restored, `{self._go_on}` sends it"
             )
         rows = rows_of(runs, study)
-        tell_ended(self._sweep, self._home, rows)
+        tell_ended(self._trials, rows)
         best = best_row(rows, study)
-        group = refit_trials(self._sweep)
+        group = refit_trials(self._context.sweep)
         conclusion: Conclusion | None = None
         if best is not None and group is not None:
             conclusion = self._refit(group, best, parent)
         elif best is not None:
-            conclusion = judge_best(self._sweep, best, self._data, self._home, self._tracker, self._progress)
+            conclusion = judge_best(self._context, best)
         if best is not None and conclusion is not None:
             conclude_study(self._tracker, parent, study, best, conclusion)
         return SweepSummary(
@@ -231,7 +212,7 @@ class Driver:
             rows=rows,
             best=best,
             test_metrics=conclusion.test_metrics if conclusion else None,
-            level_names=self._data.taxonomy.level_names,
+            level_names=self._context.data.taxonomy.level_names,
             tracking_uri=self._tracker.uri,
             export_dir=conclusion.export if conclusion else None,
             checkpoints=self._retention.conclude(parent),

@@ -6,15 +6,12 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import planned, used_up
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.tracking import Tracker, TrialRun
 
 
-def with_trials(sweep: SweepConfig, tracker: Tracker, trials: int | None, *, look: str, go_on: str) -> SweepConfig:
+def with_trials(sweep: SweepConfig, tracker: Tracker, trials: int | None, workspace: Workspace) -> SweepConfig:
     """The sweep with the number of trials that is asked for, else with the number that it has got since it was saved.
-
-    Args:
-        look: the command that shows the best trial of a complete study.
-        go_on: the command that resumes the study.
 
     Raises:
         StudyError: if the study is complete and gets no more trials, or is to have fewer than it was to have before.
@@ -26,7 +23,7 @@ def with_trials(sweep: SweepConfig, tracker: Tracker, trials: int | None, *, loo
     if trials is None:
         if run is not None and run.status == "FINISHED":
             tracker.send_again()
-            raise _complete(name, run, look, go_on)
+            raise _complete(name, run, workspace)
     else:
         _check_number(name, run, known, trials)
     return sweep.model_copy(update={"study": sweep.study.model_copy(update={"num_trials": trials or known})})
@@ -44,8 +41,10 @@ def extend(sweep: SweepConfig, tracker: Tracker) -> None:
         tracker.set_tags(parent, {schema.NUM_TRIALS: sweep.study.num_trials})
 
 
-def _complete(name: str, run: TrialRun, look: str, go_on: str) -> StudyError:
-    more = "" if used_up(run) else f", or give it more trials by `{go_on} --trials {planned(run) + 1}`"
+def _complete(name: str, run: TrialRun, workspace: Workspace) -> StudyError:
+    longer = f"{workspace.resume_command(name)} --trials {planned(run) + 1}"
+    more = "" if used_up(run) else f", or give it more trials by `{longer}`"
+    look = workspace.best_command(name)
     return StudyError(f"study {name!r} is complete, there is nothing to resume; see `{look}`{more}")
 
 

@@ -8,17 +8,16 @@ from typing import Any
 
 from hmlc_ray.compute.devices import resolve_device
 from hmlc_ray.config.paths import flatten
-from hmlc_ray.config.sweep import StudyConfig, SweepConfig, TrialsConfig
+from hmlc_ray.config.sweep import StudyConfig, TrialsConfig
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.data.base import DataSet
 from hmlc_ray.evaluation import evaluate
-from hmlc_ray.home import Home
 from hmlc_ray.runs.recording import checkpoint_of, log_checkpoint, log_export, recorded, run_tags
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import ENCODER, REFIT
-from hmlc_ray.study.storage import Results
-from hmlc_ray.study.summary import SweepProgress, TrialRow
+from hmlc_ray.study.summary import TrialRow
+from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.sweep.train.group import train_group
+from hmlc_ray.sweep.train.trial import Group
 from hmlc_ray.tracking import Tracker, TrialRun
 from hmlc_ray.training.checkpoint import Checkpoint
 from hmlc_ray.training.export import WEIGHTS_FILE, encoder_of
@@ -35,69 +34,53 @@ class Conclusion:
     """Of the run that trained it."""
 
 
-def judge_best(
-    sweep: SweepConfig, best: TrialRow, data: DataSet, home: Home, tracker: Tracker, progress: SweepProgress
-) -> Conclusion:
+def judge_best(context: StudyContext, best: TrialRow) -> Conclusion:
     """Judge the best trial's own encoder on test, and export it."""
+    tracker, asks_for_gpus = context.tracker, context.sweep.trials.resources.gpus > 0
     checkpoint = checkpoint_of(tracker, best.run_id)
     config = checkpoint.config.with_regularisation(checkpoint.chosen_regularisation)
     # Where the trials were given GPUs this machine need not have one.
-    device = resolve_device("auto" if sweep.trials.resources.gpus and config.training.device != "cpu" else "cpu")
+    device = resolve_device("auto" if asks_for_gpus and config.training.device != "cpu" else "cpu")
     with kernels(config.training):
         encoder = encoder_of(checkpoint).to(device)
-        found = evaluate(encoder, data, config, split="test", device=device, full=True)
+        found = evaluate(encoder, context.data, config, split="test", device=device, full=True)
     tracker.log(best.run_id, [(checkpoint.epochs_done, found.metrics)])
     judged = {"test": found.confusion}
-    export = log_export(tracker, best.run_id, checkpoint, _folder(sweep, home), progress.note, judged=judged)
+    export = log_export(tracker, best.run_id, checkpoint, _folder(context), context.progress.note, judged=judged)
     return Conclusion(found.metrics, export, best.run_id)
 
 
-def refit_best(
-    sweep: SweepConfig,
-    trials: TrialsConfig,
-    best: TrialRow,
-    data: DataSet,
-    home: Home,
-    tracker: Tracker,
-    parent: str,
-    progress: SweepProgress,
-) -> Conclusion:
+def refit_best(context: StudyContext, trials: TrialsConfig, best: TrialRow, parent: str) -> Conclusion:
     """Train the best configuration again through Ray Train on train + validation, judge it once on test, export it.
 
     The probe's regularisation is the one that the best trial chose on validation: nothing is left to choose on.
     """
-    config, results = refit_config(checkpoint_of(tracker, best.run_id)), Results.of(sweep.study.storage, home)
+    tracker, results, encoder = context.tracker, context.results, _folder(context)
+    config = refit_config(checkpoint_of(tracker, best.run_id))
     trial_id, done = _refit_of(tracker, parent, best)
-    if done is not None and _is_exported(tracker, parent, done, _folder(sweep, home)):
+    if done is not None and _is_exported(tracker, parent, done, encoder):
         judged = {name: value for name, value in done.metrics.items() if name.startswith("test/")}
-        return Conclusion(judged, _folder(sweep, home), done.run_id)
-    fingerprint = data.fingerprint
+        return Conclusion(judged, encoder, done.run_id)
     run_id = tracker.trial_run(
         parent,
         trial_id,
-        name=f"{sweep.study.name}-{trial_id}",
+        name=f"{context.name}-{trial_id}",
         params=flatten(config),
-        tags={**run_tags(config, fingerprint), schema.REFIT_OF: best.run_id},
+        tags={**run_tags(config, context.data.fingerprint), schema.REFIT_OF: best.run_id},
     )
 
     tracker.reopen(run_id)
 
     def on_result(result: dict[str, Any]) -> None:
         tracker.log(run_id, [(entry["epoch"], entry["metrics"]) for entry in result["history"]])
-        progress.note(f"refit: epoch {result['epoch']} of {result['total_epochs']}")
+        context.progress.note(f"refit: epoch {result['epoch']} of {result['total_epochs']}")
 
     with recorded(tracker, run_id):
-        group = train_group(
-            config,
-            trials,
-            name=sweep.study.name + trial_id.removeprefix(REFIT),
-            storage=results.refits,
-            test=True,
-            on_result=on_result,
-        )
-        with results.fetched(group.checkpoint) as folder:
+        group = Group(trials, context.name + trial_id.removeprefix(REFIT), results.refits)
+        trained = train_group(config, group, test=True, on_result=on_result)
+        with results.fetched(trained.checkpoint) as folder:
             checkpoint = log_checkpoint(tracker, run_id, folder)
-        export = log_export(tracker, run_id, checkpoint, _folder(sweep, home), progress.note)
+        export = log_export(tracker, run_id, checkpoint, encoder, context.progress.note)
     _supersede(tracker, parent, run_id)
     return Conclusion(checkpoint.metrics, export, run_id)
 
@@ -148,5 +131,5 @@ def refit_config(best: Checkpoint) -> TrialConfig:
     return config.model_copy(update={"data": config.data.model_copy(update={"train_on": "train+val"})})
 
 
-def _folder(sweep: SweepConfig, home: Home) -> Path:
-    return home.study(sweep.study.name) / ENCODER
+def _folder(context: StudyContext) -> Path:
+    return context.folder / ENCODER

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import optuna
 from optuna.trial import TrialState
@@ -14,12 +13,12 @@ from hmlc_ray.home import Home
 from hmlc_ray.study import schema
 from hmlc_ray.study.folder import driven, is_saved
 from hmlc_ray.study.heartbeat import settled_lives
-from hmlc_ray.study.lookup import existing_store, find_run, find_sweep
+from hmlc_ray.study.lookup import find_run, find_sweep
 from hmlc_ray.study.summary import SweepProgress
-from hmlc_ray.sweep.tune.optuna_storage import open_trials
+from hmlc_ray.study.workspace import Workspace
+from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 from hmlc_ray.tracking import Tracker, TrialRun
 from hmlc_ray.tracking.drivers import Life, life, where
-from hmlc_ray.tracking.opening import open_tracker
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Reaped:
     is_study: bool = True
 
 
-def reap(name: str | None, *, home: Path, tracking_uri: str | None, progress: SweepProgress) -> list[Reaped]:
+def reap(name: str | None, workspace: Workspace, progress: SweepProgress) -> list[Reaped]:
     """Close the runs of dead drivers: of one study, or of all studies and single runs of the store.
 
     What was closed is `interrupted`, and `hmlc resume` goes on with it.
@@ -46,22 +45,21 @@ def reap(name: str | None, *, home: Path, tracking_uri: str | None, progress: Sw
         StudyError: if there is no study of that name.
         TrackingError: if the store cannot be reached.
     """
-    places = Home.of(home)
-    tracker = existing_store(tracking_uri, places)
+    tracker = workspace.existing_tracker()
     if tracker is None:
-        raise StudyError(f"there is nothing to close: {places.root} holds no runs")
+        raise StudyError(f"there is nothing to close: {workspace.home.root} holds no runs")
     wanted = None if name is None else find_run(name, tracker)
     studies = [run for run in tracker.studies() if wanted in (None, run.run_id)]
     lives = settled_lives(tracker, [run for run in studies if run.is_open], progress)
-    found = [_reap_study(run, lives.get(run.run_id), tracker, tracking_uri, places, progress) for run in studies]
+    found = [_reap_study(run, lives.get(run.run_id), tracker, workspace, progress) for run in studies]
     found += [_reap_single(run, tracker) for run in tracker.singles() if wanted is None and run.is_open]
     return [entry for entry in found if entry.runs or entry.trials or entry.left]
 
 
 def _reap_study(
-    run: TrialRun, found: Life | None, tracker: Tracker, tracking_uri: str | None, home: Home, progress: SweepProgress
+    run: TrialRun, found: Life | None, tracker: Tracker, workspace: Workspace, progress: SweepProgress
 ) -> Reaped:
-    name = run.tags[schema.STUDY]
+    name, home = run.tags[schema.STUDY], workspace.home
     if not run.is_open and not tracker.unfinished(run.run_id):
         return Reaped(name)
     here = is_saved(name, home)
@@ -73,7 +71,7 @@ def _reap_study(
                 stack.enter_context(driven(name, home))
             except StudyError as error:
                 return Reaped(name, left=str(error))
-            tracker = open_tracker(tracking_uri, home, spool=home.spool(name), note=progress.note)
+            tracker = workspace.open_tracker(driving=name, note=progress.note)
             tracker.settle()
         return _close(name, run.run_id, tracker, home)
 
@@ -99,7 +97,7 @@ def _close_trials(name: str, tracker: Tracker, home: Home) -> int:
     study = find_sweep(name, home, tracker).study
     if study.optuna_storage is None and not is_saved(name, home):
         return 0
-    storage = open_trials(study, home)
+    storage = TrialStorage(study, home).open()
     if name not in optuna.get_all_study_names(storage):
         return 0
     known = optuna.load_study(study_name=name, storage=storage)

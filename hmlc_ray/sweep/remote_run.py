@@ -13,31 +13,22 @@ from hmlc_ray.config.sweep import Resources, TrialsConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import ConfigError
-from hmlc_ray.home import Home
+from hmlc_ray.runs.plan import RunPlan
 from hmlc_ray.runs.recording import Lenient, recorded, run_tags
 from hmlc_ray.study.schema import ENCODER
 from hmlc_ray.study.storage import Results
 from hmlc_ray.study.summary import RunProgress, RunSummary
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.cluster.capacity import nodes_of
 from hmlc_ray.sweep.cluster.connect import connected
 from hmlc_ray.sweep.cluster.demand import require, worker_demand
 from hmlc_ray.sweep.prepare import located_trial
 from hmlc_ray.sweep.train.group import train_group
-from hmlc_ray.tracking.opening import open_tracker
+from hmlc_ray.sweep.train.trial import Group
 from hmlc_ray.training.fit import cached_data
 
 
-def train_on_ray(
-    config: TrialConfig,
-    *,
-    address: str,
-    home: Path,
-    tracking_uri: str | None,
-    name: str,
-    workers: int | str,
-    progress: RunProgress,
-    test: bool = False,
-) -> RunSummary:
+def train_on_ray(plan: RunPlan, workers: int | str, workspace: Workspace, progress: RunProgress) -> RunSummary:
     """Train one configuration on a Ray cluster's worker group, as one MLflow run.
 
     Args:
@@ -47,19 +38,18 @@ def train_on_ray(
         UserError: if configuration, data, store or cluster are wrong; before anything is trained where that shows.
         TrainingError: if training itself fails.
     """
-    places = Home.of(home)
-    config = located_trial(config)
-    with places.current():
+    home, config = workspace.home, located_trial(plan.config)
+    with home.current():
         data = cached_data(config.data)
     warn_about(data)
-    tracker, results = open_tracker(tracking_uri, places), Results.of(None, places)
+    tracker, results = workspace.open_tracker(), Results.of(None, home)
     tracker.check_artifacts()
     start = time.monotonic()
-    with places.current(), connected(address):
+    with home.current(), connected(workspace.address):
         trials = _trials(config, workers)
         require(worker_demand(trials), trials.worker_range[0], nodes_of(trials), "the run")
-        run_id = tracker.single_run(name, params=flatten(config), tags=run_tags(config, data.fingerprint))
-        export, lenient = places.run(run_id) / ENCODER, Lenient()
+        run_id = tracker.single_run(plan.name, params=flatten(config), tags=run_tags(config, data.fingerprint))
+        export, lenient = home.run(run_id) / ENCODER, Lenient()
 
         def on_result(result: dict[str, Any]) -> None:
             lenient(lambda: tracker.log(run_id, [(entry["epoch"], entry["metrics"]) for entry in result["history"]]))
@@ -67,14 +57,15 @@ def train_on_ray(
 
         with recorded(tracker, run_id):
             tracker.check_artifacts(run_id)
-            group = train_group(config, trials, name=run_id, storage=results.uri, test=test, on_result=on_result)
-            with results.fetched(group.checkpoint) as folder:
+            group = Group(trials, run_id, results.uri)
+            trained = train_group(config, group, test=plan.test, on_result=on_result)
+            with results.fetched(trained.checkpoint) as folder:
                 checkpoint = lenient.log_result(tracker, run_id, folder, export, progress.note)
     return RunSummary(
         run_id=run_id,
         metrics=checkpoint.metrics,
         level_names=data.taxonomy.level_names,
-        checkpoint_dir=Path(group.checkpoint) if results.is_local else None,
+        checkpoint_dir=Path(trained.checkpoint) if results.is_local else None,
         export_dir=export,
         epochs=config.training.epochs,
         seconds=time.monotonic() - start,

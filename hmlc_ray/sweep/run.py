@@ -4,37 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
 
 from hmlc_ray.config.moved import refuse_missing
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import StudyError
-from hmlc_ray.home import Home
 from hmlc_ray.machine.scratch import nothing_left
-from hmlc_ray.names.uris import without_password
 from hmlc_ray.study.folder import driven, is_saved, save_study
 from hmlc_ray.study.heartbeat import beating, refuse_alive
-from hmlc_ray.study.lookup import existing_store, find_run, find_sweep, refuse_deleted
-from hmlc_ray.study.resume_command import command, locating, resume_command
+from hmlc_ray.study.lookup import find_run, find_sweep, refuse_deleted
 from hmlc_ray.study.schema import TrialStatus
-from hmlc_ray.study.storage import check_results_place, settled, trials_url
+from hmlc_ray.study.storage import check_results_place, settled
 from hmlc_ray.study.summary import SweepProgress, SweepSummary
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.cluster.connect import connected
 from hmlc_ray.sweep.cluster.signals import stoppable
 from hmlc_ray.sweep.cluster.stall import Watchdog
+from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.sweep.extend import extend, with_trials
 from hmlc_ray.sweep.prepare import OLDER_VARIANT, VARIANT, base_data, located, with_threads, with_variant
 from hmlc_ray.sweep.tune.optuna_reopen import forget_failure, reopen_unfinished
-from hmlc_ray.sweep.tune.optuna_storage import check_trials_place, is_in_trials
-from hmlc_ray.tracking import Tracker
-from hmlc_ray.tracking.opening import open_tracker
+from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 from hmlc_ray.training.fit import cached_data, check_fits
 
 
-def run_sweep(
-    sweep: SweepConfig, *, home: Path, address: str | None, tracking_uri: str | None, progress: SweepProgress
-) -> SweepSummary:
+def run_sweep(sweep: SweepConfig, workspace: Workspace, progress: SweepProgress) -> SweepSummary:
     """Run a new study.
 
     Raises:
@@ -42,36 +37,29 @@ def run_sweep(
         UserError: if data, store or cluster cannot be used; before any trial starts.
         SweepInterrupted: on Ctrl-C, when everything is saved.
     """
-    places = Home.of(home)
+    home = workspace.home
     sweep = settled(located(with_variant(with_threads(sweep), VARIANT)))
-    with places.current():
+    with home.current():
         data = cached_data(base_data(sweep))
     warn_about(data)
     check_fits(sweep.search_space().first(), data)
-    name = sweep.study.name
-    tracker = open_tracker(tracking_uri, places, spool=places.spool(name), note=progress.note)
-    go_on = resume_command(name, places, address, tracking_uri)
-    _refuse_taken(sweep, places, tracker, go_on)
+    tracker = workspace.open_tracker(driving=sweep.study.name, note=progress.note)
+    context = StudyContext(sweep, data, workspace, tracker, progress)
+    _refuse_taken(context)
     tracker.check_artifacts()
-    check_trials_place(sweep.study, places)
-    check_results_place(sweep.study, places)
-    with _driving(sweep, places, address, tracking_uri, progress) as watchdog:
+    TrialStorage(sweep.study, home).check()
+    check_results_place(sweep.study, home)
+    with _driving(context) as watchdog:
         from hmlc_ray.sweep.driver import Driver
 
-        _refuse_taken(sweep, places, tracker, go_on)  # another sweep of that name may have run since
-        driver = Driver(sweep, data, places, tracker, progress, go_on, watchdog)
-        save_study(sweep, places)
+        _refuse_taken(context)  # another sweep of that name may have run since
+        driver = Driver(context, watchdog)
+        save_study(sweep, home)
         return driver.start()
 
 
 def resume_sweep(
-    name: str,
-    *,
-    home: Path,
-    address: str | None,
-    tracking_uri: str | None,
-    progress: SweepProgress,
-    trials: int | None = None,
+    name: str, workspace: Workspace, progress: SweepProgress, *, trials: int | None = None
 ) -> SweepSummary:
     """Go on with a study whose driver was interrupted or killed or, with more trials, with one that is complete.
 
@@ -81,35 +69,32 @@ def resume_sweep(
     Raises:
         StudyError: if there is no such study, it is complete and gets no more trials, or another process drives it.
     """
-    places = Home.of(home)
-    saved = with_variant(find_sweep(name, places, existing_store(tracking_uri, places)), OLDER_VARIANT)
-    go_on = resume_command(name, places, address, tracking_uri)
-    refuse_missing(saved, go_on)
-    with places.current():
+    home = workspace.home
+    saved = with_variant(find_sweep(name, home, workspace.existing_tracker()), OLDER_VARIANT)
+    refuse_missing(saved, workspace.resume_command(name))
+    with home.current():
         data = cached_data(base_data(saved))
-    tracker = open_tracker(tracking_uri, places, spool=places.spool(name), note=progress.note)
+    tracker = workspace.open_tracker(driving=name, note=progress.note)
+    context = StudyContext(saved, data, workspace, tracker, progress)
     refuse_deleted(name, tracker)
-    look = command("best", name, **locating(places, tracking_uri))
-    with_trials(saved, tracker, trials, look=look, go_on=go_on)
+    with_trials(saved, tracker, trials, workspace)
     refuse_alive(name, tracker, progress)
     tracker.check_artifacts()
-    with _driving(saved, places, address, tracking_uri, progress) as watchdog:
+    with _driving(context) as watchdog:
         from hmlc_ray.sweep.driver import Driver, store_wait
 
         tracker.send_again()
         tracker.settle(store_wait())
         # The end itself may have waited to be sent.
-        sweep = with_trials(saved, tracker, trials, look=look, go_on=go_on)
+        sweep = with_trials(saved, tracker, trials, workspace)
         if trials is not None:
             extend(sweep, tracker)
-        save_study(sweep, places)
-        reopened = reopen_unfinished(sweep, places, tracker)
-        return Driver(sweep, data, places, tracker, progress, go_on, watchdog).resume(retry=reopened > 0)
+        save_study(sweep, home)
+        reopened = reopen_unfinished(TrialStorage(sweep.study, home), tracker)
+        return Driver(replace(context, sweep=sweep), watchdog).resume(retry=reopened > 0)
 
 
-def retry_failed(
-    name: str, *, home: Path, address: str | None, tracking_uri: str | None, progress: SweepProgress
-) -> SweepSummary:
+def retry_failed(name: str, workspace: Workspace, progress: SweepProgress) -> SweepSummary:
     """Run a study's failed trials again, under their numbers and in their MLflow runs; then end the study anew.
 
     A trial goes on from its last checkpoint, where it has one.
@@ -117,54 +102,50 @@ def retry_failed(
     Raises:
         StudyError: if there is no such study, no trial of it failed, or another process drives it.
     """
-    places = Home.of(home)
-    store = existing_store(tracking_uri, places)
-    find_sweep(name, places, store)
-    tracker = open_tracker(tracking_uri, places)
+    find_sweep(name, workspace.home, workspace.existing_tracker())
+    tracker = workspace.open_tracker()
     parent = find_run(name, tracker)
     refuse_alive(name, tracker, progress)
     failed = [run for run in tracker.children(parent) if run.trial_status == TrialStatus.FAILED]
     if not failed:
         raise StudyError(f"no trial of study {name!r} failed, there is nothing to run again")
-    with driven(name, places):
+    with driven(name, workspace.home):
         tracker.finish(parent, "KILLED")
         for run in failed:
             forget_failure(tracker, run)
     progress.note(f"running {len(failed)} failed trials again")
-    return resume_sweep(name, home=home, address=address, tracking_uri=tracking_uri, progress=progress)
+    return resume_sweep(name, workspace, progress)
 
 
 @contextmanager
-def _driving(
-    sweep: SweepConfig, home: Home, address: str | None, tracking_uri: str | None, progress: SweepProgress
-) -> Iterator[Watchdog]:
+def _driving(context: StudyContext) -> Iterator[Watchdog]:
     """Be the one driver of a study, with a connection to Ray, for the time of the block."""
-    name = sweep.study.name
-    watchdog = Watchdog(sweep.study.stall, home.study(name), progress.note)
-    progress.note("connecting to Ray")
+    watchdog = Watchdog(context.study.stall, context.folder, context.progress.note)
+    context.progress.note("connecting to Ray")
     with (
-        home.current(),
-        driven(name, home),
+        context.home.current(),
+        driven(context.name, context.home),
         nothing_left(),
-        connected(address),
-        beating(name, home=home, tracking_uri=tracking_uri, stalled=lambda: watchdog.sentence),
+        connected(context.workspace.address),
+        beating(context.name, context.workspace, lambda: watchdog.sentence),
         stoppable(),
     ):
         yield watchdog
 
 
-def _refuse_taken(sweep: SweepConfig, home: Home, tracker: Tracker, go_on: str) -> None:
+def _refuse_taken(context: StudyContext) -> None:
     """Tune overwrites the state of a study of the same name (ray#35812), so nothing is started under a taken name."""
-    name = sweep.study.name
-    if is_saved(name, home):
-        where = str(home.root)
-    elif tracker.find_study(name) is not None:
-        where = tracker.uri
-    elif is_in_trials(sweep.study, home):
+    name, trials = context.name, TrialStorage(context.study, context.home)
+    if is_saved(name, context.home):
+        where = str(context.home.root)
+    elif context.tracker.find_study(name) is not None:
+        where = context.tracker.uri
+    elif trials.has_study():
         raise StudyError(
-            f"the study name {name!r} is taken in Optuna's storage {without_password(trials_url(sweep.study, home))}, "
+            f"the study name {name!r} is taken in Optuna's storage {trials.shown}, "
             "where its trials would be mixed with the new ones: choose another --name"
         )
     else:
         return
+    go_on = context.resume_command
     raise StudyError(f"the study name {name!r} is taken in {where}: resume it with `{go_on}`, or choose another --name")

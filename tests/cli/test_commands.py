@@ -14,6 +14,7 @@ from hmlc_ray.config.files import load_trial
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.study.summary import BestTrial, SweepCounts
+from hmlc_ray.study.workspace import Workspace
 
 Layer = Callable[..., None]
 SPACE = "study: {name: s, num_trials: 4}\nspace: {objective.temperature: {float: [0.1, 0.5]}}\n"
@@ -36,10 +37,10 @@ def test_train_runs_in_this_process(hmlc: Run, layer: Layer) -> None:
     Path("t.yaml").write_text("seed: 3\n")
     result = hmlc("train", "t.yaml", "-o", "objective.temperature=0.2", "--home", "h", "--tracking-uri", "sqlite:///x")
     assert result.exit_code == 0
-    (config,) = train_run.args
-    assert (config.seed, config.objective.temperature) == (3, 0.2)
-    assert train_run.kwargs.pop("progress")
-    assert train_run.kwargs == {"home": Path("h"), "tracking_uri": "sqlite:///x", "name": "t", "test": False}
+    plan, workspace, progress = train_run.args
+    assert (plan.config.seed, plan.config.objective.temperature) == (3, 0.2)
+    assert progress
+    assert (plan.name, plan.test, workspace) == ("t", False, Workspace.of(Path("h"), "sqlite:///x"))
     assert "parity   96.17   97.00" in result.output
     assert "run: abc (20 epochs, 0:01:01)" in result.output
     assert "look at it with: hmlc ui --tracking-uri sqlite:///x\n" in result.output
@@ -52,7 +53,7 @@ def test_the_environment_names_home_and_store(hmlc: Run, layer: Layer, monkeypat
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///y")
     Path("t.yaml").write_text("seed: 3\n")
     assert hmlc("train", "t.yaml").exit_code == 0
-    assert (train_run.kwargs["home"], train_run.kwargs["tracking_uri"]) == (Path("elsewhere"), "sqlite:///y")
+    assert train_run.args[1] == Workspace.of(Path("elsewhere"), "sqlite:///y")
 
 
 def test_a_configuration_without_validation_is_judged_on_test(hmlc: Run, layer: Layer) -> None:
@@ -60,7 +61,7 @@ def test_a_configuration_without_validation_is_judged_on_test(hmlc: Run, layer: 
     layer("hmlc_ray.runs.single", train_run=train_run)
     Path("t.yaml").write_text("data: {train_on: train+val}\nevaluation: {chosen_regularisation: [1, 1]}\n")
     assert hmlc("train", "t.yaml").exit_code == 0
-    assert train_run.kwargs["test"] is True
+    assert train_run.args[0].test is True
 
 
 @pytest.mark.parametrize(("text", "workers"), [(None, 1), ("2", 2), ("1:4", "1:4")])
@@ -70,8 +71,9 @@ def test_train_on_a_cluster(hmlc: Run, layer: Layer, text: str | None, workers: 
     Path("t.yaml").write_text("seed: 3\n")
     options = [] if text is None else ["--workers", text]
     assert hmlc("train", "t.yaml", "--address", "auto", *options).exit_code == 0
-    assert train_on_ray.kwargs["address"] == "auto"
-    assert train_on_ray.kwargs["workers"] == workers
+    _, given, workspace, _ = train_on_ray.args
+    assert workspace.address == "auto"
+    assert given == workers
 
 
 @pytest.mark.parametrize(
@@ -99,9 +101,9 @@ def test_train_refuses_bad_input(hmlc: Run, options: list[str], sentence: str) -
 def test_sweep(hmlc: Run, layer: Layer) -> None:
     summary = sweep_summary(row(0, "completed", 0.9), row(1, "pruned", 0.5))
 
-    def run_sweep(sweep: Any, *, progress: Any, **places: Any) -> Any:
+    def run_sweep(sweep: Any, workspace: Workspace, progress: Any) -> Any:
         assert (sweep.study.name, sweep.study.num_trials, sweep.study.seed) == ("1e5", 2, 9)
-        assert places == {"home": Path("hmlc-home"), "address": None, "tracking_uri": None}
+        assert workspace == Workspace.of(Path("hmlc-home"))
         progress.update(SweepCounts(total=2, completed=1, pruned=1, best=0.9))
         return summary
 
@@ -167,8 +169,8 @@ def test_probe(hmlc: Run, layer: Layer) -> None:
     layer("hmlc_ray.runs.single", probe_run=probe_run)
     result = hmlc("probe", "abc", "--split", "test")
     assert result.exit_code == 0
-    assert probe_run.args == ("abc",)
-    assert probe_run.kwargs == {"home": Path("hmlc-home"), "tracking_uri": None, "split": "test"}
+    assert probe_run.args == ("abc", Workspace.of(Path("hmlc-home")))
+    assert probe_run.kwargs == {"split": "test"}
     assert "test/tree/cpcc: 0.1234" in result.output
     assert json.loads(hmlc("probe", "abc", "--json").stdout) == probe_run.result
 

@@ -10,6 +10,7 @@ from cli_examples import METRICS, RUN, row, sweep_summary
 from rich.console import Console
 
 from hmlc_ray.cli.tables import level_table, print_run, print_sweep, ranked_table
+from hmlc_ray.study.workspace import Workspace
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_levels_are_listed_from_the_coarsest(console: Console) -> None:
 
 
 def test_a_sweep_ends_with_test_figures_and_what_to_do_next(console: Console) -> None:
-    print_sweep(sweep_summary(row(0, "completed", 0.9)), home=Path("hmlc-home"), console=console)
+    print_sweep(sweep_summary(row(0, "completed", 0.9)), Workspace.of(Path("hmlc-home")), console)
     lines = text(console).splitlines()
     assert "best: trial 0, val/probe_top1/mean 0.9000" in lines
     assert "test split" in [line.strip() for line in lines]
@@ -84,7 +85,7 @@ def test_a_sweep_ends_with_test_figures_and_what_to_do_next(console: Console) ->
 
 def test_the_store_is_named_where_the_study_must_be_found_again(console: Console) -> None:
     summary = sweep_summary(row(0, "completed", 0.9))
-    print_sweep(summary, home=Path("e"), tracking_uri="http://u:p@h:5000", console=console)
+    print_sweep(summary, Workspace.of(Path("e"), "http://u:p@h:5000"), console)
     assert text(console).splitlines()[-2:] == [
         "configuration: hmlc best s --emit-config best.yaml --home e --tracking-uri http://h:5000",
         "took 0:01:15; look at the runs with: http://h:5000",
@@ -92,10 +93,10 @@ def test_the_store_is_named_where_the_study_must_be_found_again(console: Console
 
 
 def test_another_home_is_named_in_the_commands(console: Console) -> None:
-    print_run(RUN, home=Path("elsewhere"), console=console)
+    print_run(RUN, Workspace.of(Path("elsewhere")), console)
     assert text(console).splitlines()[-1] == "look at it with: hmlc ui --home elsewhere"
 
 
 def test_a_server_is_named_without_its_password(console: Console) -> None:
-    print_run(RUN, home=Path("h"), tracking_uri="https://u:secret@example.org", console=console)
+    print_run(RUN, Workspace.of(Path("h"), "https://u:secret@example.org"), console)
     assert text(console).splitlines()[-1] == "look at it with: https://example.org"

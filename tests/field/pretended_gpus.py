@@ -37,13 +37,14 @@ def pretend() -> None:
 
 def sweep(folder: Path, log: Path, name: str, gpus: int, *refit: str) -> dict[str, list[object]]:
     from hmlc_ray.config.sweep import load_sweep
+    from hmlc_ray.study.workspace import Workspace
     from hmlc_ray.sweep.run import run_sweep
 
     file, notes = folder / "space.yaml", Notes()
     file.write_text(small_space(name))
     log.write_text("")
     space = load_sweep(file, ["trials.resources.cpus=1", f"trials.resources.gpus={gpus}", *refit])
-    run_sweep(space, home=folder / "home", address=None, tracking_uri=None, progress=notes)
+    run_sweep(space, Workspace.of(folder / "home"), notes)
     return {"notes": list(notes), "loops": sorted(json.loads(line) for line in log.read_text().splitlines())}
 
 

@@ -27,12 +27,13 @@ from hmlc_ray.errors import ConfigError, StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.study import schema
 from hmlc_ray.study.storage import Results
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.tune.optuna_reopen import reopen_unfinished
+from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 from hmlc_ray.sweep.tune.patches import changed_tune
 from hmlc_ray.sweep.tune.retention import Retention
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.moving import follow_home
-from hmlc_ray.tracking.opening import open_tracker
 from hmlc_ray.tracking.operations import LogArtifacts
 from hmlc_ray.tracking.spool import Spool
 
@@ -41,9 +42,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from hmlc_ray.home import Home
-from hmlc_ray.tracking.opening import open_tracker
+from hmlc_ray.study.workspace import Workspace
 home, run, out = Home.of(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
-tracker = open_tracker(None, home)
+tracker = Workspace(home).open_tracker()
 print(tracker.download(run, "before.json", out).read_text())
 tracker.log_dict(run, {}, "after.json")
 tracker.log_dict(tracker.single_run("new", params={}, tags={}), {}, "new.json")
@@ -58,7 +59,7 @@ def home(tmp_path: Path, put_store: Callable[[Home], Home], monkeypatch: pytest.
 
 def one_run(home: Home, parent: dict[str, str] | None = None) -> str:
     """A run with an artifact, in the store of a home that is made here."""
-    tracker = open_tracker(None, home)
+    tracker = Workspace(home).open_tracker()
     if parent is not None:
         tracker.study_run("s", tags=parent, params={})
     run = tracker.single_run("r", params={}, tags={})
@@ -103,7 +104,7 @@ def place_of(home: Home) -> str:
 def test_a_link_to_the_home_changes_nothing(tmp_path: Path, home: Home) -> None:
     one_run(home)
     (tmp_path / "link").symlink_to(home.root)
-    open_tracker(None, Home.of(tmp_path / "link"))
+    Workspace(Home.of(tmp_path / "link")).open_tracker()
     assert place_of(home) == f"{home.artifacts.as_uri()}/hmlc"
     assert home.former == []
 
@@ -115,7 +116,7 @@ def test_a_store_whose_driver_writes_by_another_name_of_the_folder_is_left(
     monkeypatch.setattr("hmlc_ray.tracking.moving.STALE_S", 3.0)
     elsewhere = json.dumps({"host": "another/1/1", "pid": 1, "started": 1.0})
     one_run(home, {schema.DRIVER: elsewhere})
-    tracker = open_tracker(None, home)
+    tracker = Workspace(home).open_tracker()
     parent = tracker.find_study("s")
     assert parent is not None
     before = place_of(home)
@@ -139,14 +140,14 @@ def test_a_store_beside_the_home_follows_only_what_moved(tmp_path: Path, home: H
     """Two homes may share a database; the artifacts of the first stay where they are."""
     uri, other = f"sqlite:///{tmp_path}/shared.db", Home.of(tmp_path / "other")
     (home.root / "mlflow.db").rename(tmp_path / "shared.db")
-    tracker = open_tracker(uri, home)
+    tracker = Workspace(home, uri).open_tracker()
     tracker.log_dict(tracker.single_run("r", params={}, tags={}), {}, "before.json")
     shared = [f"{place.artifacts.as_uri()}/hmlc" for place in (home, other)]
 
     def found(by: Home) -> str:
         from mlflow.tracking import MlflowClient
 
-        open_tracker(uri, by)
+        Workspace(by, uri).open_tracker()
         experiment = MlflowClient(uri).get_experiment_by_name("hmlc")
         assert experiment is not None
         return str(experiment.artifact_location)
@@ -166,7 +167,7 @@ def test_a_store_named_by_its_file_is_that_of_the_home_it_lies_in(tmp_path: Path
             home.root.rename(new.root)
         else:
             shutil.copytree(tmp_path / "moved", new.root)
-        open_tracker(new.tracking_uri, other)
+        Workspace(other, new.tracking_uri).open_tracker()
         assert place_of(new) == f"{new.artifacts.as_uri()}/hmlc"
 
 
@@ -185,7 +186,7 @@ def test_a_home_that_was_copied_from_a_folder_that_cannot_be_looked_into(
         return stat(path, *args, **options)
 
     monkeypatch.setattr(os, "stat", refused)
-    open_tracker(None, new)
+    Workspace(new).open_tracker()
     assert place_of(new) == f"{new.artifacts.as_uri()}/hmlc"
     assert new.followed(f"{home.root}/ray/s") == f"{new.root}/ray/s"
     assert new.followed(f"{closed}/images") == f"{closed}/images"
@@ -268,7 +269,7 @@ def test_trials_that_stayed_behind_are_not_begun_anew(
     parent = tracker.study_run("s", tags={}, params={})
     tracker.trial_run(parent, "0", name="s-0", params={}, tags={})
     with pytest.raises(StudyError, match=r"has no study 's', of which MLflow has 1 trials: it was moved or deleted"):
-        reopen_unfinished(sweep, Home.of(tmp_path), tracker)
+        reopen_unfinished(TrialStorage(sweep.study, Home.of(tmp_path)), tracker)
     assert not (tmp_path / "gone").exists()
     assert not (tmp_path / "optuna.db").exists()
 

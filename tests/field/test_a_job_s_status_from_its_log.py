@@ -15,6 +15,7 @@ from hmlc_ray.errors import TrackingError
 from hmlc_ray.study.progress import Standing, StandingWriter
 from hmlc_ray.study.status_line import MARK, PeoplesLog, for_people, last_said, status_line
 from hmlc_ray.study.summary import BestSoFar, SweepCounts
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.jobs.status import job_statuses
 from hmlc_ray.tracking.drivers import JOB_VARIABLE
 
@@ -171,7 +172,7 @@ def test_a_status_from_the_log_alone(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     head = Head(f"{printed(SweepCounts(8))}RuntimeError: cut off\n{LINE}\n", state)
-    (found,) = job_statuses(None, home=tmp_path, tracking_uri=None, client=cast(Any, head))
+    (found,) = job_statuses(None, Workspace.of(tmp_path), cast(Any, head))
     assert found.counts is not None
     assert (found.counts.running, found.interrupted, found.counts.best) == (running, interrupted, 0.9125)
     assert (found.best, found.objective_metric) == (NOW.best, METRIC)

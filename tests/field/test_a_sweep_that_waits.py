@@ -18,6 +18,7 @@ from hmlc_ray.study import schema
 from hmlc_ray.study.progress import Standing, StandingWriter, stalled
 from hmlc_ray.study.status import statuses
 from hmlc_ray.study.summary import SweepCounts
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.cluster import stall
 from hmlc_ray.sweep.cluster.stall import LEAST_S, Pulse, Watchdog
 from hmlc_ray.tracking import Tracker
@@ -123,17 +124,17 @@ def test_status_says_what_a_study_waits_for(tracker: Tracker, tmp_path: Path) ->
     """From the driver's own machine by a file, from elsewhere by the run's tag."""
     parent = tracker.study_run("s", tags={}, params={"study.num_trials": 4})
     tracker.set_tags(parent, {schema.STALLED: "by the tag"})
-    assert statuses("s", home=tmp_path, tracking_uri=None)[0].note == "by the tag"
+    assert statuses("s", Workspace.of(tmp_path))[0].note == "by the tag"
     folder = Home.of(tmp_path).study("s")
     folder.mkdir(parents=True)
     writer = StandingWriter(tracker, parent, folder, "val/knn_top1/mean")
     writer.update(Standing(SweepCounts(total=4), 0, None))
     writer.flush()
     (folder / "stalled.txt").write_text("by the file")
-    assert statuses("s", home=tmp_path, tracking_uri=None)[0].note == "by the file"
+    assert statuses("s", Workspace.of(tmp_path))[0].note == "by the file"
     tracker.set_tags(parent, {schema.STALLED: ""})
     (folder / "stalled.txt").unlink()
-    assert statuses("s", home=tmp_path, tracking_uri=None)[0].note is None
+    assert statuses("s", Workspace.of(tmp_path))[0].note is None
 
 
 HOLDER = """

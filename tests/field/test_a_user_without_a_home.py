@@ -15,8 +15,8 @@ from hmlc_ray.home import Home
 from hmlc_ray.machine import user
 from hmlc_ray.machine.user import expanded, settle_user
 from hmlc_ray.study import schema
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.cluster.token import check_token_file
-from hmlc_ray.tracking.opening import open_tracker
 
 # What the program finds where the user's number has no entry.
 NOBODY = """
@@ -66,7 +66,7 @@ def test_a_run_is_trained_and_read_again(tmp_path: Path, monkeypatch: pytest.Mon
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert list((tmp_path / "hmlc-home" / "runs").glob("*/encoder/encoder.pt2"))
-    (run,) = open_tracker(None, Home.of(tmp_path / "hmlc-home")).singles()
+    (run,) = Workspace(Home.of(tmp_path / "hmlc-home")).open_tracker().singles()
     assert run.tags[schema.CPU_THREADS] == "1"
 
 

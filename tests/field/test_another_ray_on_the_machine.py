@@ -28,7 +28,7 @@ from hmlc_ray.sweep.cluster.addresses import cluster_here
 from hmlc_ray.sweep.cluster.connect import connected
 from hmlc_ray.sweep.cluster.environment import ADDRESS, API_SERVER, JOB_CONFIG, of_no_cluster
 from hmlc_ray.sweep.jobs.client import connect
-from hmlc_ray.sweep.train.trial import torch_trainer
+from hmlc_ray.sweep.train.trial import Group, torch_trainer
 
 PROXY = "http://127.0.0.1:9"
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
@@ -205,7 +205,7 @@ def test_no_process_beside_a_run_looks_for_a_cluster(tmp_path: Path) -> None:
     from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 
     trial = TrialConfig().model_dump(mode="json")
-    trainer = torch_trainer({"trial": trial}, TrialsConfig(workers=1), name="x", storage=str(tmp_path), callbacks=[])
+    trainer = torch_trainer({"trial": trial}, Group(TrialsConfig(workers=1), "x", str(tmp_path)), [])
     assert PlacementGroupCleanerCallback in map(type, super(type(trainer), trainer)._create_default_callbacks())
     assert PlacementGroupCleanerCallback not in map(type, trainer._create_default_callbacks())
 

@@ -16,10 +16,11 @@ from small_space import small_space
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import TrackingError
 from hmlc_ray.home import Home
+from hmlc_ray.runs.plan import RunPlan
 from hmlc_ray.runs.single import train_run
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.doctor import checks
 from hmlc_ray.tracking import artifacts
-from hmlc_ray.tracking.opening import open_tracker
 
 
 class NoEpoch:
@@ -46,8 +47,8 @@ def test_a_run_is_refused_before_its_first_epoch(home: Home) -> None:
     with pytest.raises(
         TrackingError, match=r"cannot be written to file://.*/file/below/it: .* make that folder writable"
     ):
-        train_run(TrialConfig(), home=home.root, tracking_uri=None, name="r", progress=NoEpoch())
-    assert open_tracker(None, home).singles() == []
+        train_run(RunPlan(TrialConfig(), "r"), Workspace.of(home.root), NoEpoch())
+    assert Workspace(home).open_tracker().singles() == []
 
 
 def test_the_doctor_says_so(home: Home) -> None:
@@ -60,7 +61,7 @@ def test_nothing_is_left_where_it_works(
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     home = put_store(Home.of(tmp_path / "home"))
-    open_tracker(None, home).check_artifacts()
+    Workspace(home).open_tracker().check_artifacts()
     assert [path for path in home.artifacts.rglob("*") if path.is_file()] == []
 
 
@@ -93,7 +94,7 @@ def test_a_folder_that_the_server_has_on_its_own_disk(
     from mlflow.utils import rest_utils
 
     home = put_store(Home.of(tmp_path))
-    tracker = open_tracker(home.tracking_uri, home)
+    tracker = Workspace(home, home.tracking_uri).open_tracker()
     run = tracker.single_run("r", params={}, tags={})
     listed = {"files": [{"path": artifacts._NAME}]} if seen else {"root_uri": "/srv"}
     answer = SimpleNamespace(ok=True, json=lambda: listed)

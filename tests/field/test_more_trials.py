@@ -28,10 +28,11 @@ from hmlc_ray.study.lookup import find_sweep
 from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.study.status import statuses
 from hmlc_ray.study.summary import TrialRow
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.extend import extend, with_trials
 from hmlc_ray.sweep.finish import Conclusion, _is_exported, _refit_of, _supersede, conclude_study
 from hmlc_ray.sweep.tune import search
-from hmlc_ray.sweep.tune.optuna_storage import open_trials
+from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 from hmlc_ray.sweep.tune.patches import changed_tune
 from hmlc_ray.sweep.tune.search import StudySearch
 from hmlc_ray.tracking import Tracker
@@ -67,10 +68,10 @@ def test_a_complete_study_goes_on_with_more_trials_as_if_it_had_had_them_from_th
     check_sound(sandbox, 4, like=undisturbed)
     runs = {run.trial_id: run.run_id for run in sandbox.trials()}
     assert {number: runs[number] for number in before} == before
-    (status,) = statuses("small", home=sandbox.home.root, tracking_uri=None)
+    (status,) = statuses("small", Workspace.of(sandbox.home.root))
     assert status.counts is not None
     assert (status.state, status.counts.total, status.counts.completed) == ("complete", 4, 4)
-    best, parent = best_trial("small", home=sandbox.home.root, tracking_uri=None).row, sandbox.parent()
+    best, parent = best_trial("small", Workspace.of(sandbox.home.root)).row, sandbox.parent()
     assert status.best is not None
     assert parent.tags["hmlc.best_run"] == parent.tags["hmlc.encoder_run"] == best.run_id == status.best.run_id
     assert parent.metrics["val/probe_top1/mean"] == best.value
@@ -91,7 +92,7 @@ def with_number(sweep: SweepConfig, trials: int) -> SweepConfig:
 
 
 def asked(sweep: SweepConfig, tracker: Tracker, trials: int | None) -> int:
-    return with_trials(sweep, tracker, trials, look="hmlc best s", go_on="hmlc resume s").study.num_trials
+    return with_trials(sweep, tracker, trials, Workspace.of(None)).study.num_trials
 
 
 def test_the_number_of_trials_can_only_grow(tracker: Tracker, tmp_path: Path) -> None:
@@ -107,7 +108,7 @@ def test_the_number_of_trials_can_only_grow(tracker: Tracker, tmp_path: Path) ->
     assert [asked(sweep, tracker, trials) for trials in (None, 5, 7)] == [5, 5, 7]
     with pytest.raises(StudyError, match="is to have 5 trials: --trials must be at least 5, got 4"):
         asked(sweep, tracker, 4)
-    (seen,) = statuses("s", home=tmp_path, tracking_uri=None)
+    (seen,) = statuses("s", Workspace.of(tmp_path))
     assert seen.counts is not None
     assert (seen.state, seen.counts.total) == ("interrupted", 5)
 
@@ -129,7 +130,7 @@ def test_tunes_snapshot_does_not_say_how_many_trials_there_are(tmp_path: Path, m
         {"study": {"name": "s", "num_trials": 1, "sampler": {"kind": "random"}}, "space": {"seed": {"int": [0, 99]}}}
     )
     save_study(sweep, home)
-    first = StudySearch(sweep.search_space(), sweep.study, open_trials(sweep.study, home))
+    first = StudySearch(sweep.search_space(), sweep.study, TrialStorage(sweep.study, home).open())
     assert isinstance(first.suggest("a"), dict)
     assert first.suggest("b") == Searcher.FINISHED
     pickled = pickle.dumps(first)

@@ -16,6 +16,7 @@ from progress_notes import Notes
 from ray.tune.search import Searcher
 from sandbox import Sandbox
 from small_space import small_space
+from sweep_fixtures import study_context
 
 from hmlc_ray.cli.check import sweep_lines
 from hmlc_ray.config.finite import point_at, size_of
@@ -25,6 +26,7 @@ from hmlc_ray.home import Home
 from hmlc_ray.study.best import best_trial
 from hmlc_ray.study.status import statuses
 from hmlc_ray.study.storage import Results
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.tune.recorder import SweepSession, activate
 from hmlc_ray.sweep.tune.retention import Retention
 from hmlc_ray.sweep.tune.search import StudySearch
@@ -224,7 +226,7 @@ def test_the_session_ends_with_the_space_and_tells_who_looks_on(tracker: Tracker
     parent = tracker.study_run("s", tags={}, params={"study.num_trials": 9})
     notes = Notes()
     retention = Retention("all", "max", tracker, Results.of(None, Home.of(tmp_path)), "s")
-    made = SweepSession(study, tracker, parent, "f", notes, retention, tmp_path)
+    made = SweepSession(study_context(study, tracker, notes, tmp_path), parent, retention)
     for number in range(2):
         made.started(number, TrialConfig(seed=number), {"seed": number})
         made.failed(number, "gone")
@@ -234,10 +236,10 @@ def test_the_session_ends_with_the_space_and_tells_who_looks_on(tracker: Tracker
     assert notes == ["every point of the search space is drawn: the study ends with 2 trials instead of 9"]
     assert notes.counts is not None
     assert notes.counts.total == 2
-    resumed = SweepSession(study, tracker, parent, "f", Notes(), retention, tmp_path)
+    resumed = SweepSession(study_context(study, tracker, Notes(), tmp_path), parent, retention)
     assert not resumed.unfinished()
     tracker.finish(parent, "FINISHED")
-    (seen,) = statuses("s", home=tmp_path, tracking_uri=None)
+    (seen,) = statuses("s", Workspace.of(tmp_path))
     assert seen.counts is not None
     assert (seen.state, seen.counts.total) == ("complete", 2)
     assert seen.note == "every point of its search space is drawn, so it has 2 trials instead of 9"
@@ -261,4 +263,4 @@ def test_a_study_with_fewer_points_than_trials_is_complete_when_all_are_drawn(sa
     searched = [json.loads(run.tags["hmlc.searched"])["objective.temperature"] for run in sandbox.trials()]
     assert sorted(searched) == [0.1, 0.2, 0.3]
     assert sandbox.parent().status == "FINISHED"
-    assert best_trial("small", home=sandbox.home.root, tracking_uri=None).row.status == "completed"
+    assert best_trial("small", Workspace.of(sandbox.home.root)).row.status == "completed"

@@ -25,14 +25,15 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import ClusterError, StudyError
 from hmlc_ray.home import VARIABLE, Home
 from hmlc_ray.names.uris import typed_uri
-from hmlc_ray.study.resume_command import command, locating, resume_command
+from hmlc_ray.study.commands import command
+from hmlc_ray.study.workspace import URI_VARIABLE, Workspace
 from hmlc_ray.sweep import run
 from hmlc_ray.sweep.cluster import token
+from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.sweep.extend import with_trials
 from hmlc_ray.sweep.jobs import submit
 from hmlc_ray.sweep.reap import Reaped
 from hmlc_ray.tracking.drivers import JOB_VARIABLE
-from hmlc_ray.tracking.opening import URI_VARIABLE
 
 FOLDERS = [
     "my data",
@@ -82,7 +83,7 @@ def lines(console: Console) -> list[str]:
 @pytest.mark.parametrize("uri", [None, *URIS])
 def test_a_sweeps_last_lines(folder: str, uri: str | None) -> None:
     console = Console(file=io.StringIO(), width=60)
-    print_sweep(sweep_summary(row(0, "completed", 0.9)), home=Path(folder), tracking_uri=uri, console=console)
+    print_sweep(sweep_summary(row(0, "completed", 0.9)), Workspace.of(Path(folder), uri), console)
     verb, options = read_back(between(lines(console)[-2], "configuration: "))
     assert (verb, options["name"], options["home"]) == ("best", "s", Path(folder))
     assert options.get("tracking_uri") == uri
@@ -94,14 +95,14 @@ def test_a_sweeps_last_lines(folder: str, uri: str | None) -> None:
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_a_runs_last_line(folder: str) -> None:
     console = Console(file=io.StringIO(), width=60)
-    print_run(RUN, home=Path(folder), console=console)
+    print_run(RUN, Workspace.of(Path(folder)), console)
     assert read_back(between(lines(console)[-1], "look at it with: "))[1]["home"] == Path(folder)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_resuming(folder: str, tmp_path: Path) -> None:
     home = Home.of(tmp_path / folder)
-    verb, options = read_back(resume_command("s", home, "10.0.0.1:6379", URIS[2]))
+    verb, options = read_back(Workspace(home, URIS[2], "10.0.0.1:6379").resume_command("s"))
     assert (verb, options["name"], options["home"]) == ("resume", "s", home.root)
     assert (options["address"], options["tracking_uri"]) == ("10.0.0.1:6379", URIS[2])
 
@@ -145,12 +146,12 @@ def test_a_taken_or_finished_study(tmp_path: Path) -> None:
     sweep = SweepConfig.model_validate({"study": {"name": "s", "num_trials": 3}, "space": {"seed": {"int": [0, 9]}}})
     store.run = lambda _: SimpleNamespace(status="FINISHED", params={"study.num_trials": "3"}, tags={})
     store.send_again = lambda: None
-    go_on, look = resume_command("s", home, None, None), command("best", "s", **locating(home, None))
+    context = StudyContext(sweep, cast(Any, None), Workspace(home), store, cast(Any, None))
     with pytest.raises(StudyError) as taken:
-        run._refuse_taken(sweep, home, store, go_on)
+        run._refuse_taken(context)
     assert read_back(between(str(taken.value), "with `", "`, or"))[1]["home"] == home.root
     with pytest.raises(StudyError) as complete:
-        with_trials(sweep, store, None, look=look, go_on=go_on)
+        with_trials(sweep, store, None, context.workspace)
     assert read_back(between(str(complete.value), "see `", "`"))[1]["home"] == home.root
     verb, options = read_back(between(str(complete.value), "trials by `", "`"))
     assert (verb, options["home"], options["trials"]) == ("resume", home.root, 4)

@@ -16,11 +16,13 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DEN
 from mlflow.tracking import MlflowClient
 from progress_notes import Notes
 from sandbox import Sandbox, drain, wait_until
+from sweep_fixtures import study_context
 
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import StudyError, TrackingError
 from hmlc_ray.home import Home
+from hmlc_ray.runs.plan import RunPlan
 from hmlc_ray.runs.recording import recorded
 from hmlc_ray.runs.single import train_run
 from hmlc_ray.study import schema
@@ -28,12 +30,12 @@ from hmlc_ray.study.best import best_trial
 from hmlc_ray.study.folder import save_study
 from hmlc_ray.study.leaderboard import trial_runs
 from hmlc_ray.study.storage import Results
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.run import resume_sweep, run_sweep
 from hmlc_ray.sweep.tune.optuna_reopen import ended_without_run, reopen_unfinished
-from hmlc_ray.sweep.tune.optuna_storage import open_trials
-from hmlc_ray.sweep.tune.recorder import SweepSession
+from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
+from hmlc_ray.sweep.tune.recorder import Earlier, SweepSession
 from hmlc_ray.sweep.tune.retention import Retention
-from hmlc_ray.tracking.opening import open_tracker
 from hmlc_ray.training.export import WEIGHTS_FILE
 
 SWEEP = SweepConfig.model_validate({"study": {"name": "s", "num_trials": 3}, "space": {"seed": {"int": [0, 1]}}})
@@ -49,7 +51,7 @@ def home(tmp_path: Path, put_store: Callable[[Home], Home], monkeypatch: pytest.
 
 @pytest.fixture
 def client(home: Home) -> MlflowClient:
-    open_tracker(None, home)
+    Workspace(home).open_tracker()
     return MlflowClient(home.tracking_uri)
 
 
@@ -64,9 +66,9 @@ def purge(home: Home, run_id: str) -> None:
 def interrupted(home: Home) -> tuple[str, dict[int, str], optuna.Study]:
     """A study of which trial 0 was completed, 1 pruned, and 2 is unfinished."""
     save_study(SWEEP, home)
-    tracker = open_tracker(None, home)
+    tracker = Workspace(home).open_tracker()
     parent = tracker.study_run("s", tags={}, params={"study.num_trials": 3})
-    study = optuna.create_study(study_name="s", storage=open_trials(SWEEP.study, home), direction="maximize")
+    study = optuna.create_study(study_name="s", storage=TrialStorage(SWEEP.study, home).open(), direction="maximize")
     runs: dict[int, str] = {}
     for number, status in enumerate(("completed", "pruned", "running")):
         trial = study.ask()
@@ -90,13 +92,13 @@ def test_the_run_of_an_interrupted_study(home: Home, client: MlflowClient) -> No
     before = states(study)
     client.delete_run(parent)
     sentence = re.escape(f"mlflow runs restore --run-id {parent}")
-    for command in (resume_sweep, best_trial):
-        more: dict[str, Any] = {} if command is best_trial else {"address": None, "progress": Notes()}
-        with pytest.raises(StudyError, match=sentence):
-            command("s", home=home.root, tracking_uri=None, **more)
+    with pytest.raises(StudyError, match=sentence):
+        resume_sweep("s", Workspace(home), Notes())
+    with pytest.raises(StudyError, match=sentence):
+        best_trial("s", Workspace(home))
     assert states(study) == before
     client.restore_run(parent)
-    assert reopen_unfinished(SWEEP, home, open_tracker(None, home)) == 0
+    assert reopen_unfinished(TrialStorage(SWEEP.study, home), Workspace(home).open_tracker()) == 0
 
 
 @pytest.mark.parametrize("purged", [False, True])
@@ -107,13 +109,14 @@ def test_a_trial_that_ended_keeps_its_end_and_its_value(home: Home, client: Mlfl
         client.delete_run(runs[number])
         if purged:
             purge(home, runs[number])
-    tracker = open_tracker(None, home)
-    assert reopen_unfinished(SWEEP, home, tracker) == 0
+    tracker = Workspace(home).open_tracker()
+    assert reopen_unfinished(TrialStorage(SWEEP.study, home), tracker) == 0
     assert states(study) == before
-    gone = ended_without_run(SWEEP, home, trial_runs(tracker, parent))
+    gone = ended_without_run(TrialStorage(SWEEP.study, home), trial_runs(tracker, parent))
     assert gone == {0: "completed", 1: "pruned"}
     retention = Retention("all", "max", tracker, Results.of(None, home), "s")
-    session = SweepSession(SWEEP.study, tracker, parent, "f", Notes(), retention, home.study("s"), gone)
+    context = study_context(SWEEP.study, tracker, Notes(), home.root)
+    session = SweepSession(context, parent, retention, Earlier(trial_runs(tracker, parent), gone))
     assert session.ended_before == {0, 1}
     assert session.unfinished()
     session.started(2, TrialConfig(), {})
@@ -126,9 +129,9 @@ def test_a_study_whose_run_was_purged_repeats_nothing(home: Home, client: Mlflow
     before = states(study)
     client.delete_run(parent)
     purge(home, parent)
-    assert reopen_unfinished(SWEEP, home, open_tracker(None, home)) == 0
+    assert reopen_unfinished(TrialStorage(SWEEP.study, home), Workspace(home).open_tracker()) == 0
     assert states(study) == before
-    assert ended_without_run(SWEEP, home, []) == {0: "completed", 1: "pruned"}
+    assert ended_without_run(TrialStorage(SWEEP.study, home), []) == {0: "completed", 1: "pruned"}
 
 
 def test_a_name_that_only_optuna_knows_is_taken(home: Home, client: MlflowClient) -> None:
@@ -137,7 +140,7 @@ def test_a_name_that_only_optuna_knows_is_taken(home: Home, client: MlflowClient
     for file in home.study("s").iterdir():
         file.unlink()
     with pytest.raises(StudyError, match=r"'s' is taken in Optuna's storage sqlite:///.*choose another --name"):
-        run_sweep(SWEEP, home=home.root, address=None, tracking_uri=None, progress=Notes())
+        run_sweep(SWEEP, Workspace.of(home.root), Notes())
 
 
 def result(epoch: int) -> dict[str, Any]:
@@ -151,10 +154,10 @@ def test_the_run_of_a_trial_that_trains(
 ) -> None:
     """Deleted in mid-training, or refused from its beginning on: the other trials and the study go on."""
     notes = Notes()
-    tracker = open_tracker(None, home, spool=home.spool("s"), note=notes.note)
+    tracker = Workspace(home).open_tracker(driving="s", note=notes.note)
     parent = tracker.study_run("s", tags={}, params={})
     retention = Retention("all", "max", tracker, Results.of(None, home), "s")
-    session = SweepSession(SWEEP.study, tracker, parent, "f", notes, retention, home.study("s"))
+    session = SweepSession(study_context(SWEEP.study, tracker, notes, home.root), parent, retention)
     create = tracker._client.create_run
 
     def refuses(*args: Any, **kwargs: Any) -> Any:
@@ -190,7 +193,7 @@ def test_the_run_of_a_trial_that_trains(
 
 
 def test_a_checkpoint_that_is_refused_is_kept(home: Home, client: MlflowClient, tmp_path: Path) -> None:
-    tracker = open_tracker(None, home, spool=home.spool("s"))
+    tracker = Workspace(home).open_tracker(driving="s")
     run = tracker.single_run("r", params={}, tags={})
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "weights").write_text("w")
@@ -213,7 +216,7 @@ def test_what_is_forbidden_for_one_run_alone_is_set_aside(
     home: Home, client: MlflowClient, reads: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where nothing can be read any more, a token ran out: then all waits."""
-    tracker = open_tracker(None, home, spool=home.spool("s"))
+    tracker = Workspace(home).open_tracker(driving="s")
     run = tracker.single_run("r", params={}, tags={})
 
     def forbids(*_: object, **__: object) -> None:
@@ -229,7 +232,7 @@ def test_what_is_forbidden_for_one_run_alone_is_set_aside(
 def test_a_place_of_artifacts_that_cannot_be_written_holds_up_nothing_else(
     home: Home, client: MlflowClient, tmp_path: Path
 ) -> None:
-    tracker = open_tracker(None, home, spool=home.spool("s"))
+    tracker = Workspace(home).open_tracker(driving="s")
     run = tracker.single_run("r", params={}, tags={})
     home.artifacts.mkdir(exist_ok=True)
     (home.artifacts / "hmlc").touch()  # where a folder should be
@@ -244,7 +247,7 @@ def test_a_place_of_artifacts_that_cannot_be_written_holds_up_nothing_else(
 
 
 def test_ctrl_c_stays_one_whatever_the_store_has_against_the_end_of_the_run(home: Home, client: MlflowClient) -> None:
-    tracker = open_tracker(None, home)
+    tracker = Workspace(home).open_tracker()
     run = tracker.single_run("r", params={}, tags={})
 
     def interrupted_when_deleted() -> None:
@@ -261,7 +264,7 @@ def test_a_deleted_experiment_is_refused_with_what_restores_it(home: Home, clien
     assert experiment is not None
     client.delete_experiment(experiment.experiment_id)
     with pytest.raises(TrackingError, match=f"mlflow experiments restore --experiment-id {experiment.experiment_id}"):
-        resume_sweep("s", home=home.root, address=None, tracking_uri=None, progress=Notes())
+        resume_sweep("s", Workspace.of(home.root), Notes())
 
 
 TRIAL = {
@@ -282,14 +285,14 @@ def test_a_single_run_that_is_deleted_while_it_trains(home: Home, client: Mlflow
 
         def epoch(self, epoch: int, total: int, metrics: dict[str, float]) -> None:
             self.epochs = (*self.epochs, epoch)
-            for run in open_tracker(None, home).singles():
+            for run in Workspace(home).open_tracker().singles():
                 client.delete_run(run.run_id)
 
     progress = Deletes()
     with pytest.raises(
         TrackingError, match=r"'active' state.*; the training is done: its checkpoint is .*, its enc"
     ) as told:
-        train_run(TrialConfig.model_validate(TRIAL), home=home.root, tracking_uri=None, name="r", progress=progress)
+        train_run(RunPlan(TrialConfig.model_validate(TRIAL), "r"), Workspace.of(home.root), progress)
     assert progress.epochs == (1, 2)
     found = re.search(r"its checkpoint is (.*), its encoder (.*)$", str(told.value))
     assert found is not None

@@ -21,6 +21,7 @@ from hmlc_ray.study.heartbeat import refuse_alive, settled_lives
 from hmlc_ray.study.progress import Standing, StandingWriter
 from hmlc_ray.study.status import statuses
 from hmlc_ray.study.summary import SweepCounts
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.reap import reap
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.drivers import identity, life
@@ -58,8 +59,8 @@ BEFORE = identity()
 def test_a_driver_on_this_machine_lives(tracker: Tracker, parent: str, tmp_path: Path, clock_set: float) -> None:
     tracker.set_tags(parent, {schema.DRIVER: BEFORE, schema.DRIVER_SEEN: f"{time.time() - clock_set:.0f}"})
     assert life(tracker.run(parent).tags) == "alive"
-    assert statuses("s", home=tmp_path, tracking_uri=None)[0].state == "running"
-    (found,) = reap("s", home=tmp_path, tracking_uri=None, progress=Notes())
+    assert statuses("s", Workspace.of(tmp_path))[0].state == "running"
+    (found,) = reap("s", Workspace.of(tmp_path), Notes())
     assert str(found.left).endswith("drives it")
     with pytest.raises(StudyError, match="study 's' is running"):
         refuse_alive("s", tracker)
@@ -72,7 +73,7 @@ def test_the_file_of_a_driver_is_believed(tracker: Tracker, parent: str, tmp_pat
     writer._driver = BEFORE
     writer.update(Standing(SweepCounts(total=4, running=3), 0, None))
     writer.flush()
-    counts = statuses("s", home=tmp_path, tracking_uri=None)[0].counts
+    counts = statuses("s", Workspace.of(tmp_path))[0].counts
     assert counts is not None
     assert counts.running == 3
 
@@ -124,11 +125,11 @@ def test_a_driver_elsewhere_that_seems_dead_by_the_clock_is_watched(
     monkeypatch.setattr(heartbeat.time, "sleep", slept)
     tracker.set_tags(parent, {schema.DRIVER: ELSEWHERE, schema.DRIVER_SEEN: "1"})
     assert life(tracker.run(parent).tags) == "unknown"
-    assert statuses("s", home=tmp_path, tracking_uri=None)[0].state == ("running" if beats else "died")
+    assert statuses("s", Workspace.of(tmp_path))[0].state == ("running" if beats else "died")
     assert sleeps
     tracker.set_tags(parent, {schema.DRIVER_SEEN: f"{time.time():.0f}"})
     sleeps.clear()
-    assert statuses("s", home=tmp_path, tracking_uri=None)[0].state == "running"
+    assert statuses("s", Workspace.of(tmp_path))[0].state == "running"
     assert sleeps == []
 
 

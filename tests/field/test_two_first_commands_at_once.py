@@ -20,7 +20,7 @@ from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.errors import ConfigError, StudyError, TrackingError
 from hmlc_ray.home import Home
 from hmlc_ray.study.folder import driven
-from hmlc_ray.sweep.tune.optuna_storage import open_trials
+from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking import sqlite as sqlite_module
 from hmlc_ray.tracking.sqlite import make_whole, table_names
@@ -135,15 +135,15 @@ def test_a_store_that_an_older_version_left_half_made(tmp_path: Path, tables: li
 
 def test_an_optuna_storage_that_two_processes_of_an_older_version_made(tmp_path: Path) -> None:
     study = StudyConfig(name="s", optuna_storage=f"sqlite:///{tmp_path}/o.db")
-    open_trials(study, Home.of(tmp_path))
+    TrialStorage(study, Home.of(tmp_path)).open()
     with closing(sqlite3.connect(tmp_path / "o.db")) as connection, connection:
         connection.execute("DROP TABLE trial_heartbeats")
         connection.execute("DELETE FROM alembic_version")
-    open_trials(study, Home.of(tmp_path))  # Optuna finishes what is only missing
+    TrialStorage(study, Home.of(tmp_path)).open()  # Optuna finishes what is only missing
     with closing(sqlite3.connect(tmp_path / "o.db")) as connection, connection:
         connection.execute("INSERT INTO alembic_version VALUES ('v3.0.0.d')")
     with pytest.raises(ConfigError, match=r"Optuna's storage sqlite:///.*o.db was not finished, .* restore a backup"):
-        open_trials(study, Home.of(tmp_path))
+        TrialStorage(study, Home.of(tmp_path)).open()
 
 
 def test_refused_sweeps_of_one_name_do_not_take_the_folder_from_each_other(tmp_path: Path) -> None:
@@ -169,13 +169,13 @@ import os, sys
 import mlflow.store.tracking.sqlalchemy_store, optuna
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.home import Home
-from hmlc_ray.sweep.tune.optuna_storage import open_trials
-from hmlc_ray.tracking.opening import open_tracker
+from hmlc_ray.study.workspace import Workspace
+from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 home = Home.of(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
-open_tracker(None, home).single_run("r", params={"a": 1}, tags={})
-print(len(optuna.get_all_study_names(open_trials(StudyConfig(name="s"), home))))
+Workspace(home).open_tracker().single_run("r", params={"a": 1}, tags={})
+print(len(optuna.get_all_study_names(TrialStorage(StudyConfig(name="s"), home).open())))
 """
 
 

@@ -11,13 +11,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from hmlc_ray.tracking.tags import CHECKPOINT
 
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.home import Home
+from hmlc_ray.study import schema
 from hmlc_ray.study.folder import save_study
-from hmlc_ray.study.leaderboard import SEARCHED, VALUE
+from hmlc_ray.study.schema import CHECKPOINT
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.training.checkpoint_files import CONFIG_FILE, FORMAT, META_FILE
 
@@ -40,7 +40,8 @@ def study(tracker: Tracker, tmp_path: Path) -> Home:
     sweep = SweepConfig.model_validate({"study": {"name": "s", "num_trials": 2}, "space": {"seed": {"int": [0, 1]}}})
     save_study(sweep, home)
     parent = tracker.study_run("s", tags={}, params={"study.num_trials": 2})
-    run_id = tracker.trial_run(parent, "0", name="s-0", params={}, tags={SEARCHED: json.dumps({"seed": 1}), VALUE: 0.5})
+    own = {schema.SEARCHED: json.dumps({"seed": 1}), schema.VALUE: 0.5}
+    run_id = tracker.trial_run(parent, "0", name="s-0", params={}, tags=own)
     folder = tmp_path / "made"
     folder.mkdir()
     (folder / CONFIG_FILE).write_text(TrialConfig(seed=1).model_dump_json())

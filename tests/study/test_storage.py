@@ -12,8 +12,8 @@ from hmlc_ray.config.sweep import StudyConfig, SweepConfig, load_sweep
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.home import Home
 from hmlc_ray.names.uris import without_password
-from hmlc_ray.study.storage import Results, settled, trials_url
-from hmlc_ray.sweep.tune.optuna_storage import open_trials
+from hmlc_ray.study.storage import Results, settled
+from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 
 
 @pytest.fixture(autouse=True)
@@ -77,12 +77,12 @@ def test_a_password_stays_in_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("HMLC_OPTUNA_STORAGE", "postgresql://u:wo%40rd@h/d")
     study = settled(sweep).study
     assert study.optuna_storage == "postgresql://u@h/d"
-    assert trials_url(study, Home.of("/h")) == "postgresql://u:wo%40rd@h/d"
+    assert TrialStorage(study, Home.of("/h")).url == "postgresql://u:wo%40rd@h/d"
     monkeypatch.setenv("HMLC_OPTUNA_STORAGE", "postgresql://u:word@other/d")
-    assert trials_url(study, Home.of("/h")) == "postgresql://u@h/d"
+    assert TrialStorage(study, Home.of("/h")).url == "postgresql://u@h/d"
     monkeypatch.delenv("HMLC_OPTUNA_STORAGE")
-    assert trials_url(study, Home.of("/h")) == "postgresql://u@h/d"
-    assert trials_url(sweep.study, Home.of("/h")) == "sqlite:////h/optuna.db"
+    assert TrialStorage(study, Home.of("/h")).url == "postgresql://u@h/d"
+    assert TrialStorage(sweep.study, Home.of("/h")).url == "sqlite:////h/optuna.db"
 
 
 @pytest.mark.parametrize("uri", ["s3://b/c", "postgresql://u@h/d", "sqlite:////a@b.db"])
@@ -93,13 +93,13 @@ def test_without_a_password_nothing_changes(uri: str) -> None:
 @pytest.mark.parametrize("kind", ["sqlite:///{}/new/o.db", "journal://{}/new/o.log"])
 def test_trials_in_files(tmp_path: Path, kind: str) -> None:
     study = StudyConfig(name="s", optuna_storage=kind.format(tmp_path))
-    optuna.create_study(storage=open_trials(study, Home.of(tmp_path)), study_name="s").ask()
-    again = optuna.load_study(storage=open_trials(study, Home.of(tmp_path)), study_name="s")
+    optuna.create_study(storage=TrialStorage(study, Home.of(tmp_path)).open(), study_name="s").ask()
+    again = optuna.load_study(storage=TrialStorage(study, Home.of(tmp_path)).open(), study_name="s")
     assert [trial.number for trial in again.trials] == [0]
 
 
 def test_a_database_that_nobody_serves_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HMLC_OPTUNA_STORAGE", "postgresql://u:s3cret@127.0.0.1:1/d")
     with pytest.raises(ConfigError, match=r"Optuna's storage postgresql://u@127.0.0.1:1/d cannot be used: ") as raised:
-        open_trials(StudyConfig(name="s"), Home.of(tmp_path))
+        TrialStorage(StudyConfig(name="s"), Home.of(tmp_path)).open()
     assert "s3cret" not in str(raised.value)

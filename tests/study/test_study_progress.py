@@ -15,11 +15,12 @@ from hmlc_ray.errors import StoreAway
 from hmlc_ray.home import Home
 from hmlc_ray.study import progress, schema
 from hmlc_ray.study.progress import Standing, StandingWriter, forget_driven, standing_of
-from hmlc_ray.study.status import StudyStatus, statuses
+from hmlc_ray.study.schema import StudyStatus
+from hmlc_ray.study.status import StudyOverview, statuses
 from hmlc_ray.study.summary import BestSoFar, SweepCounts
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.drivers import identity
-from hmlc_ray.tracking.opening import open_tracker
 
 NOW = Standing(SweepCounts(total=4, running=1, completed=2, best=0.7), 1, BestSoFar(1, 0.7, "run1"))
 
@@ -44,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def asked(tmp_path: Path) -> StudyStatus:
-    return statuses("s", home=tmp_path, tracking_uri=None)[0]
+    return statuses("s", Workspace.of(tmp_path))[0]
 
 
 def test_a_driven_study_is_told_by_its_tag_alone(
@@ -107,7 +108,7 @@ def test_writes_are_rare_and_none_is_forgotten(tracker: Tracker, parent: str, mo
 
 
 def test_a_run_that_a_store_made_late_is_told_by_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tracker = open_tracker(None, Home.of(tmp_path), spool=tmp_path / "spool")
+    tracker = Workspace(Home.of(tmp_path)).open_tracker(driving="s")
     parent = tracker.study_run("s", tags={}, params={})
     with monkeypatch.context() as away:
         away.setattr(tracker._writer, "apply", lambda _: _raise(StoreAway("away")))
@@ -130,12 +131,13 @@ def test_on_the_driver_s_machine_its_file_tells_all_and_mlflow_is_not_loaded(
     tracker: Tracker, parent: str, tmp_path: Path, folder: Path
 ) -> None:
     write(tracker, parent, NOW, folder)
-    assert asked(tmp_path) == StudyStatus(
-        "s", "running", NOW.counts, 1, "val/knn_top1/mean", NOW.best, Home.of(tmp_path).tracking_uri
+    assert asked(tmp_path) == StudyOverview(
+        "s", StudyStatus.RUNNING, NOW.counts, 1, "val/knn_top1/mean", NOW.best, Home.of(tmp_path).tracking_uri
     )
     code = (
         "import sys; from pathlib import Path; from hmlc_ray.study.status import statuses; "
-        "print(statuses('s', home=Path(sys.argv[1]), tracking_uri=None)[0].counts.running, "
+        "from hmlc_ray.study.workspace import Workspace; "
+        "print(statuses('s', Workspace.of(Path(sys.argv[1])))[0].counts.running, "
         "sorted({'mlflow', 'ray', 'torch', 'optuna'} & set(sys.modules)))"
     )
     own = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}

@@ -8,15 +8,21 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from quick_stores import made_once
 from sandbox import Sandbox
 
+from hmlc_ray.config.sweep import StudyConfig, SweepConfig
+from hmlc_ray.data.base import DataSet
 from hmlc_ray.home import Home
+from hmlc_ray.study.summary import SweepProgress
+from hmlc_ray.study.workspace import Workspace
+from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.making import make_store
-from hmlc_ray.tracking.opening import open_tracker
 from hmlc_ray.tracking.store import EXPERIMENT, quiet_import
 
 
@@ -47,7 +53,14 @@ def put_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Home], Home
 def tracker(tmp_path: Path, put_store: Callable[[Home], Home], monkeypatch: pytest.MonkeyPatch) -> Tracker:
     """The embedded store of a home of its own."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return open_tracker(None, put_store(Home.of(tmp_path)))
+    return Workspace(put_store(Home.of(tmp_path))).open_tracker()
+
+
+def study_context(study: StudyConfig, tracker: Tracker, progress: SweepProgress, home: Path) -> StudyContext:
+    """Of a study whose data is not looked at."""
+    sweep = SweepConfig.model_validate({"study": study, "space": {"seed": {"int": [0, 9]}}})
+    data = cast(DataSet, SimpleNamespace(fingerprint="f"))
+    return StudyContext(sweep, data, Workspace(Home.of(home)), tracker, progress)
 
 
 @pytest.fixture

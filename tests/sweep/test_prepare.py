@@ -12,6 +12,7 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.study.summary import SweepProgress
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep import run
 from hmlc_ray.sweep.prepare import OLDER_VARIANT, VARIANT, base_data, located, located_trial, with_threads, with_variant
 
@@ -68,12 +69,12 @@ def test_what_is_started_and_what_is_resumed(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(run, "base_data", stop)
     monkeypatch.setattr(run, "find_sweep", lambda *_: named)
-    monkeypatch.setattr(run, "existing_store", lambda *_: None)
-    where: dict[str, Any] = {"home": tmp_path, "address": None, "tracking_uri": None, "progress": Mock(SweepProgress)}
+    monkeypatch.setattr(Workspace, "existing_tracker", lambda *_: None)
+    where: Any = (Workspace.of(tmp_path), Mock(SweepProgress))
     with pytest.raises(StudyError, match="seen"):
-        run.run_sweep(named, **where)
+        run.run_sweep(named, *where)
     with pytest.raises(StudyError, match="seen"):
-        run.resume_sweep("s", **where)
+        run.resume_sweep("s", *where)
     assert [sweep.base_trial().objective.variant for sweep in seen] == ["code", "paper"]
 
 

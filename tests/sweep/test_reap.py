@@ -20,12 +20,12 @@ from hmlc_ray.study.folder import driven, save_study
 from hmlc_ray.study.heartbeat import refuse_alive
 from hmlc_ray.study.status import statuses
 from hmlc_ray.study.summary import SweepCounts
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.reap import Reaped, reap
 from hmlc_ray.sweep.tune.optuna_reopen import reopen_unfinished
-from hmlc_ray.sweep.tune.optuna_storage import open_trials
+from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.drivers import identity, life
-from hmlc_ray.tracking.opening import open_tracker
 
 SWEEP = SweepConfig.model_validate({"study": {"name": "s", "num_trials": 2}, "space": {"seed": {"int": [0, 1]}}})
 
@@ -54,11 +54,11 @@ def dead() -> str:
 
 def left_behind(home: Home, driver: str) -> tuple[Tracker, str]:
     """A study as a killed driver leaves it: one trial ended, one running; also in Optuna."""
-    tracker = open_tracker(None, home)
+    tracker = Workspace(home).open_tracker()
     save_study(SWEEP, home)
     parent = tracker.study_run("s", tags={}, params={"study.num_trials": 2})
     tracker.set_tags(parent, {schema.DRIVER: driver})
-    study = optuna.create_study(study_name="s", storage=open_trials(SWEEP.study, home), direction="maximize")
+    study = optuna.create_study(study_name="s", storage=TrialStorage(SWEEP.study, home).open(), direction="maximize")
     for number in range(2):
         study.ask()
         tracker.trial_run(parent, str(number), name=f"s-{number}", params={}, tags={})
@@ -70,23 +70,23 @@ def left_behind(home: Home, driver: str) -> tuple[Tracker, str]:
 
 def test_runs_and_trials_of_a_dead_driver_are_closed_and_can_go_on(home: Home, dead: str) -> None:
     tracker, parent = left_behind(home, dead)
-    assert statuses("s", home=home.root, tracking_uri=None)[0].state == "died"
-    assert reap("s", home=home.root, tracking_uri=None, progress=Quiet()) == [Reaped("s", 2, 1)]
+    assert statuses("s", Workspace.of(home.root))[0].state == "died"
+    assert reap("s", Workspace.of(home.root), Quiet()) == [Reaped("s", 2, 1)]
     assert {run.trial_id: run.status for run in tracker.children(parent)} == {"0": "FINISHED", "1": "KILLED"}
     assert tracker.run(parent).status == "KILLED"
-    assert reap(None, home=home.root, tracking_uri=None, progress=Quiet()) == []
+    assert reap(None, Workspace.of(home.root), Quiet()) == []
 
-    storage = open_trials(SWEEP.study, home)
+    storage = TrialStorage(SWEEP.study, home).open()
     states = [trial.state.name for trial in optuna.load_study(study_name="s", storage=storage).trials]
     assert states == ["COMPLETE", "FAIL"]
-    assert reopen_unfinished(SWEEP, home, tracker) == 1
+    assert reopen_unfinished(TrialStorage(SWEEP.study, home), tracker) == 1
     states = [trial.state.name for trial in optuna.load_study(study_name="s", storage=storage).trials]
     assert states == ["COMPLETE", "RUNNING"]
 
 
 def test_a_driver_that_lives_is_left_alone(home: Home) -> None:
     tracker, parent = left_behind(home, identity())
-    (found,) = reap(None, home=home.root, tracking_uri=None, progress=Quiet())
+    (found,) = reap(None, Workspace.of(home.root), Quiet())
     assert found.left is not None
     assert f"process {os.getpid()} on " in found.left
     assert tracker.run(parent).status == "RUNNING"
@@ -97,7 +97,7 @@ def test_a_driver_that_lives_is_left_alone(home: Home) -> None:
 def test_a_study_that_is_held_is_left_alone(home: Home, dead: str) -> None:
     left_behind(home, dead)
     with driven("s", home):
-        (found,) = reap("s", home=home.root, tracking_uri=None, progress=Quiet())
+        (found,) = reap("s", Workspace.of(home.root), Quiet())
     assert "another process drives it" in str(found.left)
 
 
@@ -110,15 +110,15 @@ def test_a_driver_elsewhere_is_watched(home: Home, beats: bool, monkeypatch: pyt
         monkeypatch.setattr(
             heartbeat.time, "sleep", lambda _: tracker.set_tags(parent, {schema.DRIVER_SEEN: f"{time.time() + 10:.0f}"})
         )
-    (found,) = reap("s", home=home.root, tracking_uri=None, progress=Quiet())
+    (found,) = reap("s", Workspace.of(home.root), Quiet())
     assert (found.left, found.runs) == (("process 1 on other drives it", 0) if beats else (None, 2))
 
 
 def test_single_runs_are_closed_on_their_own_machine_alone(home: Home, dead: str) -> None:
-    tracker = open_tracker(None, home)
+    tracker = Workspace(home).open_tracker()
     away = json.dumps({"host": "other", "pid": 1, "started": 0.0})
     runs = [tracker.single_run("r", params={}, tags={schema.DRIVER: driver}) for driver in (dead, identity(), away)]
-    found = {entry.name: entry for entry in reap(None, home=home.root, tracking_uri=None, progress=Quiet())}
+    found = {entry.name: entry for entry in reap(None, Workspace.of(home.root), Quiet())}
     assert [found[run].runs for run in runs] == [1, 0, 0]
     assert found[runs[2]].left == "process 1 on other may train it; only that machine can tell"
     assert [tracker.run(run).status for run in runs] == ["KILLED", "RUNNING", "RUNNING"]
@@ -126,11 +126,11 @@ def test_single_runs_are_closed_on_their_own_machine_alone(home: Home, dead: str
 
 def test_names_that_are_not_there(home: Home) -> None:
     with pytest.raises(StudyError, match=r"there is nothing to close: .* holds no runs"):
-        reap("s", home=home.root, tracking_uri=None, progress=Quiet())
+        reap("s", Workspace.of(home.root), Quiet())
     assert not (home.root / "mlflow.db").exists()
-    open_tracker(None, home).study_run("small", tags={}, params={})
+    Workspace(home).open_tracker().study_run("small", tags={}, params={})
     with pytest.raises(StudyError, match=r"there is no study 'smal' in .* \(did you mean 'small'\?\); it has small"):
-        reap("smal", home=home.root, tracking_uri=None, progress=Quiet())
+        reap("smal", Workspace.of(home.root), Quiet())
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"host": 1}', "null"])

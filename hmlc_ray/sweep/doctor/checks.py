@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import ray
@@ -17,10 +15,10 @@ from ray.util.state import list_nodes
 
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import ClusterError, ConfigError, TrackingError, first_line
-from hmlc_ray.home import Home
 from hmlc_ray.machine.loopback import is_loopback
 from hmlc_ray.names.uris import is_server, public_uri
 from hmlc_ray.study.storage import Results
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.cluster.authentication import asks_for_token
 from hmlc_ray.sweep.cluster.capacity import alive_nodes, driver_cpus, nodes_of
 from hmlc_ray.sweep.cluster.connect import connected
@@ -31,7 +29,6 @@ from hmlc_ray.sweep.cluster.internals import dashboard_url
 from hmlc_ray.sweep.doctor.nodes import Node, ask_nodes
 from hmlc_ray.sweep.doctor.probe import PACKAGES, version_of
 from hmlc_ray.sweep.prepare import base_data, located
-from hmlc_ray.tracking.opening import URI_VARIABLE, open_tracker
 
 Level = Literal["ok", "note", "fail"]
 _MOST_SKEW_S = 2.0
@@ -49,36 +46,35 @@ class Finding:
     """What helps, where it failed."""
 
 
-def examine(sweep: SweepConfig | None, *, address: str | None, home: Path, tracking_uri: str | None) -> list[Finding]:
+def examine(sweep: SweepConfig | None, workspace: Workspace) -> list[Finding]:
     """Look at the cluster, its nodes and its stores; what comes first is to be mended first.
 
     Args:
         sweep: what is to run; None: any trial of one CPU, on no data in particular.
     """
-    places = Home.of(home)
     sweep = None if sweep is None else located(sweep)
     findings: list[Finding] = []
     try:
-        with connected(address):
-            findings += _cluster(sweep, places, embedded=address in (None, "local"))
+        with connected(workspace.address):
+            findings += _cluster(sweep, workspace)
     except ClusterError as error:
         findings.append(Finding("Ray", "fail", str(error), "start the cluster, or correct --address"))
-    findings.append(_mlflow(tracking_uri, places))
+    findings.append(_mlflow(workspace))
     return sorted(findings, key=lambda finding: _ORDER.index(finding.what))
 
 
 _ORDER = ("Ray", "packages", "demand", "storage", "data", "MLflow", "clocks", "dashboard", "CPUs", "GPUs", "token")
 
 
-def _cluster(sweep: SweepConfig | None, home: Home, *, embedded: bool) -> Iterator[Finding]:
+def _cluster(sweep: SweepConfig | None, workspace: Workspace) -> Iterator[Finding]:
     supply = alive_nodes()
     yield Finding("Ray", "ok", f"Ray {ray.__version__}, {len(supply)} nodes: {_words(total_of(supply))}")
     yield _demand(sweep)
-    if not embedded:
+    if not workspace.is_embedded:
         yield _dashboard()
         yield _token(ray.get_runtime_context().gcs_address)
     try:
-        results = Results.of(None if sweep is None else sweep.study.storage, home)
+        results = Results.of(None if sweep is None else sweep.study.storage, workspace.home)
     except ConfigError as error:
         yield Finding("storage", "fail", str(error), "correct it")
         return
@@ -194,19 +190,18 @@ def _gpus(sweep: SweepConfig | None, nodes: list[Node]) -> Finding:
     return Finding("GPUs", "ok", shown or "none")
 
 
-def _mlflow(uri: str | None, home: Home) -> Finding:
-    chosen = uri or os.environ.get(URI_VARIABLE)
-    if not chosen and not (home.root / "mlflow.db").is_file():
-        return Finding("MLflow", "ok", f"will be made in {home.root}")
+def _mlflow(workspace: Workspace) -> Finding:
+    if not workspace.has_store:
+        return Finding("MLflow", "ok", f"will be made in {workspace.home.root}")
     try:
-        tracker = open_tracker(uri, home)
+        tracker = workspace.open_tracker()
     except TrackingError as error:
         return Finding("MLflow", "fail", str(error), "start the server, or correct --tracking-uri")
     try:
         tracker.check_artifacts()
     except TrackingError as error:
         return Finding("MLflow", "fail", str(error))  # it names the remedy
-    version = _server_version(chosen) if chosen and is_server(chosen) else None
+    version = _server_version(workspace.store) if is_server(workspace.store) else None
     return Finding("MLflow", "ok", f"{tracker.uri} answers" + (f", version {version}" if version else ""))
 
 

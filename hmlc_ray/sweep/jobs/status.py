@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from hmlc_ray.errors import TrackingError
 from hmlc_ray.home import Home
-from hmlc_ray.study.lookup import existing_store
 from hmlc_ray.study.schema import StudyStatus
 from hmlc_ray.study.status import StudyOverview, chosen, status_of
 from hmlc_ray.study.status_line import for_people, last_said
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.jobs.attempts import Attempt, attempts
 from hmlc_ray.sweep.jobs.client import JobsClient
 from hmlc_ray.sweep.jobs.submit import log_text
 
 
-def job_statuses(name: str | None, *, home: Path, tracking_uri: str | None, client: JobsClient) -> list[StudyOverview]:
+def job_statuses(name: str | None, workspace: Workspace, client: JobsClient) -> list[StudyOverview]:
     """One study, or all that the cluster has jobs of. That a store cannot be reached is a note.
 
     Raises:
         StudyError: if there is no study of that name, with the nearest there is.
     """
     jobs = attempts(client)
-    return [_of_job(client, jobs[study][-1], home, tracking_uri) for study in chosen(name, jobs, client.get_address())]
+    return [_of_job(client, jobs[study][-1], workspace) for study in chosen(name, jobs, client.get_address())]
 
 
-def _of_job(client: JobsClient, job: Attempt, home: Path, tracking_uri: str | None) -> StudyOverview:
+def _of_job(client: JobsClient, job: Attempt, workspace: Workspace) -> StudyOverview:
     """The job's state, with the trials' where the store can be seen from here."""
     try:
-        found = _seen_from_here(job, home, tracking_uri)
+        found = _seen_from_here(job, workspace)
         note = None
     except TrackingError as error:
         found, note = None, str(error)
@@ -48,12 +47,12 @@ def _of_job(client: JobsClient, job: Attempt, home: Path, tracking_uri: str | No
     )
 
 
-def _seen_from_here(job: Attempt, home: Path, tracking_uri: str | None) -> StudyOverview | None:
+def _seen_from_here(job: Attempt, workspace: Workspace) -> StudyOverview | None:
     """The study in the store given, the job's own, or one in a home folder that this machine shares with it."""
-    uri = tracking_uri or job.tracking_uri
-    places = [Home.of(folder) for folder in (job.home, "~/hmlc-home", home) if folder is not None]
-    for place in places[:1] if uri else places:
-        tracker = existing_store(uri, place)
+    uri = workspace.tracking_uri or job.tracking_uri
+    homes = [Home.of(folder) for folder in (job.home, "~/hmlc-home") if folder is not None] + [workspace.home]
+    for home in homes[:1] if uri else homes:
+        tracker = Workspace(home, uri).existing_tracker()
         run_id = tracker.find_study(job.study) if tracker else None
         if tracker is not None and run_id is not None:
             return status_of(tracker, tracker.run(run_id))

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import shlex
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,12 @@ import hmlc_ray
 from hmlc_ray.errors import ConfigError, JobError, StudyError, first_line
 from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.study import schema
-from hmlc_ray.study.resume_command import command
+from hmlc_ray.study.commands import command
 from hmlc_ray.study.status_line import PeoplesLog
 from hmlc_ray.sweep.jobs.attempts import Attempt, attempt_of, attempts, latest
 from hmlc_ray.sweep.jobs.client import JobsClient
 from hmlc_ray.sweep.jobs.head import lost_head
-from hmlc_ray.sweep.jobs.upload import SPACE_FILE, pack, read_space, refuse_secrets
+from hmlc_ray.sweep.jobs.upload import SpaceFile, refuse_secrets
 from hmlc_ray.tracking.drivers import JOB_VARIABLE
 
 USER_ERROR = 2
@@ -34,8 +34,11 @@ _CLUSTER_HOME = '"${HMLC_HOME:-$HOME/hmlc-home}"'
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where a job keeps things, as its entrypoint says it; None: as the cluster's environment has it."""
+class JobWorkspace:
+    """Where a job works, as its entrypoint says it; None: as the cluster's environment has it.
+
+    Unlike a `Workspace` it is for another machine: nothing of it is looked up here, not even a `~`.
+    """
 
     home: str | None = None
     """A folder that all nodes share."""
@@ -60,20 +63,26 @@ class Places:
                 )
 
 
-def submit(
-    client: JobsClient,
-    space: Path,
-    *,
-    overrides: Sequence[str],
-    name_option: Sequence[str],
-    profile: str | None,
-    places: Places,
-) -> tuple[str, str | None]:
-    """Submit a new study as a job.
+@dataclass(frozen=True)
+class _Job:
+    """A command that a cluster is to run."""
 
-    Args:
-        overrides: of the search space, as for `hmlc sweep`.
-        name_option: the override that `--name` and `--trials` stand for.
+    submission_id: str
+    words: Sequence[str]
+    """Of the command line, after `hmlc`."""
+    folder: str
+    """What becomes its working directory."""
+    metadata: Mapping[str, str]
+
+    @classmethod
+    def of_study(cls, study: str, number: int, words: Sequence[str], folder: str) -> _Job:
+        """The study's job of that number, counted from 1."""
+        submission_id = f"hmlc-{study}" + (f"-R{number}" if number > 1 else "")
+        return cls(submission_id, words, folder, {schema.JOB_STUDY: study, schema.JOB_VERSION: hmlc_ray.__version__})
+
+
+def submit(client: JobsClient, space: SpaceFile, workspace: JobWorkspace) -> tuple[str, str | None]:
+    """Submit a new study as a job.
 
     Returns:
         The study's name, and what could not be checked on this machine because the data is elsewhere.
@@ -82,22 +91,18 @@ def submit(
         ConfigError: if the space is wrong, or names what the cluster cannot have.
         StudyError: if the cluster has a study of that name.
     """
-    places.check()
-    all_overrides = [*overrides, *name_option]
-    sweep, unchecked = read_space(space, all_overrides, profile)
+    workspace.check()
+    sweep, unchecked = space.read()
     study = sweep.study.name
     before = attempts(client).get(study, [])
     _refuse_known(study, before, client.get_address())
-    words = ["sweep", SPACE_FILE]
-    words += [] if profile is None else ["--profile", profile]
-    words += [word for text in all_overrides for word in ("-o", text)]
     with scratch_folder("job") as folder:
-        pack(space, sweep, folder)
-        _start(client, study, len(before) + 1, words, places, str(folder))
+        space.pack(sweep, folder)
+        _start(client, _Job.of_study(study, len(before) + 1, ["sweep", *space.words], str(folder)), workspace)
     return study, unchecked
 
 
-def go_on(client: JobsClient, study: str, words: Sequence[str], places: Places) -> str:
+def go_on(client: JobsClient, study: str, words: Sequence[str], workspace: JobWorkspace) -> str:
     """Submit `hmlc resume NAME` or `hmlc retry NAME --failed` as the study's next job; gives its id.
 
     A study that this head has no job of may still be known to the cluster's stores: its head may have been replaced.
@@ -110,14 +115,16 @@ def go_on(client: JobsClient, study: str, words: Sequence[str], places: Places) 
         follow = command("logs", study, f=True, address=client.get_address())
         raise StudyError(f"study {study!r} {before[-1].standing}: follow it with `{follow}`")
     last = before[-1] if before else None
-    places = Places(
-        places.home or (last.home if last else None),
-        places.tracking_uri or (last.tracking_uri if last else None),
-        places.upload_package,
+    workspace = JobWorkspace(
+        workspace.home or (last.home if last else None),
+        workspace.tracking_uri or (last.tracking_uri if last else None),
+        workspace.upload_package,
     )
-    places.check()
+    workspace.check()
     with scratch_folder("job") as folder:
-        return _start(client, study, len(before) + 1, words, places, str(folder))
+        job = _Job.of_study(study, len(before) + 1, words, str(folder))
+        _start(client, job, workspace)
+    return job.submission_id
 
 
 def stop(client: JobsClient, study: str, *, seconds: float = _STOP_SECONDS + 30) -> Attempt:
@@ -202,13 +209,13 @@ def _refuse_known(study: str, before: list[Attempt], address: str) -> None:
     raise StudyError(f"the study name {study!r} is taken: it {last.standing}; {advice}, or choose another --name")
 
 
-def run_once(client: JobsClient, submission_id: str, words: Sequence[str], places: Places, folder: str) -> str:
+def run_once(client: JobsClient, submission_id: str, words: Sequence[str], workspace: JobWorkspace, folder: str) -> str:
     """Run a command of no study as a job, wait for its end, and give what it printed; the job is forgotten.
 
     Raises:
         JobError: if the head refuses it, or is lost.
     """
-    _put(client, submission_id, words, places, folder, metadata={})
+    _put(client, _Job(submission_id, words, folder, {}), workspace)
     with lost_head(client.get_address()):
         while not client.get_job_status(submission_id).is_terminal():
             time.sleep(0.5)
@@ -220,43 +227,38 @@ def run_once(client: JobsClient, submission_id: str, words: Sequence[str], place
     return log
 
 
-def _start(client: JobsClient, study: str, number: int, words: Sequence[str], places: Places, folder: str) -> str:
-    submission_id = f"hmlc-{study}" + (f"-R{number}" if number > 1 else "")
-    given = {schema.JOB_HOME: places.home, schema.JOB_TRACKING_URI: places.tracking_uri}
-    metadata = {
-        schema.JOB_STUDY: study,
-        schema.JOB_VERSION: hmlc_ray.__version__,
-        **{name: value for name, value in given.items() if value is not None},
-    }
-    _put(client, submission_id, words, places, folder, metadata)
-    return submission_id
+def _start(client: JobsClient, job: _Job, workspace: JobWorkspace) -> None:
+    """Submit a study's job, with its workspace noted for the next one."""
+    noted = {schema.JOB_HOME: workspace.home, schema.JOB_TRACKING_URI: workspace.tracking_uri}
+    given = {name: value for name, value in noted.items() if value is not None}
+    _put(client, replace(job, metadata={**job.metadata, **given}), workspace)
 
 
-def _put(
-    client: JobsClient, submission_id: str, words: Sequence[str], places: Places, folder: str, metadata: dict[str, str]
-) -> None:
-    variables = {JOB_VARIABLE: submission_id, "RAY_JOB_STOP_WAIT_TIME_S": str(_STOP_SECONDS)}
-    runtime_env: dict[str, Any] = {"working_dir": folder, "env_vars": variables}
-    if places.upload_package:
+def _put(client: JobsClient, job: _Job, workspace: JobWorkspace) -> None:
+    variables = {JOB_VARIABLE: job.submission_id, "RAY_JOB_STOP_WAIT_TIME_S": str(_STOP_SECONDS)}
+    runtime_env: dict[str, Any] = {"working_dir": job.folder, "env_vars": variables}
+    if workspace.upload_package:
         runtime_env["py_modules"] = [str(Path(hmlc_ray.__file__).parent)]
     with lost_head(client.get_address()):
         try:
             client.submit_job(
-                entrypoint=entrypoint(words, places),
-                submission_id=submission_id,
-                metadata=metadata,
+                entrypoint=entrypoint(job.words, workspace),
+                submission_id=job.submission_id,
+                metadata=dict(job.metadata),
                 runtime_env=runtime_env,
             )
         except RuntimeError as error:
             if "already exists" in str(error):
-                raise StudyError(f"the name is taken: job {submission_id} was submitted just now") from None
+                raise StudyError(f"the name is taken: job {job.submission_id} was submitted just now") from None
             raise JobError(f"the head refused the job: {first_line(error)[:300]}") from error
 
 
-def entrypoint(words: Sequence[str], places: Places) -> str:
+def entrypoint(words: Sequence[str], workspace: JobWorkspace) -> str:
     """The shell command of a job: the same `hmlc` that a user of the head would type."""
-    program = "python -m hmlc_ray.cli" if places.upload_package else "hmlc"
+    program = "python -m hmlc_ray.cli" if workspace.upload_package else "hmlc"
     command = f"{program} {shlex.join(words)} --address auto"
     # A path with ~ is the cluster's user's; the default is settled there too.
-    command += f" --home {_CLUSTER_HOME if places.home is None else shlex.quote(places.home)}"
-    return command if places.tracking_uri is None else f"{command} --tracking-uri {shlex.quote(places.tracking_uri)}"
+    command += f" --home {_CLUSTER_HOME if workspace.home is None else shlex.quote(workspace.home)}"
+    return (
+        command if workspace.tracking_uri is None else f"{command} --tracking-uri {shlex.quote(workspace.tracking_uri)}"
+    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,40 +22,57 @@ MOST_BYTES = 1 << 20
 """Of one file: a taxonomy is smaller, and what is larger is data."""
 
 
-def read_space(space: Path, overrides: Iterable[str], profile: str | None) -> tuple[SweepConfig, str | None]:
-    """The sweep that a job will run, checked as far as this machine can.
+@dataclass(frozen=True)
+class SpaceFile:
+    """A search space as a command line names it, which a job is to read."""
 
-    Returns:
-        The sweep, and what could not be checked because the data is elsewhere.
+    path: Path
+    overrides: tuple[str, ...] = ()
+    """`PATH=VALUE`, as for `hmlc sweep -o`."""
+    profile: str | None = None
 
-    Raises:
-        ConfigError: see `load_sweep`; also if a text holds a password.
-    """
-    overrides, source = list(overrides), str(space)
-    values = overlay(SweepConfig, load_yaml(space), source, overrides, profile)
-    refuse_secrets(space.read_text(encoding="utf-8-sig"), source)
-    for text in overrides:
-        refuse_secrets(text, f"-o {text.partition('=')[0]}")
-    sweep = validate(SweepConfig, values, source)
-    try:
-        check_sweep(sweep, source)
-    except DataError as error:
-        return sweep, str(error)
-    return sweep, None
+    @property
+    def words(self) -> list[str]:
+        """The same on the job's own command line."""
+        profile = [] if self.profile is None else ["--profile", self.profile]
+        return [SPACE_FILE, *profile, *(word for text in self.overrides for word in ("-o", text))]
 
+    def read(self) -> tuple[SweepConfig, str | None]:
+        """The sweep that a job will run, checked as far as this machine can.
 
-def pack(space: Path, sweep: SweepConfig, folder: Path) -> None:
-    """Fill a job's working directory: the search space, and each file that it names by relative path.
+        Returns:
+            The sweep, and what could not be checked because the data is elsewhere.
 
-    Raises:
-        ConfigError: if the data is named by a path of this machine, or a file is too large or lies above the current
-            folder.
-    """
-    _refuse_local_data(getattr(base_data(sweep), "root", None), str(space))
-    shutil.copyfile(space, folder / SPACE_FILE)
-    for path, text in _texts(sweep.model_dump(mode="json"), ""):
-        if path not in ("base.data.root", "study.name"):
-            _take(path, text, str(space), folder)
+        Raises:
+            ConfigError: see `load_sweep`; also if a text holds a password.
+        """
+        source = str(self.path)
+        values = overlay(SweepConfig, load_yaml(self.path), source, self.overrides, self.profile)
+        refuse_secrets(self.path.read_text(encoding="utf-8-sig"), source)
+        for text in self.overrides:
+            refuse_secrets(text, f"-o {text.partition('=')[0]}")
+        sweep = validate(SweepConfig, values, source)
+        try:
+            check_sweep(sweep, source)
+        except DataError as error:
+            return sweep, str(error)
+        return sweep, None
+
+    def pack(self, sweep: SweepConfig, folder: Path) -> None:
+        """Fill a job's working directory: the search space, and each file that it names by relative path.
+
+        Args:
+            sweep: what `read` gave.
+
+        Raises:
+            ConfigError: if the data is named by a path of this machine, or a file is too large or lies above the
+                current folder.
+        """
+        _refuse_local_data(getattr(base_data(sweep), "root", None), str(self.path))
+        shutil.copyfile(self.path, folder / SPACE_FILE)
+        for path, text in _texts(sweep.model_dump(mode="json"), ""):
+            if path not in ("base.data.root", "study.name"):
+                _take(path, text, str(self.path), folder)
 
 
 def _refuse_local_data(root: str | None, source: str) -> None:

@@ -11,13 +11,12 @@ from ray.train import Checkpoint as RayCheckpoint
 from ray.train import TrainingFailedError, UserCallback
 from ray.util.queue import Queue
 
-from hmlc_ray.config.sweep import TrialsConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import HmlcError, TrainingError
 from hmlc_ray.runs.recording import error_sentence
 from hmlc_ray.sweep.cluster.signals import interruptible
 from hmlc_ray.sweep.train.result import cause_of
-from hmlc_ray.sweep.train.trial import torch_trainer
+from hmlc_ray.sweep.train.trial import Group, torch_trainer
 
 OnResult = Callable[[dict[str, Any]], None]
 
@@ -42,9 +41,7 @@ class _Forward(UserCallback):  # type: ignore[misc]
         self._queue.put((metrics[0], checkpoint.path if checkpoint else None))
 
 
-def train_group(
-    config: TrialConfig, trials: TrialsConfig, *, name: str, storage: str, test: bool, on_result: OnResult
-) -> GroupResult:
+def train_group(config: TrialConfig, group: Group, *, test: bool, on_result: OnResult) -> GroupResult:
     """Train `config` on a Ray Train worker group and wait; every epoch's result is handed to `on_result`.
 
     Raises:
@@ -53,13 +50,8 @@ def train_group(
     """
     queue = Queue(actor_options={"num_cpus": 0})
     listener = _Listener(queue, on_result)
-    trainer = torch_trainer(
-        {"trial": config.model_dump(mode="json"), "test": test, "every_epoch": True},
-        trials,
-        name=name,
-        storage=storage,
-        callbacks=[_Forward(queue)],
-    )
+    loop_config = {"trial": config.model_dump(mode="json"), "test": test, "every_epoch": True}
+    trainer = torch_trainer(loop_config, group, [_Forward(queue)])
     try:
         with interruptible(), listener:
             trainer.fit()

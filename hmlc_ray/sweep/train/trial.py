@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
@@ -54,27 +55,27 @@ def _at_home(train: Loop) -> Loop:
 def _train_in_group(trials: TrialsConfig, storage: str) -> Loop:
     def train_in_group(params: dict[str, Any]) -> None:
         # Named after the trial, so that a restored trial's Train run finds its checkpoints by itself.
-        trainer = torch_trainer(
-            {"trial": params["trial"]},
-            trials,
-            name=ray.tune.get_context().get_trial_id(),
-            storage=storage,
-            callbacks=[TuneReportCallback()],
-        )
-        trainer.fit()
+        group = Group(trials, ray.tune.get_context().get_trial_id(), storage)
+        torch_trainer({"trial": params["trial"]}, group, [TuneReportCallback()]).fit()
 
     return train_in_group
 
 
-def torch_trainer(
-    loop_config: dict[str, Any],
-    trials: TrialsConfig,
-    *,
-    name: str,
-    storage: str,
-    callbacks: list[Any],
-) -> TorchTrainer:
+@dataclass(frozen=True)
+class Group:
+    """A worker group, and the Ray Train run that it makes."""
+
+    trials: TrialsConfig
+    """Workers, their resources and retries."""
+    name: str
+    """Of the run; one that is there already is resumed."""
+    storage: str
+    """Folder or URI for the checkpoints of runs."""
+
+
+def torch_trainer(loop_config: dict[str, Any], group: Group, callbacks: list[Any]) -> TorchTrainer:
     """A Ray Train run of `train_in_worker` on a worker group."""
+    trials = group.trials
     low, high = trials.worker_range
     environment = worker_environment(trials, loop_config["trial"]["training"]["device"])
     return _Trainer(
@@ -86,8 +87,8 @@ def torch_trainer(
             resources_per_worker=_per_worker(trials.resources),
         ),
         run_config=ray.train.RunConfig(
-            name=name,
-            storage_path=storage,
+            name=group.name,
+            storage_path=group.storage,
             failure_config=ray.train.FailureConfig(max_failures=trials.retries),
             checkpoint_config=ray.train.CheckpointConfig(num_to_keep=2),
             callbacks=callbacks,

@@ -12,16 +12,12 @@ from collections.abc import Iterable
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
-from hmlc_ray.home import Home
-from hmlc_ray.names.uris import without_password
 from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import trial_runs
 from hmlc_ray.study.schema import TrialStatus
-from hmlc_ray.study.storage import trials_url
 from hmlc_ray.study.summary import TrialRow
-from hmlc_ray.sweep.tune.optuna_storage import are_trials_there, open_trials
+from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 from hmlc_ray.tracking import Tracker, TrialRun
 
 _COPY = "{}~before"
@@ -39,7 +35,7 @@ def forget_failure(tracker: Tracker, run: TrialRun) -> None:
     tracker.finish(run.run_id, "KILLED", before)
 
 
-def reopen_unfinished(sweep: SweepConfig, home: Home, tracker: Tracker) -> int:
+def reopen_unfinished(trials: TrialStorage, tracker: Tracker) -> int:
     """Make the trials running again that ended in Optuna alone.
 
     Either `hmlc retry` or `hmlc reap` was here, or the driver died between telling Optuna and telling MLflow. Every
@@ -51,15 +47,16 @@ def reopen_unfinished(sweep: SweepConfig, home: Home, tracker: Tracker) -> int:
     Raises:
         StudyError: if Optuna has not got the study whose trials are in MLflow: they would be numbered anew.
     """
-    name, parent = sweep.study.name, tracker.find_study(sweep.study.name)
+    name = trials.study.name
+    parent = tracker.find_study(name)
     runs = [] if parent is None else trial_runs(tracker, parent)
-    if runs and not are_trials_there(sweep.study, home):
-        raise _lost(sweep, home, len(runs))
-    storage = open_trials(sweep.study, home)
+    if runs and not trials.is_there:
+        raise _lost(trials, len(runs))
+    storage = trials.open()
     finish_reopening(storage, name)
     if name not in optuna.get_all_study_names(storage):
         if runs:
-            raise _lost(sweep, home, len(runs))
+            raise _lost(trials, len(runs))
         return 0
     if parent is None:  # it had not begun, or its run is gone with all that would say more
         return 0
@@ -81,17 +78,17 @@ def _agree(state: TrialState, status: TrialStatus | None) -> bool:
     return status is not None and (status == TrialStatus.FAILED or (status.has_ended and state != TrialState.FAIL))
 
 
-def _lost(sweep: SweepConfig, home: Home, trials: int) -> StudyError:
-    name, place = sweep.study.name, without_password(trials_url(sweep.study, home))
+def _lost(trials: TrialStorage, count: int) -> StudyError:
+    where, name = trials.shown, trials.study.name
     return StudyError(
-        f"Optuna's storage {place} has no study {name!r}, of which MLflow has {trials} trials: it was moved or "
+        f"Optuna's storage {where} has no study {name!r}, of which MLflow has {count} trials: it was moved or "
         "deleted; bring it back, then resume; nothing was changed"
     )
 
 
-def ended_without_run(sweep: SweepConfig, home: Home, runs: Iterable[TrialRun]) -> dict[int, TrialStatus]:
+def ended_without_run(trials: TrialStorage, runs: Iterable[TrialRun]) -> dict[int, TrialStatus]:
     """How the trials ended, by number, that have ended in Optuna and have no run in MLflow: it was deleted."""
-    storage, name = open_trials(sweep.study, home), sweep.study.name
+    storage, name = trials.open(), trials.study.name
     if name not in optuna.get_all_study_names(storage):
         return {}
     known = {run.trial_id for run in runs}
@@ -99,13 +96,13 @@ def ended_without_run(sweep: SweepConfig, home: Home, runs: Iterable[TrialRun]) 
     return {trial.number: TrialStatus.of_optuna(trial.state.name) for trial in ended if str(trial.number) not in known}
 
 
-def tell_ended(sweep: SweepConfig, home: Home, rows: Iterable[TrialRow]) -> None:
+def tell_ended(trials: TrialStorage, rows: Iterable[TrialRow]) -> None:
     """Tell Optuna how trials ended that it takes for running.
 
     Tune tells its searcher nothing of a trial that had failed and was then run again: its limiter of concurrency
     takes it for ended.
     """
-    storage, name = open_trials(sweep.study, home), sweep.study.name
+    storage, name = trials.open(), trials.study.name
     ended = {row.number: row for row in rows}
     study = optuna.load_study(study_name=name, storage=storage)
     for trial in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
@@ -13,7 +15,7 @@ from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.errors import ConfigError, first_line
 from hmlc_ray.home import Home, sqlite_uri
 from hmlc_ray.names.uris import scrub, without_password
-from hmlc_ray.study.storage import trials_url
+from hmlc_ray.study.storage import TRIALS_VARIABLE
 from hmlc_ray.tracking.postgres import alone_at_first
 from hmlc_ray.tracking.sqlite import make_whole
 from hmlc_ray.tracking.uri import sqlite_path, with_driver
@@ -22,49 +24,67 @@ _SQLITE_PATIENCE_S = 60.0
 """How long a write waits for the other studies of the same file."""
 
 
-def open_trials(study: StudyConfig, home: Home) -> optuna.storages.BaseStorage:
-    """Optuna's storage of a study; only the driver opens it.
+@dataclass(frozen=True)
+class TrialStorage:
+    """Where Optuna keeps the trials of a study."""
 
-    Raises:
-        ConfigError: within seconds, if it cannot be opened.
-    """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    url = trials_url(study, home)
-    scheme, _, rest = url.partition("://")
-    try:
-        if scheme == "journal":
-            file = Path(rest)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            return optuna.storages.JournalStorage(_journal(file))
-        return _database(url)
-    except (OSError, ModuleNotFoundError) as error:
-        raise ConfigError(f"Optuna's storage {without_password(url)} cannot be used: {error}") from error
+    study: StudyConfig
+    home: Home
 
+    @property
+    def url(self) -> str:
+        """The study's own, with the password that `HMLC_OPTUNA_STORAGE` may add to it; else the home folder's file."""
+        given = os.environ.get(TRIALS_VARIABLE) or ""
+        own = self.study.optuna_storage
+        if own is None:
+            return given or self.home.optuna_url
+        return given if given and without_password(given) == own else own
 
-def check_trials_place(study: StudyConfig, home: Home) -> None:
-    """Make sure that a storage outside of the home folder can be used, before anything is written.
+    @property
+    def shown(self) -> str:
+        """The same without the password."""
+        return without_password(self.url)
 
-    Raises:
-        ConfigError: if it cannot.
-    """
-    if trials_url(study, home) != home.optuna_url:
-        open_trials(study, home)
+    @property
+    def is_there(self) -> bool:
+        """Whether it is there, as far as that shows without asking a server."""
+        journal = self.url.startswith("journal://")
+        file = Path(self.url.removeprefix("journal://")) if journal else sqlite_path(self.url)
+        return file is None or file.exists()
 
+    def open(self) -> optuna.storages.BaseStorage:
+        """Optuna's storage; only the driver opens it.
 
-def is_in_trials(study: StudyConfig, home: Home) -> bool:
-    """Whether Optuna's storage has a study of that name; a file that is not there is not made for that.
+        Raises:
+            ConfigError: within seconds, if it cannot be opened.
+        """
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        scheme, _, rest = self.url.partition("://")
+        try:
+            if scheme == "journal":
+                file = Path(rest)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                return optuna.storages.JournalStorage(_journal(file))
+            return _database(self.url)
+        except (OSError, ModuleNotFoundError) as error:
+            raise ConfigError(f"Optuna's storage {self.shown} cannot be used: {error}") from error
 
-    Raises:
-        ConfigError: if the storage cannot be opened.
-    """
-    return are_trials_there(study, home) and study.name in optuna.get_all_study_names(open_trials(study, home))
+    def check(self) -> None:
+        """Make sure that a storage outside of the home folder can be used, before anything is written.
 
+        Raises:
+            ConfigError: if it cannot.
+        """
+        if self.url != self.home.optuna_url:
+            self.open()
 
-def are_trials_there(study: StudyConfig, home: Home) -> bool:
-    """Whether Optuna's storage is there, as far as that shows without asking a server."""
-    url = trials_url(study, home)
-    file = Path(url.removeprefix("journal://")) if url.startswith("journal://") else sqlite_path(url)
-    return file is None or file.exists()
+    def has_study(self) -> bool:
+        """Whether it has a study of that name; a file that is not there is not made for that.
+
+        Raises:
+            ConfigError: if the storage cannot be opened.
+        """
+        return self.is_there and self.study.name in optuna.get_all_study_names(self.open())
 
 
 def _journal(file: Path) -> optuna.storages.journal.BaseJournalBackend:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +13,6 @@ import ray.tune
 from ray.tune.experiment import Trial as TuneTrial
 
 from hmlc_ray.config.paths import flatten
-from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError
 from hmlc_ray.runs.recording import error_sentence, log_checkpoint, run_tags
@@ -21,13 +21,24 @@ from hmlc_ray.study.leaderboard import best_so_far, evaluations_of, rank, rows_o
 from hmlc_ray.study.progress import Standing, StandingWriter
 from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.study.storage import Results, fetched
-from hmlc_ray.study.summary import BestSoFar, SweepProgress
+from hmlc_ray.study.summary import BestSoFar
 from hmlc_ray.sweep.cluster.signals import end_tuning
 from hmlc_ray.sweep.cluster.stall import Pulse
+from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.sweep.train.failure import reason_of
 from hmlc_ray.sweep.train.result import WARNING, status_of
-from hmlc_ray.sweep.tune.retention import Retention
-from hmlc_ray.tracking import Tracker, TrialRun
+from hmlc_ray.sweep.tune.retention import EndedTrial, Retention
+from hmlc_ray.tracking import TrialRun
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What earlier drivers of a study left."""
+
+    runs: Sequence[TrialRun]
+    """Of its trials."""
+    gone: Mapping[int, TrialStatus] = MappingProxyType({})
+    """How trials ended that have no run any more."""
 
 
 class SweepSession:
@@ -39,34 +50,28 @@ class SweepSession:
 
     def __init__(
         self,
-        study: StudyConfig,
-        tracker: Tracker,
+        context: StudyContext,
         parent: str,
-        fingerprint: str,
-        progress: SweepProgress,
         retention: Retention,
-        folder: Path,
-        gone: Mapping[int, TrialStatus] = MappingProxyType({}),
+        earlier: Earlier | None = None,
         pulse: Pulse | None = None,
-        runs: list[TrialRun] | None = None,
     ) -> None:
-        """`folder` is the study's own in the home folder; `gone` says how trials ended that have no run any more;
-        `pulse` learns of every sign of life; `runs` are the trials', where they have just been listed.
-        """
-        self._study, self._tracker, self._parent, self._fingerprint = study, tracker, parent, fingerprint
-        self._progress, self._retention = progress, retention
+        """`parent` is the study's run; `earlier` is looked up if it is None; `pulse` learns of every sign of life."""
+        study, tracker = context.study, context.tracker
+        self._study, self._tracker, self._parent = study, tracker, parent
+        self._fingerprint, self._progress, self._retention = context.data.fingerprint, context.progress, retention
         self._pulse = pulse or Pulse()
         self._runs: dict[int, str] = {}
-        runs = trial_runs(tracker, parent) if runs is None else runs
-        rows = rows_of(runs, study)
+        earlier = earlier or Earlier(trial_runs(tracker, parent))
+        rows = rows_of(earlier.runs, study)
         self._known = {row.number for row in rows}
-        self._states = {row.number: row.status for row in rows if row.status.has_ended} | dict(gone)
+        self._states = {row.number: row.status for row in rows if row.status.has_ended} | dict(earlier.gone)
         self.ended_before = frozenset(self._states)
-        self.seen_before = evaluations_of(tracker, runs, study) if study.scheduler else {}
+        self.seen_before = evaluations_of(tracker, earlier.runs, study) if study.scheduler else {}
         """The searched metric's values that earlier drivers logged, by trial and by evaluation, counted from 1."""
         self._best = best_so_far(rows, study)
         self._total = used_up(tracker.run(parent)) or study.num_trials
-        self._standing = StandingWriter(tracker, parent, folder, study.objective_metric)
+        self._standing = StandingWriter(tracker, parent, context.folder, study.objective_metric)
         self._standing.update(self._stand())
 
     def started(self, number: int, config: TrialConfig, searched: dict[str, Any]) -> None:
@@ -111,7 +116,8 @@ class SweepSession:
         if status == TrialStatus.COMPLETED:
             self._best = self._better(BestSoFar(number, value, self._runs[number]))
         folder = str(Path(checkpoint.path).parent) if checkpoint is not None else None
-        logged = self._log(self._runs[number], checkpoint) if self._retention.admits(status, number, value) else {}
+        trial = EndedTrial(number, status, value, self._runs[number], folder)
+        logged = self._log(trial.run_id, checkpoint) if self._retention.admits(trial) else {}
         outcome = {
             schema.STATUS: status.tag,
             schema.VALUE: repr(value),
@@ -120,10 +126,8 @@ class SweepSession:
             **({schema.CHECKPOINT_FOLDER: folder} if folder else {}),
             **logged,
         }
-        self._tracker.finish(self._runs[number], "FINISHED", outcome)
-        self._retention.ended(
-            status, number, value, self._runs[number], int(logged.get(schema.CHECKPOINT_BYTES, 0)), folder
-        )
+        self._tracker.finish(trial.run_id, "FINISHED", outcome)
+        self._retention.ended(trial, int(logged.get(schema.CHECKPOINT_BYTES, 0)))
         self._states[number] = status
         self._pulse.ended()
         self._show()

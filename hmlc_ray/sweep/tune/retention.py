@@ -32,6 +32,18 @@ class _Kept:
     size: int
 
 
+@dataclass(frozen=True)
+class EndedTrial:
+    """A trial that was completed or pruned."""
+
+    number: int
+    status: TrialStatus
+    value: float
+    run_id: str
+    folder: str | None
+    """Where it kept its checkpoints while it trained; None if it had none."""
+
+
 @dataclass
 class Retention:
     """Prunes the checkpoints of a study's ended trials while it runs, by `trials.checkpoints.keep`.
@@ -81,17 +93,17 @@ class Retention:
         ):
             self._waiting.append((float("inf"), self.results.followed(run.tags[schema.CHECKPOINT_FOLDER], self.study)))
 
-    def admits(self, status: TrialStatus, number: int, value: float) -> bool:
+    def admits(self, trial: EndedTrial) -> bool:
         """Whether an ended trial's checkpoint is worth logging."""
         if self._limit is None:
             return True
-        better = sum(kept.rank > rank(self.mode, value, number) for kept in self._best)
-        return status == TrialStatus.COMPLETED and better < self._limit
+        better = sum(kept.rank > self._rank(trial) for kept in self._best)
+        return trial.status == TrialStatus.COMPLETED and better < self._limit
 
-    def ended(self, status: TrialStatus, number: int, value: float, run_id: str, size: int, folder: str | None) -> None:
-        """A trial ended; its run holds `size` bytes of checkpoint, and `folder` is where it kept them before."""
-        if status == TrialStatus.COMPLETED and size:
-            self._best.append(_Kept(rank(self.mode, value, number), run_id, size))
+    def ended(self, trial: EndedTrial, size: int) -> None:
+        """A trial ended; its run holds `size` bytes of checkpoint."""
+        if trial.status == TrialStatus.COMPLETED and size:
+            self._best.append(_Kept(self._rank(trial), trial.run_id, size))
         if self._limit is not None:
             self._best.sort(key=lambda kept: kept.rank, reverse=True)
             for lesser in self._best[self._limit :]:
@@ -99,9 +111,12 @@ class Retention:
                 self.tracker.set_tags(lesser.run_id, {schema.CHECKPOINT_BYTES: 0})
                 self.freed += lesser.size
             del self._best[self._limit :]
-        if folder is not None and self.keep != "all":
-            self._waiting.append((time.time(), folder))
+        if trial.folder is not None and self.keep != "all":
+            self._waiting.append((time.time(), trial.folder))
         self.prune()
+
+    def _rank(self, trial: EndedTrial) -> tuple[float, int]:
+        return rank(self.mode, trial.value, trial.number)
 
     def prune(self) -> None:
         """Delete what no trial can need any more; cheap when there is nothing to do."""

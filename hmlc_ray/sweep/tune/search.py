@@ -16,7 +16,7 @@ from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.home import Home
 from hmlc_ray.study.folder import load_study
 from hmlc_ray.sweep.train.result import is_pruned
-from hmlc_ray.sweep.tune.optuna_storage import open_trials
+from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 from hmlc_ray.sweep.tune.points import Points
 from hmlc_ray.sweep.tune.recorder import active, ended_before
 from hmlc_ray.sweep.tune.samplers import NumberedRandom, NumberedTpe, build_sampler
@@ -60,7 +60,7 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
         sweep = load_study(self._study_config.name, home)
         self._study_config, self._search_space = sweep.study, sweep.search_space()
         self._points, self._sampler = Points(self._search_space), build_sampler(sweep.study)
-        self._storage = open_trials(sweep.study, home)
+        self._storage = TrialStorage(sweep.study, home).open()
         self._setup_study(self._mode)
 
     def _draw(self, trial: Any) -> dict[str, Any]:

@@ -9,12 +9,11 @@ import ray.tune
 from ray.tune.schedulers import FIFOScheduler
 
 from hmlc_ray.config.sweep import SweepConfig
-from hmlc_ray.home import Home
-from hmlc_ray.study.storage import Results
+from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.sweep.train.trial import build_trainable
 from hmlc_ray.sweep.tune.asha import Asha
 from hmlc_ray.sweep.tune.old_names import know_old_names
-from hmlc_ray.sweep.tune.optuna_storage import open_trials
+from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 from hmlc_ray.sweep.tune.recorder import AlreadyEnded, SessionCallback
 from hmlc_ray.sweep.tune.search import StudySearch
 
@@ -26,15 +25,16 @@ _SNAPSHOT = "TUNE_GLOBAL_CHECKPOINT_S"
 _SNAPSHOT_GIVEN = os.environ.get(_SNAPSHOT)
 
 
-def build_tuner(sweep: SweepConfig, home: Home, concurrency: int) -> ray.tune.Tuner:
+def build_tuner(context: StudyContext, concurrency: int) -> ray.tune.Tuner:
     """A tuner for a new study."""
+    sweep = context.sweep
     _pace_snapshots(sweep)
     return ray.tune.Tuner(
-        trainable_of(sweep, home),
+        trainable_of(context),
         tune_config=ray.tune.TuneConfig(
             metric=sweep.study.objective_metric,
             mode=sweep.study.mode,
-            search_alg=StudySearch(sweep.search_space(), sweep.study, open_trials(sweep.study, home)),
+            search_alg=StudySearch(sweep.search_space(), sweep.study, TrialStorage(sweep.study, context.home).open()),
             scheduler=Asha(sweep.study.scheduler) if sweep.study.scheduler else FIFOScheduler(),
             num_samples=NO_END,
             max_concurrent_trials=concurrency,
@@ -43,8 +43,8 @@ def build_tuner(sweep: SweepConfig, home: Home, concurrency: int) -> ray.tune.Tu
             trial_name_creator=_trial_folder,
         ),
         run_config=ray.tune.RunConfig(
-            name=sweep.study.name,
-            storage_path=Results.of(sweep.study.storage, home).uri,
+            name=context.name,
+            storage_path=context.results.uri,
             callbacks=[SessionCallback()],
             stop=AlreadyEnded(),
             verbose=0,
@@ -54,18 +54,18 @@ def build_tuner(sweep: SweepConfig, home: Home, concurrency: int) -> ray.tune.Tu
     )
 
 
-def restore_tuner(sweep: SweepConfig, home: Home, *, retry: bool = False) -> ray.tune.Tuner | None:
+def restore_tuner(context: StudyContext, *, retry: bool = False) -> ray.tune.Tuner | None:
     """The tuner of an interrupted study, or None if its driver died before Tune wrote any state.
 
     Failed trials stay failed, as they are in Optuna, unless `retry` is set: then they go on from their checkpoints.
     """
-    _pace_snapshots(sweep)
+    _pace_snapshots(context.sweep)
     know_old_names()
-    results, name = Results.of(sweep.study.storage, home), sweep.study.name
+    results, name = context.results, context.name
     states = [file for file in results.names(name) if file.startswith("experiment_state-")]
     if not states or not ray.tune.Tuner.can_restore(results.below(name)):
         return None
-    return ray.tune.Tuner.restore(results.below(name), trainable=trainable_of(sweep, home), resume_errored=retry)
+    return ray.tune.Tuner.restore(results.below(name), trainable=trainable_of(context), resume_errored=retry)
 
 
 def _pace_snapshots(sweep: SweepConfig) -> None:
@@ -76,8 +76,8 @@ def _pace_snapshots(sweep: SweepConfig) -> None:
     os.environ[_SNAPSHOT] = _SNAPSHOT_GIVEN or str(max(1, sweep.study.num_trials // 50))
 
 
-def trainable_of(sweep: SweepConfig, home: Home) -> Any:
-    return build_trainable(sweep.trials, Results.of(sweep.study.storage, home).groups(sweep.study.name))
+def trainable_of(context: StudyContext) -> Any:
+    return build_trainable(context.sweep.trials, context.results.groups(context.name))
 
 
 def _trial_folder(trial: Any) -> str:

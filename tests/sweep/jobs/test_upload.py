@@ -9,8 +9,8 @@ import pytest
 
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import ConfigError, HmlcError
-from hmlc_ray.sweep.jobs.submit import Places, entrypoint
-from hmlc_ray.sweep.jobs.upload import pack, read_space
+from hmlc_ray.sweep.jobs.submit import JobWorkspace, entrypoint
+from hmlc_ray.sweep.jobs.upload import SpaceFile
 
 SPACE = "study: {name: s}\nspace: {seed: {int: [0, 1]}}\n"
 
@@ -37,7 +37,7 @@ def test_the_space_and_the_files_it_names_are_sent_and_nothing_else(space: Path)
     for name in ("trees/a.csv", "other.csv", "photo.png"):
         Path(name).write_text(name)
     named = {"kind": "digits", "note": "trees/a.csv", "away": str(Path("other.csv").absolute()), "uri": "s3://a/b.csv"}
-    pack(space, sweep_with(data={"kind": "digits"}, notes=named), Path("sent"))
+    SpaceFile(space).pack(sweep_with(data={"kind": "digits"}, notes=named), Path("sent"))
     assert sent() == ["space.yaml", "trees/a.csv"]
     assert Path("sent/space.yaml").read_text() == SPACE
 
@@ -55,7 +55,7 @@ def test_what_the_cluster_cannot_have_is_one_sentence(space: Path, base: dict[st
     Path("big.csv").write_bytes(bytes((1 << 20) + 1))
     Path("../up.csv").write_text("x")
     with pytest.raises(ConfigError, match=re.escape(sentence)):
-        pack(space, sweep_with(**base), Path("sent"))
+        SpaceFile(space).pack(sweep_with(**base), Path("sent"))
 
 
 @pytest.mark.parametrize(
@@ -69,37 +69,37 @@ def test_what_the_cluster_cannot_have_is_one_sentence(space: Path, base: dict[st
 def test_a_password_is_refused_and_not_shown(space: Path, text: str, overrides: list[str]) -> None:
     space.write_text(text + SPACE)
     with pytest.raises(HmlcError, match="holds a") as raised:
-        read_space(space, overrides, None)
+        SpaceFile(space, tuple(overrides)).read()
     assert "s3cret" not in str(raised.value)
 
 
 def test_data_that_is_elsewhere_is_left_to_the_cluster(space: Path) -> None:
     space.write_text("study: {name: s}\nspace: {objective.level_weights: {simplex: levels}}\n")
     overrides = ["data={kind: image-folder, root: /no/such}", "study.name=t"]
-    sweep, unchecked = read_space(space, overrides, None)
+    sweep, unchecked = SpaceFile(space, tuple(overrides)).read()
     assert sweep.study.name == "t"
     assert "/no/such" in str(unchecked)
 
 
 @pytest.mark.parametrize(
-    ("places", "sentence"),
+    ("workspace", "sentence"),
     [
-        (Places(home="hmlc-home"), "--home 'hmlc-home' must be an absolute path of the cluster"),
-        (Places(tracking_uri="sqlite:///a.db"), "--tracking-uri 'sqlite:///a.db' is a file of this machine"),
-        (Places(tracking_uri="http://u:s3cret@h"), "--tracking-uri holds a URI with a password"),
+        (JobWorkspace(home="hmlc-home"), "--home 'hmlc-home' must be an absolute path of the cluster"),
+        (JobWorkspace(tracking_uri="sqlite:///a.db"), "--tracking-uri 'sqlite:///a.db' is a file of this machine"),
+        (JobWorkspace(tracking_uri="http://u:s3cret@h"), "--tracking-uri holds a URI with a password"),
     ],
 )
-def test_places_that_mean_nothing_there(places: Places, sentence: str) -> None:
+def test_a_workspace_that_means_nothing_there(workspace: JobWorkspace, sentence: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(sentence)):
-        places.check()
+        workspace.check()
 
 
 def test_the_entrypoint_is_what_a_user_of_the_head_would_type() -> None:
     words = ["sweep", "space.yaml", "-o", "a.b=[1, 2]; rm -rf x"]
-    assert entrypoint(words, Places()) == (
+    assert entrypoint(words, JobWorkspace()) == (
         "hmlc sweep space.yaml -o 'a.b=[1, 2]; rm -rf x' --address auto --home \"${HMLC_HOME:-$HOME/hmlc-home}\""
     )
-    there = Places("~/a b", "http://h:5000", upload_package=True)
+    there = JobWorkspace("~/a b", "http://h:5000", upload_package=True)
     assert entrypoint(["resume", "s"], there) == (
         "python -m hmlc_ray.cli resume s --address auto --home '~/a b' --tracking-uri http://h:5000"
     )

@@ -18,7 +18,7 @@ from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.study.summary import TrialRow
 from hmlc_ray.sweep.tune import optuna_reopen
 from hmlc_ray.sweep.tune.optuna_reopen import finish_reopening, reopen_trials, reopen_unfinished, tell_ended
-from hmlc_ray.sweep.tune.optuna_storage import open_trials
+from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 from hmlc_ray.tracking import Tracker
 
 
@@ -34,7 +34,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     place = {"sqlite": f"sqlite:///{tmp_path}/o.db", "journal": f"journal://{tmp_path}/o.log"}.get(request.param)
     if place is None:
         monkeypatch.setenv("HMLC_OPTUNA_STORAGE", request.getfixturevalue("server"))
-    found = open_trials(StudyConfig(name="s", optuna_storage=place), Home.of(tmp_path))
+    found = TrialStorage(StudyConfig(name="s", optuna_storage=place), Home.of(tmp_path)).open()
     yield found
     for name in optuna.get_all_study_names(found):
         optuna.delete_study(study_name=name, storage=found)
@@ -119,8 +119,8 @@ def test_what_ended_in_optuna_alone_is_reopened(
     monkeypatch.delenv("HMLC_OPTUNA_STORAGE", raising=False)
     sweep = SweepConfig.model_validate({"study": {"name": "s"}, "space": {"seed": {"int": [0, 1]}}})
     home = Home.of(tmp_path)
-    assert reopen_unfinished(sweep, home, tracker) == 0
-    storage = open_trials(sweep.study, home)
+    assert reopen_unfinished(TrialStorage(sweep.study, home), tracker) == 0
+    storage = TrialStorage(sweep.study, home).open()
     study = study_of(storage)
     parent = tracker.study_run("s", tags={}, params={})
     for number, status in enumerate(("completed", "failed", "pruned")):
@@ -131,23 +131,23 @@ def test_what_ended_in_optuna_alone_is_reopened(
     tracker.trial_run(parent, "4", name="4", params={}, tags={})
     study.tell(study.ask(), state=TrialState.PRUNED)
     started = tracker.trial_run(parent, "5", name="5", params={}, tags={})  # the driver died between the two
-    assert reopen_unfinished(sweep, home, tracker) == 1
+    assert reopen_unfinished(TrialStorage(sweep.study, home), tracker) == 1
     found = optuna.load_study(study_name="s", storage=storage).trials
     assert [trial.state.name for trial in found] == ["COMPLETE", "FAIL", "PRUNED", "RUNNING", "RUNNING", "RUNNING"]
     tracker.finish(started, "KILLED")
-    assert reopen_unfinished(sweep, home, tracker) == 0
+    assert reopen_unfinished(TrialStorage(sweep.study, home), tracker) == 0
 
 
 def test_what_ended_unheard_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HMLC_OPTUNA_STORAGE", raising=False)
     sweep = SweepConfig.model_validate({"study": {"name": "s"}, "space": {"seed": {"int": [0, 1]}}})
-    storage = open_trials(sweep.study, Home.of(tmp_path))
+    storage = TrialStorage(sweep.study, Home.of(tmp_path)).open()
     study = optuna.create_study(study_name="s", storage=storage, direction="maximize")
     for _ in range(5):
         study.ask().report(0.25, 1)
     study.tell(0, 0.5)
     states = [TrialStatus(name) for name in ("completed", "completed", "pruned", "failed", "running")]
     rows = [TrialRow(number, str(number), status, 0.75, 1, {}, "r") for number, status in enumerate(states)]
-    tell_ended(sweep, Home.of(tmp_path), rows)
+    tell_ended(TrialStorage(sweep.study, Home.of(tmp_path)), rows)
     found = [(trial.state.name, trial.value) for trial in study.trials]
     assert found == [("COMPLETE", 0.5), ("COMPLETE", 0.75), ("PRUNED", 0.25), ("FAIL", None), ("RUNNING", None)]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sweep_fixtures import study_context
 
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.config.trial import TrialConfig
@@ -15,6 +16,7 @@ from hmlc_ray.study import progress
 from hmlc_ray.study.status import statuses
 from hmlc_ray.study.storage import Results
 from hmlc_ray.study.summary import SweepCounts
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.tune.recorder import AlreadyEnded, SessionCallback, SweepSession, activate
 from hmlc_ray.sweep.tune.retention import Retention
 from hmlc_ray.tracking import Tracker
@@ -44,7 +46,7 @@ def test_a_second_driver_goes_on_and_leaves_alone_what_had_ended(
 ) -> None:
     parent = tracker.study_run("s", tags={}, params={"study.num_trials": 3})
     retention = Retention("all", "max", tracker, Results.of(None, Home.of(tmp_path)), "s")
-    first = SweepSession(STUDY, tracker, parent, "f", Counts(), retention, tmp_path)
+    first = SweepSession(study_context(STUDY, tracker, Counts(), tmp_path), parent, retention)
     for number in range(3):
         first.started(number, TrialConfig(seed=number), {"seed": number})
         first.reported(number, result(1, 0.5 + number / 10))
@@ -55,13 +57,13 @@ def test_a_second_driver_goes_on_and_leaves_alone_what_had_ended(
     monkeypatch.setattr(progress, "EVERY_S", 0.0)
     SessionCallback().on_step_begin(1, [])
     activate(None)
-    seen = statuses("s", home=tmp_path, tracking_uri=None)[0]
+    seen = statuses("s", Workspace.of(tmp_path))[0]
     assert seen.counts == SweepCounts(total=3, running=1, pruned=1, failed=1)
 
     counts = Counts()
-    second = SweepSession(STUDY, tracker, parent, "f", counts, retention, tmp_path)
+    second = SweepSession(study_context(STUDY, tracker, counts, tmp_path), parent, retention)
     second.look_on()
-    fresh = statuses("s", home=tmp_path, tracking_uri=None)[0]
+    fresh = statuses("s", Workspace.of(tmp_path))[0]
     assert (fresh.counts, fresh.interrupted) == (SweepCounts(total=3, pruned=1, failed=1), 1)
     assert second.ended_before == {0, 1}
     activate(second)
@@ -88,11 +90,11 @@ def test_a_second_driver_goes_on_and_leaves_alone_what_had_ended(
     assert (counts.last.completed, counts.last.pruned, counts.last.failed) == (1, 1, 1)
     assert not second.unfinished()
     second.look_on(last=True)
-    by_tag = statuses("s", home=tmp_path, tracking_uri=None)[0]
+    by_tag = statuses("s", Workspace.of(tmp_path))[0]
     assert by_tag.best is not None
     assert (by_tag.best.number, by_tag.best.run_id) == (2, runs[2].run_id)
     tracker.finish(parent, "FINISHED")
-    by_runs = statuses("s", home=tmp_path, tracking_uri=None)[0]
+    by_runs = statuses("s", Workspace.of(tmp_path))[0]
     assert (by_tag.counts, by_tag.best) == (by_runs.counts, by_runs.best)
 
 
@@ -103,7 +105,7 @@ def test_a_second_driver_knows_the_evaluations_that_the_first_one_logged(
     retention = Retention("all", "max", tracker, Results.of(None, Home.of(tmp_path)), "s")
 
     def session() -> SweepSession:
-        return SweepSession(study, tracker, parent, "f", Counts(), retention, tmp_path)
+        return SweepSession(study_context(study, tracker, Counts(), tmp_path), parent, retention)
 
     study = StudyConfig.model_validate({"name": "s", "num_trials": 3, "scheduler": {"kind": "asha"}})
     first = session()

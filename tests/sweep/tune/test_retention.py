@@ -14,11 +14,11 @@ from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.home import Home
 from hmlc_ray.study import schema
-from hmlc_ray.study.schema import CHECKPOINT
+from hmlc_ray.study.schema import CHECKPOINT, TrialStatus
 from hmlc_ray.study.storage import Results
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.tune import retention
-from hmlc_ray.sweep.tune.retention import Retention
-from hmlc_ray.tracking.opening import open_tracker
+from hmlc_ray.sweep.tune.retention import EndedTrial, Retention
 
 SIZE = 100
 
@@ -27,7 +27,7 @@ class Study:
     """Trials that end, as a session tells a Retention about them."""
 
     def __init__(self, home: Home, keep: str, mode: str = "max") -> None:
-        self.home, self.tracker = home, open_tracker(None, home)
+        self.home, self.tracker = home, Workspace(home).open_tracker()
         study = {"name": "s", "num_trials": 9, "mode": mode}
         space = {"seed": {"int": [0, 9]}}
         self.sweep = SweepConfig.model_validate(
@@ -50,7 +50,8 @@ class Study:
     def end(self, number: int, value: float, status: str = "completed") -> str:
         run_id = self.tracker.trial_run(self.parent, str(number), name=str(number), params={}, tags={})
         folder = self.folder(number)
-        admitted = self.retention.admits(status, number, value)  # type: ignore[arg-type]
+        trial = EndedTrial(number, TrialStatus(status), value, run_id, str(folder))
+        admitted = self.retention.admits(trial)
         size = SIZE if admitted else 0
         if admitted:
             self.tracker.log_artifacts(run_id, folder / "checkpoint_000001", CHECKPOINT)
@@ -61,7 +62,7 @@ class Study:
             schema.CHECKPOINT_FOLDER: str(folder),
         }
         self.tracker.finish(run_id, "FINISHED", told)
-        self.retention.ended(status, number, value, run_id, size, str(folder))
+        self.retention.ended(trial, size)
         return run_id
 
     def snapshot(self) -> None:

@@ -1,0 +1,109 @@
+"""Where a command works: its home folder, its MLflow store, its Ray cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hmlc_ray.home import Home
+from hmlc_ray.machine.loopback import bypass_proxies
+from hmlc_ray.names.uris import typed_uri
+from hmlc_ray.study.commands import Value, command
+from hmlc_ray.tracking import Tracker
+from hmlc_ray.tracking.drivers import JOB_VARIABLE
+
+URI_VARIABLE = "MLFLOW_TRACKING_URI"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The home folder, and store and cluster as they were given.
+
+    A job's own, which another machine resolves, is `sweep.jobs.submit.JobWorkspace`.
+    """
+
+    home: Home
+    tracking_uri: str | None = None
+    """Of the MLflow store; None: `MLFLOW_TRACKING_URI`, else the home folder's own."""
+    address: str | None = None
+    """Of the Ray cluster: `auto` or `host:port`; None or `local`: a Ray of this process alone."""
+
+    typed_home: Path | None = None
+    """The home folder as it was typed; printed where the command was."""
+
+    @classmethod
+    def of(cls, home: Path | None, tracking_uri: str | None = None, address: str | None = None) -> Workspace:
+        """With the home folder given, else `HMLC_HOME`, else `./hmlc-home`."""
+        return cls(Home.of(home), tracking_uri, address, home)
+
+    @property
+    def store(self) -> str:
+        """The URI of the MLflow store, with its password."""
+        return self._named_store or self.home.tracking_uri
+
+    @property
+    def has_store(self) -> bool:
+        """Whether a store is named, or the home folder has one."""
+        return bool(self._named_store) or (self.home.root / "mlflow.db").is_file()
+
+    @property
+    def _named_store(self) -> str | None:
+        return self.tracking_uri or os.environ.get(URI_VARIABLE)
+
+    def open_tracker(self, *, driving: str | None = None, note: Callable[[str], None] | None = None) -> Tracker:
+        """Open the store; the home folder's own is made where there is none.
+
+        Args:
+            driving: the study whose driver this is: what the store lacks of it, while it is away, is kept in the
+                study's folder.
+            note: see `Tracker.connect`.
+
+        Raises:
+            TrackingError: within seconds, if it cannot be reached or written.
+        """
+        bypass_proxies()
+        spool = None if driving is None else self.home.spool(driving)
+        return Tracker.connect(self.store, artifact_root=self.home.artifacts, spool=spool, note=note)
+
+    def existing_tracker(self) -> Tracker | None:
+        """Open the store, or give None where the home folder has none: looking must not make one.
+
+        Raises:
+            TrackingError: if a store that is named cannot be reached.
+        """
+        return self.open_tracker() if self.has_store else None
+
+    def options(self) -> dict[str, Value]:
+        """The options that lead another command to the same stores, as far as this environment does not."""
+        found: dict[str, Value] = {}
+        if self.home != Home.of(None):
+            found["home"] = self.typed_home or self.home.root
+        if self.tracking_uri and self.tracking_uri != os.environ.get(URI_VARIABLE):
+            found["tracking_uri"] = typed_uri(self.tracking_uri)
+        return found
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether Ray is one of this process alone."""
+        return self.address in (None, "local")
+
+    def options_with_cluster(self) -> dict[str, Value]:
+        """The same, and to the same cluster."""
+        return self.options() | ({"address": self.address} if self.address and not self.is_embedded else {})
+
+    def best_command(self, study: str) -> str:
+        """`hmlc best NAME`, with the options that this environment does not make up for."""
+        return command("best", study, **self._anywhere.options())
+
+    def resume_command(self, study: str) -> str:
+        """`hmlc resume NAME`, with the options that this environment does not make up for."""
+        if os.environ.get(JOB_VARIABLE):
+            return command("resume", study, address="http://HEAD:8265")
+        return command("resume", study, **self._anywhere.options_with_cluster())
+
+    @property
+    def _anywhere(self) -> Workspace:
+        """The same, with options that do not depend on the folder in which they are typed."""
+        return replace(self, typed_home=None)

@@ -1,0 +1,57 @@
+"""A study that is driven: all that its parts share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hmlc_ray.config.sweep import StudyConfig, SweepConfig
+from hmlc_ray.data.base import DataSet
+from hmlc_ray.home import Home
+from hmlc_ray.study.storage import Results
+from hmlc_ray.study.summary import SweepProgress
+from hmlc_ray.study.workspace import Workspace
+from hmlc_ray.tracking import Tracker
+
+
+@dataclass(frozen=True)
+class StudyContext:
+    """A study's configuration and data, where it works, and who is told of it."""
+
+    sweep: SweepConfig
+    data: DataSet
+    workspace: Workspace
+    tracker: Tracker
+    """The one writer of the study's runs."""
+    progress: SweepProgress
+
+    @property
+    def study(self) -> StudyConfig:
+        return self.sweep.study
+
+    @property
+    def name(self) -> str:
+        return self.study.name
+
+    @property
+    def home(self) -> Home:
+        return self.workspace.home
+
+    @property
+    def folder(self) -> Path:
+        """The study's own in the home folder."""
+        return self.home.study(self.name)
+
+    @property
+    def results(self) -> Results:
+        """Where its checkpoints and Tune's state are.
+
+        Raises:
+            ConfigError: see `Results.of`.
+        """
+        return Results.of(self.study.storage, self.home)
+
+    @property
+    def resume_command(self) -> str:
+        """What resumes the study."""
+        return self.workspace.resume_command(self.name)
