@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import json
-import textwrap
 from pathlib import Path
 from typing import Any
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from hmlc_ray.config.points import POINT_KINDS
-from hmlc_ray.config.schema import SectionType, default_kinds, describe, kind_of, sections
-from hmlc_ray.config.sweep import SweepConfig
-from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.config.base import Section
+
+# Before the sections are made: the text under a key becomes the description of its field.
+Section.model_config["use_attribute_docstrings"] = True
+
+from hmlc_ray.config.points import POINT_KINDS  # noqa: E402
+from hmlc_ray.config.schema import SectionType, default_kinds, describe, kind_of, sections  # noqa: E402
+from hmlc_ray.config.sweep import SweepConfig  # noqa: E402
+from hmlc_ray.config.trial import TrialConfig  # noqa: E402
 
 PAGE = Path(__file__).with_name("configuration.md")
 MARK = "<!-- tables: written by docs/reference.py -->\n"
@@ -66,9 +68,8 @@ def _merged(classes: list[SectionType], prefix: str) -> list[tuple[str, ...]]:
 
 
 def _rows(section: SectionType, prefix: str) -> list[Row]:
-    meanings = _meanings(section)
     return [
-        (name, _allowed(f"{prefix}{name}", field), _default(section, name, field), meanings.get(name, ""))
+        (name, _allowed(f"{prefix}{name}", field), _default(section, name, field), _meaning(section, name))
         for name, field in section.model_fields.items()
     ]
 
@@ -98,25 +99,18 @@ def _yaml(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _meanings(section: SectionType) -> dict[str, str]:
-    """The text under each key in the source, those of parent classes included."""
-    found: dict[str, str] = {}
-    for parent in reversed(section.__mro__):
-        if parent.__module__.startswith("hmlc_ray."):
-            body = ast.parse(textwrap.dedent(inspect.getsource(parent))).body[0]
-            assert isinstance(body, ast.ClassDef)
-            for key, text in zip(body.body, body.body[1:], strict=False):
-                if isinstance(key, ast.AnnAssign) and isinstance(key.target, ast.Name) and _is_text(text):
-                    found[key.target.id] = " ".join(text.value.value.split())  # type: ignore[attr-defined]
-    return found
-
-
-def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+def _meaning(section: SectionType, name: str) -> str:
+    """The text under a key; a class that gives it another default alone has that of its parent."""
+    parents = [parent.model_fields[name] for parent in section.__mro__ if name in getattr(parent, "model_fields", {})]
+    return _one_line(next((field.description for field in parents if field.description), ""))
 
 
 def _first_line(section: SectionType) -> str:
-    return " ".join((section.__doc__ or "").partition("\n\n")[0].split())
+    return _one_line((section.__doc__ or "").partition("\n\n")[0])
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _table(rows: list[Any], by_kind: bool = False) -> str:

@@ -28,7 +28,9 @@ def test_the_search_space_in_the_readme_is_valid(tmp_path: Path, monkeypatch: py
 
 
 def test_the_commands_in_the_readme_exist_with_their_options() -> None:
-    blocks = re.findall(r"```\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    blocks = [block for language, block in fenced if not language]
     lines = [part.split() for block in blocks for line in block.splitlines() for part in line.split("&&")]
     used = [words[1:] for words in lines if words[:1] == ["hmlc"]]
     commands = get_command(app).commands  # type: ignore[attr-defined]

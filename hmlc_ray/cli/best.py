@@ -22,15 +22,9 @@ def best(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Show the best trial of a study."""
-    from hmlc_ray.study.best import best_trial
-    from hmlc_ray.study.workspace import Workspace
+    from hmlc_ray.api import studies
 
-    workspace = Workspace.of(home, tracking_uri)
-    found = best_trial(name, workspace)
-    if emit_config is not None:
-        from hmlc_ray.config.files import write_trial
-
-        write_trial(emit_config, found.config)
+    found = studies.best(name, emit_config=emit_config, home=home, tracking_uri=tracking_uri)
     if as_json:
         from dataclasses import asdict
 
@@ -42,6 +36,7 @@ def best(
     print_best(name, found)
     if emit_config is not None:
         from hmlc_ray.study.commands import command
+        from hmlc_ray.study.workspace import Workspace
 
-        again = command("train", emit_config, **workspace.options())
+        again = command("train", emit_config, **Workspace.of(home, tracking_uri).options())
         typer.echo(f"configuration: {emit_config} (reproduce it with: {again})")

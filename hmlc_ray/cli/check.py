@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,30 +10,23 @@ import typer
 from hmlc_ray.cli.options import File, Overrides, Profile
 
 if TYPE_CHECKING:
+    from hmlc_ray.api.checking import FoundData
     from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
     from hmlc_ray.config.trial import TrialConfig
 
 
 def check(file: File, override: Overrides = None, profile: Profile = None) -> None:
     """Check a trial file or a search space, without starting anything."""
-    from hmlc_ray.config.files import is_search_space, load_trial
-    from hmlc_ray.config.load import load_yaml
+    from hmlc_ray.api.checking import check as check_source
+    from hmlc_ray.config.trial import TrialConfig
 
-    if is_search_space(load_yaml(file)):
-        from hmlc_ray.config.sweep import load_sweep
-
-        sweep = load_sweep(file, override or (), profile)
-        lines = sweep_lines(sweep) + found_lines(sweep.base_trial())
-        what = "search space"
+    checked = check_source(file, overrides=override or (), profile=profile)
+    config = checked.config
+    if isinstance(config, TrialConfig):
+        lines, what = trial_lines(config), "trial"
     else:
-        from hmlc_ray.config.levels import check_trial
-        from hmlc_ray.errors import ConfigError
-
-        if profile is not None:
-            raise ConfigError(f"{file} is a trial, and only a search space has profiles")
-        config = load_trial(file, override or ())
-        check_trial(config)
-        lines, what = trial_lines(config) + found_lines(config), "trial"
+        lines, what = sweep_lines(config), "search space"
+    lines += found_lines(checked.found)
     typer.echo(f"{file}: a valid {what}")
     for line in lines:
         typer.echo(f"  {line}")
@@ -76,40 +68,14 @@ def sweep_lines(sweep: SweepConfig) -> list[str]:
     return lines
 
 
-def found_lines(config: TrialConfig) -> list[str]:
-    """What a folder or a manifest holds, where it is on this machine: no sample of it is opened.
-
-    Raises:
-        DataError, TaxonomyError: if it cannot be used; see `folder_tree` and `read_manifest`.
-    """
-    from hmlc_ray.config.data import ManifestConfig
-    from hmlc_ray.config.levels import folder_tree
-    from hmlc_ray.config.splits import FoldersSection
-    from hmlc_ray.folders.manifest import check_several, read_manifest
-    from hmlc_ray.folders.walk import is_file, is_folder
-
-    data = config.data
-    if isinstance(data, FoldersSection) and is_folder(Path(data.root).expanduser()):
-        tree = folder_tree(data)
-        counts = {name: sum(map(len, files)) for name, files in tree.files.items()}
-        notes = [*tree.notes, *tree.lacks()]
-        return _found(tree.leaf_paths, data.level_names or tree.level_names, counts, notes)
-    if isinstance(data, ManifestConfig) and is_file(Path(data.file).expanduser()):
-        manifest = read_manifest(data.file, data.root)
-        check_several(manifest, data.file)
-        counts = {name: len(samples) for name, samples in manifest.samples.items()}
-        return _found(manifest.leaf_paths, manifest.level_names, counts, manifest.lacks())
-    return []
-
-
-def _found(
-    leaves: Sequence[Sequence[str]], levels: Sequence[str], counts: Mapping[str, int], notes: Sequence[str]
-) -> list[str]:
-    from hmlc_ray.folders.notes import of_one_class
-
-    notes = [*notes, *of_one_class(levels, map(set, zip(*leaves, strict=True)))]
-    splits = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    return [f"found: {len(leaves)} leaves, levels {', '.join(levels)}; files: {splits}", *(f"note: {n}" for n in notes)]
+def found_lines(found: FoundData | None) -> list[str]:
+    """What a folder or a manifest holds."""
+    if found is None:
+        return []
+    files = ", ".join(f"{count:,} {name}" for name, count in found.files.items())
+    levels = ", ".join(found.level_names)
+    notes = [f"note: {note}" for note in found.notes]
+    return [f"found: {found.num_leaves} leaves, levels {levels}; files: {files}", *notes]
 
 
 def _needs(trials: TrialsConfig) -> str:

@@ -58,12 +58,10 @@ def show(
 
     config = load_target(target, override or ())
 
-    from hmlc_ray.data import load_data
+    from hmlc_ray.api.encoders import load_data
     from hmlc_ray.data.report import describe, draw_tree
-    from hmlc_ray.home import Home as Places
 
-    with Places.of(home).current():
-        found = load_data(config.data)
+    found = load_data(config, home=home)
     if out is not None:
         from hmlc_ray.data.contact_sheet import write_contact_sheet
 

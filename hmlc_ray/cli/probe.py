@@ -26,11 +26,10 @@ def probe(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Judge a trained encoder: linear probes, kNN and tree metrics on its frozen features."""
-    from hmlc_ray.runs.single import probe_run
-    from hmlc_ray.study.workspace import Workspace
+    from hmlc_ray.api import runs
 
     judged: Literal["val", "test"] = "test" if split is Split.TEST else "val"
-    metrics = probe_run(target, Workspace.of(home, tracking_uri), split=judged)
+    metrics = runs.probe(target, split=judged, home=home, tracking_uri=tracking_uri)
     if as_json:
         typer.echo(json.dumps(metrics, indent=2, sort_keys=True))
         return

@@ -15,7 +15,7 @@ def reap(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Close what an earlier crash left RUNNING, where no driver is alive."""
-    from hmlc_ray.cli.progress import sweep_progress
+    from hmlc_ray.api.progress import sweep_progress
     from hmlc_ray.study.workspace import Workspace
     from hmlc_ray.sweep.reap import reap as close
 

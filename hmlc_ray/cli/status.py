@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, TrackingUri
-
-if TYPE_CHECKING:
-    from hmlc_ray.study.status import StudyOverview
-    from hmlc_ray.study.workspace import Workspace
 
 
 def status(
@@ -27,9 +23,12 @@ def status(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Show how studies stand: their trials, the best so far, and their jobs."""
-    from hmlc_ray.study.workspace import Workspace
+    from hmlc_ray.api import studies
 
-    found = _found(name, address, Workspace.of(home, tracking_uri))
+    if name is None:
+        found = studies.status(address=address, home=home, tracking_uri=tracking_uri)
+    else:
+        found = [studies.status(name, address=address, home=home, tracking_uri=tracking_uri)]
     if as_json:
         from hmlc_ray.study.status import as_json as plain
 
@@ -39,14 +38,3 @@ def status(
     from hmlc_ray.cli.study_tables import print_statuses
 
     print_statuses(found)
-
-
-def _found(name: str | None, address: str | None, workspace: Workspace) -> list[StudyOverview]:
-    if address is None:
-        from hmlc_ray.study.status import statuses
-
-        return statuses(name, workspace)
-    from hmlc_ray.sweep.jobs.client import connect
-    from hmlc_ray.sweep.jobs.status import job_statuses
-
-    return job_statuses(name, workspace, connect(address))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -37,21 +36,21 @@ def sweep(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Search: draw trials from a search space, train each, rank them."""
-    from hmlc_ray.config.sweep import load_sweep
-
-    overrides = [*(override or ())]
-    overrides += [] if name is None else [f"study.name={json.dumps(name)}"]
-    overrides += [] if trials is None else [f"study.num_trials={trials}"]
-    config = load_sweep(space, overrides, profile)
-
-    from hmlc_ray.cli.progress import sweep_progress
+    from hmlc_ray.api import studies
     from hmlc_ray.study.workspace import Workspace
-    from hmlc_ray.sweep.run import run_sweep
 
-    workspace = Workspace.of(home, tracking_uri, address)
-    with sweep_progress(config.study.name, config.study.objective_metric) as progress:
-        summary = run_sweep(config, workspace, progress)
-    _conclude(summary, workspace)
+    summary = studies.sweep(
+        space,
+        overrides=override or (),
+        profile=profile,
+        name=name,
+        trials=trials,
+        address=address,
+        home=home,
+        tracking_uri=tracking_uri,
+        progress=True,
+    )
+    _conclude(summary, Workspace.of(home, tracking_uri, address))
 
 
 def resume(
@@ -67,21 +66,16 @@ def resume(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Go on with an interrupted sweep, or give one more trials; with a URL of a head's Jobs API, as a job there."""
-    from hmlc_ray.errors import StudyError
+    from hmlc_ray.api import studies
 
-    if trials is not None and trials < 1:
-        raise StudyError(f"--trials must be a number of at least 1, got {trials}")
+    studies.check_trials(trials)
     more = [] if trials is None else ["--trials", str(trials)]
     if as_job(context, name, ["resume", name, *more], address, wait):
         return
-    from hmlc_ray.cli.progress import sweep_progress
     from hmlc_ray.study.workspace import Workspace
-    from hmlc_ray.sweep.run import resume_sweep
 
-    workspace = Workspace.of(home, tracking_uri, address)
-    with sweep_progress(name) as progress:
-        summary = resume_sweep(name, workspace, progress, trials=trials)
-    _conclude(summary, workspace)
+    summary = studies.resume(name, trials=trials, address=address, home=home, tracking_uri=tracking_uri, progress=True)
+    _conclude(summary, Workspace.of(home, tracking_uri, address))
 
 
 def retry(
@@ -105,11 +99,9 @@ def retry(
         raise StudyError(f"say which trials run again: `{again}`")
     if as_job(context, name, ["retry", name, "--failed"], address, wait):
         return
-    from hmlc_ray.cli.progress import sweep_progress
-    from hmlc_ray.sweep.run import retry_failed
+    from hmlc_ray.api import studies
 
-    with sweep_progress(name) as progress:
-        summary = retry_failed(name, workspace, progress)
+    summary = studies.retry(name, address=address, home=home, tracking_uri=tracking_uri, progress=True)
     _conclude(summary, workspace)
 
 

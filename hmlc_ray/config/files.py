@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
 from pathlib import Path
 from typing import Any
 
-from hmlc_ray.config.load import dump_yaml, load_yaml
+from hmlc_ray.config.load import dump_yaml
 from hmlc_ray.config.overrides import apply_overrides
-from hmlc_ray.config.paths import parse_override
+from hmlc_ray.config.paths import Overrides, parse_overrides
+from hmlc_ray.config.plain import Source, values_of
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError, system_reason
@@ -17,22 +18,21 @@ from hmlc_ray.files.atomic import write_whole
 SWEEP_KEYS = ("study", "trials", "base", "space", "profiles")
 
 
-def load_trial(path: str | Path, overrides: Iterable[str] = ()) -> TrialConfig:
-    """The configuration of one run, from a trial file or from the `base` of a search space.
+def load_trial(path: Source, overrides: Overrides = ()) -> TrialConfig:
+    """The configuration of one run, from a trial or from the `base` of a search space.
 
     Args:
-        path: a YAML file.
-        overrides: `path=value` texts, relative to the trial, e.g. `objective.temperature=0.2`.
+        path: a YAML file, or its values.
+        overrides: relative to the trial, e.g. `objective.temperature=0.2`.
 
     Raises:
         ConfigError: if the file cannot be read, or a key or value is not allowed.
     """
-    values = load_yaml(path)
-    source = str(path)
+    values, source = values_of(path)
     if is_search_space(values):
-        values, source = values.get("base") or {}, f"{path} (base)"
+        values, source = values.get("base") or {}, f"{source} (base)"
     if isinstance(values, dict):
-        values = apply_overrides(TrialConfig, values, map(parse_override, overrides))
+        values = apply_overrides(TrialConfig, values, parse_overrides(overrides))
     return validate(TrialConfig, values, source)
 
 
@@ -46,7 +46,7 @@ def dump_trial(config: TrialConfig) -> str:
     return dump_yaml(config.model_dump(mode="json"))
 
 
-def write_trial(path: str | Path, config: TrialConfig) -> None:
+def write_trial(path: str | os.PathLike[str], config: TrialConfig) -> None:
     """Write a trial file whole or not at all.
 
     Raises:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
 from hmlc_ray.config.load import parse_yaml
+from hmlc_ray.config.plain import plain
 from hmlc_ray.errors import ConfigError
 
 Scalar = str | int | float | bool | None
+Overrides = str | Iterable[str | tuple[str, Any]] | Mapping[str, Any]
+"""Values laid over a configuration: `path=value` texts, or values by their dotted paths, as a mapping or in pairs."""
 
 
 def flatten(config: BaseModel) -> dict[str, Scalar]:
@@ -62,9 +65,32 @@ def parse_override(text: str) -> tuple[str, Any]:
         ConfigError: if there is no `=`, the path is no dotted path, or the value is no YAML.
     """
     path, equals, value = text.partition("=")
-    if not equals or not all(name.replace("-", "_").isidentifier() for name in path.strip().split(".")):
+    if not equals or not _is_path(path.strip()):
         raise ConfigError(f"override {text!r}: write it as path=value, for example objective.temperature=0.2")
     return path.strip(), parse_yaml(value, f"override {text!r}")
+
+
+def parse_overrides(overrides: Overrides) -> list[tuple[str, Any]]:
+    """Every override as (path, value), in the order given.
+
+    Raises:
+        ConfigError: if one is malformed; see `parse_override`.
+    """
+    if isinstance(overrides, str):
+        overrides = [overrides]
+    elif isinstance(overrides, Mapping):
+        overrides = overrides.items()
+    return [parse_override(given) if isinstance(given, str) else _checked(*given) for given in overrides]
+
+
+def _checked(path: str, value: Any) -> tuple[str, Any]:
+    if not isinstance(path, str) or not _is_path(path):
+        raise ConfigError(f"override {path!r}: give a dotted path, for example objective.temperature")
+    return path, plain(value, f"override {path!r}")
+
+
+def _is_path(text: str) -> bool:
+    return all(name.replace("-", "_").isidentifier() for name in text.split("."))
 
 
 def shorten(value: Any, limit: int = 80) -> str:

@@ -8,16 +8,16 @@ from typing import Any
 
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.overrides import Pair, apply_overrides
-from hmlc_ray.config.paths import parse_override, set_path, shorten
+from hmlc_ray.config.paths import Overrides, parse_overrides, set_path, shorten
 from hmlc_ray.config.schema import nearest
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ConfigError
 
 
 def overlay(
-    model: type[Section], values: dict[str, Any], source: str, overrides: Iterable[str], profile: str | None
+    model: type[Section], values: dict[str, Any], source: str, overrides: Overrides, profile: str | None
 ) -> dict[str, Any]:
-    """The values of a search-space file with a profile and `path=value` texts laid over them, without `profiles`.
+    """The values of a search-space file with a profile and overrides laid over them, without `profiles`.
 
     Args:
         model: the class of the whole file.
@@ -27,7 +27,7 @@ def overlay(
     """
     values = copy.deepcopy(values)
     profiles = values.pop("profiles", None) or {}
-    layers = [[*_profile(profiles, source, profile)], [*map(parse_override, overrides)]]
+    layers = [[*_profile(profiles, source, profile)], parse_overrides(overrides)]
     for layer in layers:
         values = _lay(model, values, layer)
     for path in (path for layer in layers for path, _ in _of_base(layer)):

@@ -68,8 +68,10 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
 
 
 def describe(field: FieldInfo) -> str:
-    """The allowed values of a field in words, to follow `must be`."""
-    return field.description or _either(field.annotation, field.metadata)
+    """The allowed values of a field in words, to follow `must be`: its own `allowed`, else by its type and bounds."""
+    extra = field.json_schema_extra
+    allowed = extra.get("allowed") if isinstance(extra, dict) else None
+    return str(allowed) if allowed else _either(field.annotation, field.metadata)
 
 
 def leaves(section: SectionType, prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:

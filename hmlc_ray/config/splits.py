@@ -60,7 +60,9 @@ class FoldersSection(Section):
 
     splits: Literal["auto", "none"] | SplitFolders = Field(
         "auto",
-        description="auto, none, or a mapping of train, and where given val and test, to folders below data.root",
+        json_schema_extra={
+            "allowed": "auto, none, or a mapping of train, and where given val and test, to folders below data.root"
+        },
     )
     """`auto`: folders called `train`, `valid`, `test`, ... are splits; `none`: all folders are classes; a mapping such
     as `{train: train2017, val: val2017}`, relative to `root`: these folders are the splits, and others are not read."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from hmlc_ray.config.base import Section
-from hmlc_ray.config.load import load_yaml
 from hmlc_ray.config.metrics import check_metric
-from hmlc_ray.config.paths import get_path
+from hmlc_ray.config.paths import Overrides, get_path
+from hmlc_ray.config.plain import Source, values_of
 from hmlc_ray.config.profiles import overlay
 from hmlc_ray.config.schema import with_default_kinds
 from hmlc_ray.config.space import SearchSpace
@@ -59,7 +57,9 @@ class StallConfig(Section):
     """When a study stands still, and what happens then: some of its trials wait for resources, and no trial of it has
     started, reported or ended for long. Trials that train while none waits take as long as they take."""
 
-    after: Annotated[float, Field(gt=0)] | Literal["auto"] = Field("auto", description="seconds above 0, or auto")
+    after: Annotated[float, Field(gt=0)] | Literal["auto"] = Field(
+        "auto", json_schema_extra={"allowed": "seconds above 0, or auto"}
+    )
     """Seconds of silence. `auto`: ten times the longest that this study's trials took from one report to the next, and
     at least ten minutes; before the first report it counts only while no trial trains."""
     action: Literal["warn", "stop"] = "warn"
@@ -77,7 +77,7 @@ def _trials(uri: str) -> str:
 class StudyConfig(Section):
     """What is searched for, and how."""
 
-    name: str = Field(pattern=PATTERN, max_length=MAX_LENGTH, description=ALLOWED)
+    name: str = Field(pattern=PATTERN, max_length=MAX_LENGTH, json_schema_extra={"allowed": ALLOWED})
     """The study's name in every store; a sweep refuses one that is taken."""
     num_trials: int = Field(20, ge=1)
     objective_metric: Annotated[str, AfterValidator(composed)] = "val/probe_top1/mean"
@@ -116,7 +116,9 @@ class Resources(Section):
 class CheckpointsConfig(Section):
     """What is kept of the checkpoints of trials that have ended; failed and interrupted ones keep theirs."""
 
-    keep: str = Field("final", pattern=r"^(all|final|best-[1-9]\d{0,5})$", description="all, final or best-K")
+    keep: str = Field(
+        "final", pattern=r"^(all|final|best-[1-9]\d{0,5})$", json_schema_extra={"allowed": "all, final or best-K"}
+    )
     """`final`: a trial's last one, in its MLflow run; `best-K`: that of the best K completed trials; `all`: also the
     last two of every trial where it trained."""
 
@@ -125,7 +127,7 @@ class TrialsConfig(Section):
     """Where and how trials run."""
 
     workers: Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=r"^[1-9]\d*:[1-9]\d*$")] = Field(
-        0, description="an integer of at least 0, or a range like 1:4"
+        0, json_schema_extra={"allowed": "an integer of at least 0, or a range like 1:4"}
     )
     """0: in the warm trial process; N: a Ray Train group of N; `min:max`: an elastic group."""
     resources: Resources = Field(default_factory=Resources)
@@ -158,7 +160,9 @@ class SweepConfig(Section):
     trials: TrialsConfig = Field(default_factory=TrialsConfig)
     base: dict[str, Any] = Field(default_factory=dict)
     """A partial TrialConfig: what all trials share."""
-    space: dict[str, Any] = Field(min_length=1, description="a non-empty mapping of paths to dimensions")
+    space: dict[str, Any] = Field(
+        min_length=1, json_schema_extra={"allowed": "a non-empty mapping of paths to dimensions"}
+    )
     """Path to dimension, or section to branches; see `docs/configuration.md`."""
 
     def search_space(self, source: str = "search space") -> SearchSpace:
@@ -170,21 +174,21 @@ class SweepConfig(Section):
         return self.search_space().first()
 
 
-def load_sweep(path: str | Path, overrides: Iterable[str] = (), profile: str | None = None) -> SweepConfig:
+def load_sweep(path: Source, overrides: Overrides = (), profile: str | None = None) -> SweepConfig:
     """Read and check a search space.
 
     Args:
-        path: a YAML file.
-        overrides: `path=value` texts: any key of the file (`study.num_trials=3`), or a key of the trial
-            (`data.root=x`, the same as `base.data.root=x`).
+        path: a YAML file, or its values.
+        overrides: any key of the file (`study.num_trials=3`), or a key of the trial (`data.root=x`, the same as
+            `base.data.root=x`).
         profile: the name of an entry under the file's `profiles`, whose values are laid over the others first.
 
     Raises:
         ConfigError: naming file, path, value and what is allowed.
         DataError: if the number of levels is needed and the image folder is missing or empty.
     """
-    source = str(path)
-    values = overlay(SweepConfig, load_yaml(path), source, overrides, profile)
+    values, source = values_of(path)
+    values = overlay(SweepConfig, values, source, overrides, profile)
     sweep = validate(SweepConfig, values, source)
     check_sweep(sweep, source)
     return sweep

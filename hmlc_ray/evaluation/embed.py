@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -24,6 +24,7 @@ def embed(
     batch_size: int = 1024,
     *,
     rows: Tensor | None = None,
+    prepare: Callable[[Tensor], Tensor] = to_encoder_input,
 ) -> Features:
     """Features f of every input, without augmentation and without gradient.
 
@@ -33,6 +34,7 @@ def embed(
         device: where the encoder runs.
         batch_size: samples per forward pass, at most.
         rows: int64 [n], which of the inputs, in this order; None: all of them.
+        prepare: makes what the encoder takes of a block of inputs on `device`.
 
     Returns:
         float32 [N, F], or [n, F].
@@ -42,7 +44,7 @@ def embed(
     """
     size = min(batch_size, getattr(encoder, "max_batch", batch_size))
     with _evaluation_mode(encoder), torch.inference_mode():
-        blocks = [encoder(to_encoder_input(block.to(device))).float().cpu() for block in _blocks(inputs, rows, size)]
+        blocks = [encoder(prepare(block.to(device))).float().cpu() for block in _blocks(inputs, rows, size)]
     features: Features = torch.cat(blocks).numpy()
     if not np.isfinite(features).all():
         raise TrainingError("the encoder gives features that are not finite; a lower learning rate may help")

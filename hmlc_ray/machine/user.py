@@ -12,6 +12,20 @@ _STAND_IN = "HMLC_NO_HOME"
 """In the environment: what `HOME` was set to where there is none."""
 
 
+def settle_process() -> None:
+    """Make the environment one that Ray, MLflow and torch can start in; see `settle_user`.
+
+    Raises:
+        ConfigError: if there is no temporary directory that can be used.
+    """
+    # Python takes an empty one for none; Ray for the current folder, where it would look for a cluster's address.
+    for name in ("TMPDIR", "RAY_TMPDIR"):
+        if os.environ.get(name) == "":
+            del os.environ[name]
+    if "HOME" not in os.environ or not ("LOGNAME" in os.environ or "USER" in os.environ):  # a shell has set them
+        settle_user()
+
+
 def settle_user() -> None:
     """Give this process and its children a `HOME` and a `USER` where the system knows none.
 
@@ -35,7 +49,7 @@ def settle_user() -> None:
         os.environ["HOME"] = os.environ[_STAND_IN] = str(home)
 
 
-def expanded(path: str | Path) -> Path:
+def expanded(path: str | os.PathLike[str]) -> Path:
     """The path with `~` replaced by the home directory.
 
     Raises:

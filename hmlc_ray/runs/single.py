@@ -14,6 +14,7 @@ from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import CheckpointError, TrackingError
 from hmlc_ray.evaluation import evaluate
 from hmlc_ray.machine.scratch import scratch_folder
+from hmlc_ray.runs.encoders import checkpoint_in
 from hmlc_ray.runs.plan import RunPlan
 from hmlc_ray.runs.recording import Lenient, data_tags, recorded, run_tags
 from hmlc_ray.study import schema
@@ -89,11 +90,9 @@ def probe_run(target: str, workspace: Workspace, *, split: Literal["val", "test"
 
 
 def _checkpoint_of(target: str, workspace: Workspace) -> Checkpoint:
-    folder = Path(target)
-    for candidate in (folder, folder / CHECKPOINT):
-        if (candidate / META_FILE).is_file():
-            return load_checkpoint(candidate)
-    if folder.exists():
+    if (found := checkpoint_in(Path(target))) is not None:
+        return found
+    if Path(target).exists():
         raise CheckpointError(f"{target} is not a checkpoint: it has no {META_FILE}")
     tracker = workspace.open_tracker()
     with scratch_folder("fetched") as scratch:

@@ -3,12 +3,15 @@ loading torch, ray or mlflow."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.study.schema import TrialStatus
+
+_MEAN = "{}/probe_top1/mean"
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,14 @@ class SweepSummary:
     export_dir: Path | None = None
     checkpoints: CheckpointBytes | None = None
 
+    def __repr__(self) -> str:
+        """The outcome in a line; the rows are a table's worth."""
+        parts = [_many(len(self.rows), "trial")]
+        parts += [f"{count} {status}" for status, count in Counter(row.status for row in self.rows).items()]
+        if self.best is not None and self.best.value is not None:
+            parts.append(f"best: trial {self.best.number}, {self.objective_metric} {self.best.value:.4f}")
+        return f"SweepSummary({self.study!r}: {', '.join(parts)})"
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -70,6 +81,13 @@ class RunSummary:
     epochs: int
     seconds: float
 
+    def __repr__(self) -> str:
+        """The outcome in a line; the metrics are a table's worth."""
+        means = "".join(
+            f", {name} {self.metrics[name]:.4f}" for name in map(_MEAN.format, ("val", "test")) if name in self.metrics
+        )
+        return f"RunSummary({self.run_id!r}: {_many(self.epochs, 'epoch')}, {self.seconds:.0f} s{means})"
+
 
 @dataclass(frozen=True)
 class BestTrial:
@@ -78,6 +96,11 @@ class BestTrial:
     row: TrialRow
     config: TrialConfig
     metrics: dict[str, float]
+
+    def __repr__(self) -> str:
+        """The trial in a line; the configuration and the metrics are tables' worth."""
+        value = "none" if self.row.value is None else f"{self.row.value:.4f}"
+        return f"BestTrial(trial {self.row.number}: {value} after {_many(self.row.epochs, 'epoch')}, {self.row.params})"
 
 
 @dataclass(frozen=True)
@@ -125,3 +148,7 @@ class RunProgress(Protocol):
 
     def note(self, text: str) -> None:
         """One line about what happens now."""
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -21,6 +21,11 @@ __all__ = ["NAMED", "from_csv", "from_folders", "from_json", "load_taxonomy", "r
 def load_taxonomy(source: str | Path) -> Taxonomy:
     """The taxonomy of a name in `NAMED`, a folder of class folders, a `.csv` table or a `.json` file.
 
+    >>> from hmlc_ray import load_taxonomy
+    >>> tree = load_taxonomy("cifar100")
+    >>> tree.level_names, tree.num_classes
+    (('superclass', 'class'), (20, 100))
+
     Raises:
         TaxonomyError: if it is none of these, or the tree is wrong.
         DataError: if the folder has neither images nor meshes, or it is not clear which folders are splits.

@@ -23,6 +23,7 @@ from hmlc_ray.training.checkpoint_files import (
     STATE_FILE,
     TAXONOMY_FILE,
     figures,
+    read_config,
     read_json,
     read_meta,
 )
@@ -112,7 +113,7 @@ def load_checkpoint(folder: Path, *, device: torch.device | str = "cpu") -> Chec
         raise CheckpointError(f"checkpoint {folder} is damaged: {STATE_FILE} is missing or not what was written")
     try:
         return Checkpoint(
-            config=TrialConfig.model_validate(read_json(folder / CONFIG_FILE)),
+            config=read_config(folder, meta),
             taxonomy=Taxonomy.from_dict(read_json(folder / TAXONOMY_FILE)),
             epochs_done=int(meta["epochs_done"]),
             metrics=figures(meta["metrics"]),
@@ -122,6 +123,8 @@ def load_checkpoint(folder: Path, *, device: torch.device | str = "cpu") -> Chec
             state=torch.load(folder / STATE_FILE, map_location=device, weights_only=True),
             history=tuple(_record(entry) for entry in meta.get("history", ())),
         )
+    except CheckpointError:
+        raise
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"checkpoint {folder} is refused: {STATE_FILE} holds more than tensors") from error
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:

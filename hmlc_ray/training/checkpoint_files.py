@@ -6,6 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from hmlc_ray import __version__
+from hmlc_ray.config.render import render
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError, first_line
 
@@ -26,9 +30,27 @@ def read_summary(folder: Path) -> tuple[TrialConfig, dict[str, float]]:
     """
     meta = read_meta(folder)
     try:
-        return TrialConfig.model_validate(read_json(folder / CONFIG_FILE)), figures(meta["metrics"])
+        return read_config(folder, meta), figures(meta["metrics"])
+    except CheckpointError:
+        raise
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"checkpoint {folder} is damaged: {first_line(error)}") from error
+
+
+def read_config(folder: Path, meta: dict[str, Any]) -> TrialConfig:
+    """The configuration of a checkpoint.
+
+    Raises:
+        CheckpointError: if its file is missing or damaged, or of a version that had other keys.
+    """
+    values = read_json(folder / CONFIG_FILE)
+    try:
+        return TrialConfig.model_validate(values)
+    except ValidationError as error:
+        raise CheckpointError(
+            f"checkpoint {folder} was written by hmlc-ray {meta.get('package_version')} or is damaged; this version, "
+            f"{__version__}, cannot read it: {render(error, TrialConfig, values, CONFIG_FILE)}"
+        ) from error
 
 
 def read_meta(folder: Path) -> dict[str, Any]:

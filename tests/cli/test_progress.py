@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from hmlc_ray.cli.progress import Remaining, epoch_state, run_progress, sweep_progress
+from hmlc_ray.api.progress import Remaining, epoch_state, run_progress, sweep_progress
 from hmlc_ray.study.summary import SweepCounts
 
 EPOCH = {
@@ -58,7 +58,7 @@ def test_a_run_without_a_terminal_is_a_line_per_epoch() -> None:
 
 def test_a_sweep_without_a_terminal_is_a_line_per_ended_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 5.0, 10.0, 30.0])
-    monkeypatch.setattr("hmlc_ray.cli.progress.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("hmlc_ray.api.progress.time.monotonic", lambda: next(clock))
     console = plain()
     with sweep_progress("s", "val/x", console) as progress:
         for counts in (
@@ -77,7 +77,7 @@ def test_a_sweep_without_a_terminal_is_a_line_per_ended_trial(monkeypatch: pytes
 
 def test_time_left_counts_only_what_ended_since_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 10.0])
-    monkeypatch.setattr("hmlc_ray.cli.progress.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("hmlc_ray.api.progress.time.monotonic", lambda: next(clock))
     remaining = Remaining()
     assert remaining(6, 10) == ""
     assert remaining(8, 10) == "0:00:10"

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from hmlc_ray.cli.progress import SweepLines
+from hmlc_ray.api.progress import SweepLines
 from hmlc_ray.errors import TrackingError
 from hmlc_ray.study.progress import Standing, StandingWriter
 from hmlc_ray.study.status_line import MARK, PeoplesLog, for_people, last_said, status_line

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from made_images import make_images
 from typer.testing import CliRunner
 
+from hmlc_ray.api.progress import epoch_state
 from hmlc_ray.cli.app import app
-from hmlc_ray.cli.progress import epoch_state
 from hmlc_ray.config.data import ImageFolderConfig
 from hmlc_ray.config.metrics import check_metric
 from hmlc_ray.config.sweep import StudyConfig

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from hmlc_ray.errors import ClusterError
+from hmlc_ray.machine.loopback import is_loopback
 from hmlc_ray.sweep.cluster.environment import ADDRESS, JOB_CONFIG
 from hmlc_ray.sweep.cluster.internals import get_ray_address_file
 
@@ -58,6 +59,18 @@ def listening_error(address: str) -> Exception | None:
     except (OSError, OverflowError) as error:
         return error
     return None
+
+
+def same_address(given: str, connected_to: str) -> bool:
+    """Whether a `host:port` is the cluster that this process is connected to, by whatever name of its host."""
+    (host, _, port), (own_host, _, own_port) = given.rpartition(":"), connected_to.rpartition(":")
+    return port == own_port and (host == own_host or is_loopback(host) or bool(_resolved(host) & _resolved(own_host)))
+
+
+def _resolved(host: str) -> set[str]:
+    with suppress(OSError, UnicodeError):
+        return {str(found[4][0]) for found in socket.getaddrinfo(host.strip("[]"), None)}
+    return set()
 
 
 def _none(reason: str, hint: str) -> ClusterError:

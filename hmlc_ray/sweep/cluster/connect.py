@@ -14,7 +14,7 @@ from hmlc_ray.errors import ClusterError, UserError, first_line, system_reason
 from hmlc_ray.machine.environment import variables
 from hmlc_ray.machine.loopback import EXEMPTIONS, bypass_proxies
 from hmlc_ray.sweep.cluster import local, private_locks  # noqa: F401
-from hmlc_ray.sweep.cluster.addresses import cluster_here, listening_error
+from hmlc_ray.sweep.cluster.addresses import cluster_here, listening_error, same_address
 from hmlc_ray.sweep.cluster.authentication import check_head, private
 from hmlc_ray.sweep.cluster.environment import ADDRESS, API_SERVER, of_no_cluster
 from hmlc_ray.sweep.cluster.internals import passing_on
@@ -34,12 +34,16 @@ def connected(address: str | None) -> Iterator[None]:
         address: None or `local`: an embedded Ray of this process alone, on loopback, ended with the block.
             `auto`: the cluster that runs on this machine, see `cluster_here`. `host:port`: that head's GCS.
 
+    Where this process has initialised Ray already, as a notebook may have, that connection is used and stays.
+
     Raises:
-        ClusterError: if there is no cluster at the address, or it asks for a token that this process does not have.
+        ClusterError: if there is no cluster at the address, it asks for a token that this process does not have, or
+            this process is connected to another one.
     """
     _silence()
     bypass_proxies()
     if ray.is_initialized():
+        _refuse_another(address)
         with _of_connected_cluster(), freeing_ended_groups():
             yield
         return
@@ -50,6 +54,17 @@ def connected(address: str | None) -> Iterator[None]:
         finally:
             with suppress(Exception):
                 ray.shutdown()
+
+
+def _refuse_another(address: str | None) -> None:
+    """A process has one connection to Ray. `auto` is the cluster that it has: the one on its machine may be another."""
+    connected_to = ray.get_runtime_context().gcs_address
+    if address in (*_EMBEDDED, "auto") or same_address(str(address), connected_to):
+        return
+    raise ClusterError(
+        f"this process is connected to the Ray cluster {connected_to} already, so --address {address} cannot be used: "
+        "leave the address out to use that one, or call ray.shutdown() first"
+    )
 
 
 def _silence() -> None:

@@ -1,0 +1,96 @@
+"""Where the API meets the layers below: which function does what, and how it is called.
+
+Each is imported when it is called, so that no function loads more than it needs: `best` and `status` no Ray, Optuna or
+torch, `load_encoder` no Ray.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from hmlc_ray.machine.user import settle_process
+
+if TYPE_CHECKING:
+    from hmlc_ray.config.sweep import SweepConfig
+    from hmlc_ray.runs.plan import RunPlan
+    from hmlc_ray.study.status import StudyOverview
+    from hmlc_ray.study.summary import BestTrial, RunProgress, RunSummary, SweepProgress, SweepSummary
+    from hmlc_ray.study.workspace import Workspace
+    from hmlc_ray.training.trained import TrainedEncoder
+
+AnyPath = str | os.PathLike[str]
+
+
+def workspace_of(home: AnyPath | None, tracking_uri: str | None = None, address: str | None = None) -> Workspace:
+    """Where a call works, by the arguments that every function has."""
+    from hmlc_ray.study.workspace import Workspace
+
+    settle_process()
+    return Workspace.of(None if home is None else Path(home), tracking_uri, address)
+
+
+def start(config: SweepConfig, workspace: Workspace, progress: SweepProgress) -> SweepSummary:
+    """Run a new study."""
+    from hmlc_ray.sweep.run import run_sweep
+
+    return run_sweep(config, workspace, progress)
+
+
+def resume(name: str, workspace: Workspace, progress: SweepProgress, trials: int | None) -> SweepSummary:
+    """Resume a study."""
+    from hmlc_ray.sweep.run import resume_sweep
+
+    return resume_sweep(name, workspace, progress, trials=trials)
+
+
+def retry(name: str, workspace: Workspace, progress: SweepProgress) -> SweepSummary:
+    """Run the failed trials of a study again."""
+    from hmlc_ray.sweep.run import retry_failed
+
+    return retry_failed(name, workspace, progress)
+
+
+def best(name: str, workspace: Workspace) -> BestTrial:
+    """The best trial of a study."""
+    from hmlc_ray.study.best import best_trial
+
+    return best_trial(name, workspace)
+
+
+def statuses(name: str | None, workspace: Workspace, jobs: str | None) -> list[StudyOverview]:
+    """One study or all: of the store or, with the URL of a Jobs API, of that cluster."""
+    if jobs is None:
+        from hmlc_ray.study.status import statuses
+
+        return statuses(name, workspace)
+    from hmlc_ray.sweep.jobs.client import connect
+    from hmlc_ray.sweep.jobs.status import job_statuses
+
+    return job_statuses(name, workspace, connect(jobs))
+
+
+def train(plan: RunPlan, workers: int | str, workspace: Workspace, progress: RunProgress) -> RunSummary:
+    """Train one configuration: in this process or, with an address, by Ray Train."""
+    if workspace.address is None:
+        from hmlc_ray.runs.single import train_run
+
+        return train_run(plan, workspace, progress)
+    from hmlc_ray.sweep.remote_run import train_on_ray
+
+    return train_on_ray(plan, workers, workspace, progress)
+
+
+def probe(target: str, workspace: Workspace, split: Literal["val", "test"]) -> dict[str, float]:
+    """Judge a trained encoder."""
+    from hmlc_ray.runs.single import probe_run
+
+    return probe_run(target, workspace, split=split)
+
+
+def find_encoder(source: AnyPath, workspace: Workspace) -> TrainedEncoder:
+    """Load a trained encoder."""
+    from hmlc_ray.runs.encoders import find_encoder
+
+    return find_encoder(source, workspace)

@@ -1,0 +1,119 @@
+"""Checking a configuration without starting anything: `check`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hmlc_ray.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hmlc_ray.config.paths import Overrides
+    from hmlc_ray.config.plain import Source
+    from hmlc_ray.config.sweep import SweepConfig
+    from hmlc_ray.config.trial import TrialConfig
+
+
+@dataclass(frozen=True)
+class FoundData:
+    """What a folder or a manifest holds; no sample of it was opened."""
+
+    level_names: tuple[str, ...]
+    num_leaves: int
+    files: dict[str, int]
+    """By split."""
+    notes: tuple[str, ...]
+    """What a user should know, a sentence each."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A configuration that is valid."""
+
+    config: TrialConfig | SweepConfig
+    found: FoundData | None
+    """None where the data are no folder and no manifest, or not on this machine."""
+
+    @property
+    def trial(self) -> TrialConfig:
+        """The trial; of a search space its base, with every dimension at its first value."""
+        from hmlc_ray.config.sweep import SweepConfig
+
+        return self.config.base_trial() if isinstance(self.config, SweepConfig) else self.config
+
+
+def check(source: Source, *, overrides: Overrides = (), profile: str | None = None) -> Checked:
+    """Check a trial or a search space in full, without loading torch or Ray.
+
+    >>> from hmlc_ray import check
+    >>> check({"objective": {"kind": "supcon"}}).config.training.epochs
+    20
+    >>> from hmlc_ray import errors
+    >>> try:
+    ...     check({"training": {"epochs": 0}})
+    ... except errors.ConfigError as error:
+    ...     print(error)
+    configuration: training.epochs must be an integer of at least 1, got 0
+
+    Args:
+        source: a YAML file, its values, a `TrialConfig` or a `SweepConfig`.
+        overrides: laid over it; see `train` and `sweep`.
+        profile: of a search space, an entry of its `profiles`.
+
+    Raises:
+        ConfigError: naming the file or `configuration`, the key, the value and what is allowed.
+        DataError, TaxonomyError: if the folder or the manifest of the data cannot be used.
+    """
+    config = _trial_or_sweep(source, overrides, profile)
+    checked = Checked(config, None)
+    return Checked(config, _found(checked.trial))
+
+
+def _trial_or_sweep(source: Source, overrides: Overrides, profile: str | None) -> TrialConfig | SweepConfig:
+    from hmlc_ray.config.files import is_search_space, load_trial
+    from hmlc_ray.config.plain import values_of
+
+    values, name = values_of(source)
+    if is_search_space(values):
+        from hmlc_ray.config.sweep import load_sweep
+
+        return load_sweep(source, overrides, profile)
+    from hmlc_ray.config.levels import check_trial
+
+    if profile is not None:
+        raise ConfigError(f"{name} is a trial, and only a search space has profiles")
+    config = load_trial(source, overrides)
+    check_trial(config)
+    return config
+
+
+def _found(config: TrialConfig) -> FoundData | None:
+    """What the folder or the manifest of a trial's data holds, where it is on this machine.
+
+    Raises:
+        DataError, TaxonomyError: if it cannot be used; see `folder_tree` and `read_manifest`.
+    """
+    from hmlc_ray.config.data import ManifestConfig
+    from hmlc_ray.config.levels import folder_tree
+    from hmlc_ray.config.splits import FoldersSection
+    from hmlc_ray.folders.manifest import check_several, read_manifest
+    from hmlc_ray.folders.notes import of_one_class
+    from hmlc_ray.folders.walk import is_file, is_folder
+
+    data = config.data
+    if isinstance(data, FoldersSection) and is_folder(Path(data.root).expanduser()):
+        tree = folder_tree(data)
+        leaves, levels = tree.leaf_paths, data.level_names or tree.level_names
+        counts = {name: sum(map(len, files)) for name, files in tree.files.items()}
+        notes = [*tree.notes, *tree.lacks()]
+    elif isinstance(data, ManifestConfig) and is_file(Path(data.file).expanduser()):
+        manifest = read_manifest(data.file, data.root)
+        check_several(manifest, data.file)
+        leaves, levels = manifest.leaf_paths, manifest.level_names
+        counts = {name: len(samples) for name, samples in manifest.samples.items()}
+        notes = [*manifest.lacks()]
+    else:
+        return None
+    notes += of_one_class(levels, map(set, zip(*leaves, strict=True)))
+    return FoundData(tuple(levels), len(leaves), counts, tuple(notes))

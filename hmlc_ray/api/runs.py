@@ -1,0 +1,125 @@
+"""Single runs: `train` and `probe`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from hmlc_ray.api import calls
+from hmlc_ray.api.calls import AnyPath, workspace_of
+from hmlc_ray.api.views import run_view
+from hmlc_ray.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hmlc_ray.config.paths import Overrides
+    from hmlc_ray.config.plain import Source
+    from hmlc_ray.config.trial import TrialConfig
+    from hmlc_ray.study.summary import RunProgress, RunSummary
+
+
+def train(
+    config: Source,
+    *,
+    overrides: Overrides = (),
+    name: str | None = None,
+    address: str | None = None,
+    workers: int | str | None = None,
+    test: bool = False,
+    home: AnyPath | None = None,
+    tracking_uri: str | None = None,
+    progress: bool | RunProgress = False,
+) -> RunSummary:
+    """Train one configuration, as one MLflow run: in this process or, with an address, by Ray Train on a cluster.
+
+    >>> from hmlc_ray import train
+    >>> run = train({"encoder": {"kind": "mlp", "feature_dim": 16}}, overrides={"training.epochs": 1})
+    >>> run
+    RunSummary('...': 1 epoch, ... s, val/probe_top1/mean 0...)
+    >>> run.level_names, run.metrics["val/probe_top1/mean"] > 0.5
+    (('parity', 'digit'), True)
+
+    Args:
+        config: a trial: a YAML file, its values, or a `TrialConfig`; of a search space the `base`.
+        overrides: laid over it: `{"training.epochs": 5}`, or texts as on the command line, `["training.epochs=5"]`.
+        name: the MLflow run's name; by default the file's, else those of the data and the objective.
+        address: a Ray cluster, `local`, `auto` or `HOST:PORT`, see `sweep`; None: this process trains.
+        workers: Ray Train workers, N or `"MIN:MAX"`; only with an address. Default: 1.
+        test: also judge the result on the test split.
+        home: the home folder; by default `HMLC_HOME`, else `./hmlc-home`.
+        tracking_uri: the MLflow store; by default `MLFLOW_TRACKING_URI`, else the home folder's.
+        progress: True prints what `hmlc train` prints; or a view of your own.
+
+    Raises:
+        UserError: if configuration, data, store or cluster cannot be used; before anything is trained where it shows.
+        TrainingError: if training fails, for example because the loss is not finite.
+        KeyboardInterrupt: on Ctrl-C; the run is marked KILLED.
+    """
+    from hmlc_ray.config.files import load_trial
+    from hmlc_ray.config.levels import check_trial
+    from hmlc_ray.runs.plan import RunPlan
+
+    workspace = workspace_of(home, tracking_uri, address)
+    loaded = load_trial(config, overrides)
+    check_trial(loaded)
+    group = _workers(workers, address)
+    # With train and validation joined there is nothing but the test split to judge on.
+    test = test or loaded.data.train_on == "train+val"
+    plan = RunPlan(loaded, name or _name(config, loaded), test)
+    with run_view(progress) as view:
+        return calls.train(plan, group, workspace, view)
+
+
+def probe(
+    target: AnyPath,
+    *,
+    split: Literal["val", "test"] = "val",
+    home: AnyPath | None = None,
+    tracking_uri: str | None = None,
+) -> dict[str, float]:
+    """Judge a trained encoder again: linear probes, kNN and tree metrics on its frozen features.
+
+    >>> from hmlc_ray import best, probe
+    >>> metrics = probe(best("digits-1").row.run_id, split="test")
+    >>> metrics["test/probe_top1/leaf"] > 0.5
+    True
+
+    Args:
+        target: the id of an MLflow run, or a checkpoint folder.
+        split: what is judged. Test uses the regularisation that was chosen on validation.
+        home, tracking_uri: see `train`.
+
+    Raises:
+        CheckpointError: if the target is neither, or its data changed.
+        ConfigError: if the split is neither `val` nor `test`.
+    """
+    if split not in ("val", "test"):
+        raise ConfigError(f"split must be val or test, got {split!r}")
+    return calls.probe(os.fspath(target), workspace_of(home, tracking_uri), split)
+
+
+def _workers(given: int | str | None, address: str | None) -> int | str:
+    """The size of the worker group: N, or `min:max`.
+
+    Raises:
+        ConfigError: if it is neither, or there is no cluster for a group.
+    """
+    from hmlc_ray.config.load import parse_yaml
+    from hmlc_ray.config.sweep import TrialsConfig
+    from hmlc_ray.config.validate import validate
+
+    if given is None:
+        return 1
+    if address is None:
+        raise ConfigError("--workers needs --address: without one a run trains in this process")
+    value = parse_yaml(given, "--workers") if isinstance(given, str) else given
+    workers = validate(TrialsConfig, {"workers": value}, "--workers").workers
+    if workers == 0:
+        raise ConfigError("--workers must be at least 1, got 0")
+    return workers
+
+
+def _name(source: Source, config: TrialConfig) -> str:
+    if isinstance(source, str | os.PathLike):
+        return Path(source).stem
+    return f"{config.data.kind}-{config.objective.kind}"

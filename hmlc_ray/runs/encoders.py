@@ -1,0 +1,135 @@
+"""The trained encoder of a run, a study or a folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from hmlc_ray.config.schema import nearest
+from hmlc_ray.errors import CheckpointError, StoreAway, StudyError, TrackingError
+from hmlc_ray.home import Home
+from hmlc_ray.machine.scratch import scratch_folder
+from hmlc_ray.machine.user import expanded
+from hmlc_ray.names.studies import PATTERN
+from hmlc_ray.study import schema
+from hmlc_ray.study.leaderboard import best_row, rows_of, trial_runs
+from hmlc_ray.study.lookup import find_sweep, refuse_deleted
+from hmlc_ray.study.schema import CHECKPOINT, ENCODER
+from hmlc_ray.study.workspace import Workspace
+from hmlc_ray.tracking import Tracker, TrialRun
+from hmlc_ray.training.checkpoint import Checkpoint, load_checkpoint
+from hmlc_ray.training.checkpoint_files import META_FILE
+from hmlc_ray.training.export.encoder import CONFIG_FILE, ONNX_FILE, PROGRAM_FILE, WEIGHTS_FILE
+from hmlc_ray.training.export.reading import is_export, read_export, trained_encoder
+from hmlc_ray.training.trained import TrainedEncoder
+
+_EXPORTED = (CONFIG_FILE, ONNX_FILE, PROGRAM_FILE, WEIGHTS_FILE)
+
+
+def find_encoder(source: str | os.PathLike[str], workspace: Workspace) -> TrainedEncoder:
+    """The encoder of a folder, a study or a run, in evaluation mode on the CPU. Text is tried as each, in this order.
+
+    Args:
+        source: a folder with a checkpoint or an exported encoder, as `studies/NAME` and `runs/ID` of the home folder
+            are; the name of a study: its refit's or best trial's, or the best so far of one that has not ended; the id
+            of a run.
+
+    Raises:
+        CheckpointError: if the source is none of these, the run was deleted or has no checkpoint, or the checkpoint is
+            damaged or of another version.
+        StudyError: if no trial of the study is complete yet.
+        TrackingError: if the MLflow store cannot be reached.
+    """
+    folder = expanded(source)
+    if folder.name in _EXPORTED and folder.is_file():
+        folder = folder.parent
+    if (found := _in_folder(folder)) is not None:
+        return found
+    if not isinstance(source, str):
+        what = "has neither a checkpoint nor an exported encoder in it" if folder.exists() else "does not exist"
+        raise CheckpointError(f"{folder} {what}")
+    tracker = workspace.existing_tracker()
+    if tracker is None:
+        raise CheckpointError(f"{_no_folder(source, folder)}, and there is no MLflow store in {workspace.home.root}")
+    run = _run(source, folder, workspace.home, tracker)
+    return trained_encoder(checkpoint_of_run(run, tracker))
+
+
+def checkpoint_in(folder: Path) -> Checkpoint | None:
+    """The checkpoint in a folder, or in its subfolder `checkpoint`; None where neither is one.
+
+    Raises:
+        CheckpointError: if it is damaged, or of another version.
+    """
+    folders = [found for found in (folder, folder / CHECKPOINT) if (found / META_FILE).is_file()]
+    return load_checkpoint(folders[0]) if folders else None
+
+
+def checkpoint_of_run(run: TrialRun, tracker: Tracker) -> Checkpoint:
+    """The checkpoint that a run logged.
+
+    Raises:
+        CheckpointError: if it was deleted or has none, or the checkpoint is damaged or of another version.
+    """
+    if not tracker.is_active(run.run_id):
+        raise CheckpointError(
+            f"run {run.run_id} was deleted in MLflow: restore it with `{tracker.restore_command(run.run_id)}`"
+        )
+    with scratch_folder("fetched") as scratch:
+        try:
+            folder = tracker.download(run.run_id, CHECKPOINT, scratch)
+        except StoreAway:
+            raise
+        except TrackingError as error:
+            status = run.tags.get(schema.STATUS, run.status.lower())
+            raise CheckpointError(f"run {run.run_id} ({status}) has no checkpoint in {tracker.uri}") from error
+        try:
+            return load_checkpoint(folder)
+        except CheckpointError as error:
+            raise CheckpointError(f"the checkpoint of run {run.run_id} cannot be used: {error}") from error
+
+
+def _in_folder(folder: Path) -> TrainedEncoder | None:
+    checkpoint = checkpoint_in(folder)
+    if checkpoint is not None:
+        return trained_encoder(checkpoint)
+    exports = [found for found in (folder, folder / ENCODER) if is_export(found)]
+    return read_export(exports[0]) if exports else None
+
+
+def _run(source: str, folder: Path, home: Home, tracker: Tracker) -> TrialRun:
+    """The run of that id, or the one whose encoder is the result of the study of that name or run."""
+    studies = {run.tags[schema.STUDY]: run for run in tracker.studies()}
+    if source in studies:
+        return _result_of(studies[source], home, tracker)
+    try:
+        run = tracker.run(source)
+    except StoreAway:
+        raise
+    except TrackingError as error:
+        if re.fullmatch(PATTERN, source):
+            refuse_deleted(source, tracker)
+        raise CheckpointError(
+            f"{_no_folder(source, folder)}, and the MLflow store {tracker.uri} has neither a study nor a run of that "
+            f"name{nearest(source, studies)}"
+        ) from error
+    return _result_of(run, home, tracker) if schema.STUDY in run.tags and not run.trial_id else run
+
+
+def _result_of(study: TrialRun, home: Home, tracker: Tracker) -> TrialRun:
+    """The run whose encoder is a study's result: noted at its end, else that of the best trial so far."""
+    if schema.ENCODER_RUN in study.tags:
+        return tracker.run(study.tags[schema.ENCODER_RUN])
+    name = study.tags[schema.STUDY]
+    config = find_sweep(name, home, tracker).study
+    best = best_row(rows_of(trial_runs(tracker, study.run_id), config), config)
+    if best is None:
+        raise StudyError(f"no trial of study {name!r} is complete yet")
+    return tracker.run(best.run_id)
+
+
+def _no_folder(source: str, folder: Path) -> str:
+    if folder.exists():
+        return f"the folder {source} has neither a checkpoint nor an exported encoder in it"
+    return f"there is no folder {source!r}"
