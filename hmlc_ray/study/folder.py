@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+
+from filelock import FileLock, Timeout
 
 from hmlc_ray.config.moved import followed_sweep
 from hmlc_ray.config.schema import nearest
@@ -41,35 +40,33 @@ def driven(name: str, home: Home) -> Iterator[None]:
             because the home folder is another user's, for example.
     """
     folder = home.study(name)
-    lock = folder / LOCK_FILE
+    # A lock that is a file's existence, which it would fall back to, would outlive a driver that is killed.
+    lock = FileLock(folder / LOCK_FILE, timeout=0, fallback_to_soft=False)
     try:
-        opened = _opened(lock)
+        _acquire(lock, folder)
+    except Timeout as error:
+        raise StudyError(f"study {name!r} is running: another process drives it; nothing was changed") from error
     except OSError as error:
         raise StudyError(
-            f"study {name!r} cannot be changed from here: {error.filename or lock} cannot be written "
+            f"study {name!r} cannot be changed from here: {error.filename or lock.lock_file} cannot be written "
             f"({system_reason(error)}); get permission to write to {home.root}, or copy it and use the copy"
         ) from error
-    with opened as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not os.path.samestat(os.fstat(file.fileno()), lock.stat()):
-                raise BlockingIOError("another driver has just taken the file away")
-        except OSError as error:
-            raise StudyError(f"study {name!r} is running: another process drives it; nothing was changed") from error
-        try:
-            yield
-        finally:
-            _forget_if_nothing_was_saved(folder)
+    try:
+        yield
+    finally:
+        _forget_if_nothing_was_saved(folder)
+        lock.release()
 
 
-def _opened(lock: Path) -> TextIO:
-    """The lock's file, made with its folder; another command may be about to remove both, because it was refused."""
+def _acquire(lock: FileLock, folder: Path) -> None:
+    """Make the lock's file with its folder; another command may be about to remove both, because it was refused."""
     for _ in range(100):
         with suppress(FileNotFoundError, FileExistsError):
-            lock.parent.mkdir(parents=True, exist_ok=True)
-            return lock.open("a")
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    return lock.open("a")
+            folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+            return
+    folder.mkdir(parents=True, exist_ok=True)
+    lock.acquire()
 
 
 def _forget_if_nothing_was_saved(folder: Path) -> None:

@@ -52,7 +52,7 @@ def test_a_run_is_refused_before_its_first_epoch(home: Home) -> None:
 
 
 def test_the_doctor_says_so(home: Home) -> None:
-    found = checks._mlflow(None, home)
+    found = checks._mlflow(Workspace(home))
     assert (found.level, "cannot be written to file://" in found.text) == ("fail", True)
 
 

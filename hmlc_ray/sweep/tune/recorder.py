@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import ray.tune
@@ -37,7 +36,7 @@ class Earlier:
 
     runs: Sequence[TrialRun]
     """Of its trials."""
-    gone: Mapping[int, TrialStatus] = MappingProxyType({})
+    gone: Mapping[int, TrialStatus] = field(default_factory=dict)
     """How trials ended that have no run any more."""
 
 
