@@ -108,14 +108,14 @@ class _Masked(torch.autograd.Function):
         stacks = [unit_vectors(stack, in_place=True) for stack in masks.split(masks.choose(rows))]
         ctx.masks = masks
         ctx.save_for_backward(rows, *(tensor for stack in stacks for tensor in stack))
-        return tuple(unit for unit, _, _ in stacks)
+        return tuple(unit for unit, _ in stacks)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None]:
         masks, (rows, *saved) = ctx.masks, ctx.saved_tensors
         if torch.is_grad_enabled():
             return gradient_with_graph(lambda rows: _masked(rows, masks), (rows,), gradients)[0], None
-        parts = [unit_gradient(g, *saved[3 * k : 3 * k + 3]).flatten(1) for k, g in enumerate(gradients)]
+        parts = [unit_gradient(g, *saved[2 * k : 2 * k + 2]).flatten(1) for k, g in enumerate(gradients)]
         chosen = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
         return masks.spread(chosen, rows.shape[1]), None
 
