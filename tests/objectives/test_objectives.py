@@ -247,7 +247,6 @@ def test_max_constraint_rewards_predictions_that_obey_the_tree() -> None:
     "values",
     [
         {"kind": "hmce"},
-        {"kind": "hmce", "variant": "paper"},
         {"kind": "a-hmlc"},
         {"kind": "bhcl", "unbalanced_epochs": 0},
         {"kind": "g-hmlc", "mask": "random"},
