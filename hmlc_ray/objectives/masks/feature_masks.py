@@ -90,11 +90,6 @@ class FeatureMasks:
             return LevelVectors(_masked(rows, self), self.places)
         return LevelVectors(_Masked.apply(rows, self), self.places)  # type: ignore[no-untyped-call]
 
-    def apply(self, rows: Tensor, level: int) -> Tensor:
-        """v^h of one level, without gradient."""
-        with torch.no_grad():
-            return self.vectors(rows)[level]
-
 
 def _masked(rows: Tensor, masks: FeatureMasks) -> tuple[Tensor, ...]:
     return tuple(unit_vectors(stack)[0] for stack in masks.split(masks.choose(rows)))
