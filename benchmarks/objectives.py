@@ -8,6 +8,9 @@ CPU, which is what a trial has by default, CPU time is taken instead of wall tim
 alive during forward and backward.
 
 `mlcl` trains a projection head per level; `three embeddings` is its loss alone, on what the heads give.
+
+`--share` prints instead which part of a training step each objective takes, beside encoder and head at 32 pixels
+without the making of views, and how many operations a step would launch on an accelerator.
 """
 
 from __future__ import annotations
@@ -22,8 +25,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 import torch
+from gpu_parts.launches import Launches
 from gpu_parts.made import objective_of, taxonomy_of
 from pytorch_metric_learning.losses import SupConLoss
 from torch import Tensor
@@ -31,11 +36,11 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from hmlc_ray.config.encoder import ConvNetConfig
+from hmlc_ray.config.encoder import ConvNetConfig, EncoderConfig, HeadConfig, ResNet18Config
 from hmlc_ray.config.objective import GHmlcConfig
-from hmlc_ray.encoders import build_encoder
+from hmlc_ray.encoders import build_encoder, build_head
 from hmlc_ray.objectives import Batch, Objective
-from hmlc_ray.objectives.contrast import LevelTerms, LevelVectors, level_contrast, normalise
+from hmlc_ray.objectives.contrast import LevelTerms, LevelVectors, hardware, level_contrast, normalise
 from hmlc_ray.objectives.level_objective import LevelObjective
 from hmlc_ray.taxonomy import Taxonomy
 
@@ -72,7 +77,7 @@ OBJECTIVES: dict[str, tuple[dict[str, Any], Goal | None]] = {
     "g-hmlc, partition": ({"kind": "g-hmlc", "mask": "random"}, Goal(1.5)),
     "g-hmlc, nested": ({"kind": "g-hmlc", "mask": "random", "nesting": "nested"}, EACH),
     "g-hmlc, denominator": ({"kind": "g-hmlc", "mask": "random", "imbalance": "denominator"}, EACH),
-    "a-hmlc": ({"kind": "a-hmlc"}, EACH),
+    "a-hmlc": ({"kind": "a-hmlc"}, Goal(EACH.bound, memory=None)),
     "mlcl": ({"kind": "mlcl"}, None),
     APART: ({"kind": "mlcl"}, EACH),
     "bhcl": ({"kind": "bhcl", "unbalanced_epochs": 0}, EACH),
@@ -88,6 +93,9 @@ def main() -> None:
         large(arguments.large, arguments.chunk)
         return
     torch.manual_seed(0)
+    if arguments.share:
+        share_of_step(arguments)
+        return
     steps = make_steps(arguments)
     hand_over(arguments)
     times = measure(steps, arguments.rounds, arguments)
@@ -110,6 +118,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=512, help="samples in two views each")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--only", help="objectives whose name contains this, besides the two references")
+    parser.add_argument("--share", action="store_true", help="the objectives' part of a training step")
     parser.add_argument("--large", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--chunk", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -175,8 +184,7 @@ class Timing:
 
 def measure(steps: dict[str, Callable[[], None]], rounds: int, arguments: argparse.Namespace) -> dict[str, Timing]:
     """Time forward and backward of every objective, between two of one SupCon, after the rival."""
-    alone = arguments.threads == 1 and arguments.device == "cpu"
-    clock = time.process_time if alone else time.perf_counter
+    clock = clock_of(arguments)
 
     def timed(step: Callable[[], None], repeats: int) -> float:
         step()
@@ -197,6 +205,11 @@ def measure(steps: dict[str, Callable[[], None]], rounds: int, arguments: argpar
             times[name].ratios[BASE].append(own * 2 / (before + after))
             times[name].ratios[RIVAL].append(own / rival)
     return times
+
+
+def clock_of(arguments: argparse.Namespace) -> Callable[[], float]:
+    """CPU time where a step has one thread of a CPU."""
+    return time.process_time if arguments.threads == 1 and arguments.device == "cpu" else time.perf_counter
 
 
 def hand_over(arguments: argparse.Namespace) -> None:
@@ -311,6 +324,61 @@ def mask_fit(arguments: argparse.Namespace) -> None:
         f"\nmasks: {1e3 * max(0.0, counted - idle):.2f} ms per step to count in, {1e3 * fit:.0f} ms per fit; "
         f"{100 * masks / epoch:.2f} % of an epoch of {steps} steps of {1e3 * step:.0f} ms (the encoder alone)"
     )
+
+
+SHARED_OUT = {"convnet": (ConvNetConfig(), 1), "resnet18": (ResNet18Config(), 8)}
+"""Encoders whose step is shared out, and into how many parts its rows are divided, since its time is linear in them."""
+
+
+def share_of_step(arguments: argparse.Namespace) -> None:
+    """Forward and backward of encoder and head, and which part of the step each objective takes."""
+    launches, encoders = on_accelerator(arguments), {}
+    for name, (config, parts) in SHARED_OUT.items():
+        encoders[name] = parts * seconds_of(encoder_step(config, arguments, parts), arguments, rounds=2)
+    print("encoder and head:", ", ".join(f"{name} {1e3 * value:.0f} ms" for name, value in encoders.items()))
+    print(f"{'objective':28} {'ms':>8}" + "".join(f"  % of {name:10}" for name in encoders) + "  launches")
+    for name, step in make_steps(arguments).items():
+        own = seconds_of(step, arguments, arguments.rounds)
+        shares = "".join(f"{100 * own / (own + value):17.2f}" for value in encoders.values())
+        print(f"{name:28} {1e3 * own:8.2f}{shares} {launches[name]:9}")
+
+
+def encoder_step(config: EncoderConfig, arguments: argparse.Namespace, parts: int) -> Callable[[], None]:
+    encoder = build_encoder(config, (3, 32, 32)).to(arguments.device)
+    head = build_head(HeadConfig(embedding_dim=WIDTH), encoder.feature_dim).to(arguments.device)
+    images = torch.randn(2 * arguments.samples // parts, 3, 32, 32, device=arguments.device)
+
+    def step() -> None:
+        for module in (encoder, head):
+            module.zero_grad()
+        head(encoder(images)).sum().backward()
+
+    return step
+
+
+def seconds_of(step: Callable[[], None], arguments: argparse.Namespace, rounds: int) -> float:
+    """The shortest of some calls, after one that is not timed; CPU time on one thread."""
+    clock, times = clock_of(arguments), []
+    step()
+    for _ in range(rounds):
+        synchronise(arguments.device)
+        start = clock()
+        step()
+        synchronise(arguments.device)
+        times.append(clock() - start)
+    return min(times)
+
+
+def on_accelerator(arguments: argparse.Namespace) -> dict[str, int]:
+    """Operations per step in the way that an accelerator computes it."""
+    counts = {}
+    with patch.object(hardware, "on_cpu", lambda tensor: False):
+        for name, step in make_steps(arguments).items():
+            step()
+            with Launches() as launches:
+                step()
+            counts[name] = sum(launches.kernels.values())
+    return counts
 
 
 def large(n: int, chunk: int | None) -> None:

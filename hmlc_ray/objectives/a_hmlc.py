@@ -46,7 +46,7 @@ class AHmlc(LevelObjective):
             rows = full_precision(batch.embeddings)
             gates = self._gates(rows)
             report = self.contrast_vectors(normalise(gates * rows).transpose(0, 1), batch.paths)
-            means = gates.mean(dim=1)
+            means = (gates if self.overlap_penalty else gates.detach()).mean(dim=1)
             overlap = _overlap(means)
         if self.training:
             self.mean_gates.copy_(means.detach())

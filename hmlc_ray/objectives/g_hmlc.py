@@ -74,7 +74,8 @@ class GHmlc(LevelObjective):
         return self.contrast_masked(batch, self._feature_masks())
 
     def begin_epoch(self, epoch: int, num_epochs: int) -> None:
-        """Start the sums afresh if a fit is due at the epoch's end."""
+        """Prepare the masks for use, and start the sums afresh if a fit is due at the epoch's end."""
+        self._feature_masks()
         self._sums = None
         self._collecting = self.config.mask not in ("none", "random") and refit_due(self.config, epoch, num_epochs)
 

@@ -11,13 +11,9 @@ from torch import Tensor
 from hmlc_ray.config.objective import LevelsSection
 from hmlc_ray.objectives.base import Batch, LossReport, Objective
 from hmlc_ray.objectives.contrast import LevelTerms, LevelVectors, full_precision, level_contrast, normalise
-from hmlc_ray.objectives.contrast.balance import Balance, InLevel
+from hmlc_ray.objectives.contrast.balance import Balance, InLevels
 from hmlc_ray.objectives.level_weights import level_temperatures, level_weights
 from hmlc_ray.objectives.masks.feature_masks import FeatureMasks
-
-
-def _as_stored(prototypes: Tensor, level: int) -> Tensor:
-    return normalise(prototypes)
 
 
 class LevelObjective(Objective):
@@ -57,7 +53,7 @@ class LevelObjective(Objective):
         if masks is None:
             report = level_contrast(LevelVectors.shared(unit, levels), batch.paths, self.terms(batch.paths))
         else:
-            terms = self.terms(batch.paths, masks.apply)
+            terms = self.terms(batch.paths, masks.vectors)
             report = level_contrast(masks.vectors(batch.embeddings), batch.paths, terms)
         if self.balance.mode == "denominator":
             self.balance.update((unit,) * levels, batch.paths)
@@ -69,12 +65,19 @@ class LevelObjective(Objective):
         self.balance.update(vectors.unbind(1), paths)
         return report
 
-    def terms(self, paths: Tensor, in_level: InLevel = _as_stored, rows: Tensor | None = None) -> LevelTerms:
-        """Temperatures and weights for rows with paths [n, H]; `rows`, bool [n, H], take part at each level."""
+    def terms(self, paths: Tensor, in_levels: InLevels | None = None, rows: Tensor | None = None) -> LevelTerms:
+        """Temperatures and weights for rows with paths [n, H]; `rows`, bool [n, H], take part at each level.
+
+        `in_levels` puts prototypes into the levels' spaces; None: they are there, but for their length.
+        """
+
+        def as_stored(prototypes: Tensor) -> LevelVectors:
+            return LevelVectors.shared(normalise(prototypes), paths.shape[1])
+
         return LevelTerms(
             self.temperatures,
             self.weights,
             anchor_weights=self.balance.anchor_weights(paths),
-            columns=self.balance.columns(paths, in_level, rows),
+            columns=self.balance.columns(paths, in_levels or as_stored, rows),
             chunk=self.chunk,
         )

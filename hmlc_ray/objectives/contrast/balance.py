@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from hmlc_ray.config.objective import LevelsSection
 from hmlc_ray.objectives.contrast.terms import ColumnWeights, Prototypes
+from hmlc_ray.objectives.contrast.vectors import LevelVectors
 
-InLevel = Callable[[Tensor, int], Tensor]
-"""Stored prototypes [C_h, D] of a level to unit vectors [C_h, D_h] in its space."""
+InLevels = Callable[[Tensor], LevelVectors]
+"""Stored prototypes [n, D] to unit vectors in the levels' spaces."""
 
 
 class Balance(nn.Module):
@@ -58,7 +59,7 @@ class Balance(nn.Module):
         """alpha, float [n, H], of rows with paths [n, H]; None: ones."""
         return self.alpha[paths + self.offsets] if self.mode == "anchor" else None
 
-    def columns(self, paths: Tensor, in_level: InLevel, rows: Tensor | None = None) -> ColumnWeights | None:
+    def columns(self, paths: Tensor, in_levels: InLevels, rows: Tensor | None = None) -> ColumnWeights | None:
         """omega for rows with paths [n, H], with the levels' prototypes; None: ones, and no prototypes.
 
         `rows`, bool [n, H], are those that take part at each level; None: all.
@@ -68,9 +69,10 @@ class Balance(nn.Module):
         flat = paths + self.offsets
         omega = 1 / (self._counts(flat, rows) + self.seen).clamp_min(1)
         weights = torch.split(omega * self.seen, self.sizes)
-        stored = torch.split(self.prototypes, self.sizes)
         with torch.no_grad():
-            prototypes = tuple(Prototypes(in_level(q, h), weights[h]) for h, q in enumerate(stored))
+            stored = in_levels(self.prototypes)
+        own = (torch.split(stored[h], self.sizes)[h] for h in range(len(self.sizes)))
+        prototypes = tuple(map(Prototypes, own, weights))
         batch = omega[flat]
         return ColumnWeights(batch if rows is None else batch * rows, prototypes)
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from hmlc_ray.objectives.contrast import hardware
 from hmlc_ray.objectives.contrast.blockwise import groups_of
 from hmlc_ray.objectives.contrast.denominator import Blocks, denominator, row_slices
+from hmlc_ray.objectives.contrast.dense_constrained import temperatures
 from hmlc_ray.objectives.contrast.function import Solution
 from hmlc_ray.objectives.contrast.positives import Classes
 from hmlc_ray.objectives.contrast.terms import LevelTerms
@@ -39,17 +40,12 @@ def solve(v: Tensor, labels: Tensor, terms: LevelTerms, differentiate: bool) -> 
     for group, one in zip(groups, sums, strict=True):
         for h, own in zip(group.levels, one.log_sums().expand(len(group.levels), -1), strict=True):
             lse[h] = own
-    pairs, weights = _Pairs(v, classes, _temperatures(terms, lse), terms.chunk), terms.factors(share)
+    pairs, weights = _Pairs(v, classes, temperatures(terms, lse), terms.chunk), terms.factors(share)
     losses, b, gradient = _floored(_Shares(share, weights), pairs, lse, _floors(pairs, lse))
     if differentiate:
         for group, one in zip(groups, sums, strict=True):
             one.add_gradient(group.merged(b), gradient)
     return Solution(losses @ weights, losses, classes.valid.sum(dim=1), [gradient] if differentiate else None)
-
-
-def _temperatures(terms: LevelTerms, like: Tensor) -> Tensor:
-    """float [H, 1], made on the device: a copy of numbers there would wait for it."""
-    return torch.cat([like.new_full((1, 1), tau) for tau in terms.temperatures])
 
 
 @dataclass(frozen=True)

@@ -25,20 +25,23 @@ LARGEST_CHUNKED = 2**25
 """Where the caller asks for little memory by `chunk`."""
 
 
-def suits(vectors: LevelVectors, terms: LevelTerms) -> bool:
-    """Whether to compute it this way: on an accelerator, with enough memory, and where exponentials cannot overflow."""
-    stack, levels = vectors.stacks[0], len(vectors.places)
+def suits(vectors: LevelVectors, terms: LevelTerms, per_level: int = 1) -> bool:
+    """Whether to compute it this way: on an accelerator, with enough memory, and where exponentials cannot overflow.
+
+    `per_level` is how many matrices each level takes besides the similarities of its slot.
+    """
+    stack = vectors.stacks[0]
     if hardware.on_cpu(stack) or 1 / min(terms.temperatures) > BOUND:
         return False
-    slots = len(set(vectors.places))
-    return (slots + levels) * len(stack) ** 2 <= (LARGEST_CHUNKED if terms.chunk else LARGEST)
+    matrices = len(set(vectors.places)) + per_level * len(vectors.places)
+    return matrices * len(stack) ** 2 <= (LARGEST_CHUNKED if terms.chunk else LARGEST)
 
 
 def solve(vectors: LevelVectors, labels: Tensor, terms: LevelTerms, differentiate: bool) -> Solution:
     """The losses of labels [n, H], and the gradient with respect to every stack of vectors."""
-    positives = _Positives.of(labels, terms.anchor_weights, vectors.stacks[0].dtype)
-    parts = [_Part(vectors, group, count, positives) for group, count in _side_by_side(vectors, terms)]
-    losses = _joined([part.losses() for part in parts], [part.levels for part in parts])
+    positives = Positives.of(labels, terms.anchor_weights, vectors.stacks[0].dtype)
+    parts = [Part(vectors, group, count, positives) for group, count in side_by_side(vectors, terms)]
+    losses = joined([part.losses() for part in parts], [part.levels for part in parts])
     factors = terms.factors(losses)
     into = None
     if differentiate:
@@ -48,11 +51,13 @@ def solve(vectors: LevelVectors, labels: Tensor, terms: LevelTerms, differentiat
 
 
 @dataclass(frozen=True)
-class _Positives:
+class Positives:
     """Who is positive to whom at every level."""
 
     same: Tensor
     """1 where rows are of one class, 0 for a row with itself; float [H, n, n]."""
+    count: Tensor
+    """The number of positives, float [H, n]."""
     share: Tensor
     """alpha_i / sum alpha over valid anchors, float [H, n]."""
     pull: Tensor
@@ -61,7 +66,7 @@ class _Positives:
     """int64 [H]: anchors with a positive."""
 
     @classmethod
-    def of(cls, labels: Tensor, anchor_weights: Tensor | None, dtype: torch.dtype) -> _Positives:
+    def of(cls, labels: Tensor, anchor_weights: Tensor | None, dtype: torch.dtype) -> Positives:
         labels = labels.T
         same = (labels[:, :, None] == labels[:, None, :]).to(dtype)
         same.diagonal(dim1=1, dim2=2).zero_()
@@ -72,10 +77,10 @@ class _Positives:
             alpha = alpha * anchor_weights.T.to(dtype)
             total = alpha.sum(dim=1)
         share = alpha / total.clamp_min(torch.finfo(dtype).tiny)[:, None]
-        return cls(same, share, share / count.clamp_min(1), valid.long())
+        return cls(same, count, share, share / count.clamp_min(1), valid.long())
 
 
-def _side_by_side(vectors: LevelVectors, terms: LevelTerms) -> list[tuple[Group, int]]:
+def side_by_side(vectors: LevelVectors, terms: LevelTerms) -> list[tuple[Group, int]]:
     """Groups of levels, with how many slots each takes: without omega, neighbours at neighbouring slots are one."""
     merged: list[tuple[Group, int]] = []
     for group in groups_of(vectors.places, terms, vectors.stacks[0].dtype):
@@ -90,10 +95,10 @@ def _side_by_side(vectors: LevelVectors, terms: LevelTerms) -> list[tuple[Group,
     return merged
 
 
-class _Part:
+class Part:
     """L levels of one temperature, on one slot each, or all on the same slot; v is [S, n, D], S = L or S = 1."""
 
-    def __init__(self, vectors: LevelVectors, group: Group, slots: int, positives: _Positives) -> None:
+    def __init__(self, vectors: LevelVectors, group: Group, slots: int, positives: Positives) -> None:
         self.levels, self.tau, self.columns = group.levels, group.tau, group.columns
         self.place = (group.place.stack, slice(group.place.slot, group.place.slot + slots))
         self.v = vectors.stacks[group.place.stack][:, self.place[1]].transpose(0, 1)
@@ -105,9 +110,9 @@ class _Part:
         same = of_levels(self.positives.same, self.levels)
         self.others = torch.matmul(same, self.v[0]) if len(self.v) == 1 else torch.bmm(same, self.v)
         attraction = torch.linalg.vecdot(self.v, self.others)
-        return torch.addcmul(share * self._log_sums(), pull, attraction, value=-1 / self.tau).sum(dim=1)
+        return torch.addcmul(share * self.log_sums(), pull, attraction, value=-1 / self.tau).sum(dim=1)
 
-    def _log_sums(self) -> Tensor:
+    def log_sums(self) -> Tensor:
         """log sum_{a != i} omega_a exp(v_i.v_a / tau), float [L, n] or [1, n]; of a row without columns, finite."""
         omega, extra = self.columns.batch, self.columns.extra
         self.e = self._exponentials(self.v)
@@ -134,13 +139,23 @@ class _Part:
             g = g.sum(dim=0, keepdim=True) if self.columns.batch is None else g
         g = g / self.sums
         # A row pulls as an anchor and, as much, as a positive of its class's other rows.
-        result.baddbmm_(self._weighed(g), self.v, beta=-2 / self.tau, alpha=1 / self.tau)
-        if self.columns.extra is not None:
-            q, psi = self.columns.extra
-            result[0].addmm_(self.e_extra.mul_(g.T @ psi), q, alpha=1 / self.tau)
+        result.baddbmm_(self.weighed(g), self.v, beta=-2 / self.tau, alpha=1 / self.tau)
+        self._add_extra(g, result[0])
         return result
 
-    def _weighed(self, g: Tensor) -> Tensor:
+    def add_repulsion(self, b: Tensor, into: Tensor) -> None:
+        """The gradient of the logarithms alone, of levels on one slot, to float [n, D]; b is their weights [H, n]."""
+        g = of_levels(b, self.levels)
+        g = (g.sum(dim=0, keepdim=True) if self.columns.batch is None else g) / self.sums
+        into.addmm_(self.weighed(g)[0], self.v[0], alpha=1 / self.tau)
+        self._add_extra(g, into)
+
+    def _add_extra(self, g: Tensor, into: Tensor) -> None:
+        if self.columns.extra is not None:
+            q, psi = self.columns.extra
+            into.addmm_(self.e_extra.mul_(g.T @ psi), q, alpha=1 / self.tau)
+
+    def weighed(self, g: Tensor) -> Tensor:
         """W of `denominator`, float [S, n, n], in place of e."""
         omega = self.columns.batch
         if omega is None:
@@ -148,7 +163,7 @@ class _Part:
         return self.e.mul_(torch.cat([g, omega]).T @ torch.cat([omega, g]))
 
 
-def _joined(parts: list[Tensor], levels: list[list[int]]) -> Tensor:
+def joined(parts: list[Tensor], levels: list[list[int]]) -> Tensor:
     """Values of some levels each, in the order of the levels."""
     if len(parts) == 1:
         return parts[0]
@@ -156,7 +171,7 @@ def _joined(parts: list[Tensor], levels: list[list[int]]) -> Tensor:
     return torch.stack([by_level[h] for h in sorted(by_level)])
 
 
-def _stacked(gradients: list[Tensor], parts: list[_Part], vectors: LevelVectors) -> list[Tensor]:
+def _stacked(gradients: list[Tensor], parts: list[Part], vectors: LevelVectors) -> list[Tensor]:
     """The parts' gradients [S, n, D] in the form of the stacks [n, S, D]."""
     if len(parts) == len(vectors.stacks) == 1 and len(gradients[0]) == vectors.stacks[0].shape[1]:
         return [gradients[0].transpose(0, 1)]

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from hmlc_ray.objectives.base import LossReport
-from hmlc_ray.objectives.contrast import blockwise, constrained, dense, plain
+from hmlc_ray.objectives.contrast import blockwise, constrained, dense, dense_constrained, plain
 from hmlc_ray.objectives.contrast.function import Solution, in_closed_form, without_autocast
 from hmlc_ray.objectives.contrast.terms import LevelTerms
 from hmlc_ray.objectives.contrast.vectors import LevelVectors, full_precision, normalise
@@ -63,7 +63,10 @@ def constrained_contrast(v: Tensor, labels: Tensor, terms: LevelTerms) -> LossRe
     """
 
     def solve(rows: Sequence[Tensor], differentiate: bool) -> Solution:
-        return constrained.solve(rows[0], labels, terms, differentiate)
+        on_all = LevelVectors.shared(rows[0], labels.shape[1])
+        suits = dense.suits(on_all, terms, dense_constrained.PER_LEVEL)
+        way = dense_constrained.solve if suits else constrained.solve
+        return way(rows[0], labels, terms, differentiate)
 
     def specification(rows: Sequence[Tensor]) -> LossReport:
         return plain.constrained_contrast(rows[0], labels, terms)

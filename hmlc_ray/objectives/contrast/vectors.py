@@ -38,31 +38,31 @@ class _Normalise(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
-        unit, divisor, turns = unit_vectors(rows)
-        ctx.save_for_backward(rows, unit, divisor, turns)
+        unit, divisor = unit_vectors(rows)
+        ctx.save_for_backward(rows, unit, divisor)
         return unit
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor | None:
-        rows, *unit = ctx.saved_tensors
+        rows, unit, divisor = ctx.saved_tensors
         if torch.is_grad_enabled():
             return gradient_with_graph(_normalised, (rows,), gradient)[0]
-        return unit_gradient(gradient, *unit)
+        return unit_gradient(gradient, unit, divisor)
 
 
-def unit_vectors(rows: Tensor, in_place: bool = False) -> tuple[Tensor, Tensor, Tensor]:
-    """v, what the rows were divided by, and whether v turns with them (a short row grows as well).
+def unit_vectors(rows: Tensor, in_place: bool = False) -> tuple[Tensor, Tensor]:
+    """v, and what the rows were divided by.
 
     Lengths are summed in float64, where squares of float32 numbers neither overflow nor vanish.
     """
     length = torch.linalg.vector_norm(rows, dim=-1, keepdim=True, dtype=torch.float64)
     divisor = length.clamp_min(EPSILON).to(rows.dtype)
-    return rows.div_(divisor) if in_place else rows / divisor, divisor, length > EPSILON
+    return rows.div_(divisor) if in_place else rows / divisor, divisor
 
 
-def unit_gradient(gradient: Tensor, unit: Tensor, divisor: Tensor, turns: Tensor) -> Tensor:
-    """(g - v (v.g)) / |u|, from g."""
-    along = torch.linalg.vecdot(unit, gradient)[..., None] * turns
+def unit_gradient(gradient: Tensor, unit: Tensor, divisor: Tensor) -> Tensor:
+    """(g - v (v.g)) / |u|, from g; a short row grows with u instead of turning, so that it gets g / EPSILON."""
+    along = torch.linalg.vecdot(unit, gradient)[..., None] * (divisor > EPSILON)
     return torch.addcmul(gradient, unit, along, value=-1).div_(divisor)
 
 

@@ -38,31 +38,32 @@ class FeatureMasks:
     """The dimensions of one place after the other, int64 [sum of S D_s], each filled up with any dimension."""
     weights: Tensor | None
     """The mask on those dimensions, float [sum of S D_s], 0 on what is filled up; None: all ones."""
-    origin: Tensor | None
-    """Where in `columns` each dimension stands, int64 [D]; None if not every dimension stands there exactly once."""
-    binary: bool
-    """Whether masks are ones on their own dimensions."""
+    origins: Tensor
+    """Where in `columns` each dimension stands at each of the R places where it may, int64 [R D]."""
+    shares: Tensor | None
+    """The mask there, 0 where a dimension stands at fewer places, float [R D]; None: all ones."""
 
     @classmethod
     def of(cls, values: Tensor) -> FeatureMasks:
         """Prepare masks [H, D]."""
-        values, device, width = values.detach().cpu(), values.device, values.shape[1]
+        device, width, together = values.device, values.shape[1], not hardware.on_cpu(values)
+        values = values.detach().cpu()
         source = [next(k for k in range(h + 1) if torch.equal(values[k], values[h])) for h in range(len(values))]
         own = {h: values[h].nonzero().flatten() for h in sorted(set(source))}
-        least = 0 if hardware.on_cpu(values) else max(len(c) for c in own.values())
+        least = max(len(c) for c in own.values()) if together else 0
         filled = {h: functional.pad(c, (0, _rest(len(c), least)), value=width) for h, c in own.items()}
         runs = [list(run) for _, run in groupby(filled, key=lambda h: len(filled[h]))]
         places = {h: Place(k, slot, len(own[h])) for k, run in enumerate(runs) for slot, h in enumerate(run)}
         columns = torch.cat(list(filled.values()))
         weights = torch.cat([functional.pad(values, (0, 1))[h, c] for h, c in filled.items()])
-        origin = _origin(columns, width)
+        origins, shares = _origins(columns, weights, width)
         return cls(
             tuple(places[h] for h in source),
             tuple((len(run), len(filled[run[0]])) for run in runs),
             columns.clamp_max(width - 1).to(device),
-            None if bool((weights == 1).all()) else weights.to(device),
-            None if origin is None else origin.to(device),
-            bool((values == (values != 0)).all()),
+            _unless_ones(weights, device),
+            origins.to(device),
+            _unless_ones(shares, device),
         )
 
     def split(self, chosen: Tensor) -> list[Tensor]:
@@ -76,12 +77,11 @@ class FeatureMasks:
         return chosen if self.weights is None else chosen.mul_(self.weights.to(rows.dtype))
 
     def spread(self, chosen: Tensor, width: int) -> Tensor:
-        """The transpose of `choose`: [n, sum of S D_s] to [n, D]; overwrites its argument."""
-        if self.weights is not None and not (self.binary and self.origin is not None):
-            chosen = chosen.mul_(self.weights.to(chosen.dtype))
-        if self.origin is not None:
-            return chosen.index_select(1, self.origin)
-        return chosen.new_zeros(len(chosen), width).index_add_(1, self.columns, chosen)
+        """The transpose of `choose`: [n, sum of S D_s] to [n, D]."""
+        found = chosen.index_select(1, self.origins)
+        if self.shares is not None:
+            found.mul_(self.shares.to(found.dtype))
+        return found if found.shape[1] == width else found.view(len(found), -1, width).sum(dim=1)
 
     def vectors(self, rows: Tensor) -> LevelVectors:
         """v^h of rows [n, D]: cut to the level's dimensions, masked and normalised."""
@@ -89,11 +89,6 @@ class FeatureMasks:
         if torch.compiler.is_compiling():
             return LevelVectors(_masked(rows, self), self.places)
         return LevelVectors(_Masked.apply(rows, self), self.places)  # type: ignore[no-untyped-call]
-
-    def apply(self, rows: Tensor, level: int) -> Tensor:
-        """v^h of one level, without gradient."""
-        with torch.no_grad():
-            return self.vectors(rows)[level]
 
 
 def _masked(rows: Tensor, masks: FeatureMasks) -> tuple[Tensor, ...]:
@@ -108,14 +103,14 @@ class _Masked(torch.autograd.Function):
         stacks = [unit_vectors(stack, in_place=True) for stack in masks.split(masks.choose(rows))]
         ctx.masks = masks
         ctx.save_for_backward(rows, *(tensor for stack in stacks for tensor in stack))
-        return tuple(unit for unit, _, _ in stacks)
+        return tuple(unit for unit, _ in stacks)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None]:
         masks, (rows, *saved) = ctx.masks, ctx.saved_tensors
         if torch.is_grad_enabled():
             return gradient_with_graph(lambda rows: _masked(rows, masks), (rows,), gradients)[0], None
-        parts = [unit_gradient(g, *saved[3 * k : 3 * k + 3]).flatten(1) for k, g in enumerate(gradients)]
+        parts = [unit_gradient(g, *saved[2 * k : 2 * k + 2]).flatten(1) for k, g in enumerate(gradients)]
         chosen = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
         return masks.spread(chosen, rows.shape[1]), None
 
@@ -126,8 +121,16 @@ def _rest(count: int, least: int) -> int:
     return filled + -filled % ALIGNMENT - count
 
 
-def _origin(columns: Tensor, width: int) -> Tensor | None:
-    """Where 0 .. width - 1 stand in `columns`, if each stands there once."""
+def _unless_ones(values: Tensor, device: torch.device) -> Tensor | None:
+    return None if bool((values == 1).all()) else values.to(device)
+
+
+def _origins(columns: Tensor, weights: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """Per dimension the positions in `columns` at which it stands, and the weights there; both [R D], R the most."""
     ordered, order = columns.sort(stable=True)
-    own = ordered < width
-    return order[own] if torch.equal(ordered[own], torch.arange(width).to(columns)) else None
+    rank = torch.arange(len(columns)) - torch.searchsorted(ordered, ordered)
+    ordered, order, rank = (found[ordered < width] for found in (ordered, order, rank))
+    most = int(rank.max()) + 1
+    origins, shares = torch.zeros(most, width, dtype=torch.int64), torch.zeros(most, width, dtype=weights.dtype)
+    origins[rank, ordered], shares[rank, ordered] = order, weights[order]
+    return origins.flatten(), shares.flatten()
