@@ -7,7 +7,14 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from hmlc_ray.config.base import Section
-from hmlc_ray.config.points import MeshFolderConfig, ModelNetConfig, PointViewsConfig, PrimitivesConfig
+from hmlc_ray.config.features import FeaturesConfig, FeatureViewsConfig
+from hmlc_ray.config.points import (
+    MeshFolderConfig,
+    ModelNetConfig,
+    PointFolderConfig,
+    PointViewsConfig,
+    PrimitivesConfig,
+)
 from hmlc_ray.config.splits import FoldersSection, SplitSection
 
 CacheMode = Literal["auto", "device", "memory", "disk", "none"]
@@ -132,7 +139,9 @@ DataConfig = Annotated[
     | TinyImagenetConfig
     | ModelNetConfig
     | MeshFolderConfig
-    | PrimitivesConfig,
+    | PointFolderConfig
+    | PrimitivesConfig
+    | FeaturesConfig,
     Field(discriminator="kind"),
 ]
 
@@ -168,4 +177,4 @@ class ViewsConfig(Section):
         return self
 
 
-AnyViewsConfig = Annotated[ViewsConfig | PointViewsConfig, Field(discriminator="kind")]
+AnyViewsConfig = Annotated[ViewsConfig | PointViewsConfig | FeatureViewsConfig, Field(discriminator="kind")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -83,6 +84,12 @@ class MlpConfig(Section):
     feature_dim: int = Field(128, ge=4, le=8192)
 
 
+class IdentityConfig(Section):
+    """No network: the features are those of the table, standardised where `data.standardise` says so."""
+
+    kind: Literal["identity"] = "identity"
+
+
 class PointSection(Section):
     """An encoder of point clouds of any size; the order of points changes nothing."""
 
@@ -114,7 +121,7 @@ class DgcnnConfig(PointSection):
 ResNetConfig = ResNet18Config | ResNet34Config | ResNet50Config
 PointEncoderConfig = PointNetConfig | DgcnnConfig
 EncoderConfig = Annotated[
-    ConvNetConfig | ResNetConfig | TorchvisionConfig | MlpConfig | PointEncoderConfig,
+    ConvNetConfig | ResNetConfig | TorchvisionConfig | MlpConfig | IdentityConfig | PointEncoderConfig,
     Field(discriminator="kind"),
 ]
 
@@ -128,10 +135,27 @@ def without_weights(config: EncoderConfig) -> EncoderConfig:
     )
 
 
-class HeadConfig(Section):
+class MlpHeadConfig(Section):
     """Projection head P: features f [n, F] to embeddings z [n, D]; dropped after training."""
 
+    kind: Literal["mlp"] = "mlp"
     hidden_dim: int = Field(256, ge=1, le=65536)
     layers: int = Field(2, ge=1, le=4)
     """Linear layers; 1 is a linear projection."""
     embedding_dim: int = Field(128, ge=2, le=8192)
+
+
+class IdentityHeadConfig(Section):
+    """No head: embeddings are the features themselves, so that masks choose among the features that are judged."""
+
+    kind: Literal["identity"] = "identity"
+
+
+HeadConfig = Annotated[MlpHeadConfig | IdentityHeadConfig, Field(discriminator="kind")]
+FEATURE_DIMS = MappingProxyType({"resnet18": 512, "resnet34": 512, "resnet50": 2048})
+"""F of the encoders that have no key for it."""
+
+
+def feature_dim(config: EncoderConfig) -> int | None:
+    """F, as far as the configuration alone says it."""
+    return getattr(config, "feature_dim", None) or FEATURE_DIMS.get(config.kind)

@@ -13,7 +13,8 @@ from hmlc_ray.config.data import (
     ManifestConfig,
     MnistConfig,
 )
-from hmlc_ray.config.points import MeshFolderConfig, ModelNetConfig
+from hmlc_ray.config.features import FeaturesConfig
+from hmlc_ray.config.points import MeshFolderConfig, ModelNetConfig, PointFolderConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ConfigError
 
@@ -28,10 +29,12 @@ def level_names(data: DataConfig) -> tuple[str, ...]:
         DataError: if the image folder is missing or empty.
         TaxonomyError: if its leaves lie at different depths.
     """
-    if isinstance(data, ImageFolderConfig):
+    if isinstance(data, ImageFolderConfig | MeshFolderConfig | PointFolderConfig):
         return data.level_names or folder_tree(data).level_names
-    if isinstance(data, MeshFolderConfig):
-        return data.level_names or folder_tree(data).level_names
+    if isinstance(data, FeaturesConfig):
+        from hmlc_ray.tables.features import read_feature_levels
+
+        return data.levels or read_feature_levels(data.file, data.labels)
     if isinstance(data, ManifestConfig):
         from hmlc_ray.folders.manifest import read_level_names
 
@@ -43,16 +46,17 @@ def level_names(data: DataConfig) -> tuple[str, ...]:
     return data.LEVELS
 
 
-def folder_tree(data: ImageFolderConfig | MeshFolderConfig) -> FolderTree:
+def folder_tree(data: ImageFolderConfig | MeshFolderConfig | PointFolderConfig) -> FolderTree:
     """The classes, levels, splits and files that the configuration's folder holds.
 
     Raises:
         DataError, TaxonomyError: see `scan_folder`.
         ConfigError: if `level_names` does not hold one name per level.
     """
-    from hmlc_ray.folders import IMAGE_SUFFIXES, MESH_SUFFIXES, scan_folder
+    from hmlc_ray.folders import IMAGE_SUFFIXES, MESH_SUFFIXES, POINT_SUFFIXES, scan_folder
 
-    suffixes = IMAGE_SUFFIXES if isinstance(data, ImageFolderConfig) else MESH_SUFFIXES
+    points = POINT_SUFFIXES if isinstance(data, PointFolderConfig) else MESH_SUFFIXES
+    suffixes = IMAGE_SUFFIXES if isinstance(data, ImageFolderConfig) else points
     names = data.level_names
     levels = None if names is None else len(names)
     tree = scan_folder(

@@ -1,15 +1,43 @@
-"""Images or point clouds: what a data set gives, its views change and its encoder takes has to be the same."""
+"""Images, point clouds or features: what a data set gives, its views change and its encoder takes has to be the same."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from hmlc_ray.config.base import Section
-from hmlc_ray.config.data import DataConfig, ViewsConfig
-from hmlc_ray.config.encoder import DgcnnConfig, EncoderConfig, MlpConfig, PointNetConfig
+from hmlc_ray.config.data import AnyViewsConfig, DataConfig
+from hmlc_ray.config.encoder import (
+    DgcnnConfig,
+    EncoderConfig,
+    HeadConfig,
+    IdentityConfig,
+    IdentityHeadConfig,
+    MlpConfig,
+    PointNetConfig,
+)
+from hmlc_ray.config.features import FeatureViewsConfig
+from hmlc_ray.config.objective import ObjectiveConfig
 from hmlc_ray.config.points import POINT_KINDS, PointSetSection, PointViewsConfig
 
-_FOR_POINTS: dict[str, type[Section]] = {"views": PointViewsConfig, "encoder": PointNetConfig}
+Modality = Literal["images", "points", "features"]
+_DEFAULTS: dict[Modality, dict[str, type[Section]]] = {
+    "images": {},
+    "points": {"views": PointViewsConfig, "encoder": PointNetConfig},
+    "features": {"views": FeatureViewsConfig, "encoder": MlpConfig},
+}
+_GIVES = {"images": "images", "points": "point clouds", "features": "rows of features"}
+_TAKES: dict[Modality, tuple[str, ...]] = {
+    "points": ("pointnet", "dgcnn", "mlp"),
+    "features": ("mlp", "identity"),
+}
+_WITHOUT_PARAMETERS = ("simclr", "supcon", "sum-supcon", "hmc", "hce", "hmce", "g-hmlc", "bhcl")
+
+
+def modality_of(kind: str | None) -> Modality:
+    """What data sets of a kind give."""
+    if kind == "features":
+        return "features"
+    return "points" if kind in POINT_KINDS else "images"
 
 
 def defaults_of(data: Any) -> dict[str, type[Section]]:
@@ -19,33 +47,55 @@ def defaults_of(data: Any) -> dict[str, type[Section]]:
         data: the data section, validated or not.
     """
     kind = data.get("kind") if isinstance(data, dict) else getattr(data, "kind", None)
-    return _FOR_POINTS if kind in POINT_KINDS else {}
+    return _DEFAULTS[modality_of(kind)]
 
 
-def check_modality(data: DataConfig, views: ViewsConfig | PointViewsConfig, encoder: EncoderConfig) -> None:
-    """Check that images meet images and points meet points, and that there are enough points.
+def check_modality(data: DataConfig, views: AnyViewsConfig, encoder: EncoderConfig) -> None:
+    """Check that data, views and encoder are for the same kind of sample, and that there are enough points.
 
     Raises:
         ValueError: one sentence that names both keys and what is allowed.
     """
-    if not isinstance(data, PointSetSection):
-        if isinstance(views, PointViewsConfig):
-            raise ValueError(f"views.kind is points, but data.kind {data.kind} gives images: views.kind must be images")
-        if isinstance(encoder, PointNetConfig | DgcnnConfig):
-            raise ValueError(
-                f"encoder.kind is {encoder.kind}, which takes points, but data.kind {data.kind} gives images"
-            )
-        return
-    if isinstance(views, ViewsConfig):
+    given = modality_of(data.kind)
+    if views.kind != given:
         raise ValueError(
-            f"views.kind is images, but data.kind {data.kind} gives point clouds: views.kind must be points"
+            f"views.kind is {views.kind}, but data.kind {data.kind} gives {_GIVES[given]}: views.kind must be {given}"
         )
-    if not isinstance(encoder, PointNetConfig | DgcnnConfig | MlpConfig):
+    taken = _taken(encoder)
+    if given not in taken:
+        allowed = _TAKES.get(given, ())
+        must = f": encoder.kind must be {', '.join(allowed[:-1])} or {allowed[-1]}" if allowed else ""
         raise ValueError(
-            f"encoder.kind is {encoder.kind}, which takes images, but data.kind {data.kind} gives point clouds: "
-            "encoder.kind must be pointnet, dgcnn or mlp"
+            f"encoder.kind is {encoder.kind}, which takes {taken[0]}, but data.kind {data.kind} gives "
+            f"{_GIVES[given]}{must}"
         )
-    _check_points(data, views, encoder)
+    if isinstance(data, PointSetSection):
+        assert isinstance(views, PointViewsConfig)
+        assert isinstance(encoder, PointNetConfig | DgcnnConfig | MlpConfig)
+        _check_points(data, views, encoder)
+
+
+def check_trainable(encoder: EncoderConfig, head: HeadConfig, objective: ObjectiveConfig) -> None:
+    """Check that something is left to train where neither encoder nor head has parameters.
+
+    Raises:
+        ValueError: one sentence.
+    """
+    if (
+        isinstance(encoder, IdentityConfig)
+        and isinstance(head, IdentityHeadConfig)
+        and objective.kind in _WITHOUT_PARAMETERS
+    ):
+        raise ValueError(
+            f"encoder.kind and head.kind are identity and objective.kind {objective.kind} has no parameters, so that "
+            "there is nothing to train: encoder.kind must be mlp, or head.kind mlp"
+        )
+
+
+def _taken(encoder: EncoderConfig) -> tuple[Modality, ...]:
+    kinds: tuple[Modality, ...] = tuple(modality for modality, takers in _TAKES.items() if encoder.kind in takers)
+    images = encoder.kind == "mlp" or not kinds
+    return ("images", *kinds) if images else kinds
 
 
 def _check_points(

@@ -11,7 +11,7 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.home import Home
 
-PATHS = {"data": ("root", "file"), "encoder": ("weights",)}
+PATHS = {"data": ("root", "file", "labels"), "encoder": ("weights",)}
 """Keys that hold a path, by section."""
 
 

@@ -21,14 +21,14 @@ class PointSetSection(SplitSection):
     """Of the sampling; a surface gives the same cloud for the same seed, whatever else is in the set."""
 
 
-class MeshFilesSection(PointSetSection):
-    """Mesh files, sampled once on a machine and kept in its cache folder."""
+class PointFilesSection(PointSetSection):
+    """Files that are read once on a machine; their clouds are kept in its cache folder."""
 
     root: str = Field(min_length=1)
     on_bad_file: Literal["error", "skip"] = "error"
 
 
-class ModelNetConfig(MeshFilesSection):
+class ModelNetConfig(PointFilesSection):
     """ModelNet40 or ModelNet10 as published, `<class>/{train,test}/*.off`; imbalanced; the test split is given."""
 
     LEVELS: ClassVar[dict[str, tuple[str, ...]]] = {"groups": ("group", "class"), "flat": ("class",)}
@@ -44,10 +44,25 @@ class ModelNetConfig(MeshFilesSection):
     """Use at most this many meshes of each class and split (a seeded choice), to try things out."""
 
 
-class MeshFolderConfig(FoldersSection, MeshFilesSection):
+class MeshFolderConfig(FoldersSection, PointFilesSection):
     """A folder of meshes (OFF, STL, PLY, OBJ, GLB): nested class folders, or flat leaves plus `taxonomy.csv`."""
 
     kind: Literal["mesh-folder"] = "mesh-folder"
+
+
+class PointFolderConfig(FoldersSection, PointFilesSection):
+    """A folder of point clouds (NPY, NPZ, PLY, XYZ, TXT, PTS): nested class folders, or flat leaves plus `taxonomy.csv`."""
+
+    kind: Literal["point-folder"] = "point-folder"
+    num_points: int = Field(1024, ge=16, le=65536)
+    """Points that are drawn from each file, once, and stored: without repetition, or where a file has fewer, each of
+    its points equally often, give or take once."""
+    normals: bool = False
+    """Store the unit normal of each point too, which the files must hold: six channels instead of three."""
+    sample_seed: int = Field(0, ge=0)
+    """Of the drawing; a file gives the same cloud for the same seed, whatever else is in the set."""
+    scaling: Literal["unit-ball", "none"] = "unit-ball"
+    """`unit-ball`: centred on the mean, the farthest point at distance 1; `none`: the coordinates of the file."""
 
 
 class PrimitivesConfig(PointSetSection):
@@ -76,9 +91,9 @@ class PrimitivesConfig(PointSetSection):
         return self
 
 
-PointsConfig = ModelNetConfig | MeshFolderConfig | PrimitivesConfig
-POINT_KINDS = ("modelnet", "mesh-folder", "primitives")
-"""The data sets that give point clouds; all others give images."""
+PointsConfig = ModelNetConfig | MeshFolderConfig | PointFolderConfig | PrimitivesConfig
+POINT_KINDS = ("modelnet", "mesh-folder", "point-folder", "primitives")
+"""The data sets that give point clouds."""
 
 
 class PointViewsConfig(Section):

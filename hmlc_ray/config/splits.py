@@ -19,6 +19,9 @@ class SplitSection(Section):
     test_fraction: float = Field(0.2, gt=0, lt=0.9)
     """Share of all samples held out for the test, where no test split is given."""
     split_seed: int = Field(0, ge=0)
+    limit_per_leaf: int | None = Field(None, ge=1)
+    """Train on at most this many samples of each leaf: a choice that `split_seed` decides, in which those of a smaller
+    limit are part of those of a larger one. Validation and test stay whole."""
     untrained: Literal["error", "keep"] = "error"
     """Classes that other splits have and train has not: refused; or kept, though nothing can learn them, so that their
     samples count as mistakes."""

@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.data import AnyViewsConfig, DataConfig, DigitsConfig, ViewsConfig
-from hmlc_ray.config.encoder import ConvNetConfig, EncoderConfig, HeadConfig
-from hmlc_ray.config.modality import check_modality, defaults_of
+from hmlc_ray.config.encoder import ConvNetConfig, EncoderConfig, HeadConfig, MlpHeadConfig, feature_dim
+from hmlc_ray.config.modality import check_modality, check_trainable, defaults_of
 from hmlc_ray.config.objective import GHmlcConfig, ObjectiveConfig
 from hmlc_ray.config.schema import with_default_kinds
 from hmlc_ray.config.training import AdamWConfig, EvaluationConfig, OptimiserConfig, TrainingConfig
@@ -24,11 +24,16 @@ class TrialConfig(Section):
     data: DataConfig = Field(default_factory=DigitsConfig)
     views: AnyViewsConfig = Field(default_factory=ViewsConfig)
     encoder: EncoderConfig = Field(default_factory=ConvNetConfig)
-    head: HeadConfig = Field(default_factory=HeadConfig)
+    head: HeadConfig = Field(default_factory=MlpHeadConfig)
     objective: ObjectiveConfig = Field(default_factory=GHmlcConfig)
     optimiser: OptimiserConfig = Field(default_factory=AdamWConfig)
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
+
+    @property
+    def embedding_dim(self) -> int | None:
+        """D; None where it depends on the data or on a model of torchvision."""
+        return self.head.embedding_dim if isinstance(self.head, MlpHeadConfig) else feature_dim(self.encoder)
 
     @classmethod
     def other_defaults(cls, values: Mapping[str, Any]) -> Mapping[str, type[Section]]:
@@ -46,6 +51,7 @@ class TrialConfig(Section):
     @model_validator(mode="after")
     def _same_modality(self) -> TrialConfig:
         check_modality(self.data, self.views, self.encoder)
+        check_trainable(self.encoder, self.head, self.objective)
         return self
 
     @model_validator(mode="after")
@@ -73,10 +79,11 @@ class TrialConfig(Section):
 
     @model_validator(mode="after")
     def _mixture_fits(self) -> TrialConfig:
-        components = getattr(self.objective, "mixture_components", None)
-        if components is not None and components > self.head.embedding_dim:
+        components, dims = getattr(self.objective, "mixture_components", None), self.embedding_dim
+        if components is not None and dims is not None and components > dims:
+            key = "head.embedding_dim" if isinstance(self.head, MlpHeadConfig) else "the features of head.kind identity"
             raise ValueError(
-                f"objective.mixture_components ({components}) must not exceed head.embedding_dim "
-                f"({self.head.embedding_dim}): the mixture is fitted on the embedding's dimensions"
+                f"objective.mixture_components ({components}) must not exceed {key} ({dims}): "
+                "the mixture is fitted on the embedding's dimensions"
             )
         return self

@@ -12,7 +12,8 @@ from hmlc_ray.config.data import (
     MnistConfig,
     TinyImagenetConfig,
 )
-from hmlc_ray.config.points import MeshFolderConfig, ModelNetConfig, PrimitivesConfig
+from hmlc_ray.config.features import FeaturesConfig
+from hmlc_ray.config.points import MeshFolderConfig, ModelNetConfig, PointFolderConfig, PrimitivesConfig
 from hmlc_ray.data.base import DataSet, Split
 
 __all__ = ["DataSet", "Split", "load_data"]
@@ -60,11 +61,15 @@ def load_data(config: DataConfig) -> DataSet:
             from hmlc_ray.data.modelnet import load as load_modelnet
 
             return load_modelnet(config)
-        case MeshFolderConfig():
-            from hmlc_ray.data.mesh_sets import load as load_mesh_folder
+        case MeshFolderConfig() | PointFolderConfig():
+            from hmlc_ray.data.mesh_sets import load as load_clouds
 
-            return load_mesh_folder(config)
+            return load_clouds(config)
         case PrimitivesConfig():
             from hmlc_ray.data.primitives import load as load_primitives
 
             return load_primitives(config)
+        case FeaturesConfig():
+            from hmlc_ray.data.features import load as load_features
+
+            return load_features(config)

@@ -1,4 +1,4 @@
-"""Sets of mesh files: from a listing to splits of point clouds that share one mapped array."""
+"""Sets of files of meshes or points: from a listing to splits of point clouds that share one mapped array."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import numpy as np
 import torch
 
 from hmlc_ray.config.levels import folder_tree
-from hmlc_ray.config.points import MeshFilesSection, MeshFolderConfig
+from hmlc_ray.config.points import MeshFolderConfig, PointFilesSection, PointFolderConfig
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.data.splits import check_enough, divide
-from hmlc_ray.meshes.files import Sampling, open_clouds
+from hmlc_ray.meshes.clouds import Drawing
+from hmlc_ray.meshes.files import Maker, Sampling, open_clouds, plural
 from hmlc_ray.taxonomy import Taxonomy
 
 _LOG = logging.getLogger(__name__)
@@ -22,8 +23,8 @@ Files = Sequence[Sequence[Path]]
 """Of each leaf."""
 
 
-def load(config: MeshFolderConfig) -> DataSet:
-    """A `mesh-folder`: clouds as float32 [N, points, channels], leaves in the order of their folders.
+def load(config: MeshFolderConfig | PointFolderConfig) -> DataSet:
+    """A `mesh-folder` or `point-folder`: clouds as float32 [N, points, channels], leaves in the order of their folders.
 
     Splits that the folder gives (`train`, `val`, `test`) are kept; the others are drawn from `train`.
 
@@ -35,18 +36,18 @@ def load(config: MeshFolderConfig) -> DataSet:
     tree = folder_tree(config)
     taxonomy = Taxonomy.from_paths(config.level_names or tree.level_names, tree.leaf_paths)
     root = Path(config.root).expanduser().absolute()
-    return divide_meshes(config, taxonomy, tree.files, root, notes=tree.notes)
+    return divide_clouds(config, taxonomy, tree.files, root, notes=tree.notes)
 
 
-def divide_meshes(
-    config: MeshFilesSection,
+def divide_clouds(
+    config: PointFilesSection,
     taxonomy: Taxonomy,
     splits: Mapping[str, Files],
     root: Path,
     *,
     notes: Sequence[str] = (),
 ) -> DataSet:
-    """A data set from the mesh files of each leaf in each split; no split is a copy.
+    """A data set from the files of each leaf in each split; no split is a copy.
 
     Raises:
         DataError: see `open_clouds` and `divide`.
@@ -56,12 +57,13 @@ def divide_meshes(
     check_enough(taxonomy, counts, untrained=config.untrained == "keep")
     parts = {name: list(chain.from_iterable(files)) for name, files in splits.items()}
     files = list(chain.from_iterable(parts.values()))
-    sampling = Sampling(config.num_points, config.normals, config.sample_seed)
-    digest, stored = open_clouds(files, root, sampling, strict=config.on_bad_file == "error")
+    maker = _maker(config)
+    digest, stored = open_clouds(files, root, maker, strict=config.on_bad_file == "error")
     if stored.problems:
         first = min(stored.problems)
-        text = "%d of %d meshes were skipped; the first: %r, %s"
-        _LOG.warning(text, len(stored.problems), len(files), str(files[first]), stored.problems[first])
+        text = "%d of %d %s were skipped; the first: %r, %s"
+        nouns = plural(maker.noun)
+        _LOG.warning(text, len(stored.problems), len(files), nouns, str(files[first]), stored.problems[first])
     sound = np.ones(len(files), dtype=np.bool_)
     sound[list(stored.problems)] = False
     clouds = torch.from_numpy(stored.clouds)
@@ -72,3 +74,9 @@ def divide_meshes(
         found[name] = Split(clouds, torch.from_numpy(leaf[rows - start]), torch.from_numpy(rows), digest, mapped=True)
         start += len(parts[name])
     return divide(config, taxonomy, found["train"], found.get("val"), found.get("test"), notes=notes)
+
+
+def _maker(config: PointFilesSection) -> Maker:
+    if isinstance(config, PointFolderConfig):
+        return Drawing(config.num_points, config.normals, config.sample_seed, config.scaling)
+    return Sampling(config.num_points, config.normals, config.sample_seed)

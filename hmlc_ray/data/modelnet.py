@@ -10,7 +10,7 @@ import numpy as np
 
 from hmlc_ray.config.points import ModelNetConfig
 from hmlc_ray.data.base import DataSet
-from hmlc_ray.data.mesh_sets import Files, divide_meshes
+from hmlc_ray.data.mesh_sets import Files, divide_clouds
 from hmlc_ray.errors import DataError
 from hmlc_ray.folders.walk import is_folder, sample_files
 from hmlc_ray.taxonomies.named import MODELNET10_CLASSES, MODELNET40_COUNTS, modelnet40_taxonomy
@@ -38,7 +38,7 @@ def load(config: ModelNetConfig) -> DataSet:
         splits = {part: _limited(files, config.limit_per_class, config.split_seed) for part, files in splits.items()}
     if not any(splits["test"]):
         del splits["test"]  # where only training meshes were downloaded, test is drawn as well
-    return divide_meshes(config, taxonomy, splits, root)
+    return divide_clouds(config, taxonomy, splits, root)
 
 
 def _root(config: ModelNetConfig) -> Path:

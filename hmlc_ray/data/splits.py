@@ -15,10 +15,10 @@ from hmlc_ray.config.data import CacheMode
 from hmlc_ray.config.splits import SplitSection
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.errors import DataError
-from hmlc_ray.folders.notes import lacking, of_one_class
+from hmlc_ray.folders.notes import lacking, of_one_class, some
 from hmlc_ray.taxonomy import Taxonomy
 
-_TEST, _VALIDATION, _LIMIT = range(3)  # streams of random numbers
+_TEST, _VALIDATION, _LIMIT, _PER_LEAF = range(4)  # streams of random numbers
 
 
 def hold_out(leaf: IntArray, fraction: float, seed: tuple[int, ...]) -> tuple[IntArray, IntArray]:
@@ -92,6 +92,14 @@ def limited(split: Split, size: int | None, seed: int) -> Split:
     return split if size is None else select(split, stratified_subset(split.leaf.numpy(), size, (seed, _LIMIT)))
 
 
+def per_leaf(split: Split, limit: int | None, seed: int) -> Split:
+    """At most `limit` samples of each leaf; those of a smaller limit are among those of a larger one. None: all."""
+    if limit is None:
+        return split
+    counts = np.bincount(split.leaf.numpy())
+    return select(split, _pick(split.leaf.numpy(), np.minimum(counts, limit), (seed, _PER_LEAF)))
+
+
 def divide(
     config: SplitSection,
     taxonomy: Taxonomy,
@@ -103,7 +111,8 @@ def divide(
 ) -> DataSet:
     """A data set from the splits it came with; a missing test, then a missing validation split is taken from train.
 
-    A split that is given may lack classes, which becomes a note.
+    A split that is given may lack classes, which becomes a note. `limit_per_leaf` holds for what is trained on, so that
+    with `train_on: train+val` it is drawn from both.
 
     Args:
         notes: what is known already.
@@ -127,11 +136,14 @@ def divide(
     if val is None:
         kept, held = hold_out(train.leaf.numpy(), config.validation_fraction, (config.split_seed, _VALIDATION))
         train, val = select(train, kept), select(train, held)
-    digest = fingerprint(taxonomy, train, val, test)
+    few = per_leaf(train, config.limit_per_leaf, config.split_seed)
+    digest = fingerprint(taxonomy, few, val, test)
     cache: CacheMode = getattr(config, "cache", "auto")
     if config.train_on == "train+val":
-        return DataSet(taxonomy, joined(train, val), None, test, digest, cache, notes)
-    return DataSet(taxonomy, train, val, test, digest, cache, notes)
+        train, val = joined(train, val), None
+        few = per_leaf(train, config.limit_per_leaf, config.split_seed)
+    notes = (*notes, *_limit_notes(taxonomy, train, few, config.limit_per_leaf))
+    return DataSet(taxonomy, few, val, test, digest, cache, notes)
 
 
 def fingerprint(taxonomy: Taxonomy, *splits: Split) -> str:
@@ -182,3 +194,12 @@ def _notes(taxonomy: Taxonomy, counts: Mapping[str, IntArray]) -> list[str]:
     missing = {split: [names[leaf] for leaf in np.flatnonzero(count == 0)] for split, count in counts.items()}
     notes = [lacking(split, lacks, len(names)) for split, lacks in missing.items() if lacks]
     return notes + of_one_class(taxonomy.level_names, taxonomy.class_names)
+
+
+def _limit_notes(taxonomy: Taxonomy, train: Split, few: Split, limit: int | None) -> list[str]:
+    if limit is None:
+        return []
+    counts = np.bincount(train.leaf.numpy(), minlength=taxonomy.num_leaves)
+    less = [taxonomy.class_names[-1][leaf] for leaf in np.flatnonzero(counts < limit)]
+    fewer = f"; {len(less)} of {taxonomy.num_leaves} have fewer: {some(less)}" if less else ""
+    return [f"train holds {len(few):,} of {len(train):,} samples, at most {limit} of each leaf (limit_per_leaf){fewer}"]

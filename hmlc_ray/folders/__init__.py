@@ -13,6 +13,14 @@ from __future__ import annotations
 
 from hmlc_ray.folders.scan import FolderTree, scan_folder
 from hmlc_ray.folders.split_names import SPLIT_NAMES, split_role
-from hmlc_ray.folders.suffixes import IMAGE_SUFFIXES, MESH_SUFFIXES
+from hmlc_ray.folders.suffixes import IMAGE_SUFFIXES, MESH_SUFFIXES, POINT_SUFFIXES
 
-__all__ = ["IMAGE_SUFFIXES", "MESH_SUFFIXES", "SPLIT_NAMES", "FolderTree", "scan_folder", "split_role"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MESH_SUFFIXES",
+    "POINT_SUFFIXES",
+    "SPLIT_NAMES",
+    "FolderTree",
+    "scan_folder",
+    "split_role",
+]

@@ -20,6 +20,7 @@ IMAGE_SUFFIXES = frozenset(f".{suffix}" for suffix in _PILLOW.split()) | {
 }
 """Raster images that Pillow reads; not what only looks like one to it: scientific containers, video, PostScript."""
 MESH_SUFFIXES = frozenset({".glb", ".obj", ".off", ".ply", ".stl"})
+POINT_SUFFIXES = frozenset({".npy", ".npz", ".ply", ".pts", ".txt", ".xyz"})
 
 _DOCUMENTS = frozenset(_TEXT.split())
 _SHOWN = 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,11 @@ from hmlc_ray.names.levels import readable_name
 MAX_DEPTH = 50
 MOST_LISTS = 100
 """Files of a folder among which lists of splits are looked for; where there are more, they are annotations."""
+_BESIDE = re.compile(
+    r"read[\W_]?me|licen[cs]e|copying|change[\W_]?log|notes?|about|info|meta[\W_]?data|citation|attribution|labels?"
+    r"|classes|categories|(file|class|shape)?[\W_]?(list|names?)|train|val|test|trainval",
+    re.IGNORECASE,
+)
 ClassPath = tuple[str, ...]
 
 
@@ -124,12 +130,6 @@ class _Walker:
         """None where samples lie below; otherwise what does, by suffix."""
         here = self._place(folder, path, above)
         folders, files = entries(folder)
-        suffixes = list(map(suffix_of, files))
-        samples = [folder / name for name, suffix in zip(files, suffixes, strict=True) if suffix in self._suffixes]
-        other = Counter(suffix for suffix in suffixes if suffix not in self._suffixes)
-        self.found.left_out += other
-        if len(files) <= MOST_LISTS and not samples:
-            self.found.lists += [folder / name for name in files if _is_list(name)]
         barren: dict[ClassPath, Counter[str]] = {}
         fruitful = False
         for name, shown in self._shown(folder, folders):
@@ -137,6 +137,12 @@ class _Walker:
             fruitful |= below is None
             if below is not None:
                 barren[*path, shown] = barren.get((*path, shown), Counter()) + below
+        named = self._samples(files, deepest=bool(path) and not fruitful)
+        samples = [folder / name for name in files if name in named]
+        other = Counter(suffix_of(name) for name in files if name not in named)
+        self.found.left_out += other
+        if len(files) <= MOST_LISTS and not samples:
+            self.found.lists += [folder / name for name in files if _is_list(name)]
         self._check_unmixed(folder, path, samples, fruitful)
         if samples:
             (self.found.files.setdefault(path, []) if path else self.found.loose).extend(samples)
@@ -148,6 +154,13 @@ class _Walker:
             return None
         self.barren_children = barren
         return sum(barren.values(), other)
+
+    def _samples(self, files: list[str], *, deepest: bool) -> set[str]:
+        """Those of a folder's files that are samples. What may be a document by its suffix (`.txt`) is one only where
+        there is no other, no class folder beside it, and its name is none of a document."""
+        known = {name for name in files if suffix_of(name) in self._suffixes}
+        surely = {name for name in known if not is_document(suffix_of(name))}
+        return surely or {name for name in known if deepest and not _is_text_beside(name)}
 
     def _place(self, folder: Path, path: ClassPath, above: tuple[tuple[int, int], ...]) -> tuple[int, int]:
         try:
@@ -190,6 +203,11 @@ def uneven_files(folder: Path, sample: Path) -> TaxonomyError:
 def _is_list(name: str) -> bool:
     stem, suffix = os.path.splitext(name)
     return suffix != "" and is_document(suffix) and split_role(stem) is not None
+
+
+def _is_text_beside(name: str) -> bool:
+    """Whether a text is called as those are that lie beside samples: `README.txt`, `filelist.txt`, `train.txt`."""
+    return _BESIDE.fullmatch(os.path.splitext(name)[0]) is not None
 
 
 def _order(name: str) -> tuple[str, str]:

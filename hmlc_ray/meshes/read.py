@@ -39,7 +39,7 @@ def read_surface(content: bytes, suffix: str) -> Surface:
     Raises:
         BrokenMesh: if the content is empty, cut off, of another format, or has no face with an area.
     """
-    vertices, faces, note = _raw(content, suffix)
+    vertices, faces, note, _ = _raw(content, suffix)
     if not len(faces):
         points = f", only {len(vertices)} points" if len(vertices) else ""
         raise BrokenMesh(what_it_is_instead(content) or f"it holds no faces{points}")

@@ -25,6 +25,7 @@ _STRUCT = {"i1": "b", "u1": "B", "i2": "h", "u2": "H", "i4": "i", "u4": "I", "i8
            "f2": "e", "f4": "f", "f8": "d"}  # fmt: skip
 _ORDERS = {"ascii": "<", "binary_little_endian": "<", "binary_big_endian": ">"}
 _END = re.compile(rb"(?:^|[\r\n])end_header[ \t]*(?:\r\n|\r|\n|$)")
+_NORMAL = ("nx", "ny", "nz")
 _CORNERS = ("vertex_indices", "vertex_index")
 Lists = tuple[IntArray, IntArray]
 """The items of all rows, one after another, and how many each row has."""
@@ -52,27 +53,33 @@ class _Body(NamedTuple):
 
 
 def read_ply(content: bytes) -> RawMesh:
-    """Vertices, and the triangles of faces and of triangle strips; polygons become fans.
+    """Vertices with their normals, and the triangles of faces and of triangle strips; polygons become fans.
 
     Raises:
         ValueError: if the content is cut off, holds more than its header announces, or is no PLY.
     """
     elements, body, is_text = _header(content)
     vertices: FloatArray = np.zeros((0, 3))
+    normals: FloatArray | None = None
     faces: list[IntArray] = []
     for element in elements:
         wanted = _list_of_corners(element)
         columns, lists, place = _read(body, element, wanted)
         body = body._replace(place=place)
         if element.name == "vertex" and element.rows:
-            vertices = np.stack([np.asarray(columns[axis], dtype=np.float64) for axis in "xyz"], axis=1)
+            vertices = _stacked(columns, ("x", "y", "z"))
+            normals = _stacked(columns, _NORMAL) if columns.keys() >= set(_NORMAL) else None
         elif wanted is not None:
             faces.append(_strips(*lists) if element.name == "tristrips" else fans(*lists))
     more = len(body.content) - body.place
     if is_text and more:
         raise ValueError(f"it holds {more // 8} numbers more than its header announces")
     note = f"{more} bytes follow what its header announces" if body.content[body.place :].strip() else None
-    return RawMesh(vertices, np.concatenate(faces) if faces else np.zeros((0, 3), dtype=np.int64), note)
+    return RawMesh(vertices, np.concatenate(faces) if faces else np.zeros((0, 3), dtype=np.int64), note, normals)
+
+
+def _stacked(columns: dict[str, Any], names: tuple[str, ...]) -> FloatArray:
+    return np.stack([np.asarray(columns[name], dtype=np.float64) for name in names], axis=1)
 
 
 def _header(content: bytes) -> tuple[list[_Element], _Body, bool]:

@@ -25,6 +25,8 @@ class RawMesh(NamedTuple):
     """[F, 3], numbers of vertices, which may be out of range."""
     note: str | None = None
     """What was odd about the file, though it could be read."""
+    normals: FloatArray | None = None
+    """[V, 3], of the vertices, where the format's reader knows them; surfaces do not need them."""
 
 
 def fans(corners: IntArray, sizes: IntArray) -> IntArray:
