@@ -32,9 +32,9 @@ def level_names(data: DataConfig) -> tuple[str, ...]:
     if isinstance(data, ImageFolderConfig | MeshFolderConfig | PointFolderConfig):
         return data.level_names or folder_tree(data).level_names
     if isinstance(data, FeaturesConfig):
-        from hmlc_ray.tables.features import read_feature_levels
+        from hmlc_ray.folders.feature_labels import read_feature_levels
 
-        return data.levels or read_feature_levels(data.file, data.labels)
+        return data.levels or read_feature_levels(data.file, data.labels, data.array)
     if isinstance(data, ManifestConfig):
         from hmlc_ray.folders.manifest import read_level_names
 

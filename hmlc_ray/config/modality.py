@@ -1,4 +1,4 @@
-"""Images, point clouds or features: what a data set gives, its views change and its encoder takes has to be the same."""
+"""Images, point clouds or features: data, views and encoder have to be for the same."""
 
 from __future__ import annotations
 

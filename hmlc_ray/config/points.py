@@ -51,7 +51,7 @@ class MeshFolderConfig(FoldersSection, PointFilesSection):
 
 
 class PointFolderConfig(FoldersSection, PointFilesSection):
-    """A folder of point clouds (NPY, NPZ, PLY, XYZ, TXT, PTS): nested class folders, or flat leaves plus `taxonomy.csv`."""
+    """A folder of point clouds (NPY, NPZ, PLY, XYZ, TXT, PTS), nested as a mesh folder or with a `taxonomy.csv`."""
 
     kind: Literal["point-folder"] = "point-folder"
     num_points: int = Field(1024, ge=16, le=65536)

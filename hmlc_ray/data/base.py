@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -10,6 +12,7 @@ from torch import Tensor
 
 from hmlc_ray.arrays import ByteArray
 from hmlc_ray.config.data import CacheMode
+from hmlc_ray.names.levels import readable_name
 from hmlc_ray.taxonomy import Taxonomy
 
 
@@ -38,7 +41,8 @@ class Split:
     """Samples held in memory, in a memory-mapped file that several splits share, or in files of their own."""
 
     inputs: Inputs
-    """Images: uint8 [M, C, height, width]; point clouds: float32 [M, points, channels]. M = N where `rows` is None."""
+    """Images: uint8 [M, C, height, width]; point clouds: float32 [M, points, channels]; features:
+    float32 [M, D]. M = N where `rows` is None."""
     leaf: Tensor
     """int64 [N]."""
     rows: Tensor | None = None
@@ -48,6 +52,8 @@ class Split:
     """A hash that stands for the whole of `inputs`, where it is known without reading them."""
     digests: ByteArray | None = field(default=None, compare=False, repr=False)
     """A hash of each of `inputs`, uint8 [M, bytes], where they are known without reading them."""
+    paths: tuple[str, ...] | None = field(default=None, compare=False, repr=False)
+    """Of each of `inputs` the file that it came from, relative to the data's root; None: it came from none."""
     mapped: bool = False
     """Whether `inputs` is a mapped file, which other processes share."""
 
@@ -81,3 +87,10 @@ class DataSet:
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one sample, e.g. (channels, height, width)."""
         return tuple(self.train.inputs.shape[1:])
+
+
+def relative_paths(files: Iterable[Path], root: Path) -> tuple[str, ...]:
+    """The files as texts relative to the root, with slashes; those that are elsewhere as they are."""
+    return tuple(
+        readable_name((file.relative_to(root) if file.is_relative_to(root) else file).as_posix()) for file in files
+    )

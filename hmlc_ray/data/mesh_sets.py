@@ -12,7 +12,7 @@ import torch
 
 from hmlc_ray.config.levels import folder_tree
 from hmlc_ray.config.points import MeshFolderConfig, PointFilesSection, PointFolderConfig
-from hmlc_ray.data.base import DataSet, Split
+from hmlc_ray.data.base import DataSet, Split, relative_paths
 from hmlc_ray.data.splits import check_enough, divide
 from hmlc_ray.meshes.clouds import Drawing
 from hmlc_ray.meshes.files import Maker, Sampling, open_clouds, plural
@@ -67,11 +67,13 @@ def divide_clouds(
     sound = np.ones(len(files), dtype=np.bool_)
     sound[list(stored.problems)] = False
     clouds = torch.from_numpy(stored.clouds)
+    paths = relative_paths(files, root)
     found, start = {}, 0
     for name, leaf_files in splits.items():
         rows = start + np.flatnonzero(sound[start : start + len(parts[name])])
         leaf = np.repeat(np.arange(len(leaf_files)), [len(of_leaf) for of_leaf in leaf_files])
-        found[name] = Split(clouds, torch.from_numpy(leaf[rows - start]), torch.from_numpy(rows), digest, mapped=True)
+        own = torch.from_numpy(leaf[rows - start])
+        found[name] = Split(clouds, own, torch.from_numpy(rows), digest, paths=paths, mapped=True)
         start += len(parts[name])
     return divide(config, taxonomy, found["train"], found.get("val"), found.get("test"), notes=notes)
 

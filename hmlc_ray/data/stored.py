@@ -15,7 +15,7 @@ import torch
 
 from hmlc_ray.arrays import IntArray
 from hmlc_ray.config.data import StoredSection
-from hmlc_ray.data.base import Inputs, Split
+from hmlc_ray.data.base import Inputs, Split, relative_paths
 from hmlc_ray.data.decode import Reading
 from hmlc_ray.data.images import ImageFiles
 from hmlc_ray.data.pixel_cache import Entry, ImageSet, is_cached, open_images
@@ -60,7 +60,9 @@ def read_splits(listings: Mapping[str, Listing], config: StoredSection, root: Pa
         _LOG.warning("%d of %d images were skipped; the first: %s", len(entry.problems), len(files), first)
     if entry.flat:
         _LOG.warning(_FLAT, len(entry.flat), len(files), str(files[entry.flat[0]]))
-    return _divided(listings, entry, _inputs(entry, images, kept, config.decode_workers), mapped=kept == "disk")
+    paths = relative_paths((file for row, file in enumerate(files) if row not in entry.problems), root)
+    inputs = _inputs(entry, images, kept, config.decode_workers)
+    return _divided(listings, entry, inputs, paths, mapped=kept == "disk")
 
 
 def _keeping(config: StoredSection, images: ImageSet) -> Kept:
@@ -86,7 +88,9 @@ def _inputs(entry: Entry, images: ImageSet, kept: Kept, workers: int) -> Inputs:
     return entry.images() if kept == "disk" else entry.images().clone()
 
 
-def _divided(listings: Mapping[str, Listing], entry: Entry, inputs: Inputs, *, mapped: bool) -> dict[str, Split]:
+def _divided(
+    listings: Mapping[str, Listing], entry: Entry, inputs: Inputs, paths: tuple[str, ...], *, mapped: bool
+) -> dict[str, Split]:
     """Each split's rows of the one array; files that cannot be read have none."""
     total = sum(len(listing.files) for listing in listings.values())
     readable = np.ones(total, dtype=np.bool_)
@@ -97,6 +101,6 @@ def _divided(listings: Mapping[str, Listing], entry: Entry, inputs: Inputs, *, m
         count = int(good.sum())
         leaf = torch.from_numpy(np.asarray(listing.leaf, dtype=np.int64)[good])
         rows = torch.arange(row, row + count)
-        splits[name] = Split(inputs, leaf, rows, entry.fingerprint, entry.digests, mapped=mapped)
+        splits[name] = Split(inputs, leaf, rows, entry.fingerprint, entry.digests, paths, mapped=mapped)
         start, row = start + len(listing.files), row + count
     return splits

@@ -6,6 +6,7 @@ from hmlc_ray.config.encoder import (
     ConvNetConfig,
     DgcnnConfig,
     EncoderConfig,
+    IdentityConfig,
     MlpConfig,
     PointNetConfig,
     ResNet18Config,
@@ -14,16 +15,17 @@ from hmlc_ray.config.encoder import (
     TorchvisionConfig,
 )
 from hmlc_ray.encoders.base import Encoder
-from hmlc_ray.encoders.head import build_head
+from hmlc_ray.encoders.head import build_head, embedding_dim
 
-__all__ = ["Encoder", "build_encoder", "build_head"]
+__all__ = ["Encoder", "build_encoder", "build_head", "embedding_dim"]
 
 
 def build_encoder(config: EncoderConfig, input_shape: tuple[int, ...]) -> Encoder:
     """An encoder with the weights of its file, else with fresh ones from torch's global random generator.
 
     Args:
-        input_shape: of one sample: (channels, height, width) of an image, (points, channels) of a point cloud.
+        input_shape: of one sample: (channels, height, width) of an image, (points, channels) of a point cloud, (D,) of a row of
+            features.
 
     Raises:
         ConfigError: if this kind of encoder cannot take samples of that shape, or the weights do not fit.
@@ -53,3 +55,7 @@ def build_encoder(config: EncoderConfig, input_shape: tuple[int, ...]) -> Encode
             from hmlc_ray.encoders.mlp import Mlp
 
             return Mlp(config, input_shape)
+        case IdentityConfig():
+            from hmlc_ray.encoders.identity import Identity
+
+            return Identity(config, input_shape)

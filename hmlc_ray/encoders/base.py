@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from hmlc_ray.encoders.standardise import Standardise
 from hmlc_ray.errors import ConfigError
 
 IMAGE_SIZE = MappingProxyType({2: "height", 3: "width"})
@@ -20,7 +21,8 @@ class Encoder(nn.Module, ABC):
     """Inputs to features, float [n, F].
 
     Images are float [n, C, height, width] in [-1, 1] (see `hmlc_ray.data.pixels`), point clouds float
-    [n, points, channels]: x, y, z in the unit ball and, where there are six channels, the unit normal.
+    [n, points, channels]: x, y, z in the unit ball and, where there are six channels, the unit normal. Rows of features
+    are float [n, D], as they are in their table.
     """
 
     feature_dim: int
@@ -29,6 +31,8 @@ class Encoder(nn.Module, ABC):
     """Samples that a forward pass without gradient takes at once, for the sake of memory."""
     weights_prefix: str | None = None
     """What the names of its weights began with in the file that they came from; None: they came from none."""
+    scaling: Standardise | None = None
+    """Of an encoder of features its first step."""
     free_dims: Mapping[int, str] = MappingProxyType({})
     """Dimensions of a batch, besides the first, that need not have the sizes of the training data, by name."""
 

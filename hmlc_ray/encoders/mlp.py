@@ -9,19 +9,25 @@ from torch import Tensor, nn
 
 from hmlc_ray.config.encoder import MlpConfig
 from hmlc_ray.encoders.base import Encoder
+from hmlc_ray.encoders.standardise import Standardise
 
 
 class Mlp(Encoder):
-    """`depth` hidden layers of linear, batch norm and ReLU, then a linear layer to the features."""
+    """`depth` hidden layers of linear, batch norm and ReLU, then a linear layer to the features.
+
+    Rows of features are standardised first.
+    """
 
     def __init__(self, config: MlpConfig, input_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.feature_dim = config.feature_dim
+        if len(input_shape) == 1:
+            self.scaling = Standardise(input_shape[0])
         widths = [prod(input_shape), *[config.hidden_dim] * config.depth]
         self.layers = nn.Sequential(nn.Flatten(), *hidden_layers(widths), nn.Linear(widths[-1], config.feature_dim))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        features: Tensor = self.layers(inputs)
+        features: Tensor = self.layers(inputs if self.scaling is None else self.scaling(inputs))
         return features
 
 

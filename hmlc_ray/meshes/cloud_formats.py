@@ -69,7 +69,7 @@ def _ply(content: bytes) -> RawCloud:
 
 
 def _text(content: bytes) -> RawCloud:
-    """A point a line: x, y, z, perhaps more numbers. Comments, a line of names and a number of points may come first."""
+    """A point a line: x, y, z, perhaps more numbers. A line of names and a number of points may come first."""
     text = text_of(content)
     lines = [(number, _plain(line)) for number, line in enumerate(text.splitlines(), start=1)]
     lines = [(number, line) for number, line in lines if line]

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from hmlc_ray.compute import distributed
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet
-from hmlc_ray.encoders import build_encoder, build_head
+from hmlc_ray.data.column_statistics import column_statistics
+from hmlc_ray.encoders import build_encoder, build_head, embedding_dim
 from hmlc_ray.objectives import build_objective
 from hmlc_ray.objectives.base import Batch, LossReport, Objective
 from hmlc_ray.taxonomy import Taxonomy
@@ -58,14 +59,21 @@ class Learner(nn.Module):
 
 
 def build_learner(config: TrialConfig, data: DataSet) -> Learner:
-    """The learner that a configuration describes, freshly initialised from torch's global generator."""
+    """The learner that a configuration describes, freshly initialised from torch's global generator.
+
+    Raises:
+        ConfigError: if the configuration does not fit the data, or there is nothing to train.
+    """
     encoder = build_encoder(config.encoder, data.input_shape)
+    if encoder.scaling is not None and getattr(config.data, "standardise", False):
+        mean, deviation, _ = column_statistics(data.train)
+        encoder.scaling.set(mean, deviation)
     counts = data.taxonomy.class_counts(data.train.leaf.cpu().numpy())
     objective = build_objective(
         config.objective,
         taxonomy=data.taxonomy,
         class_counts=counts,
-        embedding_dim=config.head.embedding_dim,
+        embedding_dim=embedding_dim(config.head, encoder.feature_dim),
         feature_dim=encoder.feature_dim,
     )
     return Learner(encoder, build_head(config.head, encoder.feature_dim), objective, data.taxonomy)

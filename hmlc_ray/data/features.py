@@ -1,0 +1,111 @@
+"""Tables of features that another model made, as a data set."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from hmlc_ray.config.features import FeaturesConfig
+from hmlc_ray.data.base import DataSet, Split
+from hmlc_ray.data.column_statistics import column_statistics
+from hmlc_ray.data.feature_table import Features, read_features, read_own_labels
+from hmlc_ray.data.splits import divide
+from hmlc_ray.errors import DataError
+from hmlc_ray.folders.feature_labels import FeatureLabels, Places, find_places, read_labels
+from hmlc_ray.taxonomy import Taxonomy
+
+_LOG = logging.getLogger(__name__)
+_BLOCK = 8192
+
+
+def load(config: FeaturesConfig) -> DataSet:
+    """Rows as float32 [N, D], as they are in the table; splits that the labels do not give are drawn from train.
+
+    Rows of other splits, and rows that no label names, are left out, which becomes a note.
+
+    Raises:
+        DataError: see `find_places`, `read_features`, `read_labels` and `divide`; if labels and table do not fit, or a
+            row holds numbers that are not finite and `on_bad_row` is `error`.
+        TaxonomyError: if a class has two parents, or there is one class only.
+    """
+    places = find_places(config.file, config.labels)
+    labels = (
+        read_labels(places, config.levels) if places.labels else read_own_labels(places, config.array, config.levels)
+    )
+    table = read_features(places.table, config.array)
+    _check_rows(labels, len(table), places)
+    digest, bad = _looked_through(table)
+    _refuse(config, labels, bad, places)
+    taxonomy = Taxonomy.from_paths(labels.level_names, labels.leaf_paths)
+    leaf_of = {path: leaf for leaf, path in enumerate(labels.leaf_paths)}
+    inputs = torch.from_numpy(table)
+    paths = tuple(labels.paths.get(row, "") for row in range(len(table))) if labels.paths else None
+    splits = {}
+    for name, rows in labels.rows.items():
+        leaf = np.array([leaf_of[path] for path in labels.classes[name]], dtype=np.int64)
+        good = ~bad[rows]
+        index = torch.from_numpy(np.array(rows, dtype=np.int64)[good])
+        mapped = isinstance(table, np.memmap)
+        splits[name] = Split(inputs, torch.from_numpy(leaf[good]), index, digest, mapped=mapped, paths=paths)
+    notes = (*labels.notes(), *_unlisted(labels, len(table)))
+    data = divide(config, taxonomy, splits["train"], splits.get("val"), splits.get("test"), notes=notes)
+    return replace(data, notes=(*data.notes, *_constant_columns(data.train, places)))
+
+
+def _constant_columns(train: Split, places: Places) -> list[str]:
+    constant = column_statistics(train).constant
+    count = int(constant.sum())
+    if count == len(constant):
+        raise DataError(f"all rows of train in {str(places.table)!r} are the same")
+    which = constant.nonzero().flatten().tolist()
+    shown = ", ".join(map(str, which[:3])) + (", ..." if count > 3 else "")
+    return [f"{count} of {len(constant)} columns hardly vary in train ({shown}) and are not scaled up"] if count else []
+
+
+def _check_rows(labels: FeatureLabels, count: int, places: Places) -> None:
+    listed = [*labels.rows.values(), *labels.others.values()]
+    largest = max(max(rows) for rows in listed)
+    if largest >= count:
+        raise DataError(
+            f"{str(places.labels or places.table)!r} has a label for row {largest}, but the table "
+            f"{str(places.table)!r} has {count} rows, from 0 on"
+        )
+    if not labels.numbered and sum(map(len, listed)) != count:
+        raise DataError(
+            f"{str(places.labels or places.table)!r} has {sum(map(len, listed))} labels, but the table "
+            f"{str(places.table)!r} has {count} rows; a column row says which row each label is of"
+        )
+
+
+def _unlisted(labels: FeatureLabels, count: int) -> list[str]:
+    rest = count - sum(map(len, (*labels.rows.values(), *labels.others.values())))
+    return [f"{rest:,} of {count:,} rows of the table have no label and are left out"] if rest else []
+
+
+def _looked_through(table: Features) -> tuple[str, npt.NDArray[np.bool_]]:
+    """A hash of the numbers, and which rows hold one that is not finite; one pass over what may be a large file."""
+    digest = hashlib.sha256(f"features {table.shape}".encode())
+    bad = np.zeros(len(table), dtype=np.bool_)
+    for start in range(0, len(table), _BLOCK):
+        block = np.ascontiguousarray(table[start : start + _BLOCK])
+        digest.update(block.data)
+        bad[start : start + _BLOCK] = ~np.isfinite(block).all(axis=1)
+    return digest.hexdigest(), bad
+
+
+def _refuse(config: FeaturesConfig, labels: FeatureLabels, bad: npt.NDArray[np.bool_], places: Places) -> None:
+    wrong = sorted(row for rows in labels.rows.values() for row in rows if bad[row])
+    if not wrong:
+        return
+    if config.on_bad_row == "error":
+        raise DataError(
+            f"row {wrong[0]} of {str(places.table)!r} holds a number that is not finite, or too large for float32, as do "
+            f"{len(wrong) - 1} others: correct them, or set data.on_bad_row: skip"
+        )
+    total = sum(map(len, labels.rows.values()))
+    _LOG.warning("%d of %d rows were skipped, since they hold numbers that are not finite", len(wrong), total)

@@ -1,0 +1,344 @@
+"""The classes of the rows of a table of features: in a CSV file, or in columns of the table itself.
+
+```
+row,intent,domain,split,path,text
+0,transfer,banking,train,,send 20 to Ann
+1,weather,travel,test,,will it rain
+```
+`row`, `split`, `path` and `text` are known by their names, wherever they are, and none of them is needed; the other
+columns are the levels, finest first, unless the configuration names them. Imports neither torch nor numpy.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from hmlc_ray.errors import DataError, TaxonomyError, first_line, system_reason
+from hmlc_ray.folders.notes import lacking
+from hmlc_ray.folders.split_names import SPLIT_NAMES, split_role
+from hmlc_ray.folders.walk import is_file, is_folder
+from hmlc_ray.names.levels import check_level_names, check_printable, composed
+from hmlc_ray.tables.csv_files import BadTable, read_table
+
+LABELS_FILE = "labels.csv"
+"""Of a folder with a table of features."""
+TABLE_FILES = ("features.npy", "features.npz", "features.parquet")
+SUFFIXES = (".npy", ".npz", ".parquet")
+RESERVED = ("row", "path", "split", "text")
+FEATURES = ("features", "embeddings", "embedding", "arr_0")
+"""How the features are called in a file with several arrays or columns, where the configuration does not say."""
+
+
+class Places(NamedTuple):
+    """The files of a table of features."""
+
+    table: Path
+    labels: Path | None
+    """None: the table's own columns."""
+
+
+class LabelRow(NamedTuple):
+    """One row, before it is checked."""
+
+    where: str
+    """What an error says of it."""
+    cells: Sequence[str]
+    """In the order of the columns."""
+
+
+class Columns(NamedTuple):
+    """What the columns of a label table mean; each is a position."""
+
+    levels: tuple[tuple[str, int], ...]
+    """Coarsest first."""
+    row: int | None
+    path: int | None
+    split: int | None
+
+    @property
+    def level_names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.levels)
+
+
+@dataclass
+class FeatureLabels:
+    """The labels of a table, read in full."""
+
+    level_names: tuple[str, ...]
+    """Coarsest first."""
+    numbered: bool
+    """Whether a column says which row of the table each label is of; else they are in the table's order."""
+    rows: dict[str, list[int]] = field(default_factory=dict)
+    """Per split (`train` alone where there is no column for it) the numbers of its rows."""
+    classes: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
+    """Per split the classes of each of its rows, coarsest first."""
+    others: dict[str, list[int]] = field(default_factory=dict)
+    """Rows of splits by other names, such as those of samples that belong to no class."""
+    paths: dict[int, str] = field(default_factory=dict)
+    """By row, where there is a column for it."""
+
+    @property
+    def leaf_paths(self) -> list[tuple[str, ...]]:
+        """Every leaf's classes, coarsest first; sorted."""
+        return sorted({path for split in self.classes.values() for path in split})
+
+    def notes(self) -> tuple[str, ...]:
+        """What is left out."""
+        if not self.others:
+            return ()
+        counts = ", ".join(f"{len(rows):,} {name}" for name, rows in self.others.items())
+        return (f"rows of other splits are left out: {counts}",)
+
+    def lacks(self) -> list[str]:
+        """A sentence for each split that lacks classes."""
+        leaves, found = self.leaf_paths, {split: set(own) for split, own in self.classes.items()}
+        missing = {split: [path[-1] for path in leaves if path not in own] for split, own in found.items()}
+        return [lacking(split, names, len(leaves)) for split, names in missing.items() if names]
+
+
+def find_places(file: str, labels: str | None) -> Places:
+    """The table and its labels, as `data.file` and `data.labels` name them.
+
+    Raises:
+        DataError: if there is no such file, or it is of another type.
+    """
+    table = Path(file).expanduser().absolute()
+    if is_folder(table):
+        found = [table / name for name in TABLE_FILES if is_file(table / name)]
+        if len(found) != 1:
+            what = "none of" if not found else "several of"
+            raise DataError(
+                f"the folder {str(table)!r} holds {what} {', '.join(TABLE_FILES)}: data.file names the table"
+            )
+        table = found[0]
+    if table.suffix.lower() not in SUFFIXES:
+        raise DataError(f"the table of features {str(table)!r} must be a file of type {', '.join(SUFFIXES)}")
+    if not is_file(table):
+        raise DataError(f"there is no table of features {str(table)!r}")
+    if labels is not None:
+        place = Path(labels).expanduser().absolute()
+        if not is_file(place):
+            raise DataError(f"there is no file of labels {str(place)!r}")
+        return Places(table, place)
+    beside = [table.parent / LABELS_FILE, table.with_suffix(".csv")]
+    found = [place for place in beside if is_file(place)]
+    if not found and table.suffix.lower() == ".npy":
+        raise DataError(
+            f"there are no labels for {str(table)!r}: neither {LABELS_FILE!r} nor {beside[1].name!r} is beside it; "
+            "data.labels names a CSV file with a row for each row of the table"
+        )
+    return Places(table, found[0] if found else None)
+
+
+def read_feature_levels(file: str, labels: str | None, array: str | None) -> tuple[str, ...]:
+    """The levels, coarsest first, by the header of the labels or the names in the table alone.
+
+    Raises:
+        DataError: see `find_places` and `columns_of`.
+    """
+    places = find_places(file, labels)
+    if places.labels is not None:
+        for _, header in _rows(places.labels):
+            return columns_of(header, None, places.labels).level_names
+        raise DataError(f"the file of labels {str(places.labels)!r} is empty")
+    parts = table_parts(places.table)
+    name = features_name(parts, array, places.table)
+    return columns_of([label for label in parts.labels if label != name], None, places.table).level_names
+
+
+class TableParts(NamedTuple):
+    """The names of what is in an NPZ or Parquet file."""
+
+    features: list[str]
+    """Arrays or columns that may hold features."""
+    labels: list[str]
+    """Those that may hold labels."""
+    single: list[str] = []  # noqa: RUF012 - a tuple's default, which nobody changes
+    """Columns of single real numbers, which together are the features of a file without lists."""
+
+
+def table_parts(table: Path) -> TableParts:
+    """The names of the arrays of an NPZ file, or of the columns of a Parquet file.
+
+    Raises:
+        DataError: if it is none.
+    """
+    try:
+        if table.suffix.lower() == ".npz":
+            with zipfile.ZipFile(table) as archive:
+                names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+            return TableParts(names, names)
+        from pyarrow import parquet, types
+
+        schema = parquet.read_schema(table)
+    except Exception as error:  # of zipfile, pyarrow, the system
+        raise DataError(f"cannot read the table {str(table)!r}: {first_line(error)[:200]}") from error
+    lists = [
+        one.name
+        for one in schema
+        if types.is_list(one.type) or types.is_large_list(one.type) or types.is_fixed_size_list(one.type)
+    ]
+    single = [one.name for one in schema if types.is_floating(one.type)]
+    return TableParts(lists, [name for name in schema.names if name not in (*lists, *single)], single)
+
+
+def features_name(parts: TableParts, array: str | None, table: Path) -> str | None:
+    """Which array or column holds the features; None: `single` together.
+
+    Raises:
+        DataError: if there is none of the name that the configuration gives, or it is not clear which is meant.
+    """
+    there = ", ".join(map(repr, dict.fromkeys([*parts.features, *parts.labels][:8]))) or "nothing"
+    if array is not None:
+        if array not in parts.features:
+            raise DataError(f"data.array is {array!r}, but {str(table)!r} holds {there}")
+        return array
+    known = [name for name in FEATURES if name in parts.features] or parts.features
+    if known and (known[0] in FEATURES or len(known) == 1):
+        return known[0]
+    if not parts.features and parts.single:
+        return None
+    raise DataError(f"{str(table)!r} has no features by that name: data.array says which of {there} they are")
+
+
+def columns_of(header: Sequence[str], levels: Sequence[str] | None, file: Path) -> Columns:
+    """What the columns of a header mean.
+
+    Args:
+        levels: the columns that are levels, coarsest first; None: all that are not reserved, finest first.
+
+    Raises:
+        DataError: if a column is missing or there twice, or a level cannot be called so.
+    """
+    names = [name.lower() if name.lower() in RESERVED else composed(name) for name in header]
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise DataError(f"{str(file)!r} has several columns {twice[0]!r}")
+    wanted = list(reversed([name for name in names if name not in RESERVED])) if levels is None else list(levels)
+    for name in wanted:
+        if name not in names:
+            shown = ", ".join(map(repr, names[:12]))
+            raise DataError(f"data.levels names the column {name!r}, but {str(file)!r} has {shown}")
+    if not wanted:
+        raise DataError(f"{str(file)!r} has no column of classes, only {', '.join(map(repr, names)) or 'none'}")
+    try:
+        check_printable(wanted)
+        check_level_names(wanted)
+    except TaxonomyError as error:
+        raise DataError(f"the columns of {str(file)!r} are wrong: {error}") from error
+    place = {name: number for number, name in enumerate(names)}
+    known = {name: place.get(name) if name not in wanted else None for name in ("row", "path", "split")}
+    return Columns(tuple((name, place[name]) for name in wanted), known["row"], known["path"], known["split"])
+
+
+def read_labels(places: Places, levels: Sequence[str] | None) -> FeatureLabels:
+    """The labels of a CSV file; see `collect`.
+
+    Raises:
+        DataError, TaxonomyError: with the line.
+    """
+    assert places.labels is not None
+    file = places.labels
+    rows = _rows(file)
+    header = next(rows, None)
+    if header is None:
+        raise DataError(f"the file of labels {str(file)!r} is empty")
+    columns = columns_of(header[1], levels, file)
+
+    def checked() -> Iterator[LabelRow]:
+        for line, cells in rows:
+            where = f"line {line} of {str(file)!r}"
+            if len(cells) > len(header[1]):
+                raise DataError(f"{where} has {len(cells)} cells, but the header has {len(header[1])}")
+            yield LabelRow(where, [*cells, *[""] * (len(header[1]) - len(cells))])
+
+    return collect(checked(), columns, file)
+
+
+def collect(rows: Iterator[LabelRow], columns: Columns, file: Path) -> FeatureLabels:
+    """Labels from rows, in their order.
+
+    Raises:
+        DataError: with the row, if a class or split is missing, or a row's number is none or comes twice; if there is
+            no training sample.
+        TaxonomyError: with the row, if a class has two parents.
+    """
+    found = FeatureLabels(columns.level_names, columns.row is not None)
+    collector = _Collector(columns, found)
+    for row in rows:
+        collector.add(row)
+    if "train" not in found.rows:
+        there = f": its splits are {', '.join(map(repr, found.others))}" if found.others else ""
+        raise DataError(f"{str(file)!r} has no row of the split train{there}")
+    found.rows = {name: found.rows[name] for name in SPLIT_NAMES if name in found.rows}
+    if len(found.leaf_paths) < 2:
+        raise TaxonomyError(f"{str(file)!r} has one class only, {found.leaf_paths[0][-1]!r}; at least two are needed")
+    return found
+
+
+class _Collector:
+    def __init__(self, columns: Columns, found: FeatureLabels) -> None:
+        self._columns, self._found = columns, found
+        self._numbers: dict[int, str] = {}
+        self._parents: list[dict[str, tuple[str, str]]] = [{} for _ in columns.levels[1:]]
+        self._count = 0
+
+    def add(self, row: LabelRow) -> None:
+        columns, found = self._columns, self._found
+        number = self._number(row)
+        if columns.path is not None and row.cells[columns.path]:
+            found.paths[number] = row.cells[columns.path]
+        name = "train" if columns.split is None else row.cells[columns.split]
+        if not name:
+            raise DataError(f"{row.where} names no split")
+        role = split_role(name)
+        if role is None:
+            found.others.setdefault(name, []).append(number)
+            return
+        classes = tuple(composed(row.cells[place]) for _, place in columns.levels)
+        self._check(row.where, classes)
+        found.rows.setdefault(role, []).append(number)
+        found.classes.setdefault(role, []).append(classes)
+
+    def _number(self, row: LabelRow) -> int:
+        """Of the row of features that is meant: as the column says, or else the next."""
+        self._count += 1
+        if self._columns.row is None:
+            return self._count - 1
+        cell = row.cells[self._columns.row]
+        if not (cell.isascii() and cell.removesuffix(".0").isdecimal()):
+            raise DataError(f"{row.where} has {cell[:40]!r} in the column row, which is no number of a row, from 0 on")
+        number = int(cell.removesuffix(".0"))
+        first = self._numbers.setdefault(number, row.where)
+        if first is not row.where:
+            raise DataError(f"{row.where} names row {number} a second time, after {first.partition(' of ')[0]}")
+        return number
+
+    def _check(self, where: str, classes: tuple[str, ...]) -> None:
+        for (name, _), label in zip(self._columns.levels, classes, strict=True):
+            if not label:
+                raise DataError(f"{where} has no class in the column {name!r}")
+        try:
+            check_printable(classes)
+        except TaxonomyError as error:
+            raise TaxonomyError(f"{where}: {error}") from None
+        for known, (parent, child) in zip(self._parents, pairwise(classes), strict=True):
+            before, first = known.setdefault(child, (parent, where))
+            if before != parent:
+                raise TaxonomyError(
+                    f"{where} puts {child!r} below {parent!r}, but {first.partition(' of ')[0]} below {before!r}; "
+                    "a class has one parent (data.levels names the columns of classes, coarsest first)"
+                )
+
+
+def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
+    try:
+        yield from read_table(file, ["split"])
+    except (OSError, BadTable) as error:
+        raise DataError(f"cannot read the file of labels {str(file)!r}: {system_reason(error)}") from error
