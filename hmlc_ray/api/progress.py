@@ -127,12 +127,12 @@ def sweep_state(counts: SweepCounts, metric: str) -> str:
 
 
 def epoch_state(metrics: dict[str, float]) -> str:
-    """`loss 1.23 (parity 0.4, digit 2.1), 5,120 images/s, val probe 0.93 (parity 0.97, digit 0.89)`."""
+    """`loss 1.23 (parity 0.4, digit 2.1), 5,120 samples/s, val probe 0.93 (parity 0.97, digit 0.89)`."""
     parts = []
     if _LOSS in metrics:
         parts.append(f"loss {metrics[_LOSS]:.4f}{_levels(metrics, _LOSS)}")
     if _SPEED in metrics:
-        parts.append(f"{metrics[_SPEED]:,.0f} images/s")
+        parts.append(f"{metrics[_SPEED]:,.0f} samples/s")
     for split in ("val", "test"):
         probe = f"{split}/probe_top1"
         if f"{probe}/mean" in metrics:

@@ -37,11 +37,16 @@ def trial_lines(config: TrialConfig) -> list[str]:
     training, optimiser = config.training, config.optimiser
     return [
         f"data: {config.data.kind}{data_note(config)}",
-        f"encoder: {config.encoder.kind}, embedding of {config.head.embedding_dim} dimensions",
+        f"encoder: {config.encoder.kind}, {_embedding(config)}",
         f"objective: {config.objective.kind}",
         f"training: {training.epochs} epochs of batches of {training.global_batch_size}, {optimiser.kind} at "
         f"{optimiser.learning_rate:g}, seed {config.seed}",
     ]
+
+
+def _embedding(config: TrialConfig) -> str:
+    what = "its features as the embedding" if config.head.kind == "identity" else "embedding"
+    return what if config.embedding_dim is None else f"{what} of {config.embedding_dim} dimensions"
 
 
 def sweep_lines(sweep: SweepConfig) -> list[str]:

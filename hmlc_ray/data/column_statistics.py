@@ -45,6 +45,6 @@ def column_statistics(split: Split) -> ColumnStatistics:
 
 
 def _blocks(split: Split) -> Iterator[Tensor]:
-    index = torch.arange(len(split), device=split.inputs.device)
-    for part in index.split(_BLOCK):
-        yield split.at(part).cpu().double()
+    for start in range(0, len(split), _BLOCK):
+        index = torch.arange(start, min(start + _BLOCK, len(split)), device=split.inputs.device)
+        yield split.at(index).cpu().double()

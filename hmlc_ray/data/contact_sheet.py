@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil, sqrt
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from torch import Tensor
 
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet
+from hmlc_ray.data.column_statistics import column_statistics
 from hmlc_ray.data.pixels import to_encoder_input
 from hmlc_ray.data.splits import stratified_subset
-from hmlc_ray.data.views import build_views
+from hmlc_ray.data.views import build_views, views_of
 from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.files.atomic import staged
 
@@ -34,8 +36,13 @@ def write_contact_sheet(data: DataSet, config: TrialConfig, file: Path, samples:
         raise DataError(f"the contact sheet {str(file)!r} must be a .png file")
     rows = torch.from_numpy(stratified_subset(data.train.leaf.cpu().numpy(), samples, (config.seed,)))
     inputs = data.train.at(rows)
-    views = build_views(config.views)(inputs, torch.Generator().manual_seed(config.seed))
-    triples = zip(to_encoder_input(inputs), *views, strict=True)
+    generator = torch.Generator().manual_seed(config.seed)
+    views = views_of(build_views(config.views, data.train), inputs, data.train.leaf[rows], generator)
+    samples_and_views = (to_encoder_input(inputs), *views)
+    if inputs.ndim == 2:
+        mean, deviation, _ = column_statistics(data.train)
+        samples_and_views = tuple((rows_ - mean) / deviation for rows_ in samples_and_views)
+    triples = zip(*samples_and_views, strict=True)
     sheet = _sheet([np.concatenate([_framed(picture) for picture in triple], axis=1) for triple in triples])
     try:
         with staged(file) as part:
@@ -54,7 +61,7 @@ def _sheet(strips: list[Picture]) -> Picture:
 
 def _framed(sample: Tensor) -> Picture:
     """RGB uint8 [height, width, 3] with a white border; small images are enlarged by whole numbers."""
-    picture = _image(sample) if sample.ndim == 3 else _cloud(sample)
+    picture = {3: _image, 2: _cloud, 1: _row}[sample.ndim](sample)
     factor = max(1, _SMALLEST // max(picture.shape[:2]))
     picture = picture.repeat(factor, axis=0).repeat(factor, axis=1)
     return np.pad(picture, ((_GAP, _GAP), (_GAP, _GAP), (0, 0)), constant_values=255)
@@ -72,3 +79,11 @@ def _cloud(sample: Tensor) -> Picture:
     pixels = np.full((_CLOUD_SIDE, _CLOUD_SIDE), 255, dtype=np.uint8)
     np.minimum.at(pixels, (row, column), ((y + 1) * 80).astype(np.uint8))
     return pixels[..., None].repeat(3, axis=2)
+
+
+def _row(sample: Tensor) -> Picture:
+    """Standardised features, float [D], a pixel each, line by line: from -3 in black to 3 in white."""
+    side = ceil(sqrt(len(sample)))
+    pixels = np.full(side * side, 128, dtype=np.uint8)
+    pixels[: len(sample)] = ((sample.clamp(-3, 3) + 3) / 6 * 255).round().to(torch.uint8).numpy()
+    return pixels.reshape(side, side, 1).repeat(3, axis=2)

@@ -103,9 +103,10 @@ def _refuse(config: FeaturesConfig, labels: FeatureLabels, bad: npt.NDArray[np.b
     if not wrong:
         return
     if config.on_bad_row == "error":
+        others = f", as do {len(wrong) - 1} others" if len(wrong) > 1 else ""
         raise DataError(
-            f"row {wrong[0]} of {str(places.table)!r} holds a number that is not finite, or too large for float32, as do "
-            f"{len(wrong) - 1} others: correct them, or set data.on_bad_row: skip"
+            f"row {wrong[0]} of {str(places.table)!r} holds a number that is not finite, or too large for float32"
+            f"{others}: correct them, or set data.on_bad_row: skip"
         )
     total = sum(map(len, labels.rows.values()))
     _LOG.warning("%d of %d rows were skipped, since they hold numbers that are not finite", len(wrong), total)

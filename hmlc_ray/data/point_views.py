@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from hmlc_ray.config.points import PointViewsConfig
+from hmlc_ray.data.draws import generator_on
 from hmlc_ray.data.transfer import to_device
 
 _CHUNK_BYTES = 1 << 22
@@ -53,7 +54,7 @@ def augment_points(clouds: Tensor, config: PointViewsConfig, generator: torch.Ge
     shift = to_device(_symmetric((len(clouds), 1, 3), config.translation, generator), clouds.device)
     places = (places @ turn.transpose(1, 2)).mul_(size).add_(shift)
     if config.jitter:
-        noise = torch.empty_like(places).normal_(generator=_on(clouds.device, generator)).mul_(config.jitter)
+        noise = torch.empty_like(places).normal_(generator=generator_on(clouds.device, generator)).mul_(config.jitter)
         places = places + noise.clamp_(-config.jitter_clip, config.jitter_clip)
     if normals.shape[2]:
         # Under a stretch normals go with the inverse, or they would not stay at right angles to the surface.
@@ -82,7 +83,7 @@ def drop(clouds: Tensor, most: float, generator: torch.Generator) -> Tensor:
     The first point stays. Clouds keep their size, and a maximum over points does not see the copies.
     """
     share = to_device(torch.rand(len(clouds), 1, generator=generator) * most, clouds.device)
-    lost = torch.rand(clouds.shape[:2], generator=_on(clouds.device, generator), device=clouds.device) < share
+    lost = torch.rand(clouds.shape[:2], generator=generator_on(clouds.device, generator), device=clouds.device) < share
     lost[:, 0] = False
     return torch.where(lost.unsqueeze(2), clouds[:, :1], clouds)
 
@@ -91,7 +92,7 @@ def _resample(clouds: Tensor, count: int | None, generator: torch.Generator) -> 
     """`count` different points of each cloud; its points in their order, where all are taken."""
     if count is None or count == clouds.shape[1]:
         return clouds
-    keys = torch.rand(clouds.shape[:2], generator=_on(clouds.device, generator), device=clouds.device)
+    keys = torch.rand(clouds.shape[:2], generator=generator_on(clouds.device, generator), device=clouds.device)
     index = keys.topk(count, dim=1, sorted=False).indices
     return clouds.gather(1, index.unsqueeze(2).expand(-1, -1, clouds.shape[2]))
 
@@ -113,10 +114,3 @@ def _about(axis: Tensor, angle: Tensor) -> Tensor:
     sine, cosine = angle.sin().view(-1, 1, 1), angle.cos().view(-1, 1, 1)
     result: Tensor = torch.eye(3) + sine * cross + (1 - cosine) * (cross @ cross)
     return result
-
-
-def _on(device: torch.device, generator: torch.Generator) -> torch.Generator:
-    """The generator itself on the CPU; elsewhere one of that device, seeded from it."""
-    if device.type == "cpu":
-        return generator
-    return torch.Generator(device).manual_seed(int(torch.randint(2**62, (), generator=generator)))

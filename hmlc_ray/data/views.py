@@ -10,9 +10,12 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from hmlc_ray.config.data import ViewsConfig
+from hmlc_ray.config.data import AnyViewsConfig, ViewsConfig
+from hmlc_ray.config.features import FeatureViewsConfig
 from hmlc_ray.config.points import PointViewsConfig
+from hmlc_ray.data.base import Split
 from hmlc_ray.data.color import recolor
+from hmlc_ray.data.feature_views import TwoFeatureViews
 from hmlc_ray.data.filters import disturb
 from hmlc_ray.data.geometry import transform
 from hmlc_ray.data.pixels import centre, to_unit
@@ -26,9 +29,18 @@ _CHUNK_BYTES = 1 << 21
 """So many bytes of images at a time on a CPU: it bounds the memory of what lies between."""
 
 
-def build_views(config: ViewsConfig | PointViewsConfig) -> Views:
-    """What makes the views of a training step."""
+def build_views(config: AnyViewsConfig, train: Split) -> Views:
+    """What makes the views of a training step; those of features depend on the training split."""
+    if isinstance(config, FeatureViewsConfig):
+        return TwoFeatureViews(config, train)
     return TwoPointViews(config) if isinstance(config, PointViewsConfig) else TwoViews(config)
+
+
+def views_of(views: Views, inputs: Tensor, leaf: Tensor, generator: torch.Generator) -> Tensor:
+    """The views of samples; their leaves, int64 [B], matter to those that mix samples alone."""
+    if isinstance(views, TwoFeatureViews):
+        return views(inputs, generator, leaf)
+    return views(inputs, generator)
 
 
 def augment(images: Tensor, config: ViewsConfig, generator: torch.Generator) -> Tensor:
@@ -88,7 +100,7 @@ def with_views(
             batch = next(rest, None)
             if batch is None:
                 return None
-            made = views(batch[0], generator), batch[1], batch[2]
+            made = views_of(views, batch[0], batch[1], generator), batch[1], batch[2]
             return made, None if stream is None else stream.record_event()
 
     with ThreadPoolExecutor(1) as pool:

@@ -24,8 +24,8 @@ def build_encoder(config: EncoderConfig, input_shape: tuple[int, ...]) -> Encode
     """An encoder with the weights of its file, else with fresh ones from torch's global random generator.
 
     Args:
-        input_shape: of one sample: (channels, height, width) of an image, (points, channels) of a point cloud, (D,) of a row of
-            features.
+        input_shape: of one sample: (channels, height, width) of an image, (points, channels) of a point cloud, (D,)
+            of a row of features.
 
     Raises:
         ConfigError: if this kind of encoder cannot take samples of that shape, or the weights do not fit.

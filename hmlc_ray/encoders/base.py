@@ -10,7 +10,6 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from hmlc_ray.encoders.standardise import Standardise
 from hmlc_ray.errors import ConfigError
 
 IMAGE_SIZE = MappingProxyType({2: "height", 3: "width"})
@@ -31,8 +30,6 @@ class Encoder(nn.Module, ABC):
     """Samples that a forward pass without gradient takes at once, for the sake of memory."""
     weights_prefix: str | None = None
     """What the names of its weights began with in the file that they came from; None: they came from none."""
-    scaling: Standardise | None = None
-    """Of an encoder of features its first step."""
     free_dims: Mapping[int, str] = MappingProxyType({})
     """Dimensions of a batch, besides the first, that need not have the sizes of the training data, by name."""
 

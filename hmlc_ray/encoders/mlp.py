@@ -21,13 +21,12 @@ class Mlp(Encoder):
     def __init__(self, config: MlpConfig, input_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.feature_dim = config.feature_dim
-        if len(input_shape) == 1:
-            self.scaling = Standardise(input_shape[0])
+        self.scaling: nn.Module = Standardise(input_shape[0]) if len(input_shape) == 1 else nn.Identity()
         widths = [prod(input_shape), *[config.hidden_dim] * config.depth]
         self.layers = nn.Sequential(nn.Flatten(), *hidden_layers(widths), nn.Linear(widths[-1], config.feature_dim))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        features: Tensor = self.layers(inputs if self.scaling is None else self.scaling(inputs))
+        features: Tensor = self.layers(self.scaling(inputs))
         return features
 
 

@@ -6,7 +6,7 @@ import math
 import warnings
 import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -120,8 +120,9 @@ def map_npy(file: Path) -> Array:
         header = read_header(stream, file.stat().st_size)
     if not math.prod(header.shape):
         return np.zeros(header.shape, header.dtype)
-    order = "F" if header.fortran_order else "C"
-    return np.memmap(file, header.dtype, "c", header.place, header.shape, order)
+    order: Literal["F", "C"] = "F" if header.fortran_order else "C"
+    mapped: Array = np.memmap(file, header.dtype, "c", header.place, header.shape, order)
+    return mapped
 
 
 def npz_names(source: Path | BinaryIO) -> list[str]:

@@ -78,7 +78,7 @@ class Drawing(NamedTuple):
                 )
             numbers = np.concatenate([numbers[good], raw.normals[good] / length[good, None]], axis=1)
         if not good.any():
-            raise BrokenMesh("its coordinates are not finite" if len(good) else "it holds no points")
+            raise BrokenMesh("its coordinates are not finite" if len(raw.points) else "it holds no points")
         points = numbers if self.normals else numbers[good]
         if (points[:, :3] == points[0, :3]).all():
             raise BrokenMesh("it holds a single point" if len(points) == 1 else "all of its points are the same")

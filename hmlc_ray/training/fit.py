@@ -123,7 +123,7 @@ class _Run:
         seed_everything(stream_seed(config.seed))
         self.learner = build_learner(config, data).to(self.device)
         self.parallel = self._parallel()
-        self.views = build_views(config.views)
+        self.views = build_views(config.views, data.train)
         self.sampler = _sampler(config, data)
         self.optimiser = build_optimiser(config.optimiser, self.learner)
         self.schedule = build_schedule(

@@ -10,6 +10,7 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.column_statistics import column_statistics
 from hmlc_ray.encoders import build_encoder, build_head, embedding_dim
+from hmlc_ray.encoders.standardise import Standardise
 from hmlc_ray.objectives import build_objective
 from hmlc_ray.objectives.base import Batch, LossReport, Objective
 from hmlc_ray.taxonomy import Taxonomy
@@ -65,9 +66,10 @@ def build_learner(config: TrialConfig, data: DataSet) -> Learner:
         ConfigError: if the configuration does not fit the data, or there is nothing to train.
     """
     encoder = build_encoder(config.encoder, data.input_shape)
-    if encoder.scaling is not None and getattr(config.data, "standardise", False):
+    scaling = getattr(encoder, "scaling", None)
+    if isinstance(scaling, Standardise) and getattr(config.data, "standardise", False):
         mean, deviation, _ = column_statistics(data.train)
-        encoder.scaling.set(mean, deviation)
+        scaling.set(mean, deviation)
     counts = data.taxonomy.class_counts(data.train.leaf.cpu().numpy())
     objective = build_objective(
         config.objective,

@@ -40,7 +40,7 @@ def text(console: Console) -> str:
 
 def test_epoch_state() -> None:
     assert epoch_state(JUDGED) == (
-        "loss 1.5000 (parity 1.0000, digit 2.0000), 5,120 images/s, val probe 0.9300 (parity 0.9700, digit 0.8900)"
+        "loss 1.5000 (parity 1.0000, digit 2.0000), 5,120 samples/s, val probe 0.9300 (parity 0.9700, digit 0.8900)"
     )
     assert epoch_state({}) == ""
 
@@ -52,7 +52,7 @@ def test_a_run_without_a_terminal_is_a_line_per_epoch() -> None:
         progress.epoch(1, 2, EPOCH)
     assert text(console).splitlines() == [
         "connecting [x]",
-        "epoch 1/2: loss 1.5000 (parity 1.0000, digit 2.0000), 5,120 images/s",
+        "epoch 1/2: loss 1.5000 (parity 1.0000, digit 2.0000), 5,120 samples/s",
     ]
 
 

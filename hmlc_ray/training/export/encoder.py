@@ -11,7 +11,8 @@ from torch import Tensor
 
 from hmlc_ray import __version__
 from hmlc_ray.config.encoder import without_weights
-from hmlc_ray.config.points import PointSetSection
+from hmlc_ray.config.features import FeaturesConfig
+from hmlc_ray.config.points import PointFolderConfig, PointSetSection
 from hmlc_ray.encoders import Encoder, build_encoder
 from hmlc_ray.errors import CheckpointError, first_line
 from hmlc_ray.training.checkpoint import Checkpoint
@@ -124,16 +125,21 @@ def _description(checkpoint: Checkpoint, encoder: Encoder) -> dict[str, object]:
 
 
 def _input_layout(checkpoint: Checkpoint) -> str:
-    points = isinstance(checkpoint.config.data, PointSetSection)
-    return "float32 [batch, points, channels]" if points else "float32 [batch, channels, height, width]"
+    layouts = {3: "channels, height, width", 2: "points, channels", 1: "features"}
+    return f"float32 [batch, {layouts[len(checkpoint.input_shape)]}]"
 
 
 def _preparation(checkpoint: Checkpoint) -> str:
-    if isinstance(checkpoint.config.data, PointSetSection):
+    data = checkpoint.config.data
+    if isinstance(data, FeaturesConfig):
+        return f"a row of {checkpoint.input_shape[0]} features of the model that made the table"
+    if isinstance(data, PointFolderConfig):
+        return f"{checkpoint.input_shape[0]} of the points, at random"
+    if isinstance(data, PointSetSection):
         return f"{checkpoint.input_shape[0]} points drawn from the surface, in proportion to area"
     channels, height, width = checkpoint.input_shape
     mode = "L" if channels == 1 else "RGB"
-    ground = getattr(checkpoint.config.data, "background", None)
+    ground = getattr(data, "background", None)
     clear = "" if ground is None else f" (transparent pixels show the colour {list(ground)})"
     return (
         f"the image upright (EXIF), in mode {mode}{clear}, resized on the short side and cropped at the centre to "
@@ -142,8 +148,11 @@ def _preparation(checkpoint: Checkpoint) -> str:
 
 
 def _input_range(checkpoint: Checkpoint) -> str:
-    if not isinstance(checkpoint.config.data, PointSetSection):
+    data = checkpoint.config.data
+    if isinstance(data, FeaturesConfig):
+        return "float32, as in the table" + ("; the network standardises them first" if data.standardise else "")
+    if not isinstance(data, PointSetSection):
         return "uint8 / 127.5 - 1"
-    return "float32; x, y, z less their mean, the farthest point at distance 1" + (
-        "; then the unit normal" if checkpoint.config.data.normals else ""
-    )
+    scaled = not isinstance(data, PointFolderConfig) or data.scaling == "unit-ball"
+    places = "x, y, z less their mean, the farthest point at distance 1" if scaled else "x, y, z"
+    return f"float32; {places}" + ("; then the unit normal" if data.normals else "")
