@@ -11,6 +11,7 @@ from hmlc_ray.cli.best import best
 from hmlc_ray.cli.check import check
 from hmlc_ray.cli.data import data
 from hmlc_ray.cli.doctor import doctor
+from hmlc_ray.cli.embed import embed
 from hmlc_ray.cli.guard import guarded
 from hmlc_ray.cli.jobs import list_studies, logs, stop, submit
 from hmlc_ray.cli.probe import probe
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (train, sweep, resume, best, probe, check, ui, submit, status, logs, stop, retry, reap, doctor):
+for _command in (train, sweep, resume, best, probe, embed, check, ui, submit, status, logs, stop, retry, reap, doctor):
     app.command()(guarded(_command))
 app.command("list")(guarded(list_studies))
 app.add_typer(taxonomy)

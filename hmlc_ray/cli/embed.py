@@ -1,0 +1,52 @@
+"""`hmlc embed`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides, TrackingUri
+
+
+def embed(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|FOLDER",
+            help="An MLflow run's id, or a folder with a checkpoint or an exported encoder.",
+            show_default=False,
+        ),
+    ],
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DATA",
+            help="A folder, table, manifest, YAML file or kind of data; by default what it was trained on.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the table, made where it is missing.")] = Path(
+        "table"
+    ),
+    override: Overrides = None,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Write an encoder's features of a data set as a table, which `data.kind: features` reads."""
+    from hmlc_ray.runs.embed import embed_data
+    from hmlc_ray.study.workspace import Workspace
+
+    done = embed_data(target, data, out, workspace=Workspace.of(home, tracking_uri), overrides=override or ())
+    if as_json:
+        facts = {"table": str(done.file), "rows": done.rows, "feature_dim": done.feature_dim, "notes": done.notes}
+        typer.echo(json.dumps(facts))
+        return
+    rows = ", ".join(f"{count:,} {name}" for name, count in done.rows.items())
+    typer.echo(f"{done.file}: {rows}; {done.feature_dim} features each")
+    for note in done.notes:
+        typer.echo(f"note: {note}")
+    typer.echo(f"use it as: data: {{kind: features, file: {out}}}")
