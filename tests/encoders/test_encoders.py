@@ -9,7 +9,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter
 
-from hmlc_ray.config.encoder import ConvNetConfig, EncoderConfig, HeadConfig, MlpConfig, ResNet18Config
+from hmlc_ray.config.encoder import ConvNetConfig, EncoderConfig, MlpConfig, MlpHeadConfig, ResNet18Config
 from hmlc_ray.encoders import build_encoder, build_head
 from hmlc_ray.errors import ConfigError
 
@@ -71,7 +71,7 @@ def test_the_same_seed_gives_the_same_weights() -> None:
 
 @pytest.mark.parametrize("layers", [1, 2, 4])
 def test_the_head_has_so_many_linear_layers(layers: int) -> None:
-    head = build_head(HeadConfig(layers=layers, hidden_dim=24, embedding_dim=10), feature_dim=16)
+    head = build_head(MlpHeadConfig(layers=layers, hidden_dim=24, embedding_dim=10), feature_dim=16)
     assert head(torch.randn(5, 16)).shape == (5, 10)
     assert sum(isinstance(m, torch.nn.Linear) for m in head.modules()) == layers
 
