@@ -48,7 +48,7 @@ def read_features(table: Path, array: str | None) -> Features:
         raise DataError(f"cannot read the table of features {str(table)!r}: {reason}") from error
     if found.ndim != 2 or not found.shape[1]:
         raise DataError(f"the table of features {str(table)!r} has the shape {list(found.shape)}, not [rows, features]")
-    if found.dtype == np.float32 and found.flags.c_contiguous:
+    if found.dtype == np.float32 and found.flags.c_contiguous and found.flags.writeable:
         return found
     return _converted(found, table)
 

@@ -100,7 +100,9 @@ def test_normals_stay_with_their_points_and_have_length_one(content: tuple[bytes
     cloud = draw(*content, normals=True)
     assert cloud.shape == (40, 6)
     np.testing.assert_allclose(np.linalg.norm(cloud[:, 3:], axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(cloud[:, :3] / np.linalg.norm(cloud[:, :3], axis=1, keepdims=True), cloud[:, 3:], atol=1e-4)
+    np.testing.assert_allclose(
+        cloud[:, :3] / np.linalg.norm(cloud[:, :3], axis=1, keepdims=True), cloud[:, 3:], atol=1e-4
+    )
 
 
 BROKEN = {
@@ -121,7 +123,8 @@ BROKEN = {
     "one point": (as_npy(np.ones((1, 3))), ".npy", "it holds a single point"),
     "one point many times": (as_npy(np.ones((9, 3))), ".npy", "all of its points are the same"),
     "no archive": (b"PK\x03\x04 and nothing more", ".npz", "it is no NPZ file"),
-    "an archive without points": (as_npz(a=POINTS, b=POINTS), ".npz", "none of its arrays is called points: it holds a, b"),
+    "an archive without points": (
+        as_npz(a=POINTS, b=POINTS), ".npz", "none of its arrays is called points: it holds a, b"),
     "normals of another size": (as_npz(points=POINTS, normals=NORMALS[:9]), ".npz", "its normals have the shape"),
     "a ply of a mesh": (
         as_ply(POINTS, faces="element face 1\nproperty list uchar int vertex_indices\n") + b"3 0 1 2\n", ".ply",
@@ -149,20 +152,20 @@ def test_what_is_no_cloud_is_said_in_a_few_words(name: str) -> None:
 
 def test_an_archive_that_would_unpack_to_gigabytes_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hmlc_ray.meshes.cloud_formats.MOST_BYTES", 1 << 20)
-    with pytest.raises(BrokenMesh, match="it unpacks to 24,000,128 bytes, more than the 1,048,576"):
+    with pytest.raises(BrokenMesh, match=r"it unpacks to 24,000,128 bytes, more than the 1,048,576"):
         draw(as_npz(np.savez_compressed, points=np.zeros((1_000_000, 3))), ".npz")
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("points.npy", huge((2**40, 3)))
-    with pytest.raises(BrokenMesh, match="the file is cut off: its header announces"):
+    with pytest.raises(BrokenMesh, match="the file is cut off: its header"):
         draw(stream.getvalue(), ".npz")
 
 
 def test_normals_that_are_wanted_have_to_be_normals() -> None:
-    with pytest.raises(BrokenMesh, match="it holds no normals, but data.normals is true"):
+    with pytest.raises(BrokenMesh, match=r"it holds no normals, but data\.normals is true"):
         draw(as_npy(POINTS), ".npy", normals=True)
     colours = np.hstack([POINTS, RNG.integers(0, 256, (40, 3))])
-    with pytest.raises(BrokenMesh, match="no unit normals"):
+    with pytest.raises(BrokenMesh, match=r"no unit normals"):
         draw(as_npy(colours), ".npy", normals=True)
     assert draw(as_npy(colours), ".npy").shape == (40, 3)
 
@@ -203,6 +206,15 @@ def test_clouds_are_scaled_into_the_unit_ball_or_kept(factor: float) -> None:
             draw(as_npy(moved), ".npy")
 
 
+def attempted(content: bytes, suffix: str) -> str | None:
+    """Why a cloud cannot be read; None where it can, and its points are finite."""
+    try:
+        cloud = draw(content, suffix, 16)
+    except BrokenMesh as error:
+        return str(error)
+    return None if np.isfinite(cloud).all() else "infinite\n"
+
+
 def test_arbitrary_bytes_under_every_suffix_are_broken_or_clouds() -> None:
     rng = np.random.default_rng(11)
     for name, (content, suffix) in SOUND.items():
@@ -212,9 +224,4 @@ def test_arbitrary_bytes_under_every_suffix_are_broken_or_clouds() -> None:
                 damaged[place] = rng.integers(0, 256)
             cut = int(rng.integers(1, len(content) + 1))
             for attempt in (bytes(damaged), content[:cut]):
-                try:
-                    cloud = draw(attempt, suffix, 16)
-                except BrokenMesh as error:
-                    assert "\n" not in str(error), name
-                else:
-                    assert np.isfinite(cloud).all(), name
+                assert "\n" not in (attempted(attempt, suffix) or ""), name

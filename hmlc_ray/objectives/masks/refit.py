@@ -61,13 +61,13 @@ def check_sizes(config: GHmlcConfig, num_dims: int, num_levels: int) -> None:
     if num_dims < num_levels:
         raise ConfigError(
             f"head.embedding_dim is {num_dims}, but g-hmlc needs at least one dimension for each of the "
-            f"{num_levels} levels"
+            f"{num_levels} levels (with head.kind identity the dimensions are the encoder's features)"
         )
     components = config.mixture_components
     if config.mask in ("mixture", "dirichlet") and components is not None and components > num_dims:
         raise ConfigError(
             f"objective.mixture_components is {components}, but the mixture is fitted on head.embedding_dim = "
-            f"{num_dims} dimensions and cannot have more components"
+            f"{num_dims} dimensions (with head.kind identity the encoder's features) and cannot have more components"
         )
 
 
