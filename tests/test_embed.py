@@ -22,6 +22,7 @@ from hmlc_ray.data import DataSet, load_data
 from hmlc_ray.errors import CheckpointError, ConfigError, DataError, UserError
 from hmlc_ray.evaluation import embed
 from hmlc_ray.runs.embed import embed_data
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.training.checkpoint import load_checkpoint, save_checkpoint
 from hmlc_ray.training.export import encoder_of, export_encoder
 from hmlc_ray.training.fit import fit
@@ -67,7 +68,7 @@ def parts(data: DataSet) -> dict[str, torch.Tensor]:
 def test_a_table_of_the_runs_own_data_reads_back_with_its_splits_and_tree(trained: Trained, tmp_path: Path) -> None:
     root = images(tmp_path / "images")
     run = trained({"kind": "image-folder", "root": str(root), "image_size": 8}, {"kind": "mlp", "feature_dim": 12})
-    done = embed_data(str(run / "checkpoint"), None, tmp_path / "t", home=tmp_path)
+    done = embed_data(str(run / "checkpoint"), None, tmp_path / "t", workspace=Workspace.of(tmp_path))
     assert (sum(done.rows.values()), done.feature_dim) == (18, 12)
     checkpoint = load_checkpoint(run / "checkpoint")
     own, back = load_data(checkpoint.config.data), load_data(FeaturesConfig(file=str(tmp_path / "t")))
@@ -92,13 +93,13 @@ def test_other_images_have_the_size_that_the_encoder_was_trained_on(trained: Tra
         {"kind": "image-folder", "root": str(root), "image_size": 8, "background": (0, 0, 0)}, {"kind": "mlp"}
     )
     other = images(tmp_path / "other", size=20, seed=1)
-    by_checkpoint = embed_data(str(run / "checkpoint"), str(other), tmp_path / "one", home=tmp_path)
-    by_export = embed_data(str(run / "encoder"), str(other), tmp_path / "two", home=tmp_path)
+    by_checkpoint = embed_data(str(run / "checkpoint"), str(other), tmp_path / "one", workspace=Workspace.of(tmp_path))
+    by_export = embed_data(str(run / "encoder"), str(other), tmp_path / "two", workspace=Workspace.of(tmp_path))
     assert by_checkpoint.rows == by_export.rows
     one, two = (np.load(tmp_path / name / "features.npy") for name in ("one", "two"))
     np.testing.assert_array_equal(one, two)
     assert (tmp_path / "one" / "labels.csv").read_text() == (tmp_path / "two" / "labels.csv").read_text()
-    by_file = embed_data(str(run / "encoder" / "encoder.pt"), str(other), tmp_path / "three", home=tmp_path,
+    by_file = embed_data(str(run / "encoder" / "encoder.pt"), str(other), tmp_path / "three", workspace=Workspace.of(tmp_path),
                          overrides=["data.split_seed=5", "data.test_fraction=0.5"])  # fmt: skip
     assert by_file.rows["test"] == 9
 
@@ -111,12 +112,14 @@ def test_a_list_of_images_and_a_file_are_data_too(trained: Trained, tmp_path: Pa
             (path.relative_to(root).as_posix(), "-".join(path.parts[-3:-1])) for path in sorted(root.rglob("*.png"))
         ]
         csv.writer(file).writerows([("path", "leaf"), *rows])
-    embed_data(str(run / "encoder"), str(root / "list.csv"), tmp_path / "listed", home=tmp_path)
+    embed_data(str(run / "encoder"), str(root / "list.csv"), tmp_path / "listed", workspace=Workspace.of(tmp_path))
     (tmp_path / "f.yaml").write_text(f"data: {{kind: image-folder, root: {root}, image_size: 8, limit_per_leaf: 2}}\n")
-    done = embed_data(str(run / "encoder"), str(tmp_path / "f.yaml"), tmp_path / "named", home=tmp_path)
+    done = embed_data(
+        str(run / "encoder"), str(tmp_path / "f.yaml"), tmp_path / "named", workspace=Workspace.of(tmp_path)
+    )
     assert done.rows["train"] == 6
     digits = trained({"kind": "digits"}, {"kind": "mlp", "feature_dim": 8}, "digits")
-    kind = embed_data(str(digits / "checkpoint"), "digits", tmp_path / "kind", home=tmp_path,
+    kind = embed_data(str(digits / "checkpoint"), "digits", tmp_path / "kind", workspace=Workspace.of(tmp_path),
                       overrides=["data.limit_per_leaf=5"])  # fmt: skip
     assert kind.rows["train"] == 50
     assert "path" not in (tmp_path / "kind" / "labels.csv").read_text().splitlines()[0].split(",")
@@ -136,9 +139,11 @@ def test_clouds_of_meshes_and_of_points(trained: Trained, tmp_path: Path) -> Non
     encoder = {"kind": "pointnet", "width": 4, "pooled_dim": 8, "feature_dim": 8}
     run = trained({"kind": "mesh-folder", "root": str(tmp_path / "meshes"), "num_points": 32}, encoder)
     for where in ("meshes", "points"):
-        done = embed_data(str(run / "encoder"), str(tmp_path / where), tmp_path / f"t-{where}", home=tmp_path)
+        done = embed_data(
+            str(run / "encoder"), str(tmp_path / where), tmp_path / f"t-{where}", workspace=Workspace.of(tmp_path)
+        )
         assert sum(done.rows.values()) == 15
-    more = embed_data(str(run / "encoder"), str(tmp_path / "points"), tmp_path / "more", home=tmp_path,
+    more = embed_data(str(run / "encoder"), str(tmp_path / "points"), tmp_path / "more", workspace=Workspace.of(tmp_path),
                       overrides=["data.num_points=40"])  # fmt: skip
     assert more.feature_dim == 8
 
@@ -146,11 +151,11 @@ def test_clouds_of_meshes_and_of_points(trained: Trained, tmp_path: Path) -> Non
 def test_features_of_features(trained: Trained, tmp_path: Path) -> None:
     file = write_features(tmp_path / "table", 20)
     run = trained({"kind": "features", "file": str(file)}, {"kind": "mlp", "feature_dim": 5})
-    done = embed_data(str(run / "encoder"), str(file), tmp_path / "t", home=tmp_path)
+    done = embed_data(str(run / "encoder"), str(file), tmp_path / "t", workspace=Workspace.of(tmp_path))
     assert np.load(tmp_path / "t" / "features.npy").shape == (80, 5)
     assert done.feature_dim == 5
     with pytest.raises(DataError, match=r"takes samples of shape \[8\], but those of .* have \[5\]"):
-        embed_data(str(run / "encoder"), str(tmp_path / "t"), tmp_path / "u", home=tmp_path)
+        embed_data(str(run / "encoder"), str(tmp_path / "t"), tmp_path / "u", workspace=Workspace.of(tmp_path))
 
 
 def test_what_cannot_be_embedded_is_one_sentence(trained: Trained, tmp_path: Path) -> None:
@@ -177,7 +182,7 @@ def test_what_cannot_be_embedded_is_one_sentence(trained: Trained, tmp_path: Pat
     ]
     for target, data, out, overrides, error, reason in cases:
         with pytest.raises(error, match=reason) as caught:
-            embed_data(target, data, out, home=tmp_path, overrides=overrides)
+            embed_data(target, data, out, workspace=Workspace.of(tmp_path), overrides=overrides)
         assert "\n" not in str(caught.value)
     assert (full / "labels.csv").read_text() == file.read_text() == "mine"
     assert not (tmp_path / "t").exists()

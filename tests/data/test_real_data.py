@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from packs import file_of, root_of
 
 from hmlc_ray.config.data import GroceryConfig, ImageFolderConfig, MnistConfig, TinyImagenetConfig
-from hmlc_ray.config.points import ModelNetConfig
+from hmlc_ray.config.features import FeaturesConfig
+from hmlc_ray.config.points import ModelNetConfig, PointFolderConfig
 from hmlc_ray.data import load_data
+from hmlc_ray.data.column_statistics import column_statistics
 from hmlc_ray.meshes.files import Sampling, open_clouds
-from hmlc_ray.taxonomies.named import cifar100_taxonomy
+from hmlc_ray.taxonomies.named import MODELNET40_COUNTS, cifar100_taxonomy
 
 
 def test_mnist_has_its_known_counts() -> None:
@@ -77,3 +80,34 @@ def test_modelnets_meshes_are_sampled_as_they_were_published(tmp_path: Path) -> 
     assert data.val is not None
     assert [len(part) for part in (data.train, data.val, data.test)] == [5, 3, 3]
     assert data.taxonomy.class_names == (("sanitary", "furniture"), ("bathtub", "bed", "chair"))
+
+
+def test_the_embeddings_of_clinc_have_their_published_splits() -> None:
+    """Three of the 384 columns hardly vary; 1,200 sentences are out of scope."""
+    data = load_data(FeaturesConfig(file=str(file_of("clinc150-minilm")), levels=("domain", "intent")))
+    assert data.val is not None
+    assert [len(part) for part in (data.train, data.val, data.test)] == [15_000, 3_000, 4_500]
+    assert data.taxonomy.num_classes == (10, 150)
+    assert data.taxonomy.is_balanced
+    assert torch.bincount(data.train.leaf).tolist() == [100] * 150
+    assert "rows of other splits are left out: 100 oos_val, 1,000 oos_test, 100 oos_train" in data.notes
+    found = column_statistics(data.train)
+    assert int(found.constant.sum()) == 3
+    standard = (data.train.at(torch.arange(len(data.train))) - found.mean) / found.deviation
+    assert standard.abs().max() < 10
+
+
+@pytest.mark.data
+def test_the_clouds_of_modelnet40_have_its_published_counts() -> None:
+    config = PointFolderConfig(root=str(file_of("modelnet40-points")), num_points=64, level_names=("group", "class"))
+    data = load_data(config)
+    assert data.val is not None
+    assert len(data.train) + len(data.val) == 9843
+    assert len(data.test) == 2468
+    names = data.taxonomy.class_names[1]
+    total = torch.bincount(torch.cat([data.train.leaf, data.val.leaf])).tolist()
+    assert dict(zip(names, total, strict=True)) == {name: MODELNET40_COUNTS[name][0] for name in names}
+    cloud = data.train.at(torch.arange(200))
+    torch.testing.assert_close(cloud.norm(dim=2).amax(dim=1), torch.ones(200))
+    spread = cloud.std(dim=1).mean()
+    torch.testing.assert_close(cloud[:, :32].std(dim=1).mean(), spread, atol=0.02, rtol=0)

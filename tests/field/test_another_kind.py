@@ -21,8 +21,9 @@ KINDS = {name: found for name, field in TrialConfig.model_fields.items() if (fou
 REQUIRED = {"root": "somewhere", "file": "images.csv", "name": "resnet18"}
 """Values for the keys that have no default."""
 CONFLICTS = (
-    r"encoder\.kind is [a-z0-9-]+, which takes (images|points)"
-    r"|views\.kind is (images|points), but data\.kind"
+    r"encoder\.kind is [a-z0-9-]+, which takes (images|points|features)"
+    r"|views\.kind is (images|points|features), but data\.kind"
+    r"|there is nothing to train"
     r"|(data\.root|data\.file|encoder\.name) is missing"
 )
 """All that can be wrong with another kind where nobody wrote a value that does not fit it."""

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from made_features import write_features
 from packs import file_of, root_of
 from PIL import Image
 from sandbox import Sandbox
@@ -24,6 +26,8 @@ PACKS = {
     "grocery": ("grocery.yaml", "grocery-128", "grocery-128", 0.2),
     "tiny-imagenet": ("tiny_imagenet.yaml", "tiny-imagenet-200-subset", "tiny-imagenet-200-subset", 0.12),
     "cifar100-partial": ("image_folder.yaml", "cifar100-partial", "cifar100-partial", 0.06),
+    "modelnet40-points": ("modelnet40_points.yaml", "modelnet40-points", "modelnet40-points", 0.2),
+    "clinc": ("clinc_features.yaml", "clinc150-minilm", "clinc150-minilm", 0.4),
 }
 
 TRUSTING = """
@@ -66,10 +70,12 @@ def smoke(tmp_path: Path) -> Callable[..., Sandbox]:
 @pytest.mark.parametrize("pack", PACKS)
 def test_the_smoke_profile_learns_from_real_data(pack: str, smoke: Callable[..., Sandbox]) -> None:
     space, needed, folder, bar = PACKS[pack]
-    sandbox = smoke(space, "-o", f"data.root={root_of(needed) / folder}")
+    key = "file" if pack == "clinc" else "root"
+    sandbox = smoke(space, "-o", f"data.{key}={root_of(needed) / folder}")
     best = max(trial.metrics["val/probe_top1/mean"] for trial in sandbox.trials("smoke"))
     assert best >= bar
-    assert sandbox.parent("smoke").tags[schema.DATA_PLACE] == "memory"
+    place = "disk" if pack == "modelnet40-points" else "memory"
+    assert sandbox.parent("smoke").tags[schema.DATA_PLACE] == place
 
 
 @pytest.mark.data
@@ -135,3 +141,25 @@ def test_trials_open_what_was_decoded_before(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert [trial.tags[schema.STATUS] for trial in sandbox.trials("smoke")] == ["completed", "completed"]
+
+
+def test_a_sweep_of_features_compares_heads_and_exports_what_takes_raw_rows(tmp_path: Path) -> None:
+    """In the warm trial process, with few samples per leaf and paths relative to the folder of the command."""
+    write_features(tmp_path / "table", 20)
+    sandbox = Sandbox(tmp_path)
+    space = tmp_path / "space.yaml"
+    space.write_text(
+        "study: {name: s, num_trials: 2, refit: {workers: 1}}\n"
+        "base:\n  data: {kind: features, file: table, limit_per_leaf: 5}\n  encoder: {hidden_dim: 16, feature_dim: 8}\n"
+        "  training: {epochs: 1, global_batch_size: 16}\n  optimiser: {warmup_epochs: 0}\n"
+        "space: {head.kind: {choice: [mlp, identity]}}\n"
+    )
+    done = sandbox.hmlc("sweep", str(space), "--name", "s")
+    assert done.returncode == 0, done.stderr
+    trials = sandbox.trials("s")
+    assert [trial.tags[schema.STATUS] for trial in trials] == ["completed", "completed"]
+    assert {trial.params["head.kind"] for trial in trials} == {"mlp", "identity"}
+    assert "train holds 20 of " in sandbox.parent("s").tags[schema.DATA_NOTES]
+    (folder,) = tmp_path.rglob("studies/s/encoder")
+    network = torch.export.load(folder / "encoder.pt2").module()
+    assert network(torch.from_numpy(np.load(tmp_path / "table" / "features.npy"))).shape == (80, 8)

@@ -13,6 +13,8 @@ from typing import Literal
 import ray
 from ray.util.state import list_nodes
 
+from hmlc_ray.config.data import DataConfig
+from hmlc_ray.config.features import FeaturesConfig
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import ClusterError, ConfigError, TrackingError, first_line
 from hmlc_ray.machine.loopback import is_loopback
@@ -78,7 +80,7 @@ def _cluster(sweep: SweepConfig | None, workspace: Workspace) -> Iterator[Findin
     except ConfigError as error:
         yield Finding("storage", "fail", str(error), "correct it")
         return
-    data = None if sweep is None else getattr(base_data(sweep), "root", None)
+    data = None if sweep is None else _place(base_data(sweep))
     nodes = ask_nodes(results, data)
     yield _storage(results, nodes)
     yield _data(data, nodes)
@@ -86,6 +88,11 @@ def _cluster(sweep: SweepConfig | None, workspace: Workspace) -> Iterator[Findin
     yield _clocks(nodes)
     yield _cpus(nodes)
     yield _gpus(sweep, nodes)
+
+
+def _place(data: DataConfig) -> str | None:
+    """Where the data is; a manifest travels with a job, and a table of features does not."""
+    return data.file if isinstance(data, FeaturesConfig) else getattr(data, "root", None)
 
 
 def _demand(sweep: SweepConfig | None) -> Finding:

@@ -19,7 +19,7 @@ def probe(name: str, storage: str, data: str | None) -> dict[str, Any]:
     Args:
         name: of the file that the node writes into `storage`.
         storage: URI of a folder that holds `DRIVERS_FILE`.
-        data: a folder that must be there.
+        data: a folder or file that must be there.
     """
     return {
         "python": platform.python_version(),
@@ -81,6 +81,8 @@ def _use(storage: str, name: str) -> str | None:
 def _see(folder: Path) -> str | None:
     """Why the data cannot be seen, or None."""
     try:
+        if folder.is_file():
+            return None if folder.stat().st_size else "the file is empty"
         return None if any(folder.iterdir()) else "the folder is empty"
     except OSError as error:
         return error.strerror or str(error)

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hmlc_ray.config.data import DataConfig
+from hmlc_ray.config.features import FeaturesConfig
 from hmlc_ray.config.load import load_yaml
+from hmlc_ray.config.moved import PATHS
 from hmlc_ray.config.profiles import overlay
 from hmlc_ray.config.sweep import SweepConfig, check_sweep
 from hmlc_ray.config.validate import validate
@@ -68,19 +71,21 @@ class SpaceFile:
             ConfigError: if the data is named by a path of this machine, or a file is too large or lies above the
                 current folder.
         """
-        _refuse_local_data(getattr(base_data(sweep), "root", None), str(self.path))
+        _refuse_local_data(base_data(sweep), str(self.path))
         shutil.copyfile(self.path, folder / SPACE_FILE)
         for path, text in _texts(sweep.model_dump(mode="json"), ""):
             if path not in ("base.data.root", "study.name"):
                 _take(path, text, str(self.path), folder)
 
 
-def _refuse_local_data(root: str | None, source: str) -> None:
-    if root is not None and not Path(root).is_absolute() and not root.startswith("~"):
-        raise ConfigError(
-            f"{source}: data.root is {root!r}, relative to a folder of this machine; data is not uploaded, so give the "
-            "absolute path at which every node of the cluster has it, e.g. -o data.root=/mnt/data"
-        )
+def _refuse_local_data(data: DataConfig, source: str) -> None:
+    for key in PATHS["data"] if isinstance(data, FeaturesConfig) else ("root",):
+        place = getattr(data, key, None)
+        if place is not None and not Path(place).is_absolute() and not place.startswith("~"):
+            raise ConfigError(
+                f"{source}: data.{key} is {place!r}, relative to a folder of this machine; data is not uploaded, so "
+                f"give the absolute path at which every node of the cluster has it, e.g. -o data.{key}=/mnt/data"
+            )
 
 
 def refuse_secrets(text: str, source: str) -> None:
