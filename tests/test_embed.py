@@ -99,8 +99,13 @@ def test_other_images_have_the_size_that_the_encoder_was_trained_on(trained: Tra
     one, two = (np.load(tmp_path / name / "features.npy") for name in ("one", "two"))
     np.testing.assert_array_equal(one, two)
     assert (tmp_path / "one" / "labels.csv").read_text() == (tmp_path / "two" / "labels.csv").read_text()
-    by_file = embed_data(str(run / "encoder" / "encoder.pt"), str(other), tmp_path / "three", workspace=Workspace.of(tmp_path),
-                         overrides=["data.split_seed=5", "data.test_fraction=0.5"])  # fmt: skip
+    by_file = embed_data(
+        str(run / "encoder" / "encoder.pt"),
+        str(other),
+        tmp_path / "three",
+        workspace=Workspace.of(tmp_path),
+        overrides=["data.split_seed=5", "data.test_fraction=0.5"],
+    )
     assert by_file.rows["test"] == 9
 
 
@@ -119,8 +124,13 @@ def test_a_list_of_images_and_a_file_are_data_too(trained: Trained, tmp_path: Pa
     )
     assert done.rows["train"] == 6
     digits = trained({"kind": "digits"}, {"kind": "mlp", "feature_dim": 8}, "digits")
-    kind = embed_data(str(digits / "checkpoint"), "digits", tmp_path / "kind", workspace=Workspace.of(tmp_path),
-                      overrides=["data.limit_per_leaf=5"])  # fmt: skip
+    kind = embed_data(
+        str(digits / "checkpoint"),
+        "digits",
+        tmp_path / "kind",
+        workspace=Workspace.of(tmp_path),
+        overrides=["data.limit_per_leaf=5"],
+    )
     assert kind.rows["train"] == 50
     assert "path" not in (tmp_path / "kind" / "labels.csv").read_text().splitlines()[0].split(",")
 
@@ -143,8 +153,13 @@ def test_clouds_of_meshes_and_of_points(trained: Trained, tmp_path: Path) -> Non
             str(run / "encoder"), str(tmp_path / where), tmp_path / f"t-{where}", workspace=Workspace.of(tmp_path)
         )
         assert sum(done.rows.values()) == 15
-    more = embed_data(str(run / "encoder"), str(tmp_path / "points"), tmp_path / "more", workspace=Workspace.of(tmp_path),
-                      overrides=["data.num_points=40"])  # fmt: skip
+    more = embed_data(
+        str(run / "encoder"),
+        str(tmp_path / "points"),
+        tmp_path / "more",
+        workspace=Workspace.of(tmp_path),
+        overrides=["data.num_points=40"],
+    )
     assert more.feature_dim == 8
 
 

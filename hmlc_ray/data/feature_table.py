@@ -13,16 +13,8 @@ import psutil
 
 from hmlc_ray.errors import DataError, first_line, system_reason
 from hmlc_ray.files.arrays import Array, BadArray, map_npy, read_npz
-from hmlc_ray.folders.feature_labels import (
-    FeatureLabels,
-    LabelRow,
-    Places,
-    TableParts,
-    collect,
-    columns_of,
-    features_name,
-    table_parts,
-)
+from hmlc_ray.folders.feature_labels import FeatureLabels, LabelRow, collect, columns_of
+from hmlc_ray.folders.feature_places import Places, TableParts, features_name, table_parts
 
 Features = npt.NDArray[np.float32]
 _BLOCK = 8192

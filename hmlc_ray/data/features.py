@@ -16,7 +16,8 @@ from hmlc_ray.data.column_statistics import column_statistics
 from hmlc_ray.data.feature_table import Features, read_features, read_own_labels
 from hmlc_ray.data.splits import divide
 from hmlc_ray.errors import DataError
-from hmlc_ray.folders.feature_labels import FeatureLabels, Places, find_places, read_labels
+from hmlc_ray.folders.feature_labels import FeatureLabels, read_labels
+from hmlc_ray.folders.feature_places import Places, find_places
 from hmlc_ray.taxonomy import Taxonomy
 
 _LOG = logging.getLogger(__name__)

@@ -11,7 +11,6 @@ columns are the levels, finest first, unless the configuration names them. Impor
 
 from __future__ import annotations
 
-import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,28 +18,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from hmlc_ray.errors import DataError, TaxonomyError, first_line, system_reason
+from hmlc_ray.errors import DataError, TaxonomyError, system_reason
+from hmlc_ray.folders.feature_places import Places, features_name, find_places, table_parts
 from hmlc_ray.folders.notes import lacking
 from hmlc_ray.folders.split_names import SPLIT_NAMES, split_role
-from hmlc_ray.folders.walk import is_file, is_folder
 from hmlc_ray.names.levels import check_level_names, check_printable, composed
 from hmlc_ray.tables.csv_files import BadTable, read_table
 
-LABELS_FILE = "labels.csv"
-"""Of a folder with a table of features."""
-TABLE_FILES = ("features.npy", "features.npz", "features.parquet")
-SUFFIXES = (".npy", ".npz", ".parquet")
 RESERVED = ("row", "path", "split", "text")
-FEATURES = ("features", "embeddings", "embedding", "arr_0")
-"""How the features are called in a file with several arrays or columns, where the configuration does not say."""
-
-
-class Places(NamedTuple):
-    """The files of a table of features."""
-
-    table: Path
-    labels: Path | None
-    """None: the table's own columns."""
 
 
 class LabelRow(NamedTuple):
@@ -102,40 +87,6 @@ class FeatureLabels:
         return [lacking(split, names, len(leaves)) for split, names in missing.items() if names]
 
 
-def find_places(file: str, labels: str | None) -> Places:
-    """The table and its labels, as `data.file` and `data.labels` name them.
-
-    Raises:
-        DataError: if there is no such file, or it is of another type.
-    """
-    table = Path(file).expanduser().absolute()
-    if is_folder(table):
-        found = [table / name for name in TABLE_FILES if is_file(table / name)]
-        if len(found) != 1:
-            what = "none of" if not found else "several of"
-            raise DataError(
-                f"the folder {str(table)!r} holds {what} {', '.join(TABLE_FILES)}: data.file names the table"
-            )
-        table = found[0]
-    if table.suffix.lower() not in SUFFIXES:
-        raise DataError(f"the table of features {str(table)!r} must be a file of type {', '.join(SUFFIXES)}")
-    if not is_file(table):
-        raise DataError(f"there is no table of features {str(table)!r}")
-    if labels is not None:
-        place = Path(labels).expanduser().absolute()
-        if not is_file(place):
-            raise DataError(f"there is no file of labels {str(place)!r}")
-        return Places(table, place)
-    beside = [table.parent / LABELS_FILE, table.with_suffix(".csv")]
-    found = [place for place in beside if is_file(place)]
-    if not found and table.suffix.lower() == ".npy":
-        raise DataError(
-            f"there are no labels for {str(table)!r}: neither {LABELS_FILE!r} nor {beside[1].name!r} is beside it; "
-            "data.labels names a CSV file with a row for each row of the table"
-        )
-    return Places(table, found[0] if found else None)
-
-
 def read_feature_levels(file: str, labels: str | None, array: str | None) -> tuple[str, ...]:
     """The levels, coarsest first, by the header of the labels or the names in the table alone.
 
@@ -150,61 +101,6 @@ def read_feature_levels(file: str, labels: str | None, array: str | None) -> tup
     parts = table_parts(places.table)
     name = features_name(parts, array, places.table)
     return columns_of([label for label in parts.labels if label != name], None, places.table).level_names
-
-
-class TableParts(NamedTuple):
-    """The names of what is in an NPZ or Parquet file."""
-
-    features: list[str]
-    """Arrays or columns that may hold features."""
-    labels: list[str]
-    """Those that may hold labels."""
-    single: list[str] = []  # noqa: RUF012 - a tuple's default, which nobody changes
-    """Columns of single real numbers, which together are the features of a file without lists."""
-
-
-def table_parts(table: Path) -> TableParts:
-    """The names of the arrays of an NPZ file, or of the columns of a Parquet file.
-
-    Raises:
-        DataError: if it is none.
-    """
-    try:
-        if table.suffix.lower() == ".npz":
-            with zipfile.ZipFile(table) as archive:
-                names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-            return TableParts(names, names)
-        from pyarrow import parquet, types
-
-        schema = parquet.read_schema(table)
-    except Exception as error:  # of zipfile, pyarrow, the system
-        raise DataError(f"cannot read the table {str(table)!r}: {first_line(error)[:200]}") from error
-    lists = [
-        one.name
-        for one in schema
-        if types.is_list(one.type) or types.is_large_list(one.type) or types.is_fixed_size_list(one.type)
-    ]
-    single = [one.name for one in schema if types.is_floating(one.type)]
-    return TableParts(lists, [name for name in schema.names if name not in (*lists, *single)], single)
-
-
-def features_name(parts: TableParts, array: str | None, table: Path) -> str | None:
-    """Which array or column holds the features; None: `single` together.
-
-    Raises:
-        DataError: if there is none of the name that the configuration gives, or it is not clear which is meant.
-    """
-    there = ", ".join(map(repr, dict.fromkeys([*parts.features, *parts.labels][:8]))) or "nothing"
-    if array is not None:
-        if array not in parts.features:
-            raise DataError(f"data.array is {array!r}, but {str(table)!r} holds {there}")
-        return array
-    known = [name for name in FEATURES if name in parts.features] or parts.features
-    if known and (known[0] in FEATURES or len(known) == 1):
-        return known[0]
-    if not parts.features and parts.single:
-        return None
-    raise DataError(f"{str(table)!r} has no features by that name: data.array says which of {there} they are")
 
 
 def columns_of(header: Sequence[str], levels: Sequence[str] | None, file: Path) -> Columns:

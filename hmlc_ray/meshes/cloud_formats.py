@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hmlc_ray.arrays import FloatArray
 from hmlc_ray.files.arrays import Array, BadArray, npz_names, read_npy, read_npz
 from hmlc_ray.meshes.formats.ply import read_ply
-from hmlc_ray.meshes.formats.raw import CutOff, FloatArray, text_of
+from hmlc_ray.meshes.formats.raw import CutOff, text_of
 
 MOST_BYTES = 1 << 30
 """Of a cloud, unpacked."""

@@ -6,9 +6,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from hmlc_ray.arrays import FloatArray
 from hmlc_ray.files.imposters import what_it_is_instead
 from hmlc_ray.meshes.cloud_formats import CLOUD_READERS, RawCloud
-from hmlc_ray.meshes.formats.raw import CutOff, FloatArray
+from hmlc_ray.meshes.formats.raw import CutOff
 from hmlc_ray.meshes.read import BrokenMesh
 from hmlc_ray.meshes.sample import Cloud, in_unit_ball
 

@@ -24,7 +24,7 @@ from hmlc_ray.data.feature_files import TABLE_FILE, check_free, write_table
 from hmlc_ray.data.report import splits_of
 from hmlc_ray.errors import DataError
 from hmlc_ray.evaluation import embed
-from hmlc_ray.folders.feature_labels import SUFFIXES
+from hmlc_ray.folders.feature_places import SUFFIXES
 from hmlc_ray.folders.suffixes import MESH_SUFFIXES
 from hmlc_ray.home import Home
 from hmlc_ray.runs.single import find_checkpoint
