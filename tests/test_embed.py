@@ -191,9 +191,9 @@ def test_what_cannot_be_embedded_is_one_sentence(trained: Trained, tmp_path: Pat
         (encoder, "nowhere", tmp_path / "t", [], DataError, "there is no folder, file or kind of data '.*nowhere'"),
         (encoder, "mnist", tmp_path / "t", ["data.rot=1"], ConfigError, "unknown key data.rot"),
         (encoder, "primitives", tmp_path / "t", ["data.per_class=5"], DataError, r"of shape \[1, 8, 8\], but those of"),
-        (str(broken), None, tmp_path / "t", [], CheckpointError, "is no exported encoder: it has no encoder.pt"),
+        (str(broken), None, tmp_path / "t", [], CheckpointError, "has neither a checkpoint nor an exported encoder"),
         (str(pickled), None, tmp_path / "t", [], CheckpointError, "holds more than tensors"),
-        (str(tmp_path), None, tmp_path / "t", [], CheckpointError, "is not a checkpoint"),
+        (str(tmp_path), None, tmp_path / "t", [], CheckpointError, "has neither a checkpoint nor"),
     ]
     for target, data, out, overrides, error, reason in cases:
         with pytest.raises(error, match=reason) as caught:

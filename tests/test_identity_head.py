@@ -17,7 +17,7 @@ from hmlc_ray.data import load_data
 from hmlc_ray.encoders.standardise import Standardise
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.training.export.encoder import CONFIG_FILE, ONNX_FILE, PROGRAM_FILE, encoder_of, export_encoder
-from hmlc_ray.training.export.reopen import read_export
+from hmlc_ray.training.export.reading import read_export
 from hmlc_ray.training.fit import FitResult, fit
 from hmlc_ray.training.learner import build_learner
 
@@ -104,7 +104,7 @@ def test_the_exports_take_raw_rows(tmp_path: Path) -> None:
     program = torch.export.load(tmp_path / "encoder" / PROGRAM_FILE).module()
     raw = torch.from_numpy(rows[:5])
     torch.testing.assert_close(program(raw), plain(raw))
-    torch.testing.assert_close(read_export(tmp_path / "encoder").encoder(raw), plain(raw))
+    torch.testing.assert_close(read_export(tmp_path / "encoder")(raw), plain(raw))
     import onnxruntime
 
     session = onnxruntime.InferenceSession(tmp_path / "encoder" / ONNX_FILE)

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Literal
 from hmlc_ray.machine.user import settle_process
 
 if TYPE_CHECKING:
+    from hmlc_ray.config.paths import Overrides
     from hmlc_ray.config.sweep import SweepConfig
+    from hmlc_ray.runs.embed import EmbeddedTable
     from hmlc_ray.runs.plan import RunPlan
     from hmlc_ray.study.status import StudyOverview
     from hmlc_ray.study.summary import BestTrial, RunProgress, RunSummary, SweepProgress, SweepSummary
@@ -94,3 +96,12 @@ def find_encoder(source: AnyPath, workspace: Workspace) -> TrainedEncoder:
     from hmlc_ray.runs.encoders import find_encoder
 
     return find_encoder(source, workspace)
+
+
+def embed(
+    source: AnyPath, data: AnyPath | None, out: Path, workspace: Workspace, overrides: Overrides
+) -> EmbeddedTable:
+    """Write an encoder's features of a data set as a table."""
+    from hmlc_ray.runs.embed import embed_data
+
+    return embed_data(source, None if data is None else os.fspath(data), out, workspace, overrides)

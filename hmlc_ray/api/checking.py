@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FoundData:
-    """What a folder or a manifest holds; no sample of it was opened."""
+    """What a folder, a manifest or the labels of a table hold; no sample was opened."""
 
     level_names: tuple[str, ...]
     num_leaves: int
@@ -25,6 +25,8 @@ class FoundData:
     """By split."""
     notes: tuple[str, ...]
     """What a user should know, a sentence each."""
+    unit: str = "files"
+    """What `files` counts; of a table of features its rows."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Checked:
 
     config: TrialConfig | SweepConfig
     found: FoundData | None
-    """None where the data are no folder and no manifest, or not on this machine."""
+    """None where the data are none of these, or not on this machine."""
 
     @property
     def trial(self) -> TrialConfig:
@@ -89,19 +91,22 @@ def _trial_or_sweep(source: Source, overrides: Overrides, profile: str | None) -
 
 
 def _found(config: TrialConfig) -> FoundData | None:
-    """What the folder or the manifest of a trial's data holds, where it is on this machine.
+    """What the folder, the manifest or the labels of a trial's data hold, where they are on this machine.
 
     Raises:
         DataError, TaxonomyError: if it cannot be used; see `folder_tree` and `read_manifest`.
     """
     from hmlc_ray.config.data import ManifestConfig
+    from hmlc_ray.config.features import FeaturesConfig
     from hmlc_ray.config.levels import folder_tree
     from hmlc_ray.config.splits import FoldersSection
+    from hmlc_ray.folders.feature_labels import read_labels
+    from hmlc_ray.folders.feature_places import find_places
     from hmlc_ray.folders.manifest import check_several, read_manifest
     from hmlc_ray.folders.notes import of_one_class
     from hmlc_ray.folders.walk import is_file, is_folder
 
-    data = config.data
+    data, unit = config.data, "files"
     if isinstance(data, FoldersSection) and is_folder(Path(data.root).expanduser()):
         tree = folder_tree(data)
         leaves, levels = tree.leaf_paths, data.level_names or tree.level_names
@@ -113,7 +118,15 @@ def _found(config: TrialConfig) -> FoundData | None:
         leaves, levels = manifest.leaf_paths, manifest.level_names
         counts = {name: len(samples) for name, samples in manifest.samples.items()}
         notes = [*manifest.lacks()]
+    elif isinstance(data, FeaturesConfig) and Path(data.file).expanduser().exists():
+        places = find_places(data.file, data.labels)
+        if places.labels is None:
+            return None
+        labels, unit = read_labels(places, data.levels), "rows"
+        leaves, levels = tuple(labels.leaf_paths), labels.level_names
+        counts = {name: len(rows) for name, rows in labels.rows.items()}
+        notes = [*labels.notes(), *labels.lacks()]
     else:
         return None
     notes += of_one_class(levels, map(set, zip(*leaves, strict=True)))
-    return FoundData(tuple(levels), len(leaves), counts, tuple(notes))
+    return FoundData(tuple(levels), len(leaves), counts, tuple(notes), unit)

@@ -1,4 +1,4 @@
-"""Single runs: `train` and `probe`."""
+"""Single runs: `train`, `probe` and `embed`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hmlc_ray.config.paths import Overrides
     from hmlc_ray.config.plain import Source
     from hmlc_ray.config.trial import TrialConfig
+    from hmlc_ray.runs.embed import EmbeddedTable
     from hmlc_ray.study.summary import RunProgress, RunSummary
 
 
@@ -96,6 +97,39 @@ def probe(
     if split not in ("val", "test"):
         raise ConfigError(f"split must be val or test, got {split!r}")
     return calls.probe(os.fspath(target), workspace_of(home, tracking_uri), split)
+
+
+def embed(
+    source: AnyPath,
+    data: AnyPath | None = None,
+    *,
+    out: AnyPath,
+    overrides: Overrides = (),
+    home: AnyPath | None = None,
+    tracking_uri: str | None = None,
+) -> EmbeddedTable:
+    """Write a trained encoder's features of a data set as a table, which `data.kind: features` reads. Without Ray.
+
+    >>> from hmlc_ray import embed
+    >>> table = embed("digits-1", out="table")
+    >>> table.rows["test"], table.feature_dim
+    (359, 16)
+
+    Args:
+        source: of the encoder, see `load_encoder`.
+        data: a folder of samples in class folders, a table of features, a manifest, a YAML file or a kind of data;
+            None: what the encoder was trained on. Images of a folder get the size, and clouds the number of points,
+            that the encoder was trained on.
+        out: a folder for `features.npy` and `labels.csv`, made where it is missing.
+        overrides: of the keys of `data`; see `train`.
+        home, tracking_uri: see `train`.
+
+    Raises:
+        CheckpointError, StudyError, TrackingError: see `load_encoder`.
+        ConfigError: if an override is wrong.
+        DataError: if the data cannot be read or does not fit the encoder, or `out` cannot be written.
+    """
+    return calls.embed(source, data, Path(out), workspace_of(home, tracking_uri), overrides)
 
 
 def _workers(given: int | str | None, address: str | None) -> int | str:

@@ -74,13 +74,13 @@ def sweep_lines(sweep: SweepConfig) -> list[str]:
 
 
 def found_lines(found: FoundData | None) -> list[str]:
-    """What a folder or a manifest holds."""
+    """What a folder, a manifest or labels hold."""
     if found is None:
         return []
     files = ", ".join(f"{count:,} {name}" for name, count in found.files.items())
     levels = ", ".join(found.level_names)
     notes = [f"note: {note}" for note in found.notes]
-    return [f"found: {found.num_leaves} leaves, levels {levels}; files: {files}", *notes]
+    return [f"found: {found.num_leaves} leaves, levels {levels}; {found.unit}: {files}", *notes]
 
 
 def _needs(trials: TrialsConfig) -> str:

@@ -12,11 +12,11 @@ from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides, TrackingUr
 
 
 def embed(
-    target: Annotated[
+    source: Annotated[
         str,
         typer.Argument(
-            metavar="RUN|FOLDER",
-            help="An MLflow run's id, or a folder with a checkpoint or an exported encoder.",
+            metavar="STUDY|RUN|FOLDER",
+            help="A study, an MLflow run's id, or a folder with a checkpoint or an exported encoder.",
             show_default=False,
         ),
     ],
@@ -37,10 +37,9 @@ def embed(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Write an encoder's features of a data set as a table, which `data.kind: features` reads."""
-    from hmlc_ray.runs.embed import embed_data
-    from hmlc_ray.study.workspace import Workspace
+    from hmlc_ray.api import runs
 
-    done = embed_data(target, data, out, workspace=Workspace.of(home, tracking_uri), overrides=override or ())
+    done = runs.embed(source, data, out=out, overrides=override or (), home=home, tracking_uri=tracking_uri)
     if as_json:
         facts = {"table": str(done.file), "rows": done.rows, "feature_dim": done.feature_dim, "notes": done.notes}
         typer.echo(json.dumps(facts))

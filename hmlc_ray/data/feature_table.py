@@ -4,6 +4,7 @@ for."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def read_own_labels(places: Places, array: str | None, levels: Sequence[str] | N
     read = _texts_of_npz if table.suffix.lower() == ".npz" else _texts_of_parquet
     try:
         texts = {place: read(table, names[place]) for place in sorted(place for place in wanted if place is not None)}
-    except (BadArray, OSError) as error:
+    except (BadArray, OSError, UnicodeError) as error:
         reason = str(error) if isinstance(error, BadArray) else system_reason(error)
         raise DataError(f"cannot read the labels in {str(table)!r}: {reason}") from error
     lengths = {names[place]: len(column) for place, column in texts.items()}
@@ -99,25 +100,35 @@ def _of_parquet(table: Path, array: str | None) -> Array:
     parts = table_parts(table)
     name = features_name(parts, array, table)
     limit, blocks, size = _limit(), [], 0
-    for batch in _batches(table, parts.single if name is None else [name]):
-        block = _wide(batch) if name is None else _listed(batch.column(0), name)
-        size += block.nbytes
-        if size > limit // 2:  # which joining them takes once more
-            raise BadArray(f"it unpacks to more than {limit // 2:,} bytes, and there is no memory for more")
-        blocks.append(block)
+    with _parquet():
+        for batch in _batches(table, parts.single if name is None else [name]):
+            block = _wide(batch) if name is None else _listed(batch.column(0), name)
+            size += block.nbytes
+            if size > limit // 2:  # which joining them takes once more
+                raise BadArray(f"it unpacks to more than {limit // 2:,} bytes, and there is no memory for more")
+            blocks.append(block)
     if len({block.shape[1] for block in blocks}) > 1:
         raise BadArray(f"the lists in the column {name!r} differ in length")
     return np.concatenate(blocks) if blocks else np.zeros((0, 0), np.float32)
 
 
-def _batches(table: Path, columns: list[str]) -> Iterator[Any]:
-    from pyarrow import ArrowException, parquet
-
+@contextmanager
+def _parquet() -> Iterator[None]:
+    """A parser meets arbitrary bytes here, and what it makes of them fails in as many ways, some of them late."""
     try:
-        with parquet.ParquetFile(table, memory_map=True) as file:
-            yield from file.iter_batches(_BLOCK, columns=columns, use_threads=False)
-    except (ArrowException, ValueError) as error:
+        with np.errstate(over="ignore", invalid="ignore"):  # what becomes infinite is found later
+            yield
+    except (BadArray, OSError, MemoryError):
+        raise
+    except Exception as error:
         raise BadArray(f"it cannot be read as Parquet: {first_line(error)[:200]}") from error
+
+
+def _batches(table: Path, columns: list[str]) -> Iterator[Any]:
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(table, memory_map=True) as file:
+        yield from file.iter_batches(_BLOCK, columns=columns, use_threads=False)
 
 
 def _wide(batch: Any) -> Features:
@@ -140,8 +151,9 @@ def _listed(column: Any, name: str) -> Features:
 
 def _texts_of_parquet(table: Path, name: str) -> list[str]:
     texts: list[str] = []
-    for batch in _batches(table, [name]):
-        texts += ["" if value is None else str(value).strip() for value in batch.column(0).to_pylist()]
+    with _parquet():
+        for batch in _batches(table, [name]):
+            texts += ["" if value is None else str(value).strip() for value in batch.column(0).to_pylist()]
     return texts
 
 

@@ -87,15 +87,13 @@ def table_parts(table: Path) -> TableParts:
         from pyarrow import parquet, types
 
         schema = parquet.read_schema(table)
+        columns = [(one.name, one.type) for one in schema]
     except Exception as error:  # of zipfile, pyarrow, the system
         raise DataError(f"cannot read the table {str(table)!r}: {first_line(error)[:200]}") from error
-    lists = [
-        one.name
-        for one in schema
-        if types.is_list(one.type) or types.is_large_list(one.type) or types.is_fixed_size_list(one.type)
-    ]
-    single = [one.name for one in schema if types.is_floating(one.type)]
-    return TableParts(lists, [name for name in schema.names if name not in (*lists, *single)], single)
+    of_lists = (types.is_list, types.is_large_list, types.is_fixed_size_list)
+    lists = [name for name, kind in columns if any(is_one(kind) for is_one in of_lists)]
+    single = [name for name, kind in columns if types.is_floating(kind)]
+    return TableParts(lists, [name for name, _ in columns if name not in (*lists, *single)], single)
 
 
 def features_name(parts: TableParts, array: str | None, table: Path) -> str | None:

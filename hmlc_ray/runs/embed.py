@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from hmlc_ray.config.data import DataConfig, StoredSection
 from hmlc_ray.config.features import FeaturesConfig
 from hmlc_ray.config.moved import followed
 from hmlc_ray.config.overrides import apply_overrides
-from hmlc_ray.config.paths import parse_override
+from hmlc_ray.config.paths import Overrides, parse_overrides
 from hmlc_ray.config.points import MeshFolderConfig, ModelNetConfig, PointFolderConfig, PointSetSection
 from hmlc_ray.config.schema import kinds
 from hmlc_ray.config.target import load_target
@@ -27,15 +27,14 @@ from hmlc_ray.evaluation import embed
 from hmlc_ray.folders.feature_places import SUFFIXES
 from hmlc_ray.folders.suffixes import MESH_SUFFIXES
 from hmlc_ray.home import Home
-from hmlc_ray.runs.single import find_checkpoint
+from hmlc_ray.runs.encoders import find_encoder
 from hmlc_ray.study.workspace import Workspace
-from hmlc_ray.training.export.encoder import CONFIG_FILE
-from hmlc_ray.training.export.reopen import Exported, exported_of, read_export
 from hmlc_ray.training.seeding import kernels
+from hmlc_ray.training.trained import TrainedEncoder
 
 
 @dataclass(frozen=True)
-class Embedded:
+class EmbeddedTable:
     """A table that was written."""
 
     file: Path
@@ -47,75 +46,68 @@ class Embedded:
 
 
 def embed_data(
-    target: str,
+    source: str | os.PathLike[str],
     data: str | None,
     out: Path,
-    *,
     workspace: Workspace,
-    overrides: Iterable[str] = (),
-) -> Embedded:
+    overrides: Overrides = (),
+) -> EmbeddedTable:
     """Write the features of a data set into a folder, as `features.npy` and `labels.csv`.
 
     Args:
-        target: an MLflow run's id, a checkpoint folder, or a folder with an exported encoder.
+        source: of the encoder, see `find_encoder`.
         data: a folder of samples with their classes, a table of features, a manifest, a YAML file, or a kind of data;
             None: what the encoder was trained on. Of a folder, images have the size, and clouds the points, that the
             encoder was trained on.
         out: a folder, made where it is missing.
-        overrides: `data.key=value` texts.
+        overrides: of the keys of `data`.
 
     Raises:
-        CheckpointError: if the target is none of these, or is damaged.
+        CheckpointError, StudyError: see `find_encoder`.
         ConfigError: if an override is wrong.
         DataError: if the data cannot be read or does not fit the encoder, or `out` cannot be written.
     """
     check_free(out)
-    exported = _encoder(target, workspace)
-    config = _data_config(exported, data, overrides, workspace.home)
+    encoder = find_encoder(source, workspace)
+    config = _data_config(encoder, data, overrides, workspace.home)
     with workspace.home.current():
         found = load_data(config)
-    _check_fits(exported, found, data or "its data")
-    device = resolve_device("auto")
-    encoder, splits = exported.encoder.to(device), splits_of(found)
-    with kernels(exported.config.training):
-        features = {name: embed(encoder, split.inputs, device, rows=split.rows) for name, split in splits.items()}
+    _check_fits(encoder, found, data or "its data")
+    encoder, splits = encoder.to(resolve_device("auto")), splits_of(found)
+    with kernels(encoder.config.training):
+        features = {
+            name: embed(encoder.encoder, split.inputs, encoder.device, rows=split.rows)
+            for name, split in splits.items()
+        }
     write_table(out, features, found, splits)
     rows = {name: len(split) for name, split in splits.items()}
-    return Embedded(out / TABLE_FILE, rows, encoder.feature_dim, found.notes)
+    return EmbeddedTable(out / TABLE_FILE, rows, encoder.feature_dim, found.notes)
 
 
-def _encoder(target: str, workspace: Workspace) -> Exported:
-    place = Path(target)
-    folder = place.parent if place.is_file() else place
-    if (folder / CONFIG_FILE).is_file() and not (folder / "meta.json").is_file():
-        return read_export(folder)
-    return exported_of(find_checkpoint(target, workspace))
-
-
-def _data_config(exported: Exported, data: str | None, overrides: Iterable[str], home: Home) -> DataConfig:
+def _data_config(encoder: TrainedEncoder, data: str | None, overrides: Overrides, home: Home) -> DataConfig:
     """The data that is meant, with all samples in their splits."""
-    pairs = [parse_override(text) for text in overrides]
-    own = followed(exported.config, home)
+    pairs = parse_overrides(overrides)
+    own = followed(encoder.config, home)
     known = kinds(TrialConfig.model_fields["data"])
     if data is None:
         values: dict[str, Any] = {"data": own.data.model_dump(mode="json")}
     elif data in known or data.endswith((".yaml", ".yml")):
-        values = {"data": load_target(data, overrides).data.model_dump(mode="json")}
+        values = {"data": load_target(data, pairs).data.model_dump(mode="json")}
     else:
-        values = {"data": _of_path(exported, own.data, Path(data).expanduser().absolute())}
+        values = {"data": _of_path(encoder, own.data, Path(data).expanduser().absolute())}
     values["data"]["train_on"] = "train"
     return validate(TrialConfig, apply_overrides(TrialConfig, values, pairs), data or "the data of the run").data
 
 
-def _of_path(exported: Exported, own: DataConfig, place: Path) -> dict[str, Any]:
+def _of_path(encoder: TrainedEncoder, own: DataConfig, place: Path) -> dict[str, Any]:
     """The section of a folder or file, as what the encoder takes."""
     if not place.exists():
         raise DataError(f"there is no folder, file or kind of data {str(place)!r}")
-    if len(exported.input_shape) == 1 or place.suffix.lower() in SUFFIXES:
+    if len(encoder.input_shape) == 1 or place.suffix.lower() in SUFFIXES:
         return {"kind": "features", "file": str(place)} | _kept(own, FeaturesConfig, "array", "levels")
-    if len(exported.input_shape) == 2:
-        return _of_clouds(own, place, exported.input_shape)
-    channels, height, _ = exported.input_shape
+    if len(encoder.input_shape) == 2:
+        return _of_clouds(own, place, encoder.input_shape)
+    channels, height, _ = encoder.input_shape
     reading = _kept(own, StoredSection, "background", "value_range", "max_pixels", "on_bad_file")
     size = {"channels": channels, "image_size": height}
     if place.is_file():
@@ -142,8 +134,8 @@ def _kept(own: DataConfig, section: type, *keys: str) -> dict[str, Any]:
     return {key: values[key] for key in keys if values.get(key) is not None}
 
 
-def _check_fits(exported: Exported, data: DataSet, name: str) -> None:
-    wanted, given, free = exported.input_shape, data.input_shape, exported.encoder.free_dims
+def _check_fits(encoder: TrainedEncoder, data: DataSet, name: str) -> None:
+    wanted, given, free = encoder.input_shape, data.input_shape, encoder.encoder.free_dims
     fits = len(wanted) == len(given) and all(
         one == other or place in free for place, (one, other) in enumerate(zip(wanted, given, strict=True), start=1)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 import torch
@@ -29,7 +30,8 @@ class TrainedEncoder(nn.Module):
 
     Images are uint8 [n, C, height, width] in 0..255, or floats of that shape in [0, 1]; point clouds are floats
     [n, points, channels], each less its mean and with its farthest point at distance 1, then the unit normals where
-    the encoder takes six channels. Inputs lie on the device of the encoder, as for any module.
+    the encoder takes six channels; rows of features are floats [n, D], as in the table that was trained on. Inputs lie
+    on the device of the encoder, as for any module.
     """
 
     def __init__(
@@ -49,7 +51,12 @@ class TrainedEncoder(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where its weights are."""
-        return next(self.encoder.parameters()).device
+        return self._weight.device
+
+    @property
+    def _weight(self) -> Tensor:
+        """One of them; `identity` has none that is trained."""
+        return next(chain(self.encoder.parameters(), self.encoder.buffers()))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Features [n, F].
@@ -66,8 +73,8 @@ class TrainedEncoder(nn.Module):
             DataError: see `forward`.
         """
         self._check(inputs)
-        kind = next(self.encoder.parameters()).dtype
-        if isinstance(self.config.data, PointSetSection):
+        kind = self._weight.dtype
+        if not self._takes_images:
             return inputs.to(kind)
         if inputs.is_floating_point():
             _refuse_outside(inputs)
@@ -100,8 +107,9 @@ class TrainedEncoder(nn.Module):
             DataError: if the encoder takes point clouds, or a file cannot be read.
         """
         data = self.config.data
-        if isinstance(data, PointSetSection):
-            raise DataError("this encoder takes point clouds, which are not read from image files")
+        if not self._takes_images:
+            what = "point clouds" if isinstance(data, PointSetSection) else "rows of features"
+            raise DataError(f"this encoder takes {what}, which are not read from image files")
         channels, size, _ = self.input_shape
         reading = Reading.of(data) if isinstance(data, StoredSection) else BY_DEFAULT
         paths = [os.fspath(file) for file in ([files] if isinstance(files, str | os.PathLike) else files)]
@@ -113,7 +121,7 @@ class TrainedEncoder(nn.Module):
         return torch.from_numpy(images)
 
     def _check(self, inputs: Tensor) -> None:
-        points = isinstance(self.config.data, PointSetSection)
+        points = not self._takes_images
         if not isinstance(inputs, Tensor):
             raise DataError(f"the encoder takes a torch.Tensor, got {type(inputs).__name__}")
         allowed = inputs.is_floating_point() or (inputs.dtype == torch.uint8 and not points)
@@ -126,6 +134,10 @@ class TrainedEncoder(nn.Module):
             shape = ", ".join(free.get(dim, str(size)) for dim, size in enumerate(self.input_shape, start=1))
             kinds = "floats" if points else "uint8 in 0..255, or floats in [0, 1],"
             raise DataError(f"the encoder takes {kinds} of shape [n, {shape}], got {inputs.dtype} {list(inputs.shape)}")
+
+    @property
+    def _takes_images(self) -> bool:
+        return len(self.input_shape) == 3
 
     def extra_repr(self) -> str:
         levels = ", ".join(self.taxonomy.level_names)

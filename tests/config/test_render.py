@@ -24,7 +24,7 @@ CASES = {
     "objective: {kind: sum-supcon, mixture_components: 3}": "unknown key objective.mixture_components "
     f"(it belongs to kind g-hmlc); objective of kind sum-supcon takes {SUM_SUPCON}",
     "head: {hiden: 3}": "unknown key head.hiden (did you mean 'hidden_dim'?); "
-    "head takes hidden_dim, layers, embedding_dim",
+    "head of kind mlp takes kind, hidden_dim, layers, embedding_dim",
     "objective: {temperature: -1}": f"objective.temperature must be {TEMPERATURE}, got -1",
     "objective: {temperature: [0.1, -1]}": f"objective.temperature must be {TEMPERATURE}, got [0.1, -1]",
     "objective: {temperature: '0.1'}": f'objective.temperature must be {TEMPERATURE}, got "0.1"',

@@ -247,3 +247,20 @@ def test_a_column_that_hardly_varies_is_not_blown_up(tmp_path: Path) -> None:
     torch.testing.assert_close(found.deviation[others], deviation[others].float())
     assert found.deviation[3] == deviation[deviation > 0].median().float()
     assert "1 of 8 columns hardly vary in train (3) and are not scaled up" in data.notes
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_damaged_table_is_refused_in_one_sentence_or_read(form: str, tmp_path: Path) -> None:
+    file, rng = FORMS[form](tmp_path), np.random.default_rng(7)
+    table = file if file.is_file() else file / "features.npy"
+    content, refused = table.read_bytes(), 0
+    for attempt in range(12):
+        damaged = bytearray(content if attempt % 3 else content[: rng.integers(0, len(content))])
+        for place in rng.integers(0, max(1, len(damaged)), 4):
+            damaged[place : place + 1] = rng.bytes(1)
+        table.write_bytes(damaged)
+        try:
+            load_data(config(file))
+        except UserError as error:
+            refused += str(error).count("\n") == 0
+    assert refused >= 4
