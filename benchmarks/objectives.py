@@ -326,7 +326,7 @@ def mask_fit(arguments: argparse.Namespace) -> None:
     )
 
 
-SHARED_OUT = {"convnet": (ConvNetConfig(), 1), "resnet18": (ResNet18Config(), 8)}
+SHARED_OUT = {"convnet": (ConvNetConfig(), 4), "resnet18": (ResNet18Config(), 32)}
 """Encoders whose step is shared out, and into how many parts its rows are divided, since its time is linear in them."""
 
 

@@ -1,4 +1,4 @@
-"""SupCon at every level on one embedding: the confound that any mask must beat."""
+"""Sum-SupCon: SupCon at every level on one embedding, the confound that any mask must beat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log-sum-exp over similarities, and its gradient, in blocks: all exponentials and logarithms of similarities are here.
+"""Log-sum-exp over similarities, and its gradient, in blocks of rows.
 
     lse_ki = log( sum_{a != i} Omega_ka exp(v_i.v_a / tau) + sum_c Psi_kc exp(v_i.q_c / tau) )
 

@@ -1,4 +1,4 @@
-"""The contrast at every level, computed in the way that suits the device.
+"""The entry points: the contrast at every level, computed in the way that suits the device.
 
     l_i^h = -1/|P_h(i)| sum_{p in P_h(i)} [ v_i.v_p / tau_h - log sum_{a != i} omega_a^h exp(v_i.v_a / tau_h) ]
     L_h   = sum_i alpha_i^h l_i^h / sum_i alpha_i^h        over anchors i with a positive

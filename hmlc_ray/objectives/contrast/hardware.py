@@ -1,4 +1,4 @@
-"""Which way a contrast is computed depends on where its tensors are; this is the one place that asks."""
+"""CPU or accelerator? Here alone is it asked; the way in which a contrast is computed follows from it."""
 
 from __future__ import annotations
 

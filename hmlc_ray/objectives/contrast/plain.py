@@ -1,4 +1,4 @@
-"""The contrasts as one would write them down: differentiable operations on whole matrices, level by level.
+"""The readable specification of the contrasts: differentiable operations on whole matrices, level by level.
 
 This is what the other modules compute, said readably. It is slower and takes memory for several matrices per level, but
 it can be differentiated as often as wanted and compiled without a break; `engine` uses it for both.

@@ -1,4 +1,4 @@
-"""When masks are fitted, and one fit from class sums to masks."""
+"""How a mask is fitted, from class sums to masks, and when it is fitted again."""
 
 from __future__ import annotations
 
