@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from hmlc_ray.api import calls
 from hmlc_ray.api.calls import AnyPath, workspace_of
+from hmlc_ray.api.results import name_of
 
 if TYPE_CHECKING:
+    from hmlc_ray.api.results import Trained
     from hmlc_ray.config.paths import Overrides
     from hmlc_ray.config.plain import Source
     from hmlc_ray.data import DataSet
     from hmlc_ray.training.trained import TrainedEncoder
 
 
-def load_encoder(source: AnyPath, *, home: AnyPath | None = None, tracking_uri: str | None = None) -> TrainedEncoder:
+def load_encoder(source: Trained, *, home: AnyPath | None = None, tracking_uri: str | None = None) -> TrainedEncoder:
     """A trained encoder as an `nn.Module` with its preprocessing, in evaluation mode on the CPU.
 
     It takes images as uint8 [n, C, height, width], or as floats of that shape in [0, 1], and point clouds as they are
@@ -31,7 +33,7 @@ def load_encoder(source: AnyPath, *, home: AnyPath | None = None, tracking_uri: 
     Args:
         source: a folder with a checkpoint or an exported encoder, `hmlc-home/studies/NAME/encoder` for instance; the
             name of a study: its refit or best trial, or the best so far of one that has not ended; or the id of an
-            MLflow run. Text is tried as each, in this order.
+            MLflow run. Text is tried as each, in this order. Results of `train`, `sweep` and `best` stand for theirs.
         home, tracking_uri: where studies and runs are looked up; see `train`.
 
     Raises:
@@ -40,7 +42,7 @@ def load_encoder(source: AnyPath, *, home: AnyPath | None = None, tracking_uri: 
         StudyError: if no trial of the study is complete yet.
         TrackingError: if the MLflow store cannot be reached.
     """
-    return calls.find_encoder(source, workspace_of(home, tracking_uri))
+    return calls.find_encoder(name_of(source), workspace_of(home, tracking_uri))
 
 
 def load_data(source: Source, *, overrides: Overrides = (), home: AnyPath | None = None) -> DataSet:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 from hmlc_ray.api import calls
 from hmlc_ray.api.calls import AnyPath, workspace_of
+from hmlc_ray.api.results import name_of
 from hmlc_ray.api.views import run_view
 from hmlc_ray.errors import ConfigError
 
 if TYPE_CHECKING:
+    from hmlc_ray.api.results import Trained
     from hmlc_ray.config.paths import Overrides
     from hmlc_ray.config.plain import Source
     from hmlc_ray.config.trial import TrialConfig
@@ -72,7 +74,7 @@ def train(
 
 
 def probe(
-    target: AnyPath,
+    target: Trained,
     *,
     split: Literal["val", "test"] = "val",
     home: AnyPath | None = None,
@@ -81,12 +83,12 @@ def probe(
     """Judge a trained encoder again: linear probes, kNN and tree metrics on its frozen features.
 
     >>> from hmlc_ray import best, probe
-    >>> metrics = probe(best("digits-1").row.run_id, split="test")
+    >>> metrics = probe(best("digits-1"), split="test")
     >>> metrics["test/probe_top1/leaf"] > 0.5
     True
 
     Args:
-        target: the id of an MLflow run, or a checkpoint folder.
+        target: the id of an MLflow run, a checkpoint folder, or a result of `train` or `best`.
         split: what is judged. Test uses the regularisation that was chosen on validation.
         home, tracking_uri: see `train`.
 
@@ -96,7 +98,7 @@ def probe(
     """
     if split not in ("val", "test"):
         raise ConfigError(f"split must be val or test, got {split!r}")
-    return calls.probe(os.fspath(target), workspace_of(home, tracking_uri), split)
+    return calls.probe(os.fspath(name_of(target)), workspace_of(home, tracking_uri), split)
 
 
 def embed(

@@ -131,5 +131,5 @@ def _result_of(study: TrialRun, home: Home, tracker: Tracker) -> TrialRun:
 
 def _no_folder(source: str, folder: Path) -> str:
     if folder.exists():
-        return f"the folder {source} has neither a checkpoint nor an exported encoder in it"
+        return f"{source} has neither a checkpoint nor an exported encoder in it"
     return f"there is no folder {source!r}"

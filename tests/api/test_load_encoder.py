@@ -15,7 +15,7 @@ from mlflow.tracking import MlflowClient
 from PIL import Image
 from torch import Tensor
 
-from hmlc_ray import TrialConfig, errors, load_encoder, train
+from hmlc_ray import TrialConfig, errors, load_encoder, probe, train
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.data import load_data
 from hmlc_ray.encoders import build_encoder
@@ -23,7 +23,8 @@ from hmlc_ray.evaluation import judge
 from hmlc_ray.home import Home
 from hmlc_ray.runs.recording import log_checkpoint
 from hmlc_ray.study.folder import save_study
-from hmlc_ray.study.summary import RunSummary
+from hmlc_ray.study.schema import TrialStatus
+from hmlc_ray.study.summary import BestTrial, RunSummary, SweepSummary, TrialRow
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.taxonomy import Taxonomy
 from hmlc_ray.tracking import Tracker
@@ -85,6 +86,21 @@ def test_the_features_are_those_that_the_run_was_judged_by(trained: Trained, whe
     assert encoder.config == TrialConfig.model_validate(CONFIG)
     assert encoder.taxonomy.level_names == trained.run.level_names
     assert (encoder.feature_dim, encoder.input_shape) == (8, (1, 8, 8))
+
+
+def test_results_stand_for_what_they_are_of(trained: Trained) -> None:
+    run_id = trained.run.run_id
+    row = TrialRow(0, "0", TrialStatus.COMPLETED, 0.5, 1, {}, run_id)
+    wanted = load_encoder(run_id, home=trained.home.root).state_dict()
+    for source in (trained.run, row, BestTrial(row, TrialConfig(), {})):
+        found = load_encoder(source, home=trained.home.root).state_dict()
+        assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+    metrics = probe(trained.run, home=trained.home.root)
+    assert metrics == {name: trained.run.metrics[name] for name in metrics}
+    with pytest.raises(errors.CheckpointError, match=r"^what was trained is given as a folder, .*; got int$"):
+        load_encoder(3)  # type: ignore[arg-type]
+    with pytest.raises(errors.CheckpointError, match=r"^there is no folder 'none'"):
+        load_encoder(SweepSummary("none", "m", "max", [], None, (), "", 1.0), home=trained.home.root)
 
 
 def test_the_module_is_a_module(trained: Trained) -> None:
@@ -252,5 +268,5 @@ def test_folders_without_an_encoder(trained: Trained, tmp_path: Path) -> None:
     with pytest.raises(errors.CheckpointError, match="gone does not exist"):
         load_encoder(tmp_path / "gone")
     (tmp_path / "fruit").mkdir()
-    with pytest.raises(errors.CheckpointError, match=r"^the folder fruit has neither .*, and the MLflow store "):
+    with pytest.raises(errors.CheckpointError, match=r"^fruit has neither .*, and the MLflow store "):
         load_encoder("fruit", home=trained.home.root)

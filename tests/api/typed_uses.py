@@ -55,6 +55,10 @@ def studies(space: SweepConfig) -> None:
 
 def encoders(path: Path) -> None:
     encoder = load_encoder(path)
+    load_encoder(train({}))
+    load_encoder(sweep({}))
+    load_encoder(best("s").row)
+    load_encoder(3)  # type: ignore[arg-type]
     assert_type(encoder.taxonomy, Taxonomy)
     assert_type(encoder.config, TrialConfig)
     assert_type(encoder.feature_dim, int)
