@@ -15,7 +15,7 @@ from hmlc_ray.config.base import Section
 Section.model_config["use_attribute_docstrings"] = True
 
 from hmlc_ray.config.points import POINT_KINDS  # noqa: E402
-from hmlc_ray.config.schema import SectionType, default_kinds, describe, kind_of, sections  # noqa: E402
+from hmlc_ray.config.schema import SectionType, default_kinds, describe, keys, kind_of, names, sections  # noqa: E402
 from hmlc_ray.config.sweep import SweepConfig  # noqa: E402
 from hmlc_ray.config.trial import TrialConfig  # noqa: E402
 
@@ -36,16 +36,16 @@ def tables() -> str:
 
 
 def _sections(model: SectionType, prefix: str) -> list[str]:
-    parts = []
-    for name, field in model.model_fields.items():
+    blocks: dict[str, None] = {}  # what several kinds have alike, as the tree of all data sets, is shown once
+    for name, field in keys(model).items():
         classes = sections(field)
         if not classes:
             continue
-        parts += [f"### `{prefix}{name}`", "", *_introduction(classes)]
-        parts += [_table(_merged(classes, f"{prefix}{name}."), len(classes) > 1), ""]
+        rows = _table(_merged(classes, f"{prefix}{name}."), len(classes) > 1)
+        blocks["\n".join([f"### `{prefix}{name}`", "", *_introduction(classes), rows, ""])] = None
         for section in classes:
-            parts += _sections(section, f"{prefix}{name}.")
-    return parts
+            blocks |= dict.fromkeys(_sections(section, f"{prefix}{name}."))
+    return list(blocks)
 
 
 def _introduction(classes: list[SectionType]) -> list[str]:
@@ -69,13 +69,16 @@ def _merged(classes: list[SectionType], prefix: str) -> list[tuple[str, ...]]:
 
 def _rows(section: SectionType, prefix: str) -> list[Row]:
     return [
-        (name, _allowed(f"{prefix}{name}", field), _default(section, name, field), _meaning(section, name))
-        for name, field in section.model_fields.items()
+        (key, _allowed(f"{prefix}{key}", field), _default(section, name, field), _meaning(section, name))
+        for (key, field), name in zip(keys(section).items(), section.model_fields, strict=True)
     ]
 
 
 def _allowed(path: str, field: FieldInfo) -> str:
-    return f"a section, [see below](#{path.replace('.', '')})" if sections(field) else describe(field)
+    if not sections(field):
+        return describe(field)
+    choices = f"one of {', '.join(names(field))}; or " if names(field) else ""
+    return f"{choices}a section, [see below](#{path.replace('.', '')})"
 
 
 def _default(section: SectionType, name: str, field: FieldInfo) -> str:

@@ -5,6 +5,8 @@ Level 0 is the coarsest and level H-1 the leaf, everywhere in this package.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -145,6 +147,18 @@ class Taxonomy:
             return level
         allowed = ", ".join(f"{i} ({name})" for i, name in enumerate(self.level_names))
         raise TaxonomyError(f"there is no level {level!r}; the levels are {allowed}")
+
+    def named_paths(self) -> list[tuple[str, ...]]:
+        """Of each leaf the names of its classes, coarsest first."""
+        return [
+            tuple(names[c] for names, c in zip(self.class_names, path, strict=True))
+            for path in self.leaf_paths.tolist()
+        ]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256, as hexadecimal digits, over levels, classes and paths."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, for JSON."""

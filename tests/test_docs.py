@@ -61,3 +61,22 @@ def test_the_map_of_the_architecture_page_has_every_module() -> None:
     assert made["page"]() == text, "modules or their docstrings have changed: run `python docs/map.py`"
     without = [line for line in made["module_map"]().splitlines() if line.endswith(": ")]
     assert without == []
+
+
+def test_every_variable_of_the_environment_is_in_the_table() -> None:
+    folders = ("hmlc_ray", "docker", "cluster", "benchmarks", "tests", ".ci")
+    files = [ROOT / "Makefile", *(file for folder in folders for file in (ROOT / folder).rglob("*") if file.is_file())]
+    texts = [file.read_text(encoding="utf-8", errors="replace") for file in files if file.suffix not in (".md", ".pyc")]
+    used = set(re.findall(r"\bHMLC_[A-Z][A-Z_]*[A-Z]\b", "\n".join(texts)))
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| `(HMLC_[A-Z_]+)` \|", page, re.MULTILINE)
+    assert sorted(table) == sorted(used)
+    mentioned = {
+        name for file in PAGES for name in re.findall(r"\bHMLC_[A-Z_]*[A-Z]\b", file.read_text(encoding="utf-8"))
+    }
+    assert mentioned <= set(table)
+
+
+def test_the_readme_links_every_page() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if f"docs/{page.name}" not in readme] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from hmlc_ray.api import calls
@@ -54,7 +55,7 @@ def load_data(source: Source, *, overrides: Overrides = (), home: AnyPath | None
     (('magnitude', 'digit'), 359, (1, 8, 8))
 
     `data.train`, `data.val` and `data.test` are splits: `split.at(index)` gives samples as they are stored, which is
-    how `load_encoder` takes them, and `split.leaf` their leaves.
+    how `load_encoder` takes them, and `split.leaf` their leaves. A tree that is to be induced is made first.
 
     Args:
         source: a kind of data, with its keys as overrides; or a trial, a YAML file, its values or a `TrialConfig`.
@@ -67,7 +68,10 @@ def load_data(source: Source, *, overrides: Overrides = (), home: AnyPath | None
     """
     from hmlc_ray.config.target import load_target
     from hmlc_ray.data import load_data
+    from hmlc_ray.runs.induction import with_tree
 
     config = load_target(source, overrides)
-    with workspace_of(home).home.current():
+    workspace = workspace_of(home)
+    config = with_tree(config, workspace, logging.getLogger(__name__).info)
+    with workspace.home.current():
         return load_data(config.data)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def check(file: File, override: Overrides = None, profile: Profile = None) -> None:
     """Check a trial file or a search space, without starting anything."""
     from hmlc_ray.api.checking import check as check_source
+    from hmlc_ray.cli.check_tree import tree_lines
     from hmlc_ray.config.trial import TrialConfig
 
     checked = check_source(file, overrides=override or (), profile=profile)
@@ -26,7 +27,7 @@ def check(file: File, override: Overrides = None, profile: Profile = None) -> No
         lines, what = trial_lines(config), "trial"
     else:
         lines, what = sweep_lines(config), "search space"
-    lines += found_lines(checked.found)
+    lines += found_lines(checked.found) + tree_lines(checked.trial.data)
     typer.echo(f"{file}: a valid {what}")
     for line in lines:
         typer.echo(f"  {line}")

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hmlc_ray.cli.guard import guarded
-from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides
+from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides, Target, TrackingUri
 
 if TYPE_CHECKING:
+    from hmlc_ray.config.trial import TrialConfig
     from hmlc_ray.data.report import Prepared
 
 data = typer.Typer(name="data", help="Get data ready, and look at it.", no_args_is_help=True, rich_markup_mode=None)
 
-Target = Annotated[
-    str,
-    typer.Argument(
-        metavar="KIND|FILE", help="A kind of data, with its keys by -o; or a YAML file.", show_default=False
-    ),
-]
 
-
-def prepare(target: Target, override: Overrides = None, home: Home = DEFAULT_HOME) -> None:
-    """Download, verify and decode a data set into the cache, ahead of a sweep."""
+def prepare(
+    target: Target, override: Overrides = None, home: Home = DEFAULT_HOME, tracking_uri: TrackingUri = None
+) -> None:
+    """Download, verify and decode a data set into the cache, and induce its tree if asked to, ahead of a sweep."""
     from hmlc_ray.config.target import load_target
 
     config = load_target(target, override or ())
@@ -33,6 +30,7 @@ def prepare(target: Target, override: Overrides = None, home: Home = DEFAULT_HOM
     from hmlc_ray.data.report import prepare as prepare_data
     from hmlc_ray.home import Home as Places
 
+    config = _with_tree(config, home, tracking_uri)
     with Places.of(home).current():
         prepared = prepare_data(config.data)
         typer.echo(_prepared_line(config.data.kind, prepared))
@@ -52,6 +50,7 @@ def show(
     ] = None,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
+    tracking_uri: TrackingUri = None,
 ) -> None:
     """Count a data set's samples per class, level and split; print its tree; draw its views."""
     from hmlc_ray.config.target import load_target
@@ -61,7 +60,7 @@ def show(
     from hmlc_ray.api.encoders import load_data
     from hmlc_ray.data.report import describe, draw_tree
 
-    found = load_data(config, home=home)
+    found = load_data(_with_tree(config, home, tracking_uri), home=home)
     if out is not None:
         from hmlc_ray.data.contact_sheet import write_contact_sheet
 
@@ -74,6 +73,14 @@ def show(
         typer.echo(line)
     if out is not None:
         typer.echo(f"contact sheet: {out}")
+
+
+def _with_tree(config: TrialConfig, home: Path, tracking_uri: str | None) -> TrialConfig:
+    """With a tree that is to be induced or read; what takes its time is said on standard error."""
+    from hmlc_ray.runs.induction import with_tree
+    from hmlc_ray.study.workspace import Workspace
+
+    return with_tree(config, Workspace.of(home, tracking_uri), partial(typer.echo, err=True))
 
 
 def _prepared_line(kind: str, prepared: Prepared) -> str:

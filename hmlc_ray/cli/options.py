@@ -12,6 +12,12 @@ from hmlc_ray.home import DEFAULT, VARIABLE
 DEFAULT_HOME = Path(DEFAULT)
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A YAML file.", show_default=False)]
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="KIND|FILE", help="A kind of data, with its keys by -o; or a YAML file.", show_default=False
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--override", "-o", metavar="PATH=VALUE", help="Set a key, e.g. -o objective.temperature=0.2."),

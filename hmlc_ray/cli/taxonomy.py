@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hmlc_ray.cli.guard import guarded
-from hmlc_ray.cli.options import Json
+from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides, Target, TrackingUri
 
-taxonomy = typer.Typer(name="taxonomy", help="Look at a label tree.", no_args_is_help=True, rich_markup_mode=None)
+if TYPE_CHECKING:
+    from hmlc_ray.taxonomy import Taxonomy
+
+taxonomy = typer.Typer(
+    name="taxonomy", help="Look at a label tree, or induce one.", no_args_is_help=True, rich_markup_mode=None
+)
+
+Depth = Annotated[int | None, typer.Option(min=1, metavar="N", help="Print N levels only, and count the leaves below.")]
 
 
 def show(
@@ -19,9 +27,7 @@ def show(
         str,
         typer.Argument(metavar="SOURCE", help="An image folder, a .csv or .json file, or a name.", show_default=False),
     ],
-    depth: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Print N levels only, and count the leaves below.")
-    ] = None,
+    depth: Depth = None,
     drawing: Annotated[
         Path | None, typer.Option("--draw", metavar="FILE", help="Draw the whole tree too: .png, .svg or .pdf.")
     ] = None,
@@ -45,4 +51,57 @@ def show(
         typer.echo(f"drawing: {drawing}")
 
 
+def induce(
+    target: Target,
+    override: Overrides = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the tree: a .json file that `data.taxonomy.file` takes.")
+    ] = None,
+    depth: Depth = None,
+    home: Home = DEFAULT_HOME,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Induce a label tree from the features or confusions of a data set's classes, as data.taxonomy says."""
+    from hmlc_ray.config.target import load_target
+    from hmlc_ray.config.taxonomy import InducedTaxonomyConfig
+
+    config = load_target(target, override or ())
+
+    from hmlc_ray.runs.induction import made_tree
+    from hmlc_ray.study.workspace import Workspace
+    from hmlc_ray.taxonomies.text import render_text, summarise
+
+    given = config.data.taxonomy
+    tree = made_tree(
+        config,
+        given if isinstance(given, InducedTaxonomyConfig) else InducedTaxonomyConfig(),
+        Workspace.of(home, tracking_uri),
+        partial(typer.echo, err=True),
+    )
+    if out is not None:
+        write_tree(tree, out)
+    typer.echo(render_text(tree, depth=depth))
+    typer.echo(summarise(tree))
+    if out is not None:
+        typer.echo(f"tree: {out}")
+
+
+def write_tree(tree: Taxonomy, out: Path) -> None:
+    """Write a tree as a JSON file.
+
+    Raises:
+        TaxonomyError: if it has another suffix or cannot be written.
+    """
+    from hmlc_ray.errors import TaxonomyError, system_reason
+    from hmlc_ray.files.atomic import write_whole
+
+    if out.suffix.lower() != ".json":
+        raise TaxonomyError(f"a tree is written to a .json file, not to {str(out)!r}")
+    try:
+        write_whole(out, json.dumps(tree.to_dict(), indent=1, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise TaxonomyError(f"cannot write {str(out)!r}: {system_reason(error)}") from error
+
+
 taxonomy.command()(guarded(show))
+taxonomy.command()(guarded(induce))

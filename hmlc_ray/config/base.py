@@ -20,6 +20,7 @@ class Section(BaseModel):
         use_attribute_docstrings=False,
         # Built at first use: most commands validate one class, which builds its parts along with itself.
         defer_build=True,
+        serialize_by_alias=True,
     )
 
     @classmethod

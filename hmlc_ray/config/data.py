@@ -16,6 +16,7 @@ from hmlc_ray.config.points import (
     PrimitivesConfig,
 )
 from hmlc_ray.config.splits import FoldersSection, SplitSection
+from hmlc_ray.config.taxonomy import CifarTaxonomy, DigitTaxonomy
 
 CacheMode = Literal["auto", "device", "memory", "disk", "none"]
 Byte = Annotated[int, Field(ge=0, le=255)]
@@ -27,7 +28,7 @@ class DigitsConfig(SplitSection):
     """scikit-learn's 1,797 real 8x8 digits; parity: odd/even -> digit; magnitude: <5, >=5 -> digit."""
 
     kind: Literal["digits"] = "digits"
-    taxonomy: Literal["parity", "magnitude"] = "parity"
+    taxonomy: DigitTaxonomy = "parity"  # type: ignore[assignment]
 
 
 class MnistConfig(SplitSection):
@@ -37,7 +38,7 @@ class MnistConfig(SplitSection):
     root: str = Field("data", min_length=1)
     """The folder that holds `MNIST/raw`."""
     download: bool = False
-    taxonomy: Literal["parity", "magnitude"] = "parity"
+    taxonomy: DigitTaxonomy = "parity"  # type: ignore[assignment]
     limit: int | None = Field(None, ge=100)
     """Use this many training images (a stratified subset) instead of all 60,000."""
 
@@ -100,7 +101,7 @@ class Cifar100Config(SplitSection):
         "five-levels": ("realm", "group", "subgroup", "superclass", "class"),
     }
     kind: Literal["cifar100"] = "cifar100"
-    taxonomy: Literal["official", "five-levels"] = "official"
+    taxonomy: CifarTaxonomy = "official"  # type: ignore[assignment]
     """`official`: 20 superclasses -> 100 classes; `five-levels`: 2 -> 4 -> 8 -> 20 -> 100 (arXiv 2303.05689)."""
     root: str = Field("data", min_length=1)
     """The folder that holds `cifar-100-python`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hmlc_ray.config.data import (
@@ -15,8 +15,11 @@ from hmlc_ray.config.data import (
 )
 from hmlc_ray.config.features import FeaturesConfig
 from hmlc_ray.config.points import MeshFolderConfig, ModelNetConfig, PointFolderConfig
+from hmlc_ray.config.schema import nearest
+from hmlc_ray.config.taxonomy import FileTaxonomyConfig, InducedTaxonomyConfig, TreeSection
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ConfigError
+from hmlc_ray.folders.tree_files import tree_level_names
 
 if TYPE_CHECKING:
     from hmlc_ray.folders import FolderTree
@@ -27,8 +30,47 @@ def level_names(data: DataConfig) -> tuple[str, ...]:
 
     Raises:
         DataError: if the image folder is missing or empty.
-        TaxonomyError: if its leaves lie at different depths.
+        TaxonomyError: if its leaves lie at different depths, or `data.taxonomy.file` cannot be read.
+        ConfigError: if `data.keep_levels` names a level that there is not, or leaves the leaf level out.
     """
+    names = _all_level_names(data)
+    return names if data.keep_levels is None else tuple(names[h] for h in kept_levels(data.keep_levels, names))
+
+
+def kept_levels(keep: Sequence[str], names: Sequence[str]) -> list[int]:
+    """The indices of the levels that `data.keep_levels` names, coarsest first.
+
+    Args:
+        names: of all levels, coarsest first.
+
+    Raises:
+        ConfigError: if there is no such level, or the leaf level is not among them.
+    """
+    known = {name: h for h, name in enumerate(names)} | {"leaf": len(names) - 1}
+    for name in keep:
+        if name not in known:
+            raise ConfigError(
+                f"data.keep_levels names the level {name!r}{nearest(name, names)}; the levels are {', '.join(names)}"
+            )
+    kept = sorted({known[name] for name in keep})
+    if kept[-1] != len(names) - 1:
+        raise ConfigError(
+            f"data.keep_levels must hold the leaf level {names[-1]!r}, since labels are leaves; got {', '.join(keep)}"
+        )
+    return kept
+
+
+def _all_level_names(data: DataConfig) -> tuple[str, ...]:
+    if isinstance(data.taxonomy, InducedTaxonomyConfig):
+        return data.taxonomy.level_names
+    if isinstance(data.taxonomy, FileTaxonomyConfig):
+        tree = data.taxonomy.tree
+        return tree_level_names(data.taxonomy.file) if tree is None else tree.level_names
+    return _own_level_names(data)
+
+
+def _own_level_names(data: DataConfig) -> tuple[str, ...]:
+    """Without `data.taxonomy` and `data.keep_levels`."""
     if isinstance(data, ImageFolderConfig | MeshFolderConfig | PointFolderConfig):
         return data.level_names or folder_tree(data).level_names
     if isinstance(data, FeaturesConfig):
@@ -40,9 +82,9 @@ def level_names(data: DataConfig) -> tuple[str, ...]:
 
         return read_level_names(data.file)
     if isinstance(data, Cifar100Config | ModelNetConfig):
-        return data.LEVELS[data.taxonomy]
+        return data.LEVELS[str(data.own_taxonomy)]
     if isinstance(data, DigitsConfig | MnistConfig):
-        return (data.taxonomy, "digit")
+        return (str(data.own_taxonomy), "digit")
     return data.LEVELS
 
 
@@ -78,12 +120,20 @@ def num_levels(data: DataConfig) -> int:
 def check_trial(config: TrialConfig, count_levels: Callable[[DataConfig], int] = num_levels) -> None:
     """Every check of a configuration that needs its data, but neither its samples nor torch.
 
-    The levels are counted only where a per-level value or a level's index is given.
+    The levels are counted only where a per-level value, a level's index or name, or a file of a tree is given.
 
     Raises:
         ConfigError: see `check_levels`.
         DataError: if the levels have to be counted and the image folder is missing or empty.
     """
+    given = config.data.taxonomy
+    shuffled = isinstance(given, TreeSection) and given.shuffled
+    named = config.data.keep_levels is not None or shuffled or isinstance(given, FileTaxonomyConfig)
+    if named and count_levels(config.data) == 1 and shuffled:
+        raise ConfigError(
+            "data.taxonomy.shuffled is true, but there is the leaf level alone: leaves are shuffled among the classes "
+            "above them"
+        )
     if any(isinstance(value, tuple | int) for _, value in _per_level(config)):
         check_levels(config, count_levels(config.data))
 
@@ -106,6 +156,5 @@ def _per_level(config: TrialConfig) -> Iterator[tuple[str, Any]]:
     yield "objective.level_weights", getattr(config.objective, "level_weights", None)
     yield "objective.temperature", getattr(config.objective, "temperature", None)
     yield "evaluation.chosen_regularisation", config.evaluation.chosen_regularisation
-    yield "data.level_names", getattr(config.data, "level_names", None)
     yield "objective.level", getattr(config.objective, "level", None)
     yield "training.sampler_level", config.training.sampler_level

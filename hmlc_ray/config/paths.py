@@ -10,20 +10,26 @@ from pydantic import BaseModel
 
 from hmlc_ray.config.load import parse_yaml
 from hmlc_ray.config.plain import plain
+from hmlc_ray.config.taxonomy import Tree
 from hmlc_ray.errors import ConfigError
 
 Scalar = str | int | float | bool | None
+_TREE = "data.taxonomy.tree"
 Overrides = str | Iterable[str | tuple[str, Any]] | Mapping[str, Any]
 """Values laid over a configuration: `path=value` texts, or values by their dotted paths, as a mapping or in pairs."""
 
 
 def flatten(config: BaseModel) -> dict[str, Scalar]:
-    """Every value by its dotted path, e.g. `objective.temperature`; a list becomes JSON text. These are the MLflow
-    params of a run."""
+    """Every value by its dotted path, e.g. `objective.temperature`: the MLflow params of a run.
+
+    A list becomes JSON text, and a tree, which would be too long, its digest.
+    """
     flat: dict[str, Scalar] = {}
 
     def visit(prefix: str, value: Any) -> None:
-        if isinstance(value, dict):
+        if isinstance(value, dict) and prefix == _TREE:
+            flat[prefix] = Tree.model_validate(value).digest
+        elif isinstance(value, dict):
             for name, inner in value.items():
                 visit(f"{prefix}.{name}" if prefix else name, inner)
         else:

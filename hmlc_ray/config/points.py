@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.splits import FoldersSection, SplitSection
+from hmlc_ray.config.taxonomy import ModelNetTaxonomy
 
 
 class PointSetSection(SplitSection):
@@ -36,7 +37,7 @@ class ModelNetConfig(PointFilesSection):
     root: str = Field(min_length=1)
     """The folder of class folders, or the one that holds `ModelNet40` or `ModelNet10`."""
     variant: Literal["modelnet40", "modelnet10"] = "modelnet40"
-    taxonomy: Literal["groups", "flat"] = "groups"
+    taxonomy: ModelNetTaxonomy = "groups"  # type: ignore[assignment]
     """`groups`: 10 groups -> 40 classes, or 3 -> 10 (ours: there is no official tree); `flat`: the classes alone."""
     classes: Literal["all", "present"] = "all"
     """`present`: the classes that have a folder, where only some were downloaded."""
@@ -91,7 +92,6 @@ class PrimitivesConfig(PointSetSection):
         return self
 
 
-PointsConfig = ModelNetConfig | MeshFolderConfig | PointFolderConfig | PrimitivesConfig
 POINT_KINDS = ("modelnet", "mesh-folder", "point-folder", "primitives")
 """The data sets that give point clouds."""
 

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from hmlc_ray.config.paths import get_path, shorten
-from hmlc_ray.config.schema import SectionType, describe, kind_of, kinds, nearest, sections
+from hmlc_ray.config.schema import SectionType, describe, keys, kind_of, kinds, nearest, sections
 
 
 def render(error: ValidationError, model: SectionType, values: Any, source: str) -> str:
@@ -56,7 +56,7 @@ class _Place:
                 break
             place.section_path = place.path
             place.names.append(part)
-            place.field = place.section.model_fields.get(part)
+            place.field = keys(place.section).get(part)
             if place.field is None:
                 break
             if found := sections(place.field):
@@ -85,8 +85,8 @@ def _sentence(details: ErrorDetails, place: _Place, values: Any) -> str:
 
 
 def _unknown_key(place: _Place) -> str:
-    key, allowed = place.names[-1], list(place.section.model_fields)
-    owners = [kind for kind, section in place.siblings.items() if key in section.model_fields]
+    key, allowed = place.names[-1], list(keys(place.section))
+    owners = [kind for kind, section in place.siblings.items() if key in keys(section)]
     kind = kind_of(place.section)
     here = " of kind ".join(filter(None, [place.section_path, kind])) or "the top level"
     hint = f" (it belongs to kind {' and '.join(owners)})" if owners else nearest(key, allowed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache
 from types import NoneType, UnionType
@@ -31,6 +31,17 @@ def kind_of(section: SectionType) -> str | None:
     """The value of a section's `kind`, or None where it has no such key."""
     field = section.model_fields.get("kind")
     return str(get_args(field.annotation)[0]) if field else None
+
+
+def names(field: FieldInfo) -> tuple[str, ...]:
+    """The texts that a field may hold instead of a section or another value; empty where it has no such choice."""
+    choices = [part for part in _members(field.annotation) if get_origin(part) is Literal]
+    return tuple(name for part in choices for name in get_args(part) if isinstance(name, str))
+
+
+def keys(section: SectionType) -> dict[str, FieldInfo]:
+    """The fields of a section by the keys that files give them, which differ where a key is a word of Python."""
+    return {field.alias or name: field for name, field in section.model_fields.items()}
 
 
 def default_kinds(model: SectionType, values: Mapping[str, Any]) -> dict[str, str]:
@@ -72,17 +83,6 @@ def describe(field: FieldInfo) -> str:
     extra = field.json_schema_extra
     allowed = extra.get("allowed") if isinstance(extra, dict) else None
     return str(allowed) if allowed else _either(field.annotation, field.metadata)
-
-
-def leaves(section: SectionType, prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
-    """Every plain field below a section with its dotted path; fields of a kind as `objective[g-hmlc].chunk`."""
-    for name, field in section.model_fields.items():
-        inner = sections(field)
-        if not inner:
-            yield f"{prefix}{name}", field
-        for part in inner:
-            kind = kind_of(part)
-            yield from leaves(part, f"{prefix}{name}[{kind}]." if kind else f"{prefix}{name}.")
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from hmlc_ray.config.base import Section
+from hmlc_ray.config.schema import names
+from hmlc_ray.config.taxonomy import OwnTaxonomyConfig, TaxonomyConfig
 from hmlc_ray.names.levels import check_level_names, check_printable, composed
 
 
@@ -25,8 +27,33 @@ class SplitSection(Section):
     untrained: Literal["error", "keep"] = "error"
     """Classes that other splits have and train has not: refused; or kept, though nothing can learn them, so that their
     samples count as mistakes."""
+    taxonomy: TaxonomyConfig | None = None
+    """The tree over the classes; null: the data set's own."""
+    keep_levels: tuple[str, ...] | None = Field(None, min_length=1)
+    """Names of the levels that are kept, the leaf level among them; null: all."""
     train_on: Literal["train", "train+val"] = "train"
     """`train+val` is for the final refit: nothing is left to choose on, so only the test split is judged."""
+
+    @property
+    def own_taxonomy(self) -> str | None:
+        """The name of the data set's own tree, where it has several; None: its only one."""
+        given: object = self.taxonomy
+        named = given.name if isinstance(given, OwnTaxonomyConfig) else given
+        default: str | None = type(self).model_fields["taxonomy"].default
+        return named if isinstance(named, str) else default
+
+    @model_validator(mode="after")
+    def _has_own_taxonomy(self) -> Self:
+        named = self.taxonomy.name if isinstance(self.taxonomy, OwnTaxonomyConfig) else None
+        if named is not None and named not in (known := self.own_taxonomies()):
+            allowed = f"one of {', '.join(known)}" if known else "null, since these data have one tree of their own"
+            raise ValueError(f"data.taxonomy.name must be {allowed}, got {named!r}")
+        return self
+
+    @classmethod
+    def own_taxonomies(cls) -> tuple[str, ...]:
+        """The names of its own trees, where it has several."""
+        return names(cls.model_fields["taxonomy"])
 
 
 def level_names_checked(names: tuple[str, ...]) -> tuple[str, ...]:

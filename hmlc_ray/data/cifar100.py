@@ -24,7 +24,7 @@ def load(config: Cifar100Config) -> DataSet:
     root = Path(config.root).expanduser().absolute()
     train, test = (_read(root, train=train, download=config.download) for train in (True, False))
     return divide(
-        config, cifar100_taxonomy(config.taxonomy), limited(train, config.limit, config.split_seed), test=test
+        config, cifar100_taxonomy(str(config.own_taxonomy)), limited(train, config.limit, config.split_seed), test=test
     )
 
 

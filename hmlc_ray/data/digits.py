@@ -19,4 +19,4 @@ def load(config: DigitsConfig) -> DataSet:
     bunch = load_digits()
     images = np.rint(bunch.images * (255 / _LARGEST_INTENSITY)).astype(np.uint8)
     samples = Split(torch.from_numpy(images).unsqueeze(1), torch.from_numpy(bunch.target.astype(np.int64)))
-    return divide(config, digit_taxonomy(config.taxonomy), samples)
+    return divide(config, digit_taxonomy(str(config.own_taxonomy)), samples)

@@ -28,7 +28,9 @@ def load(config: MnistConfig) -> DataSet:
     if config.download:
         _download(root)
     train, test = (_read(root / "MNIST" / "raw", name) for name in ("train", "t10k"))
-    return divide(config, digit_taxonomy(config.taxonomy), limited(train, config.limit, config.split_seed), test=test)
+    return divide(
+        config, digit_taxonomy(str(config.own_taxonomy)), limited(train, config.limit, config.split_seed), test=test
+    )
 
 
 def _download(root: Path) -> None:

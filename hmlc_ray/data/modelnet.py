@@ -30,7 +30,7 @@ def load(config: ModelNetConfig) -> DataSet:
     root = _root(config)
     names = _classes(config, root)
     taxonomy = modelnet40_taxonomy(names)
-    if config.taxonomy == "flat":
+    if config.own_taxonomy == "flat":
         taxonomy = Taxonomy.from_paths(("class",), [(name,) for name in names])
     splits = {part: [_meshes(root / name / part) for name in names] for part in _PARTS}
     _warn_of_other_counts(root, names, splits)

@@ -14,6 +14,7 @@ from hmlc_ray.arrays import IntArray
 from hmlc_ray.config.data import CacheMode
 from hmlc_ray.config.splits import SplitSection
 from hmlc_ray.data.base import DataSet, Split
+from hmlc_ray.data.trees import given_tree
 from hmlc_ray.errors import DataError
 from hmlc_ray.folders.notes import lacking, of_one_class, some
 from hmlc_ray.taxonomy import Taxonomy
@@ -115,12 +116,14 @@ def divide(
     with `train_on: train+val` it is drawn from both.
 
     Args:
+        taxonomy: the data set's own, over whose leaves the configuration may put another.
         notes: what is known already.
 
     Raises:
         DataError: if a leaf has too few samples to be in every split, or a split that is given has none at all.
-        TaxonomyError: if a label is not in the taxonomy.
+        TaxonomyError: if a label is not in the taxonomy; see also `given_tree`.
     """
+    taxonomy, of_tree = given_tree(config, taxonomy)
     counts = {}
     for name, split in (("train", train), ("val", val), ("test", test)):
         if split is not None:
@@ -129,7 +132,7 @@ def divide(
                 raise DataError(f"the {name} split holds no sample that can be read")
             counts[name] = np.bincount(split.leaf.numpy(), minlength=taxonomy.num_leaves)
     check_enough(taxonomy, counts, untrained=config.untrained == "keep")
-    notes = (*notes, *_notes(taxonomy, counts))
+    notes = (*notes, *of_tree, *_notes(taxonomy, counts))
     if test is None:
         kept, held = hold_out(train.leaf.numpy(), config.test_fraction, (config.split_seed, _TEST))
         train, test = select(train, kept), select(train, held)

@@ -66,6 +66,26 @@ def checkpoint_in(folder: Path) -> Checkpoint | None:
     return load_checkpoint(folders[0]) if folders else None
 
 
+def find_checkpoint(target: str, workspace: Workspace) -> Checkpoint:
+    """The checkpoint of a folder or of a run.
+
+    Raises:
+        CheckpointError: if the target is neither.
+    """
+    if (found := checkpoint_in(Path(target))) is not None:
+        return found
+    if Path(target).exists():
+        raise CheckpointError(f"{target} is not a checkpoint: it has no {META_FILE}")
+    tracker = workspace.open_tracker()
+    with scratch_folder("fetched") as scratch:
+        try:
+            return load_checkpoint(tracker.download(target, CHECKPOINT, scratch))
+        except TrackingError as error:
+            raise CheckpointError(
+                f"{target!r} is neither a checkpoint folder nor a run with a checkpoint in {tracker.uri}"
+            ) from error
+
+
 def checkpoint_of_run(run: TrialRun, tracker: Tracker) -> Checkpoint:
     """The checkpoint that a run logged.
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hmlc_ray.compute.devices import resolve_device
+from hmlc_ray.config.data import DataConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.loader import place_of
@@ -15,8 +16,10 @@ from hmlc_ray.evaluation.confusion_files import Matrices, matrices_of, write_con
 from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import CHECKPOINT, CONFUSION, ENCODER
+from hmlc_ray.taxonomy import Taxonomy
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.training.checkpoint import Checkpoint, load_checkpoint
+from hmlc_ray.training.checkpoint_files import TAXONOMY_FILE
 from hmlc_ray.training.export import MASKS_FILE, WEIGHTS_FILE, export_encoder, write_mask_table
 
 
@@ -26,13 +29,18 @@ def run_tags(config: TrialConfig, fingerprint: str) -> dict[str, str]:
 
 
 def data_tags(data: DataSet, device: str) -> dict[str, str]:
-    """Where the training samples lie when this process trains on them, and what a user should know of the data.
+    """Where the training samples lie when this process trains on them, the digest of their tree, and what a user should
+    know of the data.
 
     Raises:
         ConfigError: if the device is not there.
     """
     known = {schema.DATA_NOTES: "; ".join(data.notes)} if data.notes else {}
-    return {schema.DATA_PLACE: place_of(data, resolve_device(device)), **known}
+    return {
+        schema.DATA_PLACE: place_of(data, resolve_device(device)),
+        schema.TAXONOMY_DIGEST: data.taxonomy.digest,
+        **known,
+    }
 
 
 def error_sentence(error: BaseException) -> str:
@@ -89,6 +97,12 @@ class Lenient:
         raise TrackingError(
             f"{self._error}; the training is done: its checkpoint is {checkpoint}, its encoder {encoder}"
         )
+
+
+def log_taxonomy(tracker: Tracker, run_id: str, config: DataConfig, taxonomy: Taxonomy) -> None:
+    """Log the tree as a file that `data.taxonomy: {kind: file}` reads, where it is not the data set's own."""
+    if config.keep_levels is not None or not isinstance(config.taxonomy, str | None):
+        tracker.log_dict(run_id, taxonomy.to_dict(), TAXONOMY_FILE)
 
 
 def log_checkpoint(tracker: Tracker, run_id: str, folder: Path) -> Checkpoint:

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Literal
 
 from hmlc_ray.compute.devices import resolve_device
 from hmlc_ray.config.moved import followed
 from hmlc_ray.config.paths import flatten
 from hmlc_ray.data.notes import warn_about
-from hmlc_ray.errors import CheckpointError, TrackingError
+from hmlc_ray.errors import CheckpointError
 from hmlc_ray.evaluation import evaluate
-from hmlc_ray.machine.scratch import scratch_folder
-from hmlc_ray.runs.encoders import checkpoint_in
+from hmlc_ray.runs.encoders import find_checkpoint
+from hmlc_ray.runs.induction import with_tree
 from hmlc_ray.runs.plan import RunPlan
-from hmlc_ray.runs.recording import Lenient, data_tags, recorded, run_tags
+from hmlc_ray.runs.recording import Lenient, data_tags, log_taxonomy, recorded, run_tags
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import CHECKPOINT, ENCODER
 from hmlc_ray.study.summary import RunProgress, RunSummary
 from hmlc_ray.study.workspace import Workspace
-from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord, load_checkpoint, save_checkpoint
-from hmlc_ray.training.checkpoint_files import META_FILE
+from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord, save_checkpoint
 from hmlc_ray.training.export import encoder_of
 from hmlc_ray.training.fit import cached_data, fit
 from hmlc_ray.training.seeding import kernels, threads_of
@@ -35,7 +33,7 @@ def train_run(plan: RunPlan, workspace: Workspace, progress: RunProgress) -> Run
         UserError: if configuration, data or store are wrong; before anything is trained where that shows.
         TrainingError: if the loss is not finite; the run is then marked FAILED.
     """
-    config = plan.config
+    config = with_tree(plan.config, workspace, progress.note)
     with workspace.home.current():
         data = cached_data(config.data)
     warn_about(data)
@@ -54,6 +52,7 @@ def train_run(plan: RunPlan, workspace: Workspace, progress: RunProgress) -> Run
 
     with recorded(tracker, run_id):
         tracker.check_artifacts(run_id)
+        lenient(lambda: log_taxonomy(tracker, run_id, config.data, data.taxonomy))
         result = fit(config, report, test=plan.test)
         lenient.log_result(tracker, run_id, folder / CHECKPOINT, folder / ENCODER, progress.note)
     return RunSummary(
@@ -73,7 +72,7 @@ def probe_run(target: str, workspace: Workspace, *, split: Literal["val", "test"
     Raises:
         CheckpointError: if the target is neither, or its data changed.
     """
-    checkpoint = _checkpoint_of(target, workspace)
+    checkpoint = find_checkpoint(target, workspace)
     config = followed(checkpoint.config, workspace.home)
     with workspace.home.current():
         data = cached_data(config.data)
@@ -87,18 +86,3 @@ def probe_run(target: str, workspace: Workspace, *, split: Literal["val", "test"
     device = resolve_device(config.training.device)
     with kernels(config.training):
         return evaluate(encoder_of(checkpoint).to(device), data, config, split=split, device=device, full=True).metrics
-
-
-def _checkpoint_of(target: str, workspace: Workspace) -> Checkpoint:
-    if (found := checkpoint_in(Path(target))) is not None:
-        return found
-    if Path(target).exists():
-        raise CheckpointError(f"{target} is not a checkpoint: it has no {META_FILE}")
-    tracker = workspace.open_tracker()
-    with scratch_folder("fetched") as scratch:
-        try:
-            return load_checkpoint(tracker.download(target, CHECKPOINT, scratch))
-        except TrackingError as error:
-            raise CheckpointError(
-                f"{target!r} is neither a checkpoint folder nor a run with a checkpoint in {tracker.uri}"
-            ) from error

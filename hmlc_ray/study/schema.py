@@ -37,6 +37,8 @@ DATA_FINGERPRINT = "hmlc.data_fingerprint"
 DATA_PLACE = "hmlc.data_place"
 """On studies and single runs, by `runs/recording.py`: where the training samples are kept on the machine that
 recorded the run, which `data.cache: auto` decided."""
+TAXONOMY_DIGEST = "hmlc.taxonomy_digest"
+"""On studies and single runs, by `runs/recording.py`: SHA-256 of the label tree, as `Taxonomy.digest` has it."""
 DATA_NOTES = "hmlc.data_notes"
 """On studies and single runs, by `runs/recording.py`: what was left out of the data, and which split lacks which
 classes."""

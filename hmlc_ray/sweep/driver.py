@@ -12,7 +12,7 @@ import ray.tune
 
 from hmlc_ray.config.sweep import TrialsConfig
 from hmlc_ray.errors import ConfigError, StoreAway, StudyError
-from hmlc_ray.runs.recording import data_tags
+from hmlc_ray.runs.recording import data_tags, log_taxonomy
 from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import best_row, rows_of, trial_runs
 from hmlc_ray.study.progress import forget_driven
@@ -25,6 +25,7 @@ from hmlc_ray.sweep.cluster.signals import refuse_to_go_on
 from hmlc_ray.sweep.cluster.stall import Watchdog
 from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.sweep.finish import Conclusion, conclude_study, judge_best, refit_best
+from hmlc_ray.sweep.prepare import base_data
 from hmlc_ray.sweep.tune.optuna_reopen import ended_without_run, tell_ended
 from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 from hmlc_ray.sweep.tune.patches import changed_tune
@@ -144,6 +145,7 @@ class Driver:
         )
         self._tracker.reopen(parent)
         self._tracker.log_dict(parent, self._context.sweep.model_dump(mode="json"), schema.SWEEP_ARTIFACT)
+        log_taxonomy(self._tracker, parent, base_data(self._context.sweep), self._context.data.taxonomy)
         self._tracker.check_artifacts(parent)
         return parent
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hmlc_ray.config.data import DataConfig
 from hmlc_ray.config.moved import PATHS
 from hmlc_ray.config.objective import HmceConfig
@@ -10,6 +12,8 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.machine.user import expanded
+from hmlc_ray.runs.induction import has_tree_to_make, with_tree
+from hmlc_ray.study.workspace import Workspace
 
 
 def base_data(sweep: SweepConfig) -> DataConfig:
@@ -44,6 +48,27 @@ def with_variant(sweep: SweepConfig, variant: str) -> SweepConfig:
     if not any("variant" in _OBJECTIVES[kind].model_fields for kind in searched if kind in _OBJECTIVES):
         return sweep
     return sweep.model_copy(update={"base": {**sweep.base, "objective": {"variant": variant, **given}}})
+
+
+def with_made_tree(sweep: SweepConfig, workspace: Workspace, note: Callable[[str], None]) -> SweepConfig:
+    """The sweep with the tree of `data.taxonomy` in its base, where it comes from a file or is to be induced: so all
+    trials, on every node and after every resume, have the same one.
+
+    What is trained for it is trained here, with the encoder of the space's first trial.
+
+    Raises:
+        UserError, TrainingError: see `with_tree`.
+    """
+    if not has_tree_to_make(base_data(sweep)):
+        return sweep
+    first = sweep.search_space().first()
+    # Where trials are given GPUs this machine need not have one.
+    device = "auto" if sweep.trials.resources.gpus and first.training.device != "cpu" else "cpu"
+    made = with_tree(first, workspace, note, device=device).data.taxonomy
+    assert made is not None
+    assert not isinstance(made, str)
+    data = {**sweep.base.get("data", {}), "taxonomy": made.model_dump(mode="json")}
+    return sweep.model_copy(update={"base": {**sweep.base, "data": data}})
 
 
 def located(sweep: SweepConfig) -> SweepConfig:

@@ -13,9 +13,10 @@ from hmlc_ray.config.sweep import Resources, TrialsConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import ConfigError
+from hmlc_ray.runs.induction import with_tree
 from hmlc_ray.runs.plan import RunPlan
-from hmlc_ray.runs.recording import Lenient, recorded, run_tags
-from hmlc_ray.study.schema import ENCODER
+from hmlc_ray.runs.recording import Lenient, log_taxonomy, recorded, run_tags
+from hmlc_ray.study.schema import ENCODER, TAXONOMY_DIGEST
 from hmlc_ray.study.storage import Results
 from hmlc_ray.study.summary import RunProgress, RunSummary
 from hmlc_ray.study.workspace import Workspace
@@ -38,7 +39,8 @@ def train_on_ray(plan: RunPlan, workers: int | str, workspace: Workspace, progre
         UserError: if configuration, data, store or cluster are wrong; before anything is trained where that shows.
         TrainingError: if training itself fails.
     """
-    home, config = workspace.home, located_trial(plan.config)
+    home = workspace.home
+    config = located_trial(with_tree(plan.config, workspace, progress.note, device=_here(plan.config)))
     with home.current():
         data = cached_data(config.data)
     warn_about(data)
@@ -48,7 +50,8 @@ def train_on_ray(plan: RunPlan, workers: int | str, workspace: Workspace, progre
     with home.current(), connected(workspace.address):
         trials = _trials(config, workers)
         require(worker_demand(trials), trials.worker_range[0], nodes_of(trials), "the run")
-        run_id = tracker.single_run(plan.name, params=flatten(config), tags=run_tags(config, data.fingerprint))
+        own = run_tags(config, data.fingerprint) | {TAXONOMY_DIGEST: data.taxonomy.digest}
+        run_id = tracker.single_run(plan.name, params=flatten(config), tags=own)
         export, lenient = home.run(run_id) / ENCODER, Lenient()
 
         def on_result(result: dict[str, Any]) -> None:
@@ -57,6 +60,7 @@ def train_on_ray(plan: RunPlan, workers: int | str, workspace: Workspace, progre
 
         with recorded(tracker, run_id):
             tracker.check_artifacts(run_id)
+            lenient(lambda: log_taxonomy(tracker, run_id, config.data, data.taxonomy))
             group = Group(trials, run_id, results.uri)
             trained = train_group(config, group, test=plan.test, on_result=on_result)
             with results.fetched(trained.checkpoint) as folder:
@@ -70,6 +74,11 @@ def train_on_ray(plan: RunPlan, workers: int | str, workspace: Workspace, progre
         epochs=config.training.epochs,
         seconds=time.monotonic() - start,
     )
+
+
+def _here(config: TrialConfig) -> str:
+    """The device of a training in this process: the cluster may have GPUs where this machine has none."""
+    return "auto" if config.training.device == "cuda" else config.training.device
 
 
 def _trials(config: TrialConfig, workers: int | str) -> TrialsConfig:

@@ -11,6 +11,7 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import StudyError
 from hmlc_ray.machine.scratch import nothing_left
+from hmlc_ray.runs.induction import has_tree_to_make
 from hmlc_ray.study.folder import driven, is_saved, save_study
 from hmlc_ray.study.heartbeat import beating, refuse_alive
 from hmlc_ray.study.lookup import find_run, find_sweep, refuse_deleted
@@ -23,9 +24,18 @@ from hmlc_ray.sweep.cluster.signals import stoppable
 from hmlc_ray.sweep.cluster.stall import Watchdog
 from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.sweep.extend import extend, with_trials
-from hmlc_ray.sweep.prepare import OLDER_VARIANT, VARIANT, base_data, located, with_threads, with_variant
+from hmlc_ray.sweep.prepare import (
+    OLDER_VARIANT,
+    VARIANT,
+    base_data,
+    located,
+    with_made_tree,
+    with_threads,
+    with_variant,
+)
 from hmlc_ray.sweep.tune.optuna_reopen import forget_failure, reopen_unfinished
 from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
+from hmlc_ray.tracking import Tracker
 from hmlc_ray.training.fit import cached_data, check_fits
 
 
@@ -39,20 +49,23 @@ def run_sweep(sweep: SweepConfig, workspace: Workspace, progress: SweepProgress)
     """
     home = workspace.home
     sweep = settled(located(with_variant(with_threads(sweep), VARIANT)))
+    if has_tree_to_make(base_data(sweep)):
+        _refuse_taken(sweep, workspace, workspace.open_tracker())
+        sweep = with_made_tree(sweep, workspace, progress.note)
     with home.current():
         data = cached_data(base_data(sweep))
     warn_about(data)
     check_fits(sweep.search_space().first(), data)
     tracker = workspace.open_tracker(driving=sweep.study.name, note=progress.note)
     context = StudyContext(sweep, data, workspace, tracker, progress)
-    _refuse_taken(context)
+    _refuse_taken(sweep, workspace, tracker)
     tracker.check_artifacts()
     TrialStorage(sweep.study, home).check()
     check_results_place(sweep.study, home)
     with _driving(context) as watchdog:
         from hmlc_ray.sweep.driver import Driver
 
-        _refuse_taken(context)  # another sweep of that name may have run since
+        _refuse_taken(sweep, workspace, tracker)  # another sweep of that name may have run since
         driver = Driver(context, watchdog)
         save_study(sweep, home)
         return driver.start()
@@ -133,13 +146,13 @@ def _driving(context: StudyContext) -> Iterator[Watchdog]:
         yield watchdog
 
 
-def _refuse_taken(context: StudyContext) -> None:
+def _refuse_taken(sweep: SweepConfig, workspace: Workspace, tracker: Tracker) -> None:
     """Tune overwrites the state of a study of the same name (ray#35812), so nothing is started under a taken name."""
-    name, trials = context.name, TrialStorage(context.study, context.home)
-    if is_saved(name, context.home):
-        where = str(context.home.root)
-    elif context.tracker.find_study(name) is not None:
-        where = context.tracker.uri
+    name, trials = sweep.study.name, TrialStorage(sweep.study, workspace.home)
+    if is_saved(name, workspace.home):
+        where = str(workspace.home.root)
+    elif tracker.find_study(name) is not None:
+        where = tracker.uri
     elif trials.has_study():
         raise StudyError(
             f"the study name {name!r} is taken in Optuna's storage {trials.shown}, "
@@ -147,5 +160,5 @@ def _refuse_taken(context: StudyContext) -> None:
         )
     else:
         return
-    go_on = context.resume_command
+    go_on = workspace.resume_command(name)
     raise StudyError(f"the study name {name!r} is taken in {where}: resume it with `{go_on}`, or choose another --name")

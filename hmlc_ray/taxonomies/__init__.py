@@ -9,8 +9,9 @@ from pathlib import Path
 
 from hmlc_ray.errors import TaxonomyError
 from hmlc_ray.folders import IMAGE_SUFFIXES, MESH_SUFFIXES
+from hmlc_ray.folders.tree_files import SUFFIXES
 from hmlc_ray.folders.walk import is_file, is_folder
-from hmlc_ray.taxonomies.files import from_csv, from_folders, from_json
+from hmlc_ray.taxonomies.files import from_csv, from_folders, from_json, read_tree
 from hmlc_ray.taxonomies.named import NAMED
 from hmlc_ray.taxonomies.text import render_text
 from hmlc_ray.taxonomy import Taxonomy
@@ -35,10 +36,9 @@ def load_taxonomy(source: str | Path) -> Taxonomy:
     path = Path(source).expanduser()
     if is_folder(path):
         return from_folders(path, IMAGE_SUFFIXES | MESH_SUFFIXES)
-    readers = {".csv": from_csv, ".tsv": from_csv, ".json": from_json}
-    if not is_file(path) or path.suffix.lower() not in readers:
+    if not is_file(path) or path.suffix.lower() not in SUFFIXES:
         raise TaxonomyError(
             f"{str(source)!r} is no taxonomy: it must be a folder of class folders, a .csv or .json file, "
             f"or one of {', '.join(NAMED)}"
         )
-    return readers[path.suffix.lower()](path)
+    return read_tree(path)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
-from hmlc_ray.errors import TaxonomyError, system_reason
+from hmlc_ray.errors import TaxonomyError
 from hmlc_ray.folders import IMAGE_SUFFIXES, scan_folder
-from hmlc_ray.names.levels import check_printable, composed
-from hmlc_ray.tables.leaf_table import read_leaf_table, read_text
+from hmlc_ray.folders.tree_files import TABLES, checked_path, named_paths, read_json
+from hmlc_ray.names.levels import check_printable
+from hmlc_ray.tables.leaf_table import read_leaf_table
 from hmlc_ray.taxonomy import Taxonomy
-
-MAX_DEPTH = 50
 
 
 def from_folders(root: str | Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> Taxonomy:
@@ -61,48 +58,36 @@ def from_json(file: str | Path) -> Taxonomy:
         TaxonomyError: if the file cannot be read, has neither form, or the tree is uneven or no tree.
     """
     file = Path(file).expanduser()
-    try:
-        values = _composed(json.loads(read_text(file)))
-    except TaxonomyError:
-        raise
-    except (OSError, ValueError, RecursionError) as error:
-        raise TaxonomyError(f"cannot read the taxonomy {str(file)!r}: {system_reason(error)}") from error
-    if not isinstance(values, dict) or not ({"tree", "leaf_paths"} & values.keys()):
-        raise TaxonomyError(f"{str(file)!r} must hold an object with `level_names` and `tree` (or `leaf_paths`)")
-    if "tree" not in values:
-        return _printable(Taxonomy.from_dict(values))
-    paths = list(_nested_paths(values["tree"], ()))
-    names = values.get("level_names")
-    if names is None:
-        names = [f"level{h}" for h in range(max((len(path) for path in paths), default=0))]
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise TaxonomyError(f"level_names in {str(file)!r} must be a list of names, coarsest first")
-    return _printable(Taxonomy.from_paths(names, paths))
-
-
-def _composed(values: Any) -> Any:
-    """The same with every text composed (NFC), keys included."""
-    if isinstance(values, dict):
-        return {composed(name): _composed(value) for name, value in values.items()}
-    if isinstance(values, list):
-        return [_composed(value) for value in values]
-    return composed(values) if isinstance(values, str) else values
-
-
-def _printable(taxonomy: Taxonomy) -> Taxonomy:
+    values = read_json(file)
+    taxonomy = Taxonomy.from_paths(*named_paths(values, file)) if "tree" in values else Taxonomy.from_dict(values)
     check_printable(chain(taxonomy.level_names, *taxonomy.class_names))
     return taxonomy
 
 
-def _nested_paths(node: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    if len(path) > MAX_DEPTH:
-        raise TaxonomyError(f"classes are nested more than {MAX_DEPTH} deep, below {'/'.join(path[:3])!r}")
-    if isinstance(node, dict) and node:
-        for name, child in node.items():
-            yield from _nested_paths(child, (*path, name))
-    elif isinstance(node, list) and node and all(isinstance(name, str) for name in node):
-        yield from ((*path, name) for name in node)
-    else:
+def read_tree(file: str | Path) -> Taxonomy:
+    """The tree of a `.csv`, `.tsv` or `.json` file.
+
+    Raises:
+        TaxonomyError: see `from_csv` and `from_json`; also if the file has another suffix.
+        DataError: if there is no such file.
+    """
+    path = checked_path(file)
+    return from_csv(path) if path.suffix.lower() in TABLES else from_json(path)
+
+
+def over_leaves(tree: Taxonomy, leaves: Sequence[str], source: str) -> tuple[Taxonomy, list[str]]:
+    """The tree over some of its leaves, in the order given; a note if it has others.
+
+    Raises:
+        TaxonomyError: naming a leaf that it lacks.
+    """
+    paths = {path[-1]: path for path in tree.named_paths()}
+    lacking = [name for name in leaves if name not in paths]
+    if lacking:
         raise TaxonomyError(
-            f"below {'/'.join(path) or 'the root'!r} there must be an object of classes or a list of leaf names"
+            f"{source} lacks {len(lacking)} of the {len(leaves)} leaves of the data, {lacking[0]!r} for one; "
+            f"it has {', '.join(list(paths)[:5])}{', ...' if len(paths) > 5 else ''}"
         )
+    others = sorted(paths.keys() - set(leaves))
+    notes = [f"{source} has {len(others)} leaves that the data lacks, {others[0]!r} for one"] if others else []
+    return Taxonomy.from_paths(tree.level_names, [paths[name] for name in leaves]), notes

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
-from typing import Literal
 
 from hmlc_ray.taxonomy import Taxonomy
 
@@ -122,7 +121,7 @@ MODELNET40_COUNTS: Mapping[str, tuple[int, int]] = MappingProxyType(
 MODELNET10_CLASSES = ("bathtub", "bed", "chair", "desk", "dresser", "monitor", "night_stand", "sofa", "table", "toilet")
 
 
-def digit_taxonomy(name: Literal["parity", "magnitude"]) -> Taxonomy:
+def digit_taxonomy(name: str) -> Taxonomy:
     """Two levels over ten digits, leaf l is the digit l: `parity` (even, odd) or `magnitude` (below 5, 5 or more).
 
     Two different parents of the same leaves: what a method makes of one tree it must make of the other.
@@ -131,8 +130,9 @@ def digit_taxonomy(name: Literal["parity", "magnitude"]) -> Taxonomy:
     return Taxonomy.from_paths((name, "digit"), [(parent, str(digit)) for digit, parent in enumerate(parents)])
 
 
-def cifar100_taxonomy(name: Literal["official", "five-levels"] = "official") -> Taxonomy:
-    """20 superclasses -> 100 classes (Krizhevsky 2009), or 2 -> 4 -> 8 -> 20 -> 100 with `CIFAR100_GROUPS` above.
+def cifar100_taxonomy(name: str = "official") -> Taxonomy:
+    """`official`: 20 superclasses -> 100 classes (Krizhevsky 2009); `five-levels`: 2 -> 4 -> 8 -> 20 -> 100 with
+    `CIFAR100_GROUPS` above.
 
     Leaf l is CIFAR-100's fine label l: classes are in alphabetical order.
     """

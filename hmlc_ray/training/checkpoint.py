@@ -102,8 +102,8 @@ def write_checkpoint_files(folder: Path, checkpoint: Checkpoint) -> None:
     _write_json(folder / META_FILE, meta)
 
 
-def load_checkpoint(folder: Path, *, device: torch.device | str = "cpu") -> Checkpoint:
-    """Read a checkpoint; nothing in it is executed.
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """Read a checkpoint onto the CPU; nothing in it is executed.
 
     Raises:
         CheckpointError: if the folder is no checkpoint, a file is truncated, or its format is unknown.
@@ -120,7 +120,7 @@ def load_checkpoint(folder: Path, *, device: torch.device | str = "cpu") -> Chec
             chosen_regularisation=tuple(meta["chosen_regularisation"]) if meta["chosen_regularisation"] else None,
             input_shape=tuple(meta["input_shape"]),
             fingerprint=str(meta["data_fingerprint"]),
-            state=torch.load(folder / STATE_FILE, map_location=device, weights_only=True),
+            state=torch.load(folder / STATE_FILE, map_location="cpu", weights_only=True),
             history=tuple(_record(entry) for entry in meta.get("history", ())),
         )
     except CheckpointError:

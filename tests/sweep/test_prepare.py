@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 
 from hmlc_ray.config.sweep import SweepConfig
@@ -14,7 +15,17 @@ from hmlc_ray.errors import StudyError
 from hmlc_ray.study.summary import SweepProgress
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep import run
-from hmlc_ray.sweep.prepare import OLDER_VARIANT, VARIANT, base_data, located, located_trial, with_threads, with_variant
+from hmlc_ray.sweep.prepare import (
+    OLDER_VARIANT,
+    VARIANT,
+    base_data,
+    located,
+    located_trial,
+    with_made_tree,
+    with_threads,
+    with_variant,
+)
+from hmlc_ray.training.fit import cached_data
 
 
 def sweep(base: dict[str, Any], cpus: float = 2) -> SweepConfig:
@@ -87,3 +98,22 @@ def test_a_variant_is_set_where_one_of_several_objectives_has_it() -> None:
     assert kinds["hmc"].variant == "paper"
     drawn = {"objective[hmce].variant": "code"}
     assert found.assemble({"objective": "hmce"}, drawn).objective.variant == "code"
+
+
+def test_the_tree_is_made_once_and_every_trial_has_it(tmp_path: Path) -> None:
+    np.save(tmp_path / "means.npy", np.random.default_rng(0).normal(size=(10, 4)))
+    section = {"kind": "induced", "classes": [3], "source": str(tmp_path / "means.npy"), "shuffled": True}
+    given = sweep({"data": {"taxonomy": section, "keep_levels": ["induced0", "leaf"]}})
+    notes: list[str] = []
+    made = with_made_tree(given, Workspace.of(tmp_path), notes.append)
+    assert len(notes) == 1
+    (tmp_path / "means.npy").unlink()
+    saved = SweepConfig.model_validate_json(made.model_dump_json())
+    assert with_made_tree(saved, Workspace.of(tmp_path), notes.append) is saved, "as a resume reads it"
+    space = saved.search_space()
+    trials = [space.assemble({}, {"seed": seed}) for seed in (0, 1)]
+    trees = [cached_data(TrialConfig.model_validate(trial.model_dump(mode="json")).data).taxonomy for trial in trials]
+    assert trees[0].digest == trees[1].digest
+    assert trees[0].num_classes == (3, 10)
+    assert with_made_tree(sweep({}), Workspace.of(tmp_path), notes.append).base == {}
+    assert len(notes) == 1

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.distance import pdist, squareform
 from sklearn.datasets import load_digits
-from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from hmlc_ray.errors import TaxonomyError
 from hmlc_ray.taxonomies.induced import agglomerative, class_means, divisive, from_confusion, shuffled
@@ -89,3 +91,40 @@ def test_wrong_input_is_refused() -> None:
         divisive(np.where(MEANS > 19, np.nan, MEANS), [2], NAMES)
     with pytest.raises(TaxonomyError, match="leaf 1 has no sample"):
         class_means(np.ones((2, 3)), np.array([0, 2]), 3)
+
+
+@pytest.mark.parametrize("build", [agglomerative, divisive])
+def test_planted_numbers_of_classes_are_chosen(build: Callable[..., Taxonomy]) -> None:
+    assert build(MEANS, 3, NAMES).num_classes == (2, 4, 12)
+    assert build(MEANS, 2, NAMES).num_classes in ((2, 12), (4, 12))
+
+
+@pytest.mark.parametrize(("leaves", "levels"), [(3, 2), (12, 2), (12, 3), (12, 4)])
+def test_the_numbers_chosen_have_the_largest_sum_of_silhouettes(leaves: int, levels: int) -> None:
+    means = np.random.default_rng(leaves).normal(size=(leaves, 4))
+    distance = squareform(pdist(means))
+    scores = {
+        count: silhouette_score(
+            distance, agglomerative(means, [count], NAMES[:leaves]).leaf_paths[:, 0], metric="precomputed"
+        )
+        for count in range(2, leaves)
+    }
+    allowed = [
+        counts
+        for counts in combinations(scores, levels - 1)
+        if all(finer >= 2 * coarse for coarse, finer in pairwise(counts))
+    ]
+    best = max(allowed, key=lambda counts: sum(scores[count] for count in counts))
+    assert agglomerative(means, levels, NAMES[:leaves]).num_classes == (*best, leaves)
+
+
+def test_too_few_leaves_for_so_many_levels_are_refused() -> None:
+    with pytest.raises(TaxonomyError, match="12 leaves are too few to choose 5 levels for"):
+        agglomerative(MEANS, 5, NAMES)
+    with pytest.raises(TaxonomyError, match="2 leaves are too few to choose 2 levels for"):
+        divisive(MEANS[:2], 2, NAMES[:2])
+
+
+def test_a_tree_of_leaves_alone_cannot_be_shuffled() -> None:
+    with pytest.raises(TaxonomyError, match="leaf level 'class' alone has no classes above its leaves"):
+        shuffled(Taxonomy.from_paths(("class",), [("a",), ("b",)]))

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from hmlc_ray.config.data import DataConfig
 from hmlc_ray.config.levels import level_names
 from hmlc_ray.errors import TaxonomyError
 from hmlc_ray.taxonomies.named import NAMED, cifar100_taxonomy, digit_taxonomy, modelnet40_taxonomy
-from hmlc_ray.taxonomies.wordnet import from_hypernyms, from_synset_table
+from hmlc_ray.taxonomies.wordnet import from_synset_table
 
 FIVE_LEVELS = {
     "0,0,3": [8, 11, 12, 14, 16],
@@ -119,27 +118,8 @@ def test_a_synset_table_gives_levels_by_its_keys() -> None:
         from_synset_table(TABLE, ["n1", "n2"], ["path"])
 
 
-def test_hypernym_paths_are_cut_at_depths_and_short_ones_stand_for_themselves() -> None:
-    paths = {
-        "dog": ["entity", "animal", "dog"],
-        "beagle": ["entity", "animal", "dog", "beagle"],
-        "cup": ["entity", "cup"],
-    }
-    tree = from_hypernyms(paths, [1, 2])
-    assert tree.level_names == ("depth1", "depth2", "synset")
-    assert tree.class_names == (("animal", "cup"), ("dog", "cup"), ("dog", "beagle", "cup"))
-    for wrong in ([], [2, 1], [1, 1], [-1]):
-        with pytest.raises(TaxonomyError, match="depths must be 0 or more and increase"):
-            from_hypernyms(paths, wrong)
-    with pytest.raises(TaxonomyError, match="'x' has no hypernym path"):
-        from_hypernyms({"x": []}, [0])
-
-
 def test_wordnet_trees_of_real_synsets() -> None:
     entries = json.loads(file_of("tiny-imagenet-200-subset/wordnet_hierarchy.json").read_text(encoding="utf-8"))
     assert from_synset_table(entries).num_classes == (6, 19, 72, 200)
     by_id = from_synset_table(entries, keys=("lexfile", "super", "mid"))
     assert by_id.num_classes == (6, 19, 73, 200), "two synsets share a name"
-    cut = from_hypernyms({wnid: entry["path"] for wnid, entry in entries.items()}, [3, 6, 9])
-    assert cut.num_leaves == 200
-    assert all(finer >= coarse for coarse, finer in pairwise(cut.num_classes))
