@@ -103,8 +103,8 @@ def probe(
 
 def embed(
     source: AnyPath,
-    data: AnyPath | None = None,
     *,
+    data: AnyPath | None = None,
     out: AnyPath,
     overrides: Overrides = (),
     home: AnyPath | None = None,

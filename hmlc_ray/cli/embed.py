@@ -39,7 +39,7 @@ def embed(
     """Write an encoder's features of a data set as a table, which `data.kind: features` reads."""
     from hmlc_ray.api import runs
 
-    done = runs.embed(source, data, out=out, overrides=override or (), home=home, tracking_uri=tracking_uri)
+    done = runs.embed(source, data=data, out=out, overrides=override or (), home=home, tracking_uri=tracking_uri)
     if as_json:
         facts = {"table": str(done.file), "rows": done.rows, "feature_dim": done.feature_dim, "notes": done.notes}
         typer.echo(json.dumps(facts))
