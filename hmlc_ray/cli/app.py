@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from hmlc_ray import __version__
+from hmlc_ray.cli.benchmark import benchmark
 from hmlc_ray.cli.best import best
 from hmlc_ray.cli.check import check
 from hmlc_ray.cli.data import data
@@ -31,7 +32,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (train, sweep, resume, best, probe, embed, check, ui, submit, status, logs, stop, retry, reap, doctor):
+_STUDIES = (train, sweep, benchmark, resume, best, probe, embed, check, ui)
+_JOBS = (submit, status, logs, stop, retry, reap, doctor)
+for _command in (*_STUDIES, *_JOBS):
     app.command()(guarded(_command))
 app.command("list")(guarded(list_studies))
 app.add_typer(taxonomy)

@@ -16,10 +16,17 @@ if TYPE_CHECKING:
 
 
 def check(file: File, override: Overrides = None, profile: Profile = None) -> None:
-    """Check a trial file or a search space, without starting anything."""
-    from hmlc_ray.api.checking import check as check_source
+    """Check a trial file, a search space or a suite, without starting anything."""
     from hmlc_ray.cli.check_tree import tree_lines
+    from hmlc_ray.config.load import load_yaml
+    from hmlc_ray.config.suite import is_suite
     from hmlc_ray.config.trial import TrialConfig
+
+    if is_suite(load_yaml(file)):
+        lines, what = _suite_lines(file, override, profile), "suite"
+        _print(file, what, lines)
+        return
+    from hmlc_ray.api.checking import check as check_source
 
     checked = check_source(file, overrides=override or (), profile=profile)
     config = checked.config
@@ -27,10 +34,34 @@ def check(file: File, override: Overrides = None, profile: Profile = None) -> No
         lines, what = trial_lines(config), "trial"
     else:
         lines, what = sweep_lines(config), "search space"
-    lines += found_lines(checked.found) + tree_lines(checked.trial.data)
+    _print(file, what, [*lines, *found_lines(checked.found), *tree_lines(checked.trial.data)])
+
+
+def _print(file: Path, what: str, lines: list[str]) -> None:
     typer.echo(f"{file}: a valid {what}")
     for line in lines:
         typer.echo(f"  {line}")
+
+
+def _suite_lines(file: Path, override: Overrides, profile: Profile) -> list[str]:
+    """What a suite compares, in a few lines."""
+    from hmlc_ray.config.suite import load_suite
+    from hmlc_ray.errors import ConfigError
+
+    if profile is not None:
+        raise ConfigError(f"{file} is a suite, and only a search space has profiles")
+    suite = load_suite(file, override or ())
+    benchmark, runs = suite.benchmark, len(suite.arms) * len(suite.data)
+    tuning = runs * benchmark.tuning.trials
+    lines = [f"benchmark: {benchmark.name}, {len(suite.arms)} arms against {benchmark.baseline}"]
+    for name in suite.data:
+        config = suite.config(name, benchmark.baseline)
+        lines.append(f"data {name}: {config.data.kind}{data_note(config)}, {config.training.epochs} epochs")
+    seeds = len(benchmark.seeds)
+    return [
+        *lines,
+        f"runs: {tuning} to tune, {benchmark.tuning.trials} for each arm, then {seeds} seeds, {runs * seeds}",
+    ]
 
 
 def trial_lines(config: TrialConfig) -> list[str]:

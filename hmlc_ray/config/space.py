@@ -18,6 +18,8 @@ from hmlc_ray.errors import ConfigError
 if TYPE_CHECKING:
     from hmlc_ray.config.dimensions import Trial
 
+POINT = "point"
+"""The dimension of a space whose points are listed: the position of a trial's point."""
 Kinds = dict[str, str]
 """A section's path to its kind."""
 
@@ -37,15 +39,19 @@ class SearchSpace(NamedTuple):
     """Section to kind to path to dimension, for the trials of that kind."""
     source: str
     """What an error begins with."""
+    points: tuple[dict[str, Any], ...] = ()
+    """Listed instead of searched: partial trials whose sections take the place of the base's, chosen by `POINT`."""
 
     @classmethod
-    def parse(cls, space: dict[str, Any], base: dict[str, Any], source: str) -> SearchSpace:
+    def parse(
+        cls, space: dict[str, Any], base: dict[str, Any], source: str, points: tuple[dict[str, Any], ...] = ()
+    ) -> SearchSpace:
         """A space from its YAML form; values are not yet checked against the model (see `check_space`).
 
         Raises:
             ConfigError: if a dimension is malformed, a path is searched twice, or a branch's kind is unknown.
         """
-        return _Parser(base, source).parse(space)
+        return _Parser(base, source).parse(space)._replace(points=points)
 
     def suggest(self, trial: Trial) -> TrialConfig:
         """Draw one trial.
@@ -81,10 +87,12 @@ class SearchSpace(NamedTuple):
             ConfigError: if a path or value is not allowed.
         """
         values = copy.deepcopy(self.base)
+        if self.points:
+            values |= copy.deepcopy(self.points[drawn.get(POINT, 0)])
         for section, kind in chosen.items():
             self._choose(values, section, kind)
         for name, path, _ in self.dimensions(chosen):
-            if name in drawn:
+            if name in drawn and path != POINT:
                 set_path(values, path, drawn[name])
         return validate(TrialConfig, values, source or self.source)
 

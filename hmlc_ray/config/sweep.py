@@ -7,16 +7,17 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from hmlc_ray.config.base import Section
+from hmlc_ray.config.levels import check_trial
 from hmlc_ray.config.metrics import check_metric
 from hmlc_ray.config.paths import Overrides, get_path
 from hmlc_ray.config.plain import Source, values_of
 from hmlc_ray.config.profiles import overlay
 from hmlc_ray.config.schema import with_default_kinds
-from hmlc_ray.config.space import SearchSpace
+from hmlc_ray.config.space import POINT, SearchSpace
 from hmlc_ray.config.space_check import check_space
 from hmlc_ray.config.storage import check_results, check_trials
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.config.validate import validate
+from hmlc_ray.config.validate import validate, with_tuples
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.names.levels import composed
 from hmlc_ray.names.studies import ALLOWED, MAX_LENGTH, PATTERN
@@ -90,6 +91,11 @@ class StudyConfig(Section):
     """None: every trial runs to its end."""
     refit: RefitConfig | None = None
     """None: the best trial's own encoder is the result."""
+    test: Literal["best", "every", "none"] = "best"
+    """Which trials are judged on the test split: the best one at the study's end, whose encoder is exported; `every`
+    one after its last epoch, where all choices were made before, and none is exported; or none."""
+    parent_run: str | None = Field(None, min_length=1)
+    """The MLflow run below which the study's run is shown; None: none."""
     stall: StallConfig = Field(default_factory=StallConfig)
     storage: Annotated[str, AfterValidator(_results)] | None = None
     """For checkpoints and Ray's state: an absolute path that every node has, or `s3://BUCKET/PREFIX`. None: what
@@ -102,6 +108,12 @@ class StudyConfig(Section):
     @classmethod
     def _default_kinds(cls, values: Any) -> Any:
         return with_default_kinds(cls, values) if isinstance(values, dict) else values
+
+    @model_validator(mode="after")
+    def _refit_is_the_best(self) -> StudyConfig:
+        if self.refit is not None and self.test != "best":
+            raise ValueError(f"study.refit trains the best trial again, so study.test must be best, got {self.test}")
+        return self
 
 
 class Resources(Section):
@@ -153,6 +165,11 @@ class TrialsConfig(Section):
         return int(low), int(high or low)
 
 
+def space_of_points(count: int) -> dict[str, Any]:
+    """The search space over so many listed points."""
+    return {POINT: {"int": (0, count - 1)}}
+
+
 class SweepConfig(Section):
     """A search-space file. `load_sweep` makes one that is checked as a whole."""
 
@@ -164,10 +181,20 @@ class SweepConfig(Section):
         min_length=1, json_schema_extra={"allowed": "a non-empty mapping of paths to dimensions"}
     )
     """Path to dimension, or section to branches; see `docs/configuration.md`."""
+    points: tuple[dict[str, Any], ...] = ()
+    """Trials that are listed instead of searched, in this order: partial trials, whose sections take the place of
+    those of `base`. `space` is then `{point: {int: [0, N - 1]}}` for N points."""
+
+    @model_validator(mode="after")
+    def _points_are_the_space(self) -> SweepConfig:
+        count = len(self.points)
+        if self.points and with_tuples(self.space) != space_of_points(count):
+            raise ValueError(f"space must be {{point: {{int: [0, {count - 1}]}}}} where {count} points are listed")
+        return self
 
     def search_space(self, source: str = "search space") -> SearchSpace:
         """The parsed space; `source` is what its errors begin with."""
-        return SearchSpace.parse(self.space, self.base, source)
+        return SearchSpace.parse(self.space, self.base, source, self.points)
 
     def base_trial(self) -> TrialConfig:
         """The base, with every dimension at its first value and every section at its first kind."""
@@ -224,6 +251,12 @@ def check_sweep(sweep: SweepConfig, source: str = "search space") -> None:
     space = sweep.search_space(source)
     _refuse_searched_data(space, source)
     check_space(space, check)
+    for index, point in enumerate(sweep.points):
+        if "data" in point:
+            raise ConfigError(f"{source}: points[{index}] has data: give it in base, and run a study per data set")
+        config = space.assemble({}, {POINT: index}, f"{source}: points[{index}]")
+        check_trial(config)
+        check(config)
     check_metric(sweep.study.objective_metric, space.first().data, f"{source}: study.objective_metric")
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 # Tags of every run.
 KIND = "hmlc.kind"
-"""On every run, by `tracking/tracker.py`: `study`, `trial` or `single`; see `RunKind`."""
+"""On every run, by `tracking/tracker.py`: `study`, `benchmark`, `trial` or `single`; see `RunKind`."""
 STATUS = "hmlc.status"
 """On every run, by `tracking/`: `running`, `completed`, `pruned`, `failed` or `killed`; finer than MLflow's own
 status."""
@@ -48,7 +48,7 @@ decided."""
 
 # Tags of studies.
 STUDY = "hmlc.study"
-"""On studies, by `tracking/tracker.py`: the study's name."""
+"""On studies and benchmarks, by `tracking/tracker.py`: the name."""
 NUM_TRIALS = "hmlc.num_trials"
 """On studies that got more trials, by `sweep/extend.py`: their number; MLflow cannot change the parameter
 `study.num_trials`."""
@@ -108,7 +108,8 @@ them."""
 
 # Tags that MLflow itself reads.
 PARENT = "mlflow.parentRunId"
-"""On trials, by `tracking/tracker.py`: the run id of their study; MLflow nests them below it."""
+"""On trials, by `tracking/tracker.py`, and on studies with `study.parent_run`, by `sweep/driver.py`: the run id of
+their study or benchmark; MLflow nests them below it."""
 SOURCE_COMMIT = "mlflow.source.git.commit"
 """On every run, by `tracking/provenance.py`: the commit, which MLflow's interface shows."""
 
@@ -142,6 +143,7 @@ class RunKind(StrEnum):
     """What a run records; the values of the tag `KIND`."""
 
     STUDY = "study"
+    BENCHMARK = "benchmark"
     TRIAL = "trial"
     SINGLE = "single"
 

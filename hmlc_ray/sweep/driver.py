@@ -139,6 +139,7 @@ class Driver:
             tags={
                 schema.DATA_FINGERPRINT: data.fingerprint,
                 schema.SEED: study.seed,
+                **({schema.PARENT: study.parent_run} if study.parent_run else {}),
                 **data_tags(data, "auto" if self._context.sweep.trials.resources.gpus else "cpu"),
             },
             params={f"study.{name}": value for name, value in study.model_dump(mode="json").items()},
@@ -201,7 +202,9 @@ class Driver:
         best = best_row(rows, study)
         group = refit_trials(self._context.sweep)
         conclusion: Conclusion | None = None
-        if best is not None and group is not None:
+        if study.test != "best":
+            pass
+        elif best is not None and group is not None:
             conclusion = self._refit(group, best, parent)
         elif best is not None:
             conclusion = judge_best(self._context, best)

@@ -143,9 +143,10 @@ class Tracker:
         """Every run that belongs to no study, oldest first."""
         return [trial_run_of(run) for run in self._writer.search(_of_kind(RunKind.SINGLE))]
 
-    def find_study(self, study: str) -> str | None:
-        """The run id of a study, or None if the store has none of that name."""
-        return next((run.run_id for run in self.studies() if run.tags.get(schema.STUDY) == study), None)
+    def find_study(self, study: str, kind: RunKind = RunKind.STUDY) -> str | None:
+        """The run id of a study, or of another kind that has runs below it; None if the store has none of that name."""
+        runs = map(trial_run_of, self._writer.search(_of_kind(kind)))
+        return next((run.run_id for run in runs if run.tags.get(schema.STUDY) == study), None)
 
     def deleted_study(self, study: str) -> str | None:
         """The run id of a study whose run was deleted, in MLflow's interface for instance, and can be restored."""
@@ -170,10 +171,17 @@ class Tracker:
         except TrackingError:
             return False
 
-    def study_run(self, study: str, *, tags: Mapping[str, object], params: Mapping[str, object]) -> str:
-        """The study's run: the one that exists, else a new one."""
-        own = {schema.KIND: RunKind.STUDY, schema.STUDY: study}
-        return self._writer.ensure(self.find_study(study), study, _new_tags(tags, own), values.params(params))
+    def study_run(
+        self,
+        study: str,
+        *,
+        tags: Mapping[str, object],
+        params: Mapping[str, object],
+        kind: RunKind = RunKind.STUDY,
+    ) -> str:
+        """The run of a study, or of another kind that has runs below it: the one that exists, else a new one."""
+        own = {schema.KIND: kind, schema.STUDY: study}
+        return self._writer.ensure(self.find_study(study, kind), study, _new_tags(tags, own), values.params(params))
 
     def trial_run(
         self, parent: str, trial_id: str, *, name: str, params: Mapping[str, object], tags: Mapping[str, object]

@@ -56,7 +56,8 @@ def _train_in_group(trials: TrialsConfig, storage: str) -> Loop:
     def train_in_group(params: dict[str, Any]) -> None:
         # Named after the trial, so that a restored trial's Train run finds its checkpoints by itself.
         group = Group(trials, ray.tune.get_context().get_trial_id(), storage)
-        torch_trainer({"trial": params["trial"]}, group, [TuneReportCallback()]).fit()
+        loop_config = {"trial": params["trial"], "test": params.get("test", False)}
+        torch_trainer(loop_config, group, [TuneReportCallback()]).fit()
 
     return train_in_group
 

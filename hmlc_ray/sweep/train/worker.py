@@ -31,7 +31,7 @@ def train_in_process(params: dict[str, Any]) -> None:
     config = followed(TrialConfig.model_validate(params["trial"]), Home.of(None))
     keep_to_own_gpus(config.training.device, shared=False)
     resume = read_checkpoint(ray.tune.get_checkpoint())
-    fit(config, _Reporter(config, _send_to_tune, resume), resume=resume)
+    fit(config, _Reporter(config, _send_to_tune, resume), resume=resume, test=params.get("test", False))
 
 
 def train_in_worker(params: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hmlc_ray.config.dimensions import Choice, FloatRange, Params
 from hmlc_ray.config.finite import point_at, size_of
-from hmlc_ray.config.space import SearchSpace
+from hmlc_ray.config.space import POINT, SearchSpace
 from hmlc_ray.sweep.tune.samplers import NumberedRandom, NumberedSampler
 
 ATTEMPTS = 20
@@ -49,6 +49,8 @@ class Points:
             ConfigError: if values drawn contradict each other.
         """
         number, drawn = len(trials), self._drawn(trials)
+        if self._space.points:
+            return {POINT: number} if number < len(self._space.points) else None
         if self._size is not None and len(drawn) >= self._size:
             return None
         point: Params = {}

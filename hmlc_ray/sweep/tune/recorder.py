@@ -262,7 +262,7 @@ def last_checkpoint(trial: TuneTrial) -> ray.tune.Checkpoint | None:
 
 
 def _start(trial: TuneTrial) -> None:
-    searched = {name: value for name, value in trial.config.items() if name not in ("trial", "number")}
+    searched = {name: value for name, value in trial.config.items() if name not in ("trial", "number", "test")}
     active().started(number_of(trial), TrialConfig.model_validate(trial.config["trial"]), searched)
 
 

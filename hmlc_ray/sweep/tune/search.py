@@ -65,7 +65,8 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
 
     def _draw(self, trial: Any) -> dict[str, Any]:
         config = self._search_space.suggest(trial)
-        return {"trial": config.model_dump(mode="json"), "number": trial.number}
+        test = self._study_config.test == "every"
+        return {"trial": config.model_dump(mode="json"), "number": trial.number, "test": test}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         if trial_id not in self._ot_trials:

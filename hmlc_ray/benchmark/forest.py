@@ -1,0 +1,42 @@
+"""A forest plot: every arm's difference to the baseline with its interval, at one level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hmlc_ray.benchmark.comparison import FIGURES, Row
+from hmlc_ray.taxonomies.drawing import DATES, printable, save_figure
+
+
+def draw_forest(rows: Sequence[Row], baseline: str, stem: Path) -> list[Path]:
+    """Write `<stem>.png` and `<stem>.svg`; nothing where no arm can be compared.
+
+    Args:
+        rows: of one data set, figure and level.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    pairs = [(row, row.against) for row in rows if row.against is not None]
+    if not pairs:
+        return []
+    figure = Figure(figsize=(8.0, 1.6 + 0.32 * len(pairs)), layout="constrained")
+    axes = figure.subplots()
+    for height, (row, found) in enumerate(pairs):
+        interval, color = found.interval, "C0" if row.p_holm < 0.05 else "0.45"
+        axes.plot([interval.low, interval.high], [height, height], color=color, linewidth=2)
+        axes.plot([interval.mean], [height], marker="s", color=color)
+    labels = [f"{printable(row.arm)} ({row.own.mean:.1f})" for row, _ in pairs]
+    axes.set_yticks(range(len(pairs)), labels, parse_math=False)
+    axes.invert_yaxis()
+    axes.axvline(0.0, color="black", linewidth=0.8)
+    first = pairs[0][0]
+    axes.set(xlabel="points, with 95 % interval")
+    title = f"{first.data}, {first.level}: {FIGURES[first.figure]} against {baseline}"
+    axes.set_title(printable(title), parse_math=False, fontsize=10)
+    files = [stem.with_name(stem.name + suffix) for suffix in (".png", ".svg")]
+    with rc_context({"svg.hashsalt": "forest"}):
+        for file in files:
+            save_figure(figure, file, dpi=120, metadata=DATES.get(file.suffix))
+    return files

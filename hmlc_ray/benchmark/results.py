@@ -1,0 +1,159 @@
+"""The results file: one JSON line per tuning trial and cell that has ended; docs/benchmark.md has its schema.
+
+A suite goes on from this file alone, on another machine too. Lines are only ever appended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from hmlc_ray.benchmark.tasks import Phase, Place, Task
+from hmlc_ray.errors import StudyError, system_reason
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Line:
+    """A tuning trial or a cell at its end."""
+
+    schema: int
+    phase: Phase
+    suite: str
+    data: str
+    arm: str
+    number: int
+    """Of a tuning trial, from 0; of a cell its seed."""
+    identity: str
+    """See `Task.identity`."""
+    fingerprint: str
+    searched: dict[str, Any]
+    levels: list[str]
+    """Names, coarsest first."""
+    value: float | None
+    """Of the objective metric, on validation; None where the trial failed."""
+    metrics: dict[str, float]
+    """Of a cell, on test: `probe_top1/digit` for instance."""
+    seconds: float
+    run_id: str
+    store: str
+    """The MLflow store that has the run, without credentials; `sqlite` for a file."""
+    version: str
+    commit: str
+    finished: str
+    """Date and time, UTC."""
+    hardware: str
+    error: str = ""
+
+    @property
+    def place(self) -> Place:
+        return self.phase, self.data, self.arm, self.number
+
+
+class ResultsFile:
+    """Reads and appends.
+
+    Raises:
+        StudyError: if the file cannot be read or written, or holds something else.
+    """
+
+    def __init__(self, path: Path, suite: str) -> None:
+        self.path, self.suite = path, suite
+        self.lines: list[Line] = []
+        self._known: dict[tuple[str, Place], Line] = {}
+        for line in _read(path):
+            if line.suite == suite:
+                self._note(line)
+
+    def of(self, task: Task) -> Line | None:
+        """The line of a task, if it has ended."""
+        return self._known.get((task.identity, task.place))
+
+    def _note(self, line: Line) -> None:
+        if self._known.setdefault((line.identity, line.place), line) is line:
+            self.lines.append(line)
+
+    def add(self, line: Line) -> None:
+        """Append a line, whole and on disk when this returns; a second one of the same task is not added."""
+        if (line.identity, line.place) in self._known:
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab+") as file:
+                _end_torn_line(file)
+                file.write(json.dumps(asdict(line), sort_keys=True).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise StudyError(f"the results file {self.path} cannot be written: {system_reason(error)}") from error
+        self._note(line)
+
+
+def _end_torn_line(file: Any) -> None:
+    """A process that was killed while it wrote leaves a line without an end: what is appended begins a new one."""
+    size = file.seek(0, os.SEEK_END)
+    if size:
+        file.seek(size - 1)
+        if file.read(1) != b"\n":
+            file.write(b"\n")
+
+
+def _read(path: Path) -> Iterator[Line]:
+    try:
+        texts = path.read_bytes().split(b"\n") if path.exists() else []
+    except OSError as error:
+        raise StudyError(f"the results file {path} cannot be read: {system_reason(error)}") from error
+    for number, text in enumerate(texts, start=1):
+        if not text.strip():
+            continue
+        try:
+            values = json.loads(text)
+        except ValueError:
+            if _is_torn(text):
+                continue
+            raise StudyError(f"{path}, line {number}: it is not JSON; restore the line or delete it") from None
+        yield _line(values, f"{path}, line {number}")
+
+
+def _is_torn(text: bytes) -> bool:
+    """Whether a line's end was never written: its process was killed. A whole one ends with a brace."""
+    return text.startswith(b"{") and not text.rstrip().endswith(b"}")
+
+
+def _line(values: Any, where: str) -> Line:
+    if not isinstance(values, dict) or values.get("schema") != SCHEMA:
+        found = values.get("schema") if isinstance(values, dict) else None
+        raise StudyError(f"{where}: its schema is {found!r}, and this version reads {SCHEMA}")
+    names = {field.name for field in fields(Line)}
+    if missing := names - values.keys() - {"error"}:
+        raise StudyError(f"{where}: it lacks {', '.join(sorted(missing))}")
+    if unknown := values.keys() - names:
+        raise StudyError(f"{where}: it has the unknown key {sorted(unknown)[0]!r}")
+    for field in fields(Line):
+        if not _fits(field.name, values.get(field.name, "")):
+            raise StudyError(f"{where}: {field.name} is {values[field.name]!r}")
+    return Line(**values)
+
+
+_TYPES: dict[str, type] = {"schema": int, "number": int, "searched": dict}
+
+
+def _fits(name: str, value: Any) -> bool:
+    if name == "phase":
+        return value in ("trial", "cell")
+    if name == "levels":
+        return isinstance(value, list) and all(isinstance(level, str) for level in value)
+    if name == "metrics":
+        return isinstance(value, dict) and all(map(_is_number, value.values()))
+    if name in ("value", "seconds"):
+        return _is_number(value) or (value is None and name == "value")
+    return isinstance(value, _TYPES.get(name, str)) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float | int) and not isinstance(value, bool)

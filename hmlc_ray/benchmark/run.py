@@ -1,0 +1,245 @@
+"""Running a suite: tune every arm, train every cell that is missing, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from hmlc_ray.benchmark.comparison import Row, compare
+from hmlc_ray.benchmark.draws import draw
+from hmlc_ray.benchmark.fronts import front_cells, fronts_of
+from hmlc_ray.benchmark.report import write_fronts, write_report
+from hmlc_ray.benchmark.results import Line, ResultsFile
+from hmlc_ray.benchmark.rounds import Rounds
+from hmlc_ray.benchmark.tasks import Task, cell
+from hmlc_ray.config.data import DataConfig
+from hmlc_ray.config.suite import SuiteConfig
+from hmlc_ray.data.base import DataSet
+from hmlc_ray.data.notes import warn_about
+from hmlc_ray.errors import StudyError, system_reason
+from hmlc_ray.machine.scratch import nothing_left
+from hmlc_ray.study.schema import RunKind
+from hmlc_ray.study.summary import SweepProgress
+from hmlc_ray.study.workspace import Workspace
+from hmlc_ray.sweep.cluster.connect import connected
+from hmlc_ray.sweep.cluster.signals import stoppable
+from hmlc_ray.sweep.driver import SweepInterrupted
+from hmlc_ray.tracking import Tracker
+from hmlc_ray.training.fit import cached_data, check_fits
+
+REPORT = "report"
+"""The folder of tables and pictures in the home folder, and among the run's artifacts."""
+
+
+@dataclass(frozen=True)
+class BenchmarkRequest:
+    """What `hmlc benchmark` was asked for."""
+
+    suite: SuiteConfig
+    workspace: Workspace
+    results: Path | None = None
+    """The results file; None: the one in the home folder."""
+    out: Path | None = None
+    """The folder for tables and pictures; None: the one in the home folder."""
+    replace: bool = False
+    """Run again what does not fit the suite any more."""
+    again: str = "hmlc benchmark"
+    """The command that resumes it."""
+
+    @property
+    def folder(self) -> Path:
+        return self.workspace.home.root / "benchmarks" / self.suite.benchmark.name
+
+    @property
+    def report(self) -> Path:
+        return self.out or self.folder / REPORT
+
+    @property
+    def results_file(self) -> Path:
+        return self.results or self.folder / "results.jsonl"
+
+
+@dataclass
+class Known:
+    """The data sets of a suite, as far as results depend on them."""
+
+    fingerprints: dict[DataConfig, str] = field(default_factory=dict)
+    levels: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, config: DataConfig, data: DataSet) -> None:
+        self.fingerprints[config] = data.fingerprint
+        self.levels[data.fingerprint] = list(data.taxonomy.level_names)
+
+
+@dataclass(frozen=True)
+class BenchmarkResult:
+    """A suite at its end."""
+
+    run_id: str
+    """Of the benchmark's MLflow run."""
+    rows: list[Row]
+    failed: dict[str, str]
+    """What has no result, and why."""
+    report: Path
+    """The folder of tables and pictures."""
+
+
+class Benchmark:
+    """One suite with its results."""
+
+    def __init__(self, request: BenchmarkRequest, progress: SweepProgress) -> None:
+        self.suite, self._request, self._progress = request.suite, request, progress
+        self.results = ResultsFile(request.results_file, request.suite.benchmark.name)
+        self.known = Known()
+        with request.workspace.home.current():
+            self._read_data()
+
+    def _read_data(self) -> None:
+        """Every data set once; whether the arms fit it shows here."""
+        for data in self.suite.data:
+            for arm in self.suite.arms:
+                config = self.suite.config(data, arm)
+                if config.data not in self.known.fingerprints:
+                    found = cached_data(config.data)
+                    warn_about(found)
+                    self.known.add(config.data, found)
+                check_fits(config, cached_data(config.data))
+
+    @cached_property
+    def trials(self) -> list[Task]:
+        """Every tuning trial of the suite: one number after the other, of all arms."""
+        suite, tasks = self.suite, []
+        for data in suite.data:
+            for arm in suite.arms:
+                written = suite.config(data, arm)
+                drawn = draw(suite.search_space(data, arm), written, suite.benchmark.tuning)
+                fingerprint = self.known.fingerprints[written.data]
+                tasks += [
+                    Task("trial", data, arm, number, config, fingerprint, searched)
+                    for number, (config, searched) in enumerate(drawn)
+                ]
+        return sorted(tasks, key=lambda task: task.number)
+
+    def cells(self) -> list[Task]:
+        """Every cell of arms whose choice is made, all arms of a seed before the next seed; then those of fronts."""
+        suite, cells = self.suite, []
+        choices = {(data, arm): self._choice(data, arm) for data in suite.data for arm in suite.arms}
+        for seed in suite.benchmark.seeds:
+            for (data, arm), chosen in choices.items():
+                if chosen is not None:
+                    cells.append(cell(suite, (data, arm, seed), chosen))
+        fronts = [front_cells(suite, task, len(self.known.levels[task.fingerprint])) for task in cells]
+        return cells + [task for front in fronts for task in front]
+
+    def _choice(self, data: str, arm: str) -> Task | None:
+        """The tuning trial with the best value on validation, the earlier one of equals; None while one is missing."""
+        trials = [task for task in self.trials if (task.data, task.arm) == (data, arm)]
+        if not trials:
+            written = self.suite.config(data, arm)
+            return Task("trial", data, arm, 0, written, self.known.fingerprints[written.data], {})
+        lines = [self.results.of(task) for task in trials]
+        if None in lines:
+            return None
+        valued = [(line.value, -i) for i, line in enumerate(lines) if line is not None and line.value is not None]
+        return trials[-max(valued)[1]] if valued else None
+
+    def changed(self, tasks: list[Task]) -> list[Task]:
+        """The tasks that have results, but under another configuration, other data or other code."""
+        places = {line.place for line in self.results.lines}
+        return [task for task in tasks if task.place in places and self.results.of(task) is None]
+
+    def refuse_changed(self, tasks: list[Task]) -> None:
+        """Raises StudyError: if results in the file do not fit the suite any more."""
+        changed = self.changed(tasks)
+        if not changed or self._request.replace:
+            return
+        arms = sorted({f"{task.arm!r} on {task.data}" for task in changed})
+        what = "tuning trials" if changed[0].phase == "trial" else "cells"
+        raise StudyError(
+            f"{len(changed)} {what} in {self.results.path} do not fit the suite any more ({', '.join(arms[:5])}"
+            f"{', ...' if len(arms) > 5 else ''}): configuration, data or the training code changed since; undo the "
+            "change, or run them again with --replace-changed, or take another --results file"
+        )
+
+    def run(self) -> BenchmarkResult:
+        """Run what is missing.
+
+        Raises:
+            StudyError: if another process runs the suite, or results do not fit it any more.
+            SweepInterrupted: on Ctrl-C, when everything is saved.
+        """
+        workspace = self._request.workspace
+        tracker = workspace.open_tracker()
+        with _alone(self._request), workspace.home.current():
+            self.refuse_changed(self.trials)
+            parent = self._open_parent(tracker)
+            try:
+                with nothing_left(), connected(workspace.address), stoppable():
+                    rounds = Rounds(self.suite, workspace, tracker, self.results, self._progress)
+                    if self.suite.benchmark.tuning.trials:
+                        rounds.run("trial", self.trials, self.known.levels, parent)
+                    cells = self.cells()
+                    self.refuse_changed(cells)
+                    rounds.run("cell", cells, self.known.levels, parent)
+            except KeyboardInterrupt:
+                tracker.finish(parent, "KILLED")
+                raise SweepInterrupted(
+                    f"interrupted; everything is saved: resume it with `{self._request.again}`"
+                ) from None
+            except BaseException:
+                tracker.finish(parent, "FAILED")
+                raise
+            failed = self._failed(rounds, cells)
+            rows = self._report(tracker, parent, cells)
+            tracker.finish(parent, "FAILED" if failed else "FINISHED")
+            return BenchmarkResult(parent, rows, failed, self._request.report)
+
+    def _report(self, tracker: Tracker, parent: str, cells: list[Task]) -> list[Row]:
+        lines, folder = self.ended(cells), self._request.report
+        rows = compare(self.suite, lines)
+        try:
+            write_report(self.suite, rows, lines, folder)
+            write_fronts(fronts_of(self.suite, lines), folder)
+        except OSError as error:
+            raise StudyError(f"the report cannot be written to {folder}: {system_reason(error)}") from error
+        tracker.log_artifacts(parent, folder, REPORT)
+        return rows
+
+    def _open_parent(self, tracker: Tracker) -> str:
+        benchmark = self.suite.benchmark
+        params = {f"benchmark.{name}": value for name, value in benchmark.model_dump(mode="json").items()}
+        parent = tracker.study_run(benchmark.name, tags={}, params=params, kind=RunKind.BENCHMARK)
+        tracker.reopen(parent)
+        tracker.log_dict(parent, self.suite.model_dump(mode="json"), "suite.yaml")
+        return parent
+
+    def ended(self, cells: list[Task]) -> list[Line]:
+        """The lines of the cells that have ended."""
+        return [line for task in cells if (line := self.results.of(task)) is not None]
+
+    def _failed(self, rounds: Rounds, cells: list[Task]) -> dict[str, str]:
+        failed = {
+            str(task): rounds.failed.get(str(task), "it has not run") for task in cells if not self.results.of(task)
+        }
+        chosen = {(task.data, task.arm) for task in cells}
+        for data in self.suite.data:
+            for arm in self.suite.arms:
+                if (data, arm) not in chosen:
+                    failed[f"arm {arm!r} on {data}"] = "no tuning trial of it was completed"
+        return failed
+
+
+@contextmanager
+def _alone(request: BenchmarkRequest) -> Iterator[None]:
+    request.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(request.folder / ".lock", timeout=0):
+            yield
+    except Timeout:
+        name = request.suite.benchmark.name
+        raise StudyError(f"benchmark {name!r} is running: another process drives it; nothing was changed") from None

@@ -1,0 +1,81 @@
+"""What a suite trains: tuning trials and cells, each known by a digest of all that decides its outcome."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from hmlc_ray.config.moved import PATHS
+from hmlc_ray.config.suite import SuiteConfig
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.sweep.prepare import located_trial
+
+REVISION = 1
+"""Of training and judging: to be raised when the same configuration, data and seed have another outcome than before."""
+_NOT_DECIDING = {"data": {*PATHS["data"], "cache", "decode_workers", "download"}, "encoder": set(PATHS["encoder"])}
+"""Keys that say where something lies, and not what it is: the data's fingerprint does."""
+Phase = Literal["trial", "cell"]
+Place = tuple[Phase, str, str, int]
+"""Phase, data set, arm, and number or seed."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run of a suite: a tuning trial of an arm, judged on validation, or a cell, judged on test."""
+
+    phase: Phase
+    data: str
+    arm: str
+    number: int
+    """Of a tuning trial, from 0; of a cell the seed."""
+    config: TrialConfig
+    fingerprint: str
+    """Of the data."""
+    searched: dict[str, Any]
+    """What was drawn for it, by path; nothing where it is the arm as it is written."""
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 over configuration, data and the revision of the code, as hexadecimal digits."""
+        known = {"phase": self.phase, "config": deciding(self.config), "data": self.fingerprint, "revision": REVISION}
+        return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def place(self) -> Place:
+        """Where it belongs in the suite, whatever its configuration is."""
+        return self.phase, self.data, self.arm, self.number
+
+    def __str__(self) -> str:
+        return describe(self.place)
+
+
+def describe(place: Place) -> str:
+    """`arm 'hmce' on digits, seed 3`."""
+    phase, data, arm, number = place
+    return f"arm {arm!r} on {data}, {'seed' if phase == 'cell' else 'tuning trial'} {number}"
+
+
+def deciding(config: TrialConfig) -> dict[str, Any]:
+    """The configuration without what cannot change an outcome."""
+    values: dict[str, Any] = config.model_dump(mode="json")
+    for section, keys in _NOT_DECIDING.items():
+        values[section] = {key: value for key, value in values[section].items() if key not in keys}
+    return values
+
+
+def cell(suite: SuiteConfig, place: tuple[str, str, int], chosen: Task) -> Task:
+    """The cell of (data, arm, seed): the arm's choice under another seed, a random partition's included."""
+    data, arm, seed = place
+    objective, update = chosen.config.objective, {"seed": seed}
+    config = chosen.config.model_copy(update=update)
+    if "mask_seed" in type(objective).model_fields and "mask_seed" not in suite.arms[arm].objective:
+        config = config.model_copy(update={"objective": objective.model_copy(update={"mask_seed": seed})})
+    return Task("cell", data, arm, seed, config, chosen.fingerprint, chosen.searched)
+
+
+def as_point(config: TrialConfig) -> dict[str, Any]:
+    """The configuration as a listed point of a study, whose base has its data; paths are absolute."""
+    return {name: value for name, value in located_trial(config).model_dump(mode="json").items() if name != "data"}

@@ -1,0 +1,60 @@
+"""`hmlc benchmark`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hmlc_ray.cli.options import DEFAULT_HOME, Address, Home, Overrides, TrackingUri
+
+
+def benchmark(
+    suite: Annotated[Path, typer.Argument(metavar="SUITE", help="A YAML file.", show_default=False)],
+    results: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Results as JSON lines; a suite resumes from them anywhere.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="For tables and pictures; by default in the home folder.")
+    ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print what is left and what it costs; run nothing else.")
+    ] = False,
+    replace_changed: Annotated[
+        bool, typer.Option("--replace-changed", help="Run again what does not fit the suite any more.")
+    ] = False,
+    override: Overrides = None,
+    address: Address = None,
+    home: Home = DEFAULT_HOME,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Compare objectives: tune every arm alike, train every seed, judge once on test."""
+    from hmlc_ray.config.suite import load_suite
+
+    config = load_suite(suite, override or ())
+
+    from hmlc_ray.api.views import sweep_view
+    from hmlc_ray.benchmark.plan import plan as made_plan
+    from hmlc_ray.benchmark.run import Benchmark, BenchmarkRequest
+    from hmlc_ray.cli.benchmark_tables import print_comparison, print_plan
+    from hmlc_ray.cli.guard import FAILURE, say
+    from hmlc_ray.study.commands import command
+    from hmlc_ray.study.workspace import Workspace
+
+    workspace = Workspace.of(home, tracking_uri, address)
+    again = command("benchmark", suite, results=results, out=out, **workspace.options_with_cluster())
+    request = BenchmarkRequest(config, workspace, results, out, replace_changed, again)
+    with sweep_view(True, config.benchmark.name, config.benchmark.objective_metric) as progress:
+        found = Benchmark(request, progress)
+        if plan:
+            print_plan(made_plan(found))
+            return
+        result = found.run()
+    print_comparison(result.rows, config.benchmark.baseline)
+    typer.echo(f"results: {found.results.path}; tables and pictures: {result.report}; run: {result.run_id}")
+    for name, why in result.failed.items():
+        say(f"{name} failed: {why}")
+    if result.failed:
+        typer.echo(f"what failed runs again with `{again}`")
+        raise typer.Exit(FAILURE)
