@@ -102,7 +102,7 @@ def probe(
 
 
 def embed(
-    source: AnyPath,
+    source: Trained,
     *,
     data: AnyPath | None = None,
     out: AnyPath,
@@ -131,7 +131,7 @@ def embed(
         ConfigError: if an override is wrong.
         DataError: if the data cannot be read or does not fit the encoder, or `out` cannot be written.
     """
-    return calls.embed(source, data, Path(out), workspace_of(home, tracking_uri), overrides)
+    return calls.embed(name_of(source), data, Path(out), workspace_of(home, tracking_uri), overrides)
 
 
 def _workers(given: int | str | None, address: str | None) -> int | str:
