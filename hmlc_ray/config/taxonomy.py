@@ -156,6 +156,11 @@ class InducedTaxonomyConfig(TreeSection):
         return self
 
 
+def has_tree_to_make(taxonomy: object) -> bool:
+    """Whether the tree of a `data.taxonomy` is still to be read from its file, or to be induced."""
+    return isinstance(taxonomy, FileTaxonomyConfig | InducedTaxonomyConfig) and taxonomy.tree is None
+
+
 def digest_of(values: Any) -> str:
     """SHA-256 over plain values, as hexadecimal digits."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -9,10 +9,10 @@ from hmlc_ray.config.moved import PATHS
 from hmlc_ray.config.objective import HmceConfig
 from hmlc_ray.config.schema import kinds
 from hmlc_ray.config.sweep import SweepConfig
+from hmlc_ray.config.taxonomy import has_tree_to_make
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.machine.user import expanded
-from hmlc_ray.runs.induction import has_tree_to_make, with_tree
 from hmlc_ray.study.workspace import Workspace
 
 
@@ -59,8 +59,10 @@ def with_made_tree(sweep: SweepConfig, workspace: Workspace, note: Callable[[str
     Raises:
         UserError, TrainingError: see `with_tree`.
     """
-    if not has_tree_to_make(base_data(sweep)):
+    if not has_tree_to_make(base_data(sweep).taxonomy):
         return sweep
+    from hmlc_ray.runs.induction import with_tree  # loads torch, which reading a study does without
+
     first = sweep.search_space().first()
     # Where trials are given GPUs this machine need not have one.
     device = "auto" if sweep.trials.resources.gpus and first.training.device != "cpu" else "cpu"

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from hmlc_ray.config.moved import refuse_missing
 from hmlc_ray.config.sweep import SweepConfig
+from hmlc_ray.config.taxonomy import has_tree_to_make
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import StudyError
 from hmlc_ray.machine.scratch import nothing_left
-from hmlc_ray.runs.induction import has_tree_to_make
 from hmlc_ray.study.folder import driven, is_saved, save_study
 from hmlc_ray.study.heartbeat import beating, refuse_alive
 from hmlc_ray.study.lookup import find_run, find_sweep, refuse_deleted
@@ -49,7 +49,7 @@ def run_sweep(sweep: SweepConfig, workspace: Workspace, progress: SweepProgress)
     """
     home = workspace.home
     sweep = settled(located(with_variant(with_threads(sweep), VARIANT)))
-    if has_tree_to_make(base_data(sweep)):
+    if has_tree_to_make(base_data(sweep).taxonomy):
         _refuse_taken(sweep, workspace, workspace.open_tracker())
         sweep = with_made_tree(sweep, workspace, progress.note)
     with home.current():

@@ -11,13 +11,13 @@ from filelock import FileLock
 from planted_classes import LEAVES, PAIRS, make_pairs, trial
 
 from hmlc_ray.config.files import dump_trial, load_trial
-from hmlc_ray.config.taxonomy import FileTaxonomyConfig, InducedTaxonomyConfig
+from hmlc_ray.config.taxonomy import FileTaxonomyConfig, InducedTaxonomyConfig, has_tree_to_make
 from hmlc_ray.data import load_data
 from hmlc_ray.errors import CheckpointError, DataError, HmlcError, TaxonomyError
 from hmlc_ray.evaluation.confusion_files import write_confusion
 from hmlc_ray.home import cache_folder
 from hmlc_ray.runs import induction
-from hmlc_ray.runs.induction import first_training, has_tree_to_make
+from hmlc_ray.runs.induction import first_training
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.training.checkpoint import save_checkpoint
 from hmlc_ray.training.export import encoder as exporting
@@ -128,7 +128,7 @@ def test_the_tree_is_part_of_the_configuration_and_nothing_is_made_again(
 ) -> None:
     np.save(tmp_path / "f.npy", MEANS)
     config = trial(root, {"kind": "induced", "classes": [3], "source": str(tmp_path / "f.npy"), "shuffled": True})
-    assert has_tree_to_make(config.data)
+    assert has_tree_to_make(config.data.taxonomy)
     with pytest.raises(TaxonomyError, match="its tree has not been made yet"):
         load_data(config.data)
     found = induction.with_tree(config, Workspace.of(tmp_path), print)
@@ -136,7 +136,7 @@ def test_the_tree_is_part_of_the_configuration_and_nothing_is_made_again(
     (tmp_path / "emitted.yaml").write_text(dump_trial(found))
     again = load_trial(tmp_path / "emitted.yaml")
     assert again == found
-    assert not has_tree_to_make(again.data)
+    assert not has_tree_to_make(again.data.taxonomy)
     assert induction.with_tree(again, Workspace.of(tmp_path), print) is again
     data = load_data(again.data)
     assert data.taxonomy.class_names[-1] == LEAVES

@@ -18,8 +18,8 @@ from hmlc_ray.study.schema import RunKind, StudyStatus, TrialStatus
 ROOT = Path(__file__).parents[2]
 TAGS = {
     "kind", "status", "error", "version", "git_commit", "driver", "seed", "data_fingerprint", "data_place",
-    "data_notes", "cpu_threads", "study", "num_trials", "space_used_up", "standing", "driver_seen", "stalled",
-    "best_trial", "best_run", "encoder_run", "checkpoint_bytes_held", "checkpoint_bytes_freed", "trial_id",
+    "taxonomy_digest", "data_notes", "cpu_threads", "study", "num_trials", "space_used_up", "standing", "driver_seen",
+    "stalled", "best_trial", "best_run", "encoder_run", "checkpoint_bytes_held", "checkpoint_bytes_freed", "trial_id",
     "searched", "value", "epochs", "seconds", "retries", "earlier_error", "checkpoint_error", "checkpoint_bytes",
     "checkpoint_folder", "weights_prefix", "refit_of", "superseded_by",
 }  # fmt: skip

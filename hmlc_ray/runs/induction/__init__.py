@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from hmlc_ray.runs.induction.making import has_tree_to_make, made_tree, with_tree
+from hmlc_ray.runs.induction.making import made_tree, with_tree
 
-__all__ = ["has_tree_to_make", "made_tree", "with_tree"]
+__all__ = ["made_tree", "with_tree"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from hmlc_ray.config.data import DataConfig
 from hmlc_ray.config.taxonomy import FileTaxonomyConfig, InducedTaxonomyConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet
@@ -26,12 +25,6 @@ from hmlc_ray.taxonomy import Taxonomy
 from hmlc_ray.training.fit import cached_data
 
 Note = Callable[[str], None]
-
-
-def has_tree_to_make(data: DataConfig) -> bool:
-    """Whether `with_tree` would read or make a tree for these data."""
-    given = data.taxonomy
-    return isinstance(given, FileTaxonomyConfig | InducedTaxonomyConfig) and given.tree is None
 
 
 def with_tree(config: TrialConfig, workspace: Workspace, note: Note, *, device: str | None = None) -> TrialConfig:
