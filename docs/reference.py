@@ -1,8 +1,12 @@
-"""Writes the tables of `docs/configuration.md` from the models: `python docs/reference.py`."""
+"""Writes the tables of `docs/configuration.md` from the models: `python docs/reference.py`.
+
+`--print` shows them instead, with the kinds of plug-ins that are installed.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,7 @@ from hmlc_ray.config.base import Section
 # Before the sections are made: the text under a key becomes the description of its field.
 Section.model_config["use_attribute_docstrings"] = True
 
-from hmlc_ray.config.points import POINT_KINDS  # noqa: E402
+from hmlc_ray.config.points import PrimitivesConfig  # noqa: E402
 from hmlc_ray.config.schema import SectionType, default_kinds, describe, keys, kind_of, names, sections  # noqa: E402
 from hmlc_ray.config.sweep import SweepConfig  # noqa: E402
 from hmlc_ray.config.trial import TrialConfig  # noqa: E402
@@ -86,7 +90,7 @@ def _default(section: SectionType, name: str, field: FieldInfo) -> str:
         return "required"
     if isinstance(field.default_factory, type) and sections(field):
         kind = default_kinds(section, {}).get(name)
-        points = default_kinds(section, {"data": {"kind": POINT_KINDS[0]}}).get(name)
+        points = default_kinds(section, {"data": {"kind": PrimitivesConfig().kind}}).get(name)
         other = "" if points == kind else f"; {points} for point clouds"
         return "all defaults" if kind is None else f"kind {kind}{other}"
     value: Any = field.get_default(call_default_factory=True)
@@ -130,4 +134,7 @@ def page() -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    if "--print" in sys.argv:
+        print(tables())
+    else:
+        PAGE.write_text(page(), encoding="utf-8")

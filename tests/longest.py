@@ -20,6 +20,7 @@ LONGEST = (
     "test_failed_trials_run_again_under_their_numbers_and_in_their_runs",
     "test_two_workers_train_the_same_global_batch",
     "test_trials_open_what_was_decoded_before",
+    "test_a_sweep_searches_a_plugin_and_its_results_name_it",
     "test_failed_trials_say_why_and_the_sweep_goes_on",
     "test_the_examples_run_on_a_ray_that_the_process_has_initialised",
     "test_the_page_runs_in_a_notebook",

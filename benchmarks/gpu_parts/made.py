@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from hmlc_ray.config.objective import ObjectiveConfig
-from hmlc_ray.objectives import Objective, build_objective
+from hmlc_ray.objectives import Dims, Objective, build_objective
 from hmlc_ray.taxonomy import Taxonomy
 
 
@@ -22,10 +22,6 @@ def taxonomy_of(children: tuple[int, ...] = (2, 4, 3)) -> Taxonomy:
 
 def objective_of(values: dict[str, Any], taxonomy: Taxonomy, width: int, features: int) -> Objective:
     """An objective with its initial state."""
-    return build_objective(
-        TypeAdapter(ObjectiveConfig).validate_python(values),
-        taxonomy=taxonomy,
-        class_counts=taxonomy.class_counts(np.arange(40 * taxonomy.num_leaves) % taxonomy.num_leaves),
-        embedding_dim=width,
-        feature_dim=features,
-    )
+    counts = taxonomy.class_counts(np.arange(40 * taxonomy.num_leaves) % taxonomy.num_leaves)
+    config = TypeAdapter(ObjectiveConfig).validate_python(values)
+    return build_objective(config, Dims(taxonomy, counts, width, features))

@@ -94,11 +94,10 @@ def _found(config: TrialConfig) -> FoundData | None:
     """What the folder, the manifest or the labels of a trial's data hold, where they are on this machine.
 
     Raises:
-        DataError, TaxonomyError: if it cannot be used; see `folder_tree` and `read_manifest`.
+        DataError, TaxonomyError: if it cannot be used; see `FoldersSection.tree` and `read_manifest`.
     """
     from hmlc_ray.config.data import ManifestConfig
     from hmlc_ray.config.features import FeaturesConfig
-    from hmlc_ray.config.levels import folder_tree
     from hmlc_ray.config.splits import FoldersSection
     from hmlc_ray.folders.feature_labels import read_labels
     from hmlc_ray.folders.feature_places import find_places
@@ -108,7 +107,7 @@ def _found(config: TrialConfig) -> FoundData | None:
 
     data, unit = config.data, "files"
     if isinstance(data, FoldersSection) and is_folder(Path(data.root).expanduser()):
-        tree = folder_tree(data)
+        tree = data.tree()
         leaves, levels = tree.leaf_paths, data.level_names or tree.level_names
         counts = {name: sum(map(len, files)) for name, files in tree.files.items()}
         notes = [*tree.notes, *tree.lacks()]

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from hmlc_ray.config.moved import PATHS
+from hmlc_ray.config.moved import path_keys
+from hmlc_ray.config.plugins import records_of
 from hmlc_ray.config.suite import SuiteConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.sweep.prepare import located_trial
 
 REVISION = 1
 """Of training and judging: to be raised when the same configuration, data and seed have another outcome than before."""
-_NOT_DECIDING = {"data": {*PATHS["data"], "cache", "decode_workers", "download"}, "encoder": set(PATHS["encoder"])}
+_NOT_DECIDING = {name: {*keys} for name, keys in path_keys().items()}
+_NOT_DECIDING["data"] |= {"cache", "decode_workers", "download"}
 """Keys that say where something lies, and not what it is: the data's fingerprint does."""
 Phase = Literal["trial", "cell"]
 Place = tuple[Phase, str, str, int]
@@ -41,6 +43,8 @@ class Task:
     def identity(self) -> str:
         """SHA-256 over configuration, data and the revision of the code, as hexadecimal digits."""
         known = {"phase": self.phase, "config": deciding(self.config), "data": self.fingerprint, "revision": REVISION}
+        if plugins := records_of(self.config):
+            known["plugins"] = plugins
         return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
     @property

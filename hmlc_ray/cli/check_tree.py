@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hmlc_ray.config.data import DataConfig, ManifestConfig
-from hmlc_ray.config.levels import folder_tree
 from hmlc_ray.config.splits import FoldersSection
 from hmlc_ray.config.taxonomy import CONFUSION_FILES, FEATURE_FILES, FileTaxonomyConfig, InducedTaxonomyConfig
 from hmlc_ray.folders.manifest import read_manifest
@@ -45,7 +44,7 @@ def _file(file: str, leaves: Sequence[str]) -> str:
 def _leaves_of(data: DataConfig) -> list[str]:
     """The names of the leaves that a folder or a manifest holds, where it is on this machine."""
     if isinstance(data, FoldersSection) and is_folder(Path(data.root).expanduser()):
-        return [path[-1] for path in folder_tree(data).leaf_paths]
+        return [path[-1] for path in data.tree().leaf_paths]
     if isinstance(data, ManifestConfig) and is_file(Path(data.file).expanduser()):
         return [path[-1] for path in read_manifest(data.file, data.root).leaf_paths]
     return []

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
+
+Modality = Literal["images", "points", "features"]
+"""What samples are."""
+IMAGES: Literal["images"] = "images"
+POINTS: Literal["points"] = "points"
+FEATURES: Literal["features"] = "features"
 
 
 class Section(BaseModel):

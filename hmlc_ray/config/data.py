@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.features import FeaturesConfig, FeatureViewsConfig
+from hmlc_ray.config.marks import OnDisk
 from hmlc_ray.config.points import (
     MeshFolderConfig,
     ModelNetConfig,
@@ -15,7 +16,7 @@ from hmlc_ray.config.points import (
     PointViewsConfig,
     PrimitivesConfig,
 )
-from hmlc_ray.config.splits import FoldersSection, SplitSection
+from hmlc_ray.config.splits import DataSection, FoldersSection, Levels
 from hmlc_ray.config.taxonomy import CifarTaxonomy, DigitTaxonomy
 
 CacheMode = Literal["auto", "device", "memory", "disk", "none"]
@@ -24,18 +25,20 @@ MAX_PIXELS = 178_956_970
 """Pillow's own limit, from which on it refuses to open an image."""
 
 
-class DigitsConfig(SplitSection):
+class DigitsConfig(DataSection):
     """scikit-learn's 1,797 real 8x8 digits; parity: odd/even -> digit; magnitude: <5, >=5 -> digit."""
 
+    LEVELS: ClassVar[Levels] = {"parity": ("parity", "digit"), "magnitude": ("magnitude", "digit")}
     kind: Literal["digits"] = "digits"
     taxonomy: DigitTaxonomy = "parity"  # type: ignore[assignment]
 
 
-class MnistConfig(SplitSection):
+class MnistConfig(DataSection):
     """MNIST as torchvision reads it; its 10,000 test images are the test split."""
 
+    LEVELS: ClassVar[Levels] = {"parity": ("parity", "digit"), "magnitude": ("magnitude", "digit")}
     kind: Literal["mnist"] = "mnist"
-    root: str = Field("data", min_length=1)
+    root: Annotated[str, OnDisk()] = Field("data", min_length=1)
     """The folder that holds `MNIST/raw`."""
     download: bool = False
     taxonomy: DigitTaxonomy = "parity"  # type: ignore[assignment]
@@ -43,7 +46,7 @@ class MnistConfig(SplitSection):
     """Use this many training images (a stratified subset) instead of all 60,000."""
 
 
-class StoredSection(SplitSection):
+class StoredSection(DataSection):
     """Image files: how they are decoded, and where they are kept once they are."""
 
     image_size: int = Field(64, ge=8, le=1024)
@@ -74,7 +77,7 @@ class ImageFolderConfig(FoldersSection, StoredSection):
     """A folder of labelled images: nested class folders of any depth, or flat leaves plus `taxonomy.csv`."""
 
     kind: Literal["image-folder"] = "image-folder"
-    root: str = Field(min_length=1)
+    root: Annotated[str, OnDisk()] = Field(min_length=1)
     image_size: int = Field(32, ge=8, le=1024)
     """Pixels; images are resized on the short side and cropped at the centre."""
     channels: Literal[1, 3] = 3
@@ -84,26 +87,31 @@ class ManifestConfig(StoredSection):
     """A CSV file of images and their classes: `path,leaf[,parent,...]`, and a `split` column where splits are given."""
 
     kind: Literal["manifest"] = "manifest"
-    file: str = Field(min_length=1)
+    file: Annotated[str, OnDisk()] = Field(min_length=1)
     """The CSV file."""
-    root: str | None = Field(None, min_length=1)
+    root: Annotated[str | None, OnDisk()] = Field(None, min_length=1)
     """The folder that its paths are relative to and must not lead out of; None: the folder of the CSV file."""
     image_size: int = Field(32, ge=8, le=1024)
     """Pixels; images are resized on the short side and cropped at the centre."""
     channels: Literal[1, 3] = 3
 
+    def own_levels(self) -> tuple[str, ...]:
+        from hmlc_ray.folders.manifest import read_level_names
 
-class Cifar100Config(SplitSection):
+        return read_level_names(self.file)
+
+
+class Cifar100Config(DataSection):
     """CIFAR-100 as torchvision reads it; its 10,000 test images are the test split."""
 
-    LEVELS: ClassVar[dict[str, tuple[str, ...]]] = {
+    LEVELS: ClassVar[Levels] = {
         "official": ("superclass", "class"),
         "five-levels": ("realm", "group", "subgroup", "superclass", "class"),
     }
     kind: Literal["cifar100"] = "cifar100"
     taxonomy: CifarTaxonomy = "official"  # type: ignore[assignment]
     """`official`: 20 superclasses -> 100 classes; `five-levels`: 2 -> 4 -> 8 -> 20 -> 100 (arXiv 2303.05689)."""
-    root: str = Field("data", min_length=1)
+    root: Annotated[str, OnDisk()] = Field("data", min_length=1)
     """The folder that holds `cifar-100-python`."""
     download: bool = False
     limit: int | None = Field(None, ge=500)
@@ -113,20 +121,20 @@ class Cifar100Config(SplitSection):
 class ImageFilesSection(StoredSection):
     """A published set of image files."""
 
-    root: str = Field(min_length=1)
+    root: Annotated[str, OnDisk()] = Field(min_length=1)
 
 
 class GroceryConfig(ImageFilesSection):
     """Grocery Store (arXiv 1901.00711): 3 departments -> 43 groups -> 81 products, imbalanced; splits given."""
 
-    LEVELS: ClassVar[tuple[str, ...]] = ("department", "group", "product")
+    LEVELS = ("department", "group", "product")
     kind: Literal["grocery"] = "grocery"
 
 
 class TinyImagenetConfig(ImageFilesSection):
     """Tiny ImageNet, WordNet tree: lexicographer file -> super -> mid -> synset; its `val` is the test split."""
 
-    LEVELS: ClassVar[tuple[str, ...]] = ("lexfile", "super", "mid", "synset")
+    LEVELS = ("lexfile", "super", "mid", "synset")
     kind: Literal["tiny-imagenet"] = "tiny-imagenet"
 
 

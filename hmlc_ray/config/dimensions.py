@@ -3,20 +3,18 @@
 A dimension has `suggest(trial, name)`, which draws a value where `name` is the parameter's name in the study; `ends()`,
 the values that must be valid for every value to be, by what they are called in an error; `size()`, how many values it
 has (None: no end of them); `params(name, index)`, the study's parameters that make the value of that index; and its
-text, `str`, in words. Named tuples, because they are defined in a fraction of the time that dataclasses take.
+text, `str`, in words. Its docstring shows how it is written. Named tuples, because they are defined in a fraction of
+the time that dataclasses take.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from math import isfinite
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from hmlc_ray.config.paths import shorten
-from hmlc_ray.config.schema import nearest
-from hmlc_ray.config.steps import check_step, last_step, on_grid, step_value
-from hmlc_ray.errors import ConfigError
+from hmlc_ray.config.steps import last_step, on_grid, step_value
 
 Choice = str | int | float | bool | None
 Params = dict[str, Choice]
@@ -38,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Constant(NamedTuple):
-    """A value that is written in the space, in a branch for example, and not searched."""
+    """A value that is written in the space, in a branch for example, and not searched: `3` or `[0.9, 0.1]`."""
 
     value: Any
 
@@ -59,7 +57,7 @@ class Constant(NamedTuple):
 
 
 class FloatRange(NamedTuple):
-    """`{float: [low, high], log: true}` or `{float: [low, high], step: 0.1}`; both ends belong to it."""
+    """`{float: [1e-4, 1e-1], log: true}` or `{float: [0, 1], step: 0.1}`; both ends belong to it."""
 
     low: float
     high: float
@@ -89,7 +87,7 @@ class FloatRange(NamedTuple):
 
 
 class IntRange(NamedTuple):
-    """`{int: [low, high]}`, with `log: true` or `step: 2`; both ends belong to it."""
+    """`{int: [2, 6]}`, `{int: [1, 64], log: true}` or `{int: [2, 8], step: 2}`; both ends belong to it."""
 
     low: int
     high: int
@@ -113,7 +111,7 @@ class IntRange(NamedTuple):
 
 
 class Choices(NamedTuple):
-    """`{choice: [a, b]}`. The study stores lists and sections as their JSON text, as Optuna's storages hold scalars.
+    """`{choice: [convnet, resnet18]}`. The study stores lists and sections as JSON text, for Optuna stores scalars.
 
     Optuna looks a choice up by `==`, which takes 0 for false and 1 for 1.0: where two choices look alike to it, it gets
     all of them as JSON text.
@@ -205,81 +203,6 @@ def readable(params: dict[str, object]) -> dict[str, object]:
     return shown
 
 
-def parse_dimension(spec: Any, where: str, num_levels: Callable[[], int]) -> Dimension:
-    """A dimension from its YAML form; whatever is no mapping is a constant.
-
-    Args:
-        spec: e.g. `{float: [1e-4, 1e-2], log: true}`.
-        where: what an error begins with.
-        num_levels: called for `{simplex: levels}` only, since it may have to look at the data.
-
-    Raises:
-        ConfigError: if the form is none of the known ones or its values contradict each other.
-    """
-    if not isinstance(spec, dict):
-        return Constant(spec)
-    form = next((name for name in spec if name in OPTIONS), None)
-    if form is None:
-        hint = nearest(next(iter(spec), ""), OPTIONS)
-        raise ConfigError(f"{where}: {shorten(spec)} is no dimension{hint}; the forms are {', '.join(OPTIONS)}")
-    for option in spec.keys() - {form, *OPTIONS[form]}:
-        allowed = ", ".join(OPTIONS[form]) or "no options"
-        raise ConfigError(f"{where}: unknown key {option}{nearest(option, OPTIONS[form])}; {form} takes {allowed}")
-    if form == "choice":
-        return _choices(spec["choice"], where)
-    if form == "simplex":
-        return _simplex(spec["simplex"], where, num_levels)
-    return _range(form, spec, where)
-
-
-OPTIONS: dict[str, tuple[str, ...]] = {"float": ("log", "step"), "int": ("log", "step"), "choice": (), "simplex": ()}
-
-
-def _range(form: str, spec: dict[str, Any], where: str) -> Dimension:
-    types = (int,) if form == "int" else (int, float)
-    ends, step, log = spec[form], spec.get("step"), spec.get("log", False)
-    noun = "integers" if form == "int" else "finite numbers"
-    if not isinstance(ends, list | tuple) or len(ends) != 2 or not all(_is_number(end, types) for end in ends):
-        raise ConfigError(f"{where}: {form} must be [low, high], two {noun}, got {shorten(ends)}")
-    low, high = ends
-    if form == "int" and max(abs(low), abs(high)) > LARGEST_INT:
-        raise ConfigError(f"{where}: the ends of an int range must lie within {LARGEST_INT}, got {shorten(ends)}")
-    if low > high:
-        raise ConfigError(f"{where}: low end {low} must not exceed high end {high}")
-    if not isinstance(log, bool):
-        raise ConfigError(f"{where}: log must be true or false, got {shorten(log)}")
-    if log and low <= 0:
-        raise ConfigError(f"{where}: with log: true the low end must be above 0, got {low}")
-    if step is not None:
-        if log:
-            raise ConfigError(f"{where}: log: true and step exclude each other")
-        if not _is_number(step, types) or step <= 0:
-            raise ConfigError(f"{where}: step must be above 0 and divide {high} - {low}, got {shorten(step)}")
-        check_step(low, high, step, where)
-    if form == "int":
-        return IntRange(low, high, log, step or 1)
-    return FloatRange(float(low), float(high), log, None if step is None else float(step))
-
-
-def _choices(values: Any, where: str) -> Choices:
-    if not isinstance(values, list | tuple) or not values:
-        raise ConfigError(f"{where}: choice must be a non-empty list, got {shorten(values)}")
-    seen: set[str] = set()
-    for value in values:
-        if (text := json.dumps(value, sort_keys=True)) in seen:
-            raise ConfigError(f"{where}: choice holds {shorten(value)} twice")
-        seen.add(text)
-    return Choices(tuple(values))
-
-
-def _simplex(size: Any, where: str, num_levels: Callable[[], int]) -> Simplex:
-    if size == "levels":
-        return Simplex(num_levels())
-    if not _is_number(size, (int,)) or size < 1:
-        raise ConfigError(f"{where}: simplex must be levels or the number of weights (at least 1), got {shorten(size)}")
-    return Simplex(size)
-
-
 def _words(low: float, high: float, log: bool, step: float | None) -> str:
     steps = f", step {step:.12g}" if step not in (None, 1) else ""
     return f"{low:.12g} to {high:.12g}{', log' if log else ''}{steps}"
@@ -288,8 +211,3 @@ def _words(low: float, high: float, log: bool, step: float | None) -> str:
 def _text(value: Any) -> str:
     """JSON, which is another text for another value or type: 1, 1.0, true and "1" are four."""
     return json.dumps(value)
-
-
-def _is_number(value: Any, types: tuple[type[int] | type[float], ...]) -> bool:
-    """Whether a value is a finite number of these types; true is none."""
-    return isinstance(value, types) and not isinstance(value, bool) and isfinite(value)

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from hmlc_ray.config.base import Section
+from hmlc_ray.config.base import FEATURES, IMAGES, POINTS, Modality, Section
+from hmlc_ray.config.marks import AtMost, OnDisk
 from hmlc_ray.config.torchvision_models import model_names
 
 
-class ConvNetConfig(Section):
+class EncoderSection(Section):
+    """Any encoder."""
+
+    TAKES: ClassVar[tuple[Modality, ...]] = (IMAGES,)
+    """What its inputs may be."""
+    ONE_SIZE: ClassVar[bool] = False
+    """Whether the views of points must have as many as the data."""
+    HAS_PARAMETERS: ClassVar[bool] = True
+    """Whether there is something to train in it."""
+
+
+class ConvNetConfig(EncoderSection):
     """Small convolutional encoder for images of 8 to 64 pixels."""
 
     kind: Literal["convnet"] = "convnet"
@@ -23,10 +35,10 @@ class ConvNetConfig(Section):
     feature_dim: int = Field(128, ge=8, le=8192)
 
 
-class WeightsSection(Section):
+class WeightsSection(EncoderSection):
     """An encoder whose training can start from weights in a local file; nothing is ever downloaded."""
 
-    weights: str | None = Field(None, min_length=1)
+    weights: Annotated[str | None, OnDisk()] = Field(None, min_length=1)
     """A state dict of the same network, or a checkpoint that holds one, as `torch.save` writes it, or a file of
     safetensors; None: fresh weights."""
     weights_prefix: str | None = None
@@ -62,7 +74,7 @@ class TorchvisionConfig(WeightsSection):
     """Any classification model of torchvision without its classifier; one-channel images are repeated three times."""
 
     kind: Literal["torchvision"] = "torchvision"
-    name: str = Field(min_length=1)
+    name: str = Field(min_length=1, examples=["squeezenet1_1"])
     """Of the model in torchvision, e.g. `efficientnet_b0`."""
 
     @model_validator(mode="after")
@@ -75,24 +87,32 @@ class TorchvisionConfig(WeightsSection):
         return self
 
 
-class MlpConfig(Section):
+class MlpConfig(EncoderSection):
     """Multi-layer perceptron on the flattened input."""
 
+    TAKES = (IMAGES, POINTS, FEATURES)
+    ONE_SIZE = True
     kind: Literal["mlp"] = "mlp"
     hidden_dim: int = Field(256, ge=4, le=65536)
     depth: int = Field(2, ge=1, le=16)
     feature_dim: int = Field(128, ge=4, le=8192)
 
 
-class IdentityConfig(Section):
+class IdentityConfig(EncoderSection):
     """No network: the features are those of the table, standardised where `data.standardise` says so."""
 
+    TAKES = (FEATURES,)
+    HAS_PARAMETERS = False
     kind: Literal["identity"] = "identity"
 
 
-class PointSection(Section):
+_POINTS = "the points of a view"
+
+
+class PointSection(EncoderSection):
     """An encoder of point clouds of any size; the order of points changes nothing."""
 
+    TAKES = (POINTS,)
     pooled_dim: int = Field(512, ge=8, le=8192)
     """Channels over which the maximum of all points is taken."""
     feature_dim: int = Field(128, ge=8, le=8192)
@@ -114,7 +134,9 @@ class DgcnnConfig(PointSection):
     """Channels of the first edge convolution."""
     depth: int = Field(3, ge=1, le=6)
     """Edge convolutions; every second one doubles the channels."""
-    neighbours: int = Field(16, ge=2, le=128)
+    neighbours: Annotated[int, AtMost("views.resample", _POINTS, instead="data.num_points", instead_called=_POINTS)] = (
+        Field(16, ge=2, le=128)
+    )
     """k of the graph; a point is its own first neighbour."""
 
 

@@ -6,17 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from hmlc_ray.config.base import Section
-from hmlc_ray.config.splits import SplitSection, level_names_checked
+from hmlc_ray.config.base import FEATURES, Section
+from hmlc_ray.config.marks import OnDisk
+from hmlc_ray.config.splits import DataSection, level_names_checked
 
 
-class FeaturesConfig(SplitSection):
+class FeaturesConfig(DataSection):
     """A table of features of any model, a row per sample (`.npy`, `.npz`, `.parquet`), with the classes of each row."""
 
+    MODALITY = FEATURES
     kind: Literal["features"] = "features"
-    file: str = Field(min_length=1)
+    file: Annotated[str, OnDisk()] = Field(min_length=1)
     """The table; or a folder that holds it as `features.npy`, `features.npz` or `features.parquet`."""
-    labels: str | None = Field(None, min_length=1)
+    labels: Annotated[str | None, OnDisk()] = Field(None, min_length=1)
     """A CSV file with the classes of each row; None: `labels.csv` beside the table, else the table's own columns."""
     levels: Annotated[tuple[str, ...], AfterValidator(level_names_checked)] | None = None
     """The columns that hold classes, coarsest first; None: all but `row`, `path`, `split` and `text`, finest first."""
@@ -26,6 +28,11 @@ class FeaturesConfig(SplitSection):
     """The encoder begins with (x - mean) / deviation of the training rows, which its export holds too."""
     on_bad_row: Literal["error", "skip"] = "error"
     """Rows that hold NaN or infinite numbers."""
+
+    def own_levels(self) -> tuple[str, ...]:
+        from hmlc_ray.folders.feature_labels import read_feature_levels
+
+        return self.levels or read_feature_levels(self.file, self.labels, self.array)
 
 
 class FeatureViewsConfig(Section):

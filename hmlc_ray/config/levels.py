@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
 
-from hmlc_ray.config.data import (
-    Cifar100Config,
-    DataConfig,
-    DigitsConfig,
-    ImageFolderConfig,
-    ManifestConfig,
-    MnistConfig,
-)
-from hmlc_ray.config.features import FeaturesConfig
-from hmlc_ray.config.points import MeshFolderConfig, ModelNetConfig, PointFolderConfig
+from hmlc_ray.config.data import DataConfig
+from hmlc_ray.config.encoder import MlpHeadConfig
+from hmlc_ray.config.marks import AtMost, LevelIndex, PerLevel, exceeds, marked
 from hmlc_ray.config.schema import nearest
 from hmlc_ray.config.taxonomy import FileTaxonomyConfig, InducedTaxonomyConfig, TreeSection
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.folders.tree_files import tree_level_names
 
-if TYPE_CHECKING:
-    from hmlc_ray.folders import FolderTree
-
 
 def level_names(data: DataConfig) -> tuple[str, ...]:
-    """Names of the levels, coarsest first. An image folder's are read off the folder, unless they are given.
+    """Names of the levels, coarsest first; a folder's are read off it, unless they are given.
 
     Raises:
-        DataError: if the image folder is missing or empty.
-        TaxonomyError: if its leaves lie at different depths, or `data.taxonomy.file` cannot be read.
+        DataError, TaxonomyError: see `DataSection.own_levels`, or if `data.taxonomy.file` cannot be read.
         ConfigError: if `data.keep_levels` names a level that there is not, or leaves the leaf level out.
     """
     names = _all_level_names(data)
@@ -66,50 +54,7 @@ def _all_level_names(data: DataConfig) -> tuple[str, ...]:
     if isinstance(data.taxonomy, FileTaxonomyConfig):
         tree = data.taxonomy.tree
         return tree_level_names(data.taxonomy.file) if tree is None else tree.level_names
-    return _own_level_names(data)
-
-
-def _own_level_names(data: DataConfig) -> tuple[str, ...]:
-    """Without `data.taxonomy` and `data.keep_levels`."""
-    if isinstance(data, ImageFolderConfig | MeshFolderConfig | PointFolderConfig):
-        return data.level_names or folder_tree(data).level_names
-    if isinstance(data, FeaturesConfig):
-        from hmlc_ray.folders.feature_labels import read_feature_levels
-
-        return data.levels or read_feature_levels(data.file, data.labels, data.array)
-    if isinstance(data, ManifestConfig):
-        from hmlc_ray.folders.manifest import read_level_names
-
-        return read_level_names(data.file)
-    if isinstance(data, Cifar100Config | ModelNetConfig):
-        return data.LEVELS[str(data.own_taxonomy)]
-    if isinstance(data, DigitsConfig | MnistConfig):
-        return (str(data.own_taxonomy), "digit")
-    return data.LEVELS
-
-
-def folder_tree(data: ImageFolderConfig | MeshFolderConfig | PointFolderConfig) -> FolderTree:
-    """The classes, levels, splits and files that the configuration's folder holds.
-
-    Raises:
-        DataError, TaxonomyError: see `scan_folder`.
-        ConfigError: if `level_names` does not hold one name per level.
-    """
-    from hmlc_ray.folders import IMAGE_SUFFIXES, MESH_SUFFIXES, POINT_SUFFIXES, scan_folder
-
-    points = POINT_SUFFIXES if isinstance(data, PointFolderConfig) else MESH_SUFFIXES
-    suffixes = IMAGE_SUFFIXES if isinstance(data, ImageFolderConfig) else points
-    names = data.level_names
-    levels = None if names is None else len(names)
-    tree = scan_folder(
-        data.root, suffixes, splits=data.splits, uneven=data.uneven, levels=levels, untrained=data.untrained == "keep"
-    )
-    if levels is not None and levels != tree.depth:
-        raise ConfigError(
-            f"data.level_names holds {levels} names, but there are {tree.depth} levels"
-            + "".join(f" ({note})" for note in tree.notes if "looked through" in note)
-        )
-    return tree
+    return data.own_levels()
 
 
 def num_levels(data: DataConfig) -> int:
@@ -134,27 +79,42 @@ def check_trial(config: TrialConfig, count_levels: Callable[[DataConfig], int] =
             "data.taxonomy.shuffled is true, but there is the leaf level alone: leaves are shuffled among the classes "
             "above them"
         )
-    if any(isinstance(value, tuple | int) for _, value in _per_level(config)):
+    lists = [value for _, value, _ in marked(config, PerLevel) if isinstance(value, tuple)]
+    if lists or any(isinstance(value, int) for _, value, _ in marked(config, LevelIndex)):
         check_levels(config, count_levels(config.data))
 
 
 def check_levels(config: TrialConfig, num_levels: int) -> None:
-    """Check every per-level value against the number of levels H.
+    """Check every `PerLevel` and `LevelIndex` against the number of levels H, and the width of the embedding.
 
     Raises:
-        ConfigError: if a list does not hold one value per level, or a level index is not below H.
+        ConfigError: if a list does not hold one value per level, a level index is not below H, or the objective needs a
+            dimension of the embedding for each level and there are fewer.
     """
-    for path, value in _per_level(config):
+    for path, value, _ in marked(config, PerLevel):
         if isinstance(value, tuple) and len(value) != num_levels:
             raise ConfigError(f"{path} holds {len(value)} values, one is needed for each of the {num_levels} levels")
+    for path, value, _ in marked(config, LevelIndex):
         if isinstance(value, int) and value >= num_levels:
             raise ConfigError(f"{path} is {value}, but the taxonomy has levels 0 to {num_levels - 1} (or `leaf`)")
+    if config.embedding_dim is not None:
+        check_dims(config, config.embedding_dim, num_levels)
 
 
-def _per_level(config: TrialConfig) -> Iterator[tuple[str, Any]]:
-    """Values that are a list with one entry per level or a level's index, or may be one."""
-    yield "objective.level_weights", getattr(config.objective, "level_weights", None)
-    yield "objective.temperature", getattr(config.objective, "temperature", None)
-    yield "evaluation.chosen_regularisation", config.evaluation.chosen_regularisation
-    yield "objective.level", getattr(config.objective, "level", None)
-    yield "training.sampler_level", config.training.sampler_level
+def check_dims(config: TrialConfig, dims: int, num_levels: int) -> None:
+    """Check what depends on the width D of the embedding, which the data or a model of torchvision may decide.
+
+    Raises:
+        ConfigError: if the objective needs a dimension for each level and there are fewer, or a number is above D.
+    """
+    which, verb = "head.embedding_dim", "is"
+    if not isinstance(config.head, MlpHeadConfig):
+        which, verb = "the features of head.kind identity", "are"
+    if config.objective.needs_dimension_per_level and dims < num_levels:
+        raise ConfigError(
+            f"{which} {verb} {dims}, but {config.objective.kind} needs at least one "
+            f"dimension for each of the {num_levels} levels"
+        )
+    for path, value, bound in marked(config.objective, AtMost, "objective."):
+        if bound.path == "head.embedding_dim" and value is not None and value > dims:
+            raise ConfigError(exceeds(path, value, which, dims, bound))

@@ -3,33 +3,51 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hmlc_ray.config.base import Section
+from hmlc_ray.config.marks import OnDisk, marked, marks_of
+from hmlc_ray.config.schema import sections
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.home import Home
 
-PATHS = {"data": ("root", "file", "labels"), "encoder": ("weights",)}
-"""Keys that hold a path, by section."""
+
+@cache
+def path_keys() -> dict[str, tuple[str, ...]]:
+    """By section the keys that hold a path in any kind of it."""
+    found: dict[str, dict[str, None]] = {}
+    for name, field in TrialConfig.model_fields.items():
+        for section in sections(field):
+            keys = [key for key, own in section.model_fields.items() if marks_of(own, OnDisk)]
+            found.setdefault(name, {}).update(dict.fromkeys(keys))
+    return {name: tuple(keys) for name, keys in found.items() if keys}
 
 
 def followed(config: TrialConfig, home: Home) -> TrialConfig:
     """The trial with its paths as they are now; see `Home.followed`."""
-    for section, keys in PATHS.items():
-        part = getattr(config, section)
-        known = {key: value for key in keys if isinstance(value := getattr(part, key, None), str)}
-        changed = {key: now for key, value in known.items() if (now := home.followed(value)) != value}
+    return with_paths(config, home.followed)
+
+
+def with_paths(config: TrialConfig, change: Callable[[str], str]) -> TrialConfig:
+    """The trial with every path changed."""
+    for name in path_keys():
+        part: Section = getattr(config, name)
+        known = {key: value for key, value, _ in marked(part, OnDisk) if isinstance(value, str)}
+        changed = {key: now for key, value in known.items() if (now := change(value)) != value}
         if changed:
-            config = config.model_copy(update={section: part.model_copy(update=changed)})
+            config = config.model_copy(update={name: part.model_copy(update=changed)})
     return config
 
 
 def followed_sweep(sweep: SweepConfig, home: Home) -> SweepConfig:
     """The sweep with its paths, and the places of its results and trials, as they are now."""
     base: dict[str, Any] = dict(sweep.base)
-    for section, keys in PATHS.items():
+    for section, keys in path_keys().items():
         given = base.get(section)
         if isinstance(given, dict):
             known = {key: home.followed(given[key]) for key in keys if isinstance(given.get(key), str)}
@@ -45,7 +63,7 @@ def refuse_missing(sweep: SweepConfig, command: str) -> None:
         ConfigError: naming the key, the path, and what helps.
     """
     data = sweep.base.get("data") or {}
-    for key in PATHS["data"]:
+    for key in path_keys()["data"]:
         path = data.get(key)
         if isinstance(path, str) and not Path(path).exists() and not data.get("download"):
             raise ConfigError(

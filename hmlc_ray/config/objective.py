@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from hmlc_ray.config.base import Section
+from hmlc_ray.config.marks import AtMost, LevelIndex, PerLevel
 
 Temperature = Annotated[float, Field(gt=0, le=10)]
 Weight = Annotated[float, Field(ge=0)]
@@ -19,13 +20,25 @@ def _some_weight(weights: WeightForm | tuple[Weight, ...]) -> WeightForm | tuple
     return weights
 
 
-LevelWeights = Annotated[WeightForm | tuple[Weight, ...], AfterValidator(_some_weight)]
+LevelWeights = Annotated[WeightForm | tuple[Weight, ...], AfterValidator(_some_weight), PerLevel()]
 
 
-class TemperatureSection(Section):
+class ObjectiveSection(Section):
+    """Any objective."""
+
+    HAS_PARAMETERS: ClassVar[bool] = False
+    """Whether there is something to train in it."""
+
+    @property
+    def needs_dimension_per_level(self) -> bool:
+        """Whether the embedding needs at least one dimension for each level."""
+        return False
+
+
+class TemperatureSection(ObjectiveSection):
     """Anything with a softmax over similarities."""
 
-    temperature: Temperature | tuple[Temperature, ...] = 0.1
+    temperature: Annotated[Temperature | tuple[Temperature, ...], PerLevel()] = 0.1
     """tau: one for all levels, or one per level (coarsest first)."""
 
 
@@ -58,7 +71,7 @@ class SupconConfig(TemperatureSection):
 
     kind: Literal["supcon"] = "supcon"
     temperature: Temperature = 0.1
-    level: Literal["leaf"] | Annotated[int, Field(ge=0)] = "leaf"
+    level: Annotated[Literal["leaf"] | Annotated[int, Field(ge=0)], LevelIndex()] = "leaf"
     """`leaf`, or the level's index (0 = coarsest)."""
     chunk: int | None = Field(None, ge=1)
 
@@ -69,29 +82,30 @@ class SumSupconConfig(LevelsSection):
     kind: Literal["sum-supcon"] = "sum-supcon"
 
 
-class HmcConfig(LevelsSection):
+class VariantSection(LevelsSection):
+    """The objectives of *Use All The Labels* (arXiv 2204.13207)."""
+
+    variant: Literal["code", "paper"] = "code"
+    """`code`: as released, one sample per class kept after a level; `paper`: all pairs, the maximum per pair."""
+
+
+class HmcConfig(VariantSection):
     """HiMulCon (arXiv 2204.13207): level losses weighed by phi(1/l)."""
 
     kind: Literal["hmc"] = "hmc"
-    variant: Literal["code", "paper"] = "code"
-    """`code`: as released, one sample per class kept after a level; `paper`: all pairs, the maximum per pair."""
     level_weights: LevelWeights = "pow2"
 
 
-class HceConfig(LevelsSection):
+class HceConfig(VariantSection):
     """HiConE (arXiv 2204.13207): a coarser pair's loss is at least the largest finer one."""
 
     kind: Literal["hce"] = "hce"
-    variant: Literal["code", "paper"] = "code"
-    """`code`: as released, one sample per class kept after a level; `paper`: all pairs, the maximum per pair."""
 
 
-class HmceConfig(LevelsSection):
+class HmceConfig(VariantSection):
     """HiMulConE (arXiv 2204.13207): HiConE with HiMulCon's level weights."""
 
     kind: Literal["hmce"] = "hmce"
-    variant: Literal["code", "paper"] = "code"
-    """`code`: as released, one sample per class kept after a level; `paper`: all pairs, the maximum per pair."""
     level_weights: LevelWeights = "pow2"
 
 
@@ -101,7 +115,15 @@ class GHmlcConfig(LevelsSection):
     kind: Literal["g-hmlc"] = "g-hmlc"
     mask: Literal["mixture", "dirichlet", "argmax", "random", "none"] = "mixture"
     """How dimensions are assigned; `random`, `argmax` and `none` are the controls."""
-    mixture_components: int | None = Field(None, ge=1, le=64)
+    mixture_components: Annotated[
+        int | None,
+        AtMost(
+            "head.embedding_dim",
+            instead="embedding_dim",
+            instead_called="the features of head.kind identity",
+            why="the mixture is fitted on the embedding's dimensions",
+        ),
+    ] = Field(None, ge=1, le=64)
     """K, the mixture count (for `dirichlet` its upper bound); None: H + 1 for H levels, 2 H + 2 for `dirichlet`."""
     share_margin: float = Field(0.0, ge=0)
     """A component whose two best levels lie within this margin belongs to both."""
@@ -118,10 +140,15 @@ class GHmlcConfig(LevelsSection):
     """Share of training, at its end, in which masks no longer change."""
     mask_seed: int = Field(0, ge=0)
 
+    @property
+    def needs_dimension_per_level(self) -> bool:
+        return self.mask != "none"
+
 
 class AHmlcConfig(LevelsSection):
     """A-HMLC (arXiv 2510.00837): one attention head per level gives a soft mask per sample."""
 
+    HAS_PARAMETERS = True
     kind: Literal["a-hmlc"] = "a-hmlc"
     attention_temperature: float = Field(1.0, gt=0, le=100)
     bottleneck: int = Field(4, ge=1, le=64)
@@ -135,6 +162,7 @@ class AHmlcConfig(LevelsSection):
 class MlclConfig(LevelsSection):
     """MLCL (arXiv 2502.02202): a projection head and a temperature per level, SupCon at each."""
 
+    HAS_PARAMETERS = True
     kind: Literal["mlcl"] = "mlcl"
 
 
@@ -147,9 +175,10 @@ class BhclConfig(TemperatureSection):
     chunk: int | None = Field(None, ge=1)
 
 
-class CrossEntropyConfig(Section):
+class CrossEntropyConfig(ObjectiveSection):
     """One linear classifier per level on the features, as a weighted sum; `level: leaf` is the leaf classifier."""
 
+    HAS_PARAMETERS = True
     kind: Literal["cross-entropy"] = "cross-entropy"
     level: Literal["all", "leaf"] = "all"
     level_weights: LevelWeights = "uniform"

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from hmlc_ray.config.base import Section
-from hmlc_ray.config.splits import FoldersSection, SplitSection
+from hmlc_ray.config.base import POINTS, Section
+from hmlc_ray.config.marks import AtMost, OnDisk
+from hmlc_ray.config.splits import DataSection, FoldersSection, Levels
 from hmlc_ray.config.taxonomy import ModelNetTaxonomy
 
 
-class PointSetSection(SplitSection):
+class PointSetSection(DataSection):
     """Surfaces, sampled uniformly by area into clouds that are centred and scaled into the unit ball."""
 
+    MODALITY = POINTS
     num_points: int = Field(1024, ge=16, le=65536)
     """Points that are sampled from each surface, once, and stored."""
     normals: bool = False
@@ -25,16 +27,16 @@ class PointSetSection(SplitSection):
 class PointFilesSection(PointSetSection):
     """Files that are read once on a machine; their clouds are kept in its cache folder."""
 
-    root: str = Field(min_length=1)
+    root: Annotated[str, OnDisk()] = Field(min_length=1)
     on_bad_file: Literal["error", "skip"] = "error"
 
 
 class ModelNetConfig(PointFilesSection):
     """ModelNet40 or ModelNet10 as published, `<class>/{train,test}/*.off`; imbalanced; the test split is given."""
 
-    LEVELS: ClassVar[dict[str, tuple[str, ...]]] = {"groups": ("group", "class"), "flat": ("class",)}
+    LEVELS: ClassVar[Levels] = {"groups": ("group", "class"), "flat": ("class",)}
     kind: Literal["modelnet"] = "modelnet"
-    root: str = Field(min_length=1)
+    root: Annotated[str, OnDisk()] = Field(min_length=1)
     """The folder of class folders, or the one that holds `ModelNet40` or `ModelNet10`."""
     variant: Literal["modelnet40", "modelnet10"] = "modelnet40"
     taxonomy: ModelNetTaxonomy = "groups"  # type: ignore[assignment]
@@ -48,12 +50,14 @@ class ModelNetConfig(PointFilesSection):
 class MeshFolderConfig(FoldersSection, PointFilesSection):
     """A folder of meshes (OFF, STL, PLY, OBJ, GLB): nested class folders, or flat leaves plus `taxonomy.csv`."""
 
+    FILES = "meshes"
     kind: Literal["mesh-folder"] = "mesh-folder"
 
 
 class PointFolderConfig(FoldersSection, PointFilesSection):
     """A folder of point clouds (NPY, NPZ, PLY, XYZ, TXT, PTS), nested as a mesh folder or with a `taxonomy.csv`."""
 
+    FILES = "points"
     kind: Literal["point-folder"] = "point-folder"
     num_points: int = Field(1024, ge=16, le=65536)
     """Points that are drawn from each file, once, and stored: without repetition, or where a file has fewer, each of
@@ -69,7 +73,7 @@ class PointFolderConfig(FoldersSection, PointFilesSection):
 class PrimitivesConfig(PointSetSection):
     """Made solids, deformed and noisy: 3 kinds of shape -> 10 families -> 24 proportions; nothing is downloaded."""
 
-    LEVELS: ClassVar[tuple[str, ...]] = ("shape", "family", "proportion")
+    LEVELS = ("shape", "family", "proportion")
     kind: Literal["primitives"] = "primitives"
     num_points: int = Field(512, ge=16, le=65536)
     """Points that are sampled from each surface."""
@@ -92,15 +96,11 @@ class PrimitivesConfig(PointSetSection):
         return self
 
 
-POINT_KINDS = ("modelnet", "mesh-folder", "point-folder", "primitives")
-"""The data sets that give point clouds."""
-
-
 class PointViewsConfig(Section):
     """The random views of a point cloud, drawn per sample and in one batch on the training device."""
 
     kind: Literal["points"] = "points"
-    resample: int | None = Field(None, ge=8)
+    resample: Annotated[int | None, AtMost("data.num_points")] = Field(None, ge=8)
     """Points of a view, drawn anew from the stored ones; None: all of them."""
     up: Literal["x", "y", "z"] = "z"
     """The axis that points up in the data; ModelNet's is z."""

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from hmlc_ray.config.paths import get_path, shorten
+from hmlc_ray.config.plugins import no_plugin_hint
 from hmlc_ray.config.schema import SectionType, describe, keys, kind_of, kinds, nearest, sections
 
 
@@ -72,7 +73,8 @@ def _sentence(details: ErrorDetails, place: _Place, values: Any) -> str:
         return _unknown_key(place)
     if error == "union_tag_invalid":
         allowed, tag = list(place.siblings), get_path(values, f"{place.path}.kind")
-        return f"{place.path}.kind is {shorten(tag)}{nearest(str(tag), allowed)}; the kinds are {', '.join(allowed)}"
+        hint = f"; the kinds are {', '.join(allowed)}{no_plugin_hint(place.path, tag, allowed)}"
+        return f"{place.path}.kind is {shorten(tag)}{nearest(str(tag), allowed)}{hint}"
     if error == "value_error":
         message = str(details["ctx"]["error"])
         return f"{place.path}: {message}" if place.path and place.path not in message else message

@@ -12,13 +12,14 @@ from annotated_types import Ge, Gt, Interval, Le, Lt, MaxLen, MinLen
 from pydantic.fields import FieldInfo
 
 from hmlc_ray.config.base import Section
+from hmlc_ray.config.marks import DefaultFor, marks_of
 
 SectionType = type[Section]
 
 
 def sections(field: FieldInfo) -> list[SectionType]:
     """The section classes that a field may hold; empty for a plain value, several where it has kinds."""
-    return [part for part in _members(field.annotation) if isinstance(part, type) and issubclass(part, Section)]
+    return [part for part in members(field.annotation) if isinstance(part, type) and issubclass(part, Section)]
 
 
 def kinds(field: FieldInfo) -> dict[str, SectionType]:
@@ -35,7 +36,7 @@ def kind_of(section: SectionType) -> str | None:
 
 def names(field: FieldInfo) -> tuple[str, ...]:
     """The texts that a field may hold instead of a section or another value; empty where it has no such choice."""
-    choices = [part for part in _members(field.annotation) if get_origin(part) is Literal]
+    choices = [part for part in members(field.annotation) if get_origin(part) is Literal]
     return tuple(name for part in choices for name in get_args(part) if isinstance(name, str))
 
 
@@ -61,8 +62,12 @@ def with_default_kinds(model: SectionType, values: Mapping[str, Any]) -> dict[st
 
 @cache
 def _own_kinds(model: SectionType) -> dict[str, str]:
-    own = {name: field.default_factory for name, field in model.model_fields.items() if kinds(field)}
-    return _kinds_of({name: section for name, section in own.items() if isinstance(section, type)})
+    own = {name: field for name, field in model.model_fields.items() if kinds(field)}
+    made = {name: field.default_factory for name, field in own.items()}
+    classes = {name: section for name, section in made.items() if isinstance(section, type)}
+    # A key that is None where it is left out has a default kind all the same.
+    marks = [(name, mark) for name, field in own.items() for mark in marks_of(field, DefaultFor)]
+    return _kinds_of(classes | {name: mark.section for name, mark in marks if mark.modality is None})
 
 
 def _kinds_of(classes: Mapping[str, SectionType]) -> dict[str, str]:
@@ -85,13 +90,13 @@ def describe(field: FieldInfo) -> str:
     return str(allowed) if allowed else _either(field.annotation, field.metadata)
 
 
-def _members(annotation: Any) -> tuple[Any, ...]:
+def members(annotation: Any) -> tuple[Any, ...]:
     """The alternatives of a (possibly annotated) type, flattened."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        return _members(get_args(annotation)[0])
+        return members(get_args(annotation)[0])
     if origin in (Union, UnionType):
-        return tuple(member for part in get_args(annotation) for member in _members(part))
+        return tuple(member for part in get_args(annotation) for member in members(part))
     return (annotation,)
 
 

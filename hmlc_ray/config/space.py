@@ -6,10 +6,12 @@ import copy
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hmlc_ray.config.dimensions import OPTIONS, Dimension, parse_dimension
+from hmlc_ray.config.dimension_forms import FORMS, parse_dimension
+from hmlc_ray.config.dimensions import Dimension
 from hmlc_ray.config.levels import num_levels
 from hmlc_ray.config.overrides import keys_for
 from hmlc_ray.config.paths import set_path, shorten
+from hmlc_ray.config.plugins import no_plugin_hint
 from hmlc_ray.config.schema import SectionType, default_kinds, kinds, nearest, sections
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
@@ -103,9 +105,9 @@ class SearchSpace(NamedTuple):
         for section, branch in self.branches.items():
             yield from ({**first, section: kind} for kind in list(branch)[1:])
 
-    def first(self) -> TrialConfig:
-        """Every section at its first kind, every dimension at its first value."""
-        chosen = next(self.assignments())
+    def first(self, chosen: Kinds | None = None) -> TrialConfig:
+        """Every section at this kind, or at its first, and every dimension at its first value."""
+        chosen = next(self.assignments()) if chosen is None else chosen
         return self.assemble(chosen, {n: next(iter(d.ends().values())) for n, _, d in self.dimensions(chosen)})
 
     def _choose(self, values: dict[str, Any], section: str, kind: str) -> None:
@@ -140,7 +142,7 @@ class _Parser:
         seen = set()
         for name, spec in space.items():
             inner = [(name, spec)]
-            if name in _SECTIONS and isinstance(spec, dict) and not spec.keys() & OPTIONS.keys():
+            if name in _SECTIONS and isinstance(spec, dict) and not spec.keys() & FORMS.keys():
                 inner = [(f"{name}.{key}", value) for key, value in spec.items() if key != "branch"]
                 inner += [(name, {"branch": spec["branch"]})] if "branch" in spec else []
             for path, value in inner:
@@ -160,7 +162,7 @@ class _Parser:
         if str(kind) not in known:
             raise ConfigError(
                 f"{self.source}: space.{section} names the kind {shorten(kind)}{nearest(str(kind), known)}; "
-                f"the kinds are {', '.join(known)}"
+                f"the kinds are {', '.join(known)}{no_plugin_hint(section, kind, known)}"
             )
         return str(kind)
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from hmlc_ray.config.base import Section
+from hmlc_ray.config.base import IMAGES, Modality, Section
+from hmlc_ray.config.marks import OnDisk
 from hmlc_ray.config.schema import names
 from hmlc_ray.config.taxonomy import OwnTaxonomyConfig, TaxonomyConfig
+from hmlc_ray.errors import ConfigError
 from hmlc_ray.names.levels import check_level_names, check_printable, composed
+
+if TYPE_CHECKING:
+    from hmlc_ray.folders import FolderTree
 
 
 class SplitSection(Section):
@@ -56,6 +62,29 @@ class SplitSection(Section):
         return names(cls.model_fields["taxonomy"])
 
 
+Levels = tuple[str, ...] | Mapping[str, tuple[str, ...]]
+
+
+class DataSection(SplitSection):
+    """Any data set."""
+
+    MODALITY: ClassVar[Modality] = IMAGES
+    """What its samples are."""
+    LEVELS: ClassVar[Levels] = ()
+    """Names of the levels, coarsest first; where the data set has several trees, by the value of `taxonomy`."""
+
+    def own_levels(self) -> tuple[str, ...]:
+        """Names of the levels of its own tree, coarsest first, found out without reading a sample.
+
+        Raises:
+            DataError: if files have to be looked at, and are missing or empty.
+            TaxonomyError: if they make no tree.
+        """
+        levels: Any = self.LEVELS
+        names: tuple[str, ...] = levels if isinstance(levels, tuple) else levels[self.own_taxonomy]
+        return names
+
+
 def level_names_checked(names: tuple[str, ...]) -> tuple[str, ...]:
     """The names in NFC, for a pydantic validator; see `check_level_names` and `check_printable`."""
     names = tuple(map(composed, names))
@@ -85,9 +114,11 @@ def _checked_folders(folders: dict[str, str]) -> dict[str, str]:
 SplitFolders = Annotated[dict[Literal["train", "val", "test"], str], AfterValidator(_checked_folders)]
 
 
-class FoldersSection(Section):
+class FoldersSection(DataSection):
     """How the folders of a data set are read."""
 
+    FILES: ClassVar[Literal["images", "meshes", "points"]] = "images"
+    root: Annotated[str, OnDisk()] = Field(min_length=1)
     splits: Literal["auto", "none"] | SplitFolders = Field(
         "auto",
         json_schema_extra={
@@ -100,3 +131,27 @@ class FoldersSection(Section):
     """`fill`: where a leaf lies less deep than others, the last folder's name is repeated."""
     level_names: Annotated[tuple[str, ...], AfterValidator(level_names_checked)] | None = None
     """Names of the levels, coarsest first; `level0`, `level1`, ... where not given."""
+
+    def own_levels(self) -> tuple[str, ...]:
+        return self.level_names or self.tree().level_names
+
+    def tree(self) -> FolderTree:
+        """The classes, levels, splits and files that the folder holds.
+
+        Raises:
+            DataError, TaxonomyError: see `scan_folder`.
+            ConfigError: if `level_names` does not hold one name per level.
+        """
+        from hmlc_ray.folders import IMAGE_SUFFIXES, MESH_SUFFIXES, POINT_SUFFIXES, scan_folder
+
+        suffixes = {"images": IMAGE_SUFFIXES, "meshes": MESH_SUFFIXES, "points": POINT_SUFFIXES}[self.FILES]
+        levels, untrained = None if self.level_names is None else len(self.level_names), self.untrained == "keep"
+        tree = scan_folder(
+            self.root, suffixes, splits=self.splits, uneven=self.uneven, levels=levels, untrained=untrained
+        )
+        if levels is not None and levels != tree.depth:
+            raise ConfigError(
+                f"data.level_names holds {levels} names, but there are {tree.depth} levels"
+                + "".join(f" ({note})" for note in tree.notes if "looked through" in note)
+            )
+        return tree

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.levels import check_trial
+from hmlc_ray.config.marks import DefaultFor
 from hmlc_ray.config.metrics import check_metric
 from hmlc_ray.config.paths import Overrides, get_path
 from hmlc_ray.config.plain import Source, values_of
@@ -37,7 +38,7 @@ class RandomConfig(Section):
     kind: Literal["random"] = "random"
 
 
-class SchedulerConfig(Section):
+class AshaConfig(Section):
     """ASHA (arXiv 1810.05934): stops the worse trials early. Its budget is counted in evaluations."""
 
     kind: Literal["asha"] = "asha"
@@ -45,6 +46,11 @@ class SchedulerConfig(Section):
     """Evaluations before a trial can be stopped."""
     reduction_factor: float = Field(3, gt=1, le=100)
     """At each rung one trial in this many goes on."""
+
+
+SamplerConfig = Annotated[TpeConfig | RandomConfig, Field(discriminator="kind")]
+SchedulerConfig = AshaConfig
+"""Of several: `Annotated[AshaConfig | OtherConfig, Field(discriminator="kind")]`."""
 
 
 class RefitConfig(Section):
@@ -86,8 +92,8 @@ class StudyConfig(Section):
     mode: Literal["max", "min"] = "max"
     seed: int = Field(0, ge=0, lt=2**32)
     """Of the sampler; a trial's own seed is `seed` of its configuration."""
-    sampler: TpeConfig | RandomConfig = Field(default_factory=TpeConfig, discriminator="kind")
-    scheduler: SchedulerConfig | None = None
+    sampler: SamplerConfig = Field(default_factory=TpeConfig)
+    scheduler: Annotated[SchedulerConfig | None, DefaultFor(AshaConfig)] = None
     """None: every trial runs to its end."""
     refit: RefitConfig | None = None
     """None: the best trial's own encoder is the result."""

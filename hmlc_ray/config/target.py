@@ -8,6 +8,7 @@ from hmlc_ray.config.files import load_trial
 from hmlc_ray.config.overrides import apply_overrides
 from hmlc_ray.config.paths import Overrides, parse_overrides
 from hmlc_ray.config.plain import Source
+from hmlc_ray.config.plugins import no_plugin_hint
 from hmlc_ray.config.schema import kinds, nearest
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
@@ -27,5 +28,6 @@ def load_target(target: Source, overrides: Overrides = ()) -> TrialConfig:
     if isinstance(target, str) and not Path(target).exists() and not target.endswith((".yaml", ".yml")):
         raise ConfigError(
             f"{target!r} is neither a file nor a kind of data{nearest(target, known)}; the kinds are {', '.join(known)}"
+            f"{no_plugin_hint('data', target, known)}"
         )
     return load_trial(target, overrides)

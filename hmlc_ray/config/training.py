@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from hmlc_ray.config.base import Section
+from hmlc_ray.config.marks import AtMost, LevelIndex, PerLevel
 
 Regularisation = Annotated[float, Field(gt=0)]
 
@@ -16,7 +17,7 @@ class OptimiserSection(Section):
 
     learning_rate: float = Field(gt=0, le=100)
     weight_decay: float = Field(1e-4, ge=0, le=1)
-    warmup_epochs: float = Field(1.0, ge=0)
+    warmup_epochs: Annotated[float, AtMost("training.epochs")] = Field(1.0, ge=0)
     clip_norm: float | None = Field(5.0, gt=0)
     """Largest L2 norm of the gradient; None: no clipping."""
 
@@ -46,7 +47,7 @@ class TrainingConfig(Section):
     global_batch_size: int = Field(256, ge=2)
     """Samples per step over all workers; a step contrasts twice as many rows, two views each."""
     sampler: Literal["uniform", "class-balanced", "hierarchical"] = "uniform"
-    sampler_level: Literal["leaf"] | Annotated[int, Field(ge=0)] = "leaf"
+    sampler_level: Annotated[Literal["leaf"] | Annotated[int, Field(ge=0)], LevelIndex()] = "leaf"
     """The level that `class-balanced` balances."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     amp: Literal["auto", "off", "bf16"] = "auto"
@@ -68,7 +69,7 @@ class EvaluationConfig(Section):
     probe_max_iter: int = Field(300, ge=1)
     probe_max_samples: int = Field(50_000, ge=10)
     """Training rows the probe sees at most (a stratified, seeded subset)."""
-    chosen_regularisation: tuple[Regularisation, ...] | None = None
+    chosen_regularisation: Annotated[tuple[Regularisation, ...] | None, PerLevel()] = None
     """One C per level, chosen before: a refit has no validation split left to choose on."""
     neighbours: int = Field(20, ge=1)
     """k of the cosine kNN."""

@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import Field, model_validator
 
-from hmlc_ray.config.base import Section
+from hmlc_ray.config.base import FEATURES, POINTS, Section
 from hmlc_ray.config.data import AnyViewsConfig, DataConfig, DigitsConfig, ViewsConfig
-from hmlc_ray.config.encoder import ConvNetConfig, EncoderConfig, HeadConfig, MlpHeadConfig, feature_dim
-from hmlc_ray.config.modality import check_modality, check_trainable, defaults_of
+from hmlc_ray.config.encoder import (
+    ConvNetConfig,
+    EncoderConfig,
+    HeadConfig,
+    MlpConfig,
+    MlpHeadConfig,
+    PointNetConfig,
+    feature_dim,
+)
+from hmlc_ray.config.features import FeatureViewsConfig
+from hmlc_ray.config.marks import DefaultFor, check_bounds, marks_of
+from hmlc_ray.config.modality import check_modality, check_trainable
 from hmlc_ray.config.objective import GHmlcConfig, ObjectiveConfig
-from hmlc_ray.config.schema import with_default_kinds
+from hmlc_ray.config.plugins import with_plugins
+from hmlc_ray.config.points import PointViewsConfig
+from hmlc_ray.config.schema import SectionType, kinds, with_default_kinds
 from hmlc_ray.config.training import AdamWConfig, EvaluationConfig, OptimiserConfig, TrainingConfig
+
+if TYPE_CHECKING:
+    AnyData: TypeAlias = DataConfig
+    AnyEncoder: TypeAlias = EncoderConfig
+    AnyObjective: TypeAlias = ObjectiveConfig
+else:  # with the kinds of what is installed
+    AnyData = with_plugins("data", DataConfig)
+    AnyEncoder = with_plugins("encoder", EncoderConfig)
+    AnyObjective = with_plugins("objective", ObjectiveConfig)
 
 
 class TrialConfig(Section):
@@ -21,11 +43,15 @@ class TrialConfig(Section):
     `config.json` and, through `flatten`, the MLflow params."""
 
     seed: int = Field(0, ge=0, lt=2**32)
-    data: DataConfig = Field(default_factory=DigitsConfig)
-    views: AnyViewsConfig = Field(default_factory=ViewsConfig)
-    encoder: EncoderConfig = Field(default_factory=ConvNetConfig)
+    data: AnyData = Field(default_factory=DigitsConfig)
+    views: Annotated[AnyViewsConfig, DefaultFor(PointViewsConfig, POINTS), DefaultFor(FeatureViewsConfig, FEATURES)] = (
+        Field(default_factory=ViewsConfig)
+    )
+    encoder: Annotated[AnyEncoder, DefaultFor(PointNetConfig, POINTS), DefaultFor(MlpConfig, FEATURES)] = Field(
+        default_factory=ConvNetConfig
+    )
     head: HeadConfig = Field(default_factory=MlpHeadConfig)
-    objective: ObjectiveConfig = Field(default_factory=GHmlcConfig)
+    objective: AnyObjective = Field(default_factory=GHmlcConfig)
     optimiser: OptimiserConfig = Field(default_factory=AdamWConfig)
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
@@ -37,7 +63,10 @@ class TrialConfig(Section):
 
     @classmethod
     def other_defaults(cls, values: Mapping[str, Any]) -> Mapping[str, type[Section]]:
-        return defaults_of(values.get("data"))
+        data = values.get("data")
+        kind = data.get("kind") if isinstance(data, dict) else getattr(data, "kind", None)
+        modality = getattr(_kinds_of("data").get(str(kind)), "MODALITY", None)
+        return {name: mark.section for name, mark in _other_defaults() if mark.modality == modality}
 
     @model_validator(mode="before")
     @classmethod
@@ -50,17 +79,13 @@ class TrialConfig(Section):
 
     @model_validator(mode="after")
     def _same_modality(self) -> TrialConfig:
-        check_modality(self.data, self.views, self.encoder)
+        check_modality(self.data, self.views, self.encoder, _kinds_of("encoder"))
         check_trainable(self.encoder, self.head, self.objective)
         return self
 
     @model_validator(mode="after")
-    def _schedules_fit(self) -> TrialConfig:
-        if self.optimiser.warmup_epochs > self.training.epochs:
-            raise ValueError(
-                f"optimiser.warmup_epochs ({self.optimiser.warmup_epochs:g}) must not exceed "
-                f"training.epochs ({self.training.epochs})"
-            )
+    def _bounds_hold(self) -> TrialConfig:
+        check_bounds(self)
         return self
 
     def with_regularisation(self, chosen: tuple[float, ...] | None) -> TrialConfig:
@@ -77,13 +102,12 @@ class TrialConfig(Section):
             )
         return self
 
-    @model_validator(mode="after")
-    def _mixture_fits(self) -> TrialConfig:
-        components, dims = getattr(self.objective, "mixture_components", None), self.embedding_dim
-        if components is not None and dims is not None and components > dims:
-            key = "head.embedding_dim" if isinstance(self.head, MlpHeadConfig) else "the features of head.kind identity"
-            raise ValueError(
-                f"objective.mixture_components ({components}) must not exceed {key} ({dims}): "
-                "the mixture is fitted on the embedding's dimensions"
-            )
-        return self
+
+@cache
+def _other_defaults() -> list[tuple[str, DefaultFor]]:
+    return [(name, mark) for name, field in TrialConfig.model_fields.items() for mark in marks_of(field, DefaultFor)]
+
+
+@cache
+def _kinds_of(name: str) -> dict[str, SectionType]:
+    return kinds(TrialConfig.model_fields[name])

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from hmlc_ray.config.data import ImageFolderConfig
-from hmlc_ray.config.levels import folder_tree
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.splits import divide
 from hmlc_ray.data.stored import Listing, read_splits
@@ -26,7 +25,7 @@ def load(config: ImageFolderConfig) -> DataSet:
         TaxonomyError: see `scan_folder`.
         ConfigError: if `level_names` does not hold one name per level.
     """
-    tree = folder_tree(config)
+    tree = config.tree()
     taxonomy = Taxonomy.from_paths(config.level_names or tree.level_names, tree.leaf_paths)
     listings = {name: _listing(files) for name, files in tree.files.items()}
     splits = read_splits(listings, config, Path(config.root).expanduser().absolute(), config.channels)

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hmlc_ray.config.levels import folder_tree
 from hmlc_ray.config.points import MeshFolderConfig, PointFilesSection, PointFolderConfig
 from hmlc_ray.data.base import DataSet, Split, relative_paths
 from hmlc_ray.data.splits import check_enough, divide
@@ -33,7 +32,7 @@ def load(config: MeshFolderConfig | PointFolderConfig) -> DataSet:
         TaxonomyError: see `scan_folder`.
         ConfigError: if `level_names` does not hold one name per level.
     """
-    tree = folder_tree(config)
+    tree = config.tree()
     taxonomy = Taxonomy.from_paths(config.level_names or tree.level_names, tree.leaf_paths)
     root = Path(config.root).expanduser().absolute()
     return divide_clouds(config, taxonomy, tree.files, root, notes=tree.notes)

@@ -9,7 +9,7 @@ next epoch, since the order is drawn anew). A set smaller than one batch gives o
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -158,10 +158,10 @@ def build_sampler(config: TrainingConfig, paths: IntArray, *, seed: int, rank: i
 
     Raises:
         DataError: if there are no samples.
-        ConfigError: if a batch has fewer samples than there are workers, if it cannot hold one group of the
-            hierarchical sampler, or if the balanced level does not exist.
+        ConfigError: if a batch has fewer samples than there are workers, or cannot hold one group of the hierarchical
+            sampler.
     """
-    num_samples, num_levels = paths.shape
+    num_samples = len(paths)
     if not num_samples:
         raise DataError("the training split holds no samples")
     size = min(config.global_batch_size, num_samples)
@@ -169,26 +169,34 @@ def build_sampler(config: TrainingConfig, paths: IntArray, *, seed: int, rank: i
         raise ConfigError(
             f"a batch of {size} samples cannot be shared by {world_size} workers; each needs at least one"
         )
-    if config.sampler == "uniform":
-        return UniformSampler(num_samples, size, seed, rank, world_size)
-    if config.sampler == "class-balanced":
-        return ClassBalancedSampler(_labels(config, paths), size, seed, rank, world_size)
+    return SAMPLERS[config.sampler](config, paths, size, seed, rank, world_size)
+
+
+def _uniform(config: TrainingConfig, paths: IntArray, *draws: int) -> BatchSampler:
+    return UniformSampler(len(paths), *draws)
+
+
+def _class_balanced(config: TrainingConfig, paths: IntArray, *draws: int) -> BatchSampler:
+    level = paths.shape[1] - 1 if config.sampler_level == "leaf" else config.sampler_level
+    return ClassBalancedSampler(paths[:, level], *draws)
+
+
+def _hierarchical(config: TrainingConfig, paths: IntArray, *draws: int) -> BatchSampler:
+    size, num_levels = draws[0], paths.shape[1]
     if size < num_levels + 2:
         raise ConfigError(
             f"a batch of {size} samples is too small for training.sampler 'hierarchical', which draws groups of "
             f"{num_levels + 2}: an anchor, its positive, and one sample that differs at each of the {num_levels} levels"
         )
-    return HierarchicalSampler(paths, size, seed, rank, world_size)
+    return HierarchicalSampler(paths, *draws)
 
 
-def _labels(config: TrainingConfig, paths: IntArray) -> IntArray:
-    level = paths.shape[1] - 1 if config.sampler_level == "leaf" else config.sampler_level
-    if level >= paths.shape[1]:
-        raise ConfigError(
-            f"training.sampler_level is {level}, but the taxonomy has levels 0 to {paths.shape[1] - 1} (or `leaf`)"
-        )
-    labels: IntArray = paths[:, level]
-    return labels
+SAMPLERS: dict[str, Callable[..., BatchSampler]] = {
+    "uniform": _uniform,
+    "class-balanced": _class_balanced,
+    "hierarchical": _hierarchical,
+}
+"""By the value of `training.sampler` what is called with `(config, paths, batch_size, seed, rank, world_size)`."""
 
 
 def _occurrence(labels: IntArray, num_classes: int) -> IntArray:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from hmlc_ray.config.data import AnyViewsConfig, ViewsConfig
-from hmlc_ray.config.features import FeatureViewsConfig
 from hmlc_ray.config.points import PointViewsConfig
 from hmlc_ray.data.base import Split
 from hmlc_ray.data.color import recolor
@@ -31,9 +31,7 @@ _CHUNK_BYTES = 1 << 21
 
 def build_views(config: AnyViewsConfig, train: Split) -> Views:
     """What makes the views of a training step; those of features depend on the training split."""
-    if isinstance(config, FeatureViewsConfig):
-        return TwoFeatureViews(config, train)
-    return TwoPointViews(config) if isinstance(config, PointViewsConfig) else TwoViews(config)
+    return VIEWS[config.kind](config, train)
 
 
 def views_of(views: Views, inputs: Tensor, leaf: Tensor, generator: torch.Generator) -> Tensor:
@@ -78,6 +76,22 @@ class TwoViews:
             for view in views:
                 centre(augment(images, self._config, generator), out=view[start : start + size])
         return views
+
+
+def _image_views(config: ViewsConfig, train: Split) -> Views:
+    return TwoViews(config)
+
+
+def _point_views(config: PointViewsConfig, train: Split) -> Views:
+    return TwoPointViews(config)
+
+
+VIEWS: dict[str, Callable[[Any, Split], Views]] = {
+    "images": _image_views,
+    "points": _point_views,
+    "features": TwoFeatureViews,
+}
+"""By kind what is called with `(config, train)`."""
 
 
 def with_views(

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from hmlc_ray.config.encoder import (
-    ConvNetConfig,
-    DgcnnConfig,
-    EncoderConfig,
-    IdentityConfig,
-    MlpConfig,
-    PointNetConfig,
-    ResNet18Config,
-    ResNet34Config,
-    ResNet50Config,
-    TorchvisionConfig,
-)
+from hmlc_ray.config.encoder import EncoderConfig
+from hmlc_ray.config.plugins import build
 from hmlc_ray.encoders.base import Encoder
 from hmlc_ray.encoders.head import build_head, embedding_dim
 
-__all__ = ["Encoder", "build_encoder", "build_head", "embedding_dim"]
+__all__ = ["BUILDERS", "Encoder", "build_encoder", "build_head", "embedding_dim"]
+
+BUILDERS = {
+    "convnet": "hmlc_ray.encoders.convnet:ConvNet",
+    "resnet18": "hmlc_ray.encoders.resnet:ResNet",
+    "resnet34": "hmlc_ray.encoders.resnet:ResNet",
+    "resnet50": "hmlc_ray.encoders.resnet:ResNet",
+    "torchvision": "hmlc_ray.encoders.torchvision_model:TorchvisionModel",
+    "mlp": "hmlc_ray.encoders.mlp:Mlp",
+    "identity": "hmlc_ray.encoders.identity:Identity",
+    "pointnet": "hmlc_ray.encoders.pointnet:PointNet",
+    "dgcnn": "hmlc_ray.encoders.dgcnn:Dgcnn",
+}
+"""By kind what is called with `(config, input_shape)`; imported when it is used, as torchvision takes a second."""
 
 
 def build_encoder(config: EncoderConfig, input_shape: tuple[int, ...]) -> Encoder:
@@ -28,34 +31,7 @@ def build_encoder(config: EncoderConfig, input_shape: tuple[int, ...]) -> Encode
             of a row of features.
 
     Raises:
-        ConfigError: if this kind of encoder cannot take samples of that shape, or the weights do not fit.
+        ConfigError: if this kind of encoder cannot take samples of that shape, the weights do not fit, or a plug-in
+            fails to build it.
     """
-    match config:
-        case ConvNetConfig():
-            from hmlc_ray.encoders.convnet import ConvNet
-
-            return ConvNet(config, input_shape)
-        case ResNet18Config() | ResNet34Config() | ResNet50Config():
-            from hmlc_ray.encoders.resnet import ResNet  # imports torchvision, which takes a second
-
-            return ResNet(config, input_shape)
-        case TorchvisionConfig():
-            from hmlc_ray.encoders.torchvision_model import TorchvisionModel
-
-            return TorchvisionModel(config, input_shape)
-        case PointNetConfig():
-            from hmlc_ray.encoders.pointnet import PointNet
-
-            return PointNet(config, input_shape)
-        case DgcnnConfig():
-            from hmlc_ray.encoders.dgcnn import Dgcnn
-
-            return Dgcnn(config, input_shape)
-        case MlpConfig():
-            from hmlc_ray.encoders.mlp import Mlp
-
-            return Mlp(config, input_shape)
-        case IdentityConfig():
-            from hmlc_ray.encoders.identity import Identity
-
-            return Identity(config, input_shape)
+    return build(config, BUILDERS, Encoder, input_shape)  # type: ignore[type-abstract]

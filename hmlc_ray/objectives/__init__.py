@@ -1,76 +1,33 @@
-"""Objectives: one file each; `build_objective` is the registry."""
+"""Objectives: one file each, and the table that builds them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from hmlc_ray.config.objective import ObjectiveConfig
+from hmlc_ray.config.plugins import build
+from hmlc_ray.objectives.base import Batch, Dims, LossReport, Objective
 
-import numpy as np
-import numpy.typing as npt
+__all__ = ["BUILDERS", "Batch", "Dims", "LossReport", "Objective", "build_objective"]
 
-from hmlc_ray.config.objective import (
-    AHmlcConfig,
-    BhclConfig,
-    CrossEntropyConfig,
-    GHmlcConfig,
-    MlclConfig,
-    ObjectiveConfig,
-    SimclrConfig,
-    SumSupconConfig,
-    SupconConfig,
-)
-from hmlc_ray.objectives.a_hmlc import AHmlc
-from hmlc_ray.objectives.base import Batch, LossReport, Objective
-from hmlc_ray.objectives.bhcl import Bhcl
-from hmlc_ray.objectives.cross_entropy import CrossEntropy
-from hmlc_ray.objectives.hmce import HierarchicalMultiLabel
-from hmlc_ray.objectives.mlcl import Mlcl
-from hmlc_ray.objectives.simclr import Simclr
-from hmlc_ray.objectives.sum_supcon import SumSupcon
-from hmlc_ray.objectives.supcon import Supcon
-from hmlc_ray.taxonomy import Taxonomy
-
-__all__ = ["Batch", "LossReport", "Objective", "build_objective"]
+BUILDERS = {
+    "simclr": "hmlc_ray.objectives.simclr:Simclr",
+    "supcon": "hmlc_ray.objectives.supcon:Supcon",
+    "sum-supcon": "hmlc_ray.objectives.sum_supcon:SumSupcon",
+    "hmc": "hmlc_ray.objectives.hmce:HierarchicalMultiLabel",
+    "hce": "hmlc_ray.objectives.hmce:HierarchicalMultiLabel",
+    "hmce": "hmlc_ray.objectives.hmce:HierarchicalMultiLabel",
+    "g-hmlc": "hmlc_ray.objectives.g_hmlc:GHmlc",
+    "a-hmlc": "hmlc_ray.objectives.a_hmlc:AHmlc",
+    "mlcl": "hmlc_ray.objectives.mlcl:Mlcl",
+    "bhcl": "hmlc_ray.objectives.bhcl:Bhcl",
+    "cross-entropy": "hmlc_ray.objectives.cross_entropy:CrossEntropy",
+}
+"""By kind what is called with `(config, dims)`."""
 
 
-def build_objective(
-    config: ObjectiveConfig,
-    *,
-    taxonomy: Taxonomy,
-    class_counts: Sequence[npt.NDArray[np.int64]],
-    embedding_dim: int,
-    feature_dim: int,
-) -> Objective:
-    """The objective of a configuration.
-
-    Args:
-        config: which objective, and its settings.
-        taxonomy: H levels.
-        class_counts: N_c^h, per level an int64 array [C_h]: training samples per class.
-        embedding_dim: D.
-        feature_dim: F.
+def build_objective(config: ObjectiveConfig, dims: Dims) -> Objective:
+    """The objective of a configuration, whose per-level values fit the taxonomy (see `config.levels.check_levels`).
 
     Raises:
-        ConfigError: if a per-level setting does not hold one value per level.
-        TaxonomyError: if the configuration names a level that the taxonomy does not have.
+        ConfigError: if a plug-in fails to build it.
     """
-    match config:
-        case SimclrConfig():
-            return Simclr(config)
-        case SupconConfig():
-            return Supcon(config, taxonomy=taxonomy)
-        case SumSupconConfig():
-            return SumSupcon(config, class_counts=class_counts, embedding_dim=embedding_dim)
-        case GHmlcConfig():
-            from hmlc_ray.objectives.g_hmlc import GHmlc
-
-            return GHmlc(config, taxonomy=taxonomy, class_counts=class_counts, embedding_dim=embedding_dim)
-        case AHmlcConfig():
-            return AHmlc(config, class_counts=class_counts, embedding_dim=embedding_dim)
-        case MlclConfig():
-            return Mlcl(config, class_counts=class_counts, embedding_dim=embedding_dim, feature_dim=feature_dim)
-        case BhclConfig():
-            return Bhcl(config, class_counts=class_counts, embedding_dim=embedding_dim)
-        case CrossEntropyConfig():
-            return CrossEntropy(config, taxonomy=taxonomy, feature_dim=feature_dim)
-        case _:
-            return HierarchicalMultiLabel(config, class_counts=class_counts, embedding_dim=embedding_dim)
+    return build(config, BUILDERS, Objective, dims)  # type: ignore[type-abstract]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from hmlc_ray.config.objective import AHmlcConfig
-from hmlc_ray.objectives.base import Batch, LossReport
+from hmlc_ray.objectives.base import Batch, Dims, LossReport
 from hmlc_ray.objectives.contrast import bounded, full_precision, normalise
 from hmlc_ray.objectives.contrast.function import without_autocast
 from hmlc_ray.objectives.level_objective import LevelObjective
@@ -28,17 +26,15 @@ class AHmlc(LevelObjective):
     mean_gates: Tensor
     """float [H, D], the mean gate of the last training batch."""
 
-    def __init__(
-        self, config: AHmlcConfig, *, class_counts: Sequence[npt.NDArray[np.int64]], embedding_dim: int
-    ) -> None:
-        super().__init__(config, class_counts=class_counts, embedding_dim=embedding_dim)
+    def __init__(self, config: AHmlcConfig, dims: Dims) -> None:
+        super().__init__(config, dims)
         self.attention_temperature = config.attention_temperature
         self.overlap_penalty = config.overlap_penalty
-        levels = len(class_counts)
+        levels, width = dims.taxonomy.num_levels, dims.embedding_dim
         self.heads = nn.ModuleList(
-            _attention_head(embedding_dim, config.bottleneck, config.initial_bias) for _ in range(levels)
+            _attention_head(width, config.bottleneck, config.initial_bias) for _ in range(levels)
         )
-        self.register_buffer("mean_gates", torch.ones(levels, embedding_dim))
+        self.register_buffer("mean_gates", torch.ones(levels, width))
 
     def forward(self, batch: Batch) -> LossReport:
         """The loss of embeddings [n, D] with paths [n, H]."""

@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
+
+from hmlc_ray.taxonomy import IntArray, Taxonomy
+
+
+@dataclass(frozen=True)
+class Dims:
+    """What an objective is built for, besides its configuration."""
+
+    taxonomy: Taxonomy
+    """H levels, level h with C_h classes."""
+    class_counts: Sequence[IntArray]
+    """N_c^h, per level an int64 array [C_h]: training samples per class."""
+    embedding_dim: int
+    """D, the width of the embeddings z."""
+    feature_dim: int
+    """F, the width of the features f."""
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-import numpy.typing as npt
-
 from hmlc_ray.config.objective import BhclConfig, LevelsSection
-from hmlc_ray.objectives.base import Batch, LossReport
+from hmlc_ray.objectives.base import Batch, Dims, LossReport
 from hmlc_ray.objectives.level_objective import LevelObjective
 
 
@@ -20,9 +15,7 @@ class Bhcl(LevelObjective):
     positive), and sum_h w_h divides the sum.
     """
 
-    def __init__(
-        self, config: BhclConfig, *, class_counts: Sequence[npt.NDArray[np.int64]], embedding_dim: int
-    ) -> None:
+    def __init__(self, config: BhclConfig, dims: Dims) -> None:
         levels = LevelsSection(
             temperature=config.temperature,
             level_weights="exp",
@@ -30,7 +23,7 @@ class Bhcl(LevelObjective):
             prototype_momentum=config.prototype_momentum,
             chunk=config.chunk,
         )
-        super().__init__(levels, class_counts=class_counts, embedding_dim=embedding_dim)
+        super().__init__(levels, dims)
         self.unbalanced_epochs = config.unbalanced_epochs
 
     def begin_epoch(self, epoch: int, num_epochs: int) -> None:

@@ -9,10 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hmlc_ray.config.objective import CrossEntropyConfig
-from hmlc_ray.objectives.base import Batch, LossReport, Objective
+from hmlc_ray.objectives.base import Batch, Dims, LossReport, Objective
 from hmlc_ray.objectives.contrast import bounded, full_precision
 from hmlc_ray.objectives.level_weights import level_weights
-from hmlc_ray.taxonomy import Taxonomy
 
 
 class CrossEntropy(Objective):
@@ -32,10 +31,11 @@ class CrossEntropy(Objective):
     weights: Tensor
     levels: tuple[int, ...]
 
-    def __init__(self, config: CrossEntropyConfig, *, taxonomy: Taxonomy, feature_dim: int) -> None:
+    def __init__(self, config: CrossEntropyConfig, dims: Dims) -> None:
         super().__init__()
+        taxonomy = dims.taxonomy
         self.levels = (taxonomy.num_levels - 1,) if config.level == "leaf" else tuple(range(taxonomy.num_levels))
-        self.classifiers = nn.ModuleList(nn.Linear(feature_dim, taxonomy.num_classes[h]) for h in self.levels)
+        self.classifiers = nn.ModuleList(nn.Linear(dims.feature_dim, taxonomy.num_classes[h]) for h in self.levels)
         weights = level_weights(config, taxonomy.num_classes)
         self.register_buffer("weights", torch.ones(1) if config.level == "leaf" else weights, persistent=False)
         self.consistency_penalty = config.consistency_penalty

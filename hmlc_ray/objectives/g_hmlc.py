@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from hmlc_ray.compute import distributed
 from hmlc_ray.config.objective import GHmlcConfig
-from hmlc_ray.objectives.base import Batch, LossReport
+from hmlc_ray.objectives.base import Batch, Dims, LossReport
 from hmlc_ray.objectives.level_objective import LevelObjective
 from hmlc_ray.objectives.masks.descriptor import ClassSums
 from hmlc_ray.objectives.masks.feature_masks import FeatureMasks
-from hmlc_ray.objectives.masks.refit import MaskFit, check_sizes, fit_masks, fixed_masks, refit_due
-from hmlc_ray.taxonomy import Taxonomy
+from hmlc_ray.objectives.masks.refit import MaskFit, fit_masks, fixed_masks, refit_due
+from hmlc_ray.taxonomy import IntArray
 
 
 class GHmlc(LevelObjective):
@@ -33,13 +31,7 @@ class GHmlc(LevelObjective):
 
     Args:
         config: which masks, and when.
-        taxonomy: H levels.
-        class_counts: N_c^h, per level an int64 array [C_h]: training samples per class.
-        embedding_dim: D.
-
-    Raises:
-        ConfigError: if D is below the number of levels or of components, or a per-level setting does not hold one
-            value per level.
+        dims: the taxonomy, N_c^h and D.
     """
 
     mask: Tensor
@@ -47,20 +39,13 @@ class GHmlc(LevelObjective):
     assignment: Tensor
     """The level that each dimension belongs to most, int64 [D]; -1 before the first fit."""
 
-    def __init__(
-        self,
-        config: GHmlcConfig,
-        *,
-        taxonomy: Taxonomy,
-        class_counts: Sequence[npt.NDArray[np.int64]],
-        embedding_dim: int,
-    ) -> None:
-        super().__init__(config, class_counts=class_counts, embedding_dim=embedding_dim)
-        check_sizes(config, embedding_dim, taxonomy.num_levels)
+    def __init__(self, config: GHmlcConfig, dims: Dims) -> None:
+        super().__init__(config, dims)
         self.config = config
-        self.taxonomy = taxonomy
-        self.register_buffer("mask", torch.ones(taxonomy.num_levels, embedding_dim))
-        self.register_buffer("assignment", torch.full((embedding_dim,), -1))
+        self.taxonomy = dims.taxonomy
+        assert not config.needs_dimension_per_level or dims.embedding_dim >= self.taxonomy.num_levels
+        self.register_buffer("mask", torch.ones(self.taxonomy.num_levels, dims.embedding_dim))
+        self.register_buffer("assignment", torch.full((dims.embedding_dim,), -1))
         self._collecting = False
         self._sums: ClassSums | None = None
         self._prepared: FeatureMasks | None = None
@@ -107,7 +92,7 @@ class GHmlc(LevelObjective):
             self._sums = ClassSums(self.taxonomy.num_leaves, self.mask.shape[1], batch.embeddings.device)
         self._sums.add(batch.embeddings, batch.paths[:, -1])
 
-    def _levels(self) -> npt.NDArray[np.int64] | None:
+    def _levels(self) -> IntArray | None:
         return self.assignment.cpu().numpy() if self.is_fitted else None
 
     def _adopt(self, fit: Callable[[], MaskFit]) -> dict[str, float]:

@@ -10,16 +10,13 @@ S_l is SupCon at level l (positives share the class at level l, and with it at e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from hmlc_ray.config.objective import HceConfig, HmcConfig, HmceConfig
-from hmlc_ray.objectives.base import Batch, LossReport
+from hmlc_ray.objectives.base import Batch, Dims, LossReport
 from hmlc_ray.objectives.contrast import (
     LevelVectors,
     constrained_contrast,
@@ -47,14 +44,8 @@ class HierarchicalMultiLabel(LevelObjective):
     In both variants the finer level gets the gradient where its loss is the larger one; the coarser gets none there.
     """
 
-    def __init__(
-        self,
-        config: HmcConfig | HceConfig | HmceConfig,
-        *,
-        class_counts: Sequence[npt.NDArray[np.int64]],
-        embedding_dim: int,
-    ) -> None:
-        super().__init__(config, class_counts=class_counts, embedding_dim=embedding_dim)
+    def __init__(self, config: HmcConfig | HceConfig | HmceConfig, dims: Dims) -> None:
+        super().__init__(config, dims)
         self.variant = config.variant
         self.constrained = config.kind != "hmc"
 

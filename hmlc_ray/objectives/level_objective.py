@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
 from hmlc_ray.config.objective import LevelsSection
-from hmlc_ray.objectives.base import Batch, LossReport, Objective
+from hmlc_ray.objectives.base import Batch, Dims, LossReport, Objective
 from hmlc_ray.objectives.contrast import LevelTerms, LevelVectors, full_precision, level_contrast, normalise
 from hmlc_ray.objectives.contrast.balance import Balance, InLevels
 from hmlc_ray.objectives.level_weights import level_temperatures, level_weights
@@ -21,25 +17,18 @@ class LevelObjective(Objective):
 
     Args:
         config: temperatures, level weights, imbalance mode, chunk.
-        class_counts: N_c^h, per level an int64 array [C_h]: training samples per class; H and C_h are read off it.
-        embedding_dim: D.
+        dims: H, C_h, N_c^h and D.
     """
 
     weights: Tensor
     """w, float [H]."""
 
-    def __init__(
-        self,
-        config: LevelsSection,
-        *,
-        class_counts: Sequence[npt.NDArray[np.int64]],
-        embedding_dim: int,
-    ) -> None:
+    def __init__(self, config: LevelsSection, dims: Dims) -> None:
         super().__init__()
-        num_classes = [len(counts) for counts in class_counts]
+        num_classes = [len(counts) for counts in dims.class_counts]
         self.temperatures = level_temperatures(config, len(num_classes))
         self.register_buffer("weights", level_weights(config, num_classes), persistent=False)
-        self.balance = Balance(config, class_counts, embedding_dim)
+        self.balance = Balance(config, dims.class_counts, dims.embedding_dim)
         self.chunk = config.chunk
 
     def contrast_masked(self, batch: Batch, masks: FeatureMasks | None = None) -> LossReport:

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from hmlc_ray.config.objective import TemperatureSection, Weight, WeightForm
-from hmlc_ray.errors import ConfigError
 
 
 class WeightSettings(Protocol):
@@ -32,14 +31,12 @@ def level_weights(config: WeightSettings, num_classes: Sequence[int]) -> Tensor:
     - `pow2`: 2^(1/l), the released code of arXiv 2204.13207; `exp`: e^(1/l), its training script
     - `log_classes`: log C_h, so that a level weighs what its labels can tell; a level of one class weighs nothing
     - a list: one weight per level, coarsest first
-
-    Raises:
-        ConfigError: if a list does not hold one weight per level.
     """
     levels = len(num_classes)
     form = config.level_weights
     if not isinstance(form, str):
-        return torch.tensor(_per_level(form, levels, "objective.level_weights"))
+        assert len(form) == levels
+        return torch.tensor(form)
     ratio = config.level_ratio
     forms: dict[str, Callable[[int, int], float]] = {
         "uniform": lambda position, count: 1.0,
@@ -53,17 +50,8 @@ def level_weights(config: WeightSettings, num_classes: Sequence[int]) -> Tensor:
 
 
 def level_temperatures(config: TemperatureSection, num_levels: int) -> tuple[float, ...]:
-    """tau per level.
-
-    Raises:
-        ConfigError: if a list does not hold one temperature per level.
-    """
-    if isinstance(config.temperature, tuple):
-        return _per_level(config.temperature, num_levels, "objective.temperature")
-    return (config.temperature,) * num_levels
-
-
-def _per_level(values: tuple[float, ...], levels: int, name: str) -> tuple[float, ...]:
-    if len(values) != levels:
-        raise ConfigError(f"{name} holds {len(values)} values, one is needed for each of the {levels} levels")
-    return values
+    """tau per level."""
+    given = config.temperature
+    temperatures = given if isinstance(given, tuple) else (given,) * num_levels
+    assert len(temperatures) == num_levels
+    return temperatures

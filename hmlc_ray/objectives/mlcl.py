@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
 from hmlc_ray.config.objective import MlclConfig
-from hmlc_ray.objectives.base import Batch, LossReport
+from hmlc_ray.objectives.base import Batch, Dims, LossReport
 from hmlc_ray.objectives.contrast import bounded, full_precision, normalise
 from hmlc_ray.objectives.level_objective import LevelObjective
 
@@ -24,18 +20,12 @@ class Mlcl(LevelObjective):
 
     needs_features = True
 
-    def __init__(
-        self,
-        config: MlclConfig,
-        *,
-        class_counts: Sequence[npt.NDArray[np.int64]],
-        embedding_dim: int,
-        feature_dim: int,
-    ) -> None:
-        super().__init__(config, class_counts=class_counts, embedding_dim=embedding_dim)
+    def __init__(self, config: MlclConfig, dims: Dims) -> None:
+        super().__init__(config, dims)
+        width = dims.feature_dim
         self.heads = nn.ModuleList(
-            nn.Sequential(nn.Linear(feature_dim, feature_dim), nn.ReLU(), nn.Linear(feature_dim, embedding_dim))
-            for _ in class_counts
+            nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, dims.embedding_dim))
+            for _ in dims.class_counts
         )
 
     def forward(self, batch: Batch) -> LossReport:

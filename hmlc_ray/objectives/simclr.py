@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 
 from hmlc_ray.config.objective import SimclrConfig
-from hmlc_ray.objectives.base import Batch, LossReport, Objective
+from hmlc_ray.objectives.base import Batch, Dims, LossReport, Objective
 from hmlc_ray.objectives.contrast import contrast_one
 
 
 class Simclr(Objective):
     """NT-Xent (arXiv 2002.05709, eq. 1): a row's positives are the other views of its sample; labels are unused."""
 
-    def __init__(self, config: SimclrConfig) -> None:
+    def __init__(self, config: SimclrConfig, dims: Dims) -> None:
         super().__init__()
         self.temperature = config.temperature
         self.chunk = config.chunk

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 
 from hmlc_ray.config.objective import SupconConfig
-from hmlc_ray.objectives.base import Batch, LossReport, Objective
+from hmlc_ray.objectives.base import Batch, Dims, LossReport, Objective
 from hmlc_ray.objectives.contrast import contrast_one
-from hmlc_ray.taxonomy import Taxonomy
 
 
 class Supcon(Objective):
@@ -17,11 +16,11 @@ class Supcon(Objective):
     Deviation: the released code multiplies by tau / 0.07, which only scales the gradient; we do not.
     """
 
-    def __init__(self, config: SupconConfig, *, taxonomy: Taxonomy) -> None:
+    def __init__(self, config: SupconConfig, dims: Dims) -> None:
         super().__init__()
         self.temperature = config.temperature
         self.chunk = config.chunk
-        self.level = taxonomy.level_index(config.level)
+        self.level = dims.taxonomy.level_index(config.level)
 
     def forward(self, batch: Batch) -> LossReport:
         """The loss of embeddings [n, D] with paths [n, H]; the other levels are NaN in the report."""

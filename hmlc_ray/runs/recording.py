@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hmlc_ray.compute.devices import resolve_device
 from hmlc_ray.config.data import DataConfig
+from hmlc_ray.config.plugins import Plugin, plugins_of
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.loader import place_of
@@ -25,7 +26,13 @@ from hmlc_ray.training.export import MASKS_FILE, WEIGHTS_FILE, export_encoder, w
 
 def run_tags(config: TrialConfig, fingerprint: str) -> dict[str, str]:
     """What a run is known by besides its params."""
-    return {schema.SEED: str(config.seed), schema.DATA_FINGERPRINT: fingerprint}
+    return {schema.SEED: str(config.seed), schema.DATA_FINGERPRINT: fingerprint, **plugin_tags(plugins_of(config))}
+
+
+def plugin_tags(plugins: Iterable[Plugin]) -> dict[str, str]:
+    """The plug-ins behind a run; nothing where there are none."""
+    named = {f"{plugin.section}.kind {plugin.kind}: {plugin}": None for plugin in plugins}
+    return {schema.PLUGINS: "; ".join(named)} if named else {}
 
 
 def data_tags(data: DataSet, device: str) -> dict[str, str]:

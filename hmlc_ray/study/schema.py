@@ -32,6 +32,9 @@ SEED = "hmlc.seed"
 """On every run, by `runs/recording.py` and `sweep/driver.py`: the seed, of the trial or of the study."""
 DATA_FINGERPRINT = "hmlc.data_fingerprint"
 """On every run, by `runs/recording.py` and `sweep/driver.py`: the hash of the data set's samples, labels and splits."""
+PLUGINS = "hmlc.plugins"
+"""On every run with kinds of plug-ins, by `runs/recording.py` and `sweep/driver.py`: the kinds, and the distributions
+that they are of."""
 
 # Tags of studies and single runs.
 DATA_PLACE = "hmlc.data_place"

@@ -12,7 +12,7 @@ import ray.tune
 
 from hmlc_ray.config.sweep import TrialsConfig
 from hmlc_ray.errors import ConfigError, StoreAway, StudyError
-from hmlc_ray.runs.recording import data_tags, log_taxonomy
+from hmlc_ray.runs.recording import data_tags, log_taxonomy, plugin_tags
 from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import best_row, rows_of, trial_runs
 from hmlc_ray.study.progress import forget_driven
@@ -25,7 +25,7 @@ from hmlc_ray.sweep.cluster.signals import refuse_to_go_on
 from hmlc_ray.sweep.cluster.stall import Watchdog
 from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.sweep.finish import Conclusion, conclude_study, judge_best, refit_best
-from hmlc_ray.sweep.prepare import base_data
+from hmlc_ray.sweep.prepare import base_data, plugins_of_trials
 from hmlc_ray.sweep.tune.optuna_reopen import ended_without_run, tell_ended
 from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 from hmlc_ray.sweep.tune.patches import changed_tune
@@ -141,6 +141,7 @@ class Driver:
                 schema.SEED: study.seed,
                 **({schema.PARENT: study.parent_run} if study.parent_run else {}),
                 **data_tags(data, "auto" if self._context.sweep.trials.resources.gpus else "cpu"),
+                **plugin_tags(plugins_of_trials(self._context.sweep)),
             },
             params={f"study.{name}": value for name, value in study.model_dump(mode="json").items()},
         )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hmlc_ray.config.data import DataConfig
-from hmlc_ray.config.moved import PATHS
-from hmlc_ray.config.objective import HmceConfig
+from hmlc_ray.config.marks import OnDisk, marked
+from hmlc_ray.config.moved import path_keys, with_paths
+from hmlc_ray.config.objective import HmceConfig, VariantSection
+from hmlc_ray.config.plugins import Plugin, plugins_of
 from hmlc_ray.config.schema import kinds
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.taxonomy import has_tree_to_make
@@ -20,6 +22,12 @@ def base_data(sweep: SweepConfig) -> DataConfig:
     """The data of the study's trials."""
     values = {"data": sweep.base["data"]} if "data" in sweep.base else {}
     return validate(TrialConfig, values, sweep.study.name).data
+
+
+def plugins_of_trials(sweep: SweepConfig) -> list[Plugin]:
+    """The plug-ins that trials of the study can use."""
+    space = sweep.search_space()
+    return list(dict.fromkeys(plugin for kinds in space.assignments() for plugin in plugins_of(space.first(kinds))))
 
 
 def with_threads(sweep: SweepConfig) -> SweepConfig:
@@ -45,7 +53,7 @@ def with_variant(sweep: SweepConfig, variant: str) -> SweepConfig:
     """
     given = sweep.base.get("objective", {})
     searched = sweep.search_space().branches.get("objective") or {str(given.get("kind")): {}}
-    if not any("variant" in _OBJECTIVES[kind].model_fields for kind in searched if kind in _OBJECTIVES):
+    if not any(issubclass(_OBJECTIVES[kind], VariantSection) for kind in searched if kind in _OBJECTIVES):
         return sweep
     return sweep.model_copy(update={"base": {**sweep.base, "objective": {"variant": variant, **given}}})
 
@@ -76,23 +84,19 @@ def with_made_tree(sweep: SweepConfig, workspace: Workspace, note: Callable[[str
 def located(sweep: SweepConfig) -> SweepConfig:
     """The sweep with absolute paths in its base: a cluster's workers run in other folders than the command."""
     base = dict(sweep.base)
-    for section, keys in PATHS.items():
+    for section, keys in path_keys().items():
         given = base.get(section)
         if isinstance(given, dict):
             base[section] = given | {key: _absolute(given[key]) for key in keys if isinstance(given.get(key), str)}
-    root = getattr(base_data(sweep), "root", None)
-    if root is not None:  # it may be the default
-        base["data"] = {**base.get("data", {}), "root": _absolute(root)}
+    defaults = {key: _absolute(path) for key, path, _ in marked(base_data(sweep), OnDisk) if path is not None}
+    if defaults:  # what is not given may be a path all the same
+        base["data"] = {**base.get("data", {}), **defaults}
     return sweep.model_copy(update={"base": base})
 
 
 def located_trial(config: TrialConfig) -> TrialConfig:
     """The trial with absolute paths."""
-    for section, keys in PATHS.items():
-        part = getattr(config, section)
-        paths = {key: _absolute(value) for key in keys if (value := getattr(part, key, None)) is not None}
-        config = config.model_copy(update={section: part.model_copy(update=paths)})
-    return config
+    return with_paths(config, _absolute)
 
 
 def _absolute(path: str) -> str:

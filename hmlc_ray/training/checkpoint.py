@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from hmlc_ray import __version__
+from hmlc_ray.config.plugins import records_of
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError, first_line
 from hmlc_ray.files.atomic import staged_folder
@@ -89,6 +90,7 @@ def write_checkpoint_files(folder: Path, checkpoint: Checkpoint) -> None:
     meta = {
         "format": FORMAT,
         "package_version": __version__,
+        "plugins": records_of(checkpoint.config),
         "epochs_done": checkpoint.epochs_done,
         "metrics": checkpoint.metrics,
         "chosen_regularisation": checkpoint.chosen_regularisation,

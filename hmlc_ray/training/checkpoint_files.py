@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from hmlc_ray import __version__
+from hmlc_ray.config.plugins import lacking
 from hmlc_ray.config.render import render
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError, first_line
@@ -57,13 +58,19 @@ def read_meta(folder: Path) -> dict[str, Any]:
     """What `meta.json` holds.
 
     Raises:
-        CheckpointError: if it is missing, damaged or of an unknown format.
+        CheckpointError: if it is missing, damaged or of an unknown format, or names a plug-in that is not installed.
     """
     meta = read_json(folder / META_FILE)
     if meta.get("format") != FORMAT:
         raise CheckpointError(
             f"checkpoint {folder} has format {meta.get('format')!r}; this version of hmlc-ray reads format {FORMAT}"
         )
+    try:
+        missing = lacking(meta.get("plugins"))
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"checkpoint {folder} is damaged: its plugins are not a list of records") from error
+    if missing is not None:
+        raise CheckpointError(f"checkpoint {folder} cannot be read: {missing}")
     return meta
 
 

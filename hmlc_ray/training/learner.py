@@ -6,13 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from hmlc_ray.compute import distributed
+from hmlc_ray.config.levels import check_dims
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.column_statistics import column_statistics
 from hmlc_ray.encoders import build_encoder, build_head, embedding_dim
 from hmlc_ray.encoders.standardise import Standardise
 from hmlc_ray.objectives import build_objective
-from hmlc_ray.objectives.base import Batch, LossReport, Objective
+from hmlc_ray.objectives.base import Batch, Dims, LossReport, Objective
 from hmlc_ray.taxonomy import Taxonomy
 
 
@@ -71,11 +72,7 @@ def build_learner(config: TrialConfig, data: DataSet) -> Learner:
         mean, deviation, _ = column_statistics(data.train)
         scaling.set(mean, deviation)
     counts = data.taxonomy.class_counts(data.train.leaf.cpu().numpy())
-    objective = build_objective(
-        config.objective,
-        taxonomy=data.taxonomy,
-        class_counts=counts,
-        embedding_dim=embedding_dim(config.head, encoder.feature_dim),
-        feature_dim=encoder.feature_dim,
-    )
+    dims = Dims(data.taxonomy, counts, embedding_dim(config.head, encoder.feature_dim), encoder.feature_dim)
+    check_dims(config, dims.embedding_dim, data.taxonomy.num_levels)
+    objective = build_objective(config.objective, dims)
     return Learner(encoder, build_head(config.head, encoder.feature_dim), objective, data.taxonomy)

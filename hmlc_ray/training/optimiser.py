@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from hmlc_ray.config.training import OptimiserConfig, SgdConfig
+from hmlc_ray.config.training import AdamWConfig, OptimiserConfig, SgdConfig
+
+Groups = list[dict[str, Any]]
 
 
 def build_optimiser(config: OptimiserConfig, module: nn.Module, *, fused: bool | None = None) -> torch.optim.Optimizer:
-    """SGD or AdamW; vectors (biases, normalisation) are not decayed, as is usual in contrastive training.
+    """The optimiser of a configuration; vectors (biases, normalisation) are not decayed, as is usual in contrastive
+    training.
 
     Args:
         fused: one kernel for a whole step, which `Updates` can tell to change nothing; None: on a GPU.
@@ -24,11 +28,20 @@ def build_optimiser(config: OptimiserConfig, module: nn.Module, *, fused: bool |
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
     fused = fused or any(p.is_cuda for p in parameters) or None
-    if isinstance(config, SgdConfig):
-        return torch.optim.SGD(
-            groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0, fused=fused
-        )
+    return OPTIMISERS[config.kind](config, groups, fused)
+
+
+def _sgd(config: SgdConfig, groups: Groups, fused: bool | None) -> torch.optim.Optimizer:
+    rate, momentum = config.learning_rate, config.momentum
+    return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, fused=fused)
+
+
+def _adamw(config: AdamWConfig, groups: Groups, fused: bool | None) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=config.learning_rate, fused=fused)
+
+
+OPTIMISERS: dict[str, Callable[[Any, Groups, bool | None], torch.optim.Optimizer]] = {"sgd": _sgd, "adamw": _adamw}
+"""By kind what is called with `(config, parameter groups, fused)`."""
 
 
 def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:

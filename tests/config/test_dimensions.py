@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import FixedTrial
 
+from hmlc_ray.config.dimension_forms import parse_dimension
 from hmlc_ray.config.dimensions import (
     Choices,
     Constant,
@@ -19,7 +20,6 @@ from hmlc_ray.config.dimensions import (
     IntRange,
     Simplex,
     break_stick,
-    parse_dimension,
     readable,
 )
 from hmlc_ray.errors import ConfigError

@@ -7,17 +7,23 @@ from typing import Any
 
 import pytest
 
+from hmlc_ray.config.base import POINTS
 from hmlc_ray.config.data import ViewsConfig
 from hmlc_ray.config.files import load_trial
 from hmlc_ray.config.levels import level_names
 from hmlc_ray.config.load import parse_yaml
-from hmlc_ray.config.points import POINT_KINDS, PointViewsConfig
+from hmlc_ray.config.points import PointViewsConfig
+from hmlc_ray.config.schema import kinds
 from hmlc_ray.config.sweep import load_sweep
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
+
+
+ENCODERS = kinds(TrialConfig.model_fields["encoder"])
+FOR_POINTS = [kind for kind in ENCODERS if POINTS in ENCODERS[kind].TAKES]
 
 
 def trial(text: str) -> TrialConfig:
@@ -54,7 +60,7 @@ def test_configurations_of_images_written_before_points_came_still_load() -> Non
     [
         ("data: {kind: primitives}\nencoder: {kind: convnet}",
          "encoder.kind is convnet, which takes images, but data.kind primitives gives point clouds: "
-         "encoder.kind must be pointnet, dgcnn or mlp"),
+         f"encoder.kind must be {', '.join(FOR_POINTS[:-1])} or {FOR_POINTS[-1]}"),
         ("data: {kind: primitives}\nencoder: {kind: resnet18}", "encoder.kind is resnet18, which takes images"),
         ("encoder: {kind: pointnet}", "encoder.kind is pointnet, which takes points, but data.kind digits"),
         ("data: {kind: mnist}\nencoder: {kind: dgcnn}", "encoder.kind is dgcnn, which takes points, but data"),
@@ -121,4 +127,4 @@ def test_every_search_space_of_points_is_checked_with_its_profiles() -> None:
     for name in ("primitives", "modelnet40"):
         for profile in (None, "smoke"):
             sweep = load_sweep(ROOT / "search_spaces" / f"{name}.yaml", profile=profile)
-            assert sweep.base_trial().data.kind in POINT_KINDS
+            assert sweep.base_trial().data.MODALITY == POINTS

@@ -11,7 +11,8 @@ from optuna.trial import FixedTrial
 
 from hmlc_ray.config.load import dump_yaml, parse_yaml
 from hmlc_ray.config.objective import AHmlcConfig, GHmlcConfig
-from hmlc_ray.config.sweep import SweepConfig, load_sweep
+from hmlc_ray.config.schema import kind_of, kinds, sections
+from hmlc_ray.config.sweep import StudyConfig, SweepConfig, load_sweep
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ConfigError, DataError
 
@@ -143,13 +144,13 @@ def test_bad_spaces(write: Any, text: str) -> None:
     assert str(error.value).startswith(f"{path}: {BAD_SPACES[text]}")
 
 
+STUDY = StudyConfig.model_fields
 BAD_STUDIES = {
     "name: ../x": "study.name must be lower-case letters, digits, dots, dashes and underscores, beginning with a "
     'letter or digit, 100 at most, got "../x"',
     "num_trials: 0": "study.num_trials must be an integer of at least 1, got 0",
     "mode: best": 'study.mode must be one of max, min, got "best"',
-    "sampler: {kind: grid}": 'study.sampler.kind is "grid"; the kinds are tpe, random',
-    "scheduler: {kind: hyperband}": 'study.scheduler.kind must be asha, got "hyperband"',
+    "sampler: {kind: grid}": f'study.sampler.kind is "grid"; the kinds are {", ".join(kinds(STUDY["sampler"]))}',
     "scheduler: {grace: 1}": "unknown key study.scheduler.grace (did you mean 'grace_period'?); study.scheduler of "
     "kind asha takes kind, grace_period, reduction_factor",
     "trials: 3": "unknown key study.trials (did you mean 'num_trials'?); study takes name, num_trials, "
@@ -170,6 +171,15 @@ def test_bad_studies(write: Any, text: str) -> None:
     with pytest.raises(ConfigError) as error:
         load_sweep(path)
     assert str(error.value) == f"{path}: {BAD_STUDIES[text]}"
+
+
+def test_an_unknown_scheduler_is_refused_with_those_that_there_are(write: Any) -> None:
+    path = write(space_of("{seed: {int: [0, 1]}}", scheduler={"kind": "hyperband"}))
+    with pytest.raises(ConfigError) as error:
+        load_sweep(path)
+    assert str(error.value).startswith(f"{path}: study.scheduler.kind ")
+    assert '"hyperband"' in str(error.value)
+    assert ", ".join(str(kind_of(section)) for section in sections(STUDY["scheduler"])) in str(error.value)
 
 
 BAD_FILES = {

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conformance.made.cifar100 import make
 
 from hmlc_ray.compute.torchvision_shim import torchvision
 from hmlc_ray.config.data import Cifar100Config
@@ -18,16 +19,7 @@ from hmlc_ray.taxonomies.named import cifar100_taxonomy
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Small files in CIFAR-100's format: ten training images and one test image of every class."""
-    folder = tmp_path / "cifar-100-python"
-    folder.mkdir()
-    for name, copies in (("train", 10), ("test", 1)):
-        labels = list(range(100)) * copies
-        pixels = np.repeat(np.array(labels, dtype=np.uint8)[:, None], 3072, axis=1)
-        pixels[:, 1024:] = 200  # red planes come first, so red alone holds the label
-        (folder / name).write_bytes(pickle.dumps({"data": pixels, "fine_labels": labels}))
-    (folder / "meta").write_bytes(pickle.dumps({"fine_label_names": list(cifar100_taxonomy().class_names[1])}))
-    monkeypatch.setattr(torchvision.datasets.cifar, "check_integrity", lambda path, _md5: Path(path).is_file())
+    make(tmp_path, monkeypatch)
     return tmp_path
 
 

@@ -5,27 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from made_images import make_images
+from conformance.made.grocery import CLASSES, make
 
 from hmlc_ray.config.data import GroceryConfig
 from hmlc_ray.data import load_data
 from hmlc_ray.errors import DataError, TaxonomyError
 
-PRODUCTS = ("Fruit/Apple/Gala", "Fruit/Kiwi", "Vegetables/Leek")
-CLASSES = """Class Name (str),Class ID (int),Coarse Class Name (str),Coarse Class ID (int),Iconic Image Path (str)
-Gala,0,Apple,0,x
-Kiwi,1,Kiwi,1,x
-Leek,2,Leek,2,x
-"""
-
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    (tmp_path / "classes.csv").write_text(CLASSES)
-    for split, count, products in (("train", 4, PRODUCTS), ("val", 1, PRODUCTS[:2]), ("test", 2, PRODUCTS)):
-        make_images(tmp_path / split, products, count)
-        lines = [f"{split}/{p}/{i}.png, {PRODUCTS.index(p)}, 0\n" for p in products for i in range(count)]
-        (tmp_path / f"{split}.txt").write_text("".join(lines))
+    make(tmp_path)
     return tmp_path
 
 

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from conformance.made.mnist import idx, make
 
 from hmlc_ray.compute.torchvision_shim import torchvision
 from hmlc_ray.config.data import MnistConfig
 from hmlc_ray.data import load_data
 from hmlc_ray.errors import DataError
 
-COUNTS = {"train": 400, "t10k": 50}
-
-
-def idx(values: np.ndarray) -> bytes:
-    return struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape) + values.tobytes()
-
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A small set in MNIST's format: every digit in turn, pixels that tell the sample's number."""
-    raw = tmp_path / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for name, count in COUNTS.items():
-        pixels = np.broadcast_to((np.arange(count) % 256).astype(np.uint8)[:, None, None], (count, 28, 28))
-        (raw / f"{name}-images-idx3-ubyte").write_bytes(idx(pixels))
-        (raw / f"{name}-labels-idx1-ubyte").write_bytes(idx((np.arange(count) % 10).astype(np.uint8)))
+    make(tmp_path)
     return tmp_path
 
 

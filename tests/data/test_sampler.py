@@ -10,8 +10,6 @@ from hmlc_ray.config.training import TrainingConfig
 from hmlc_ray.data.sampler import BatchSampler, build_sampler
 from hmlc_ray.errors import ConfigError, DataError
 
-KINDS = ["uniform", "class-balanced", "hierarchical"]
-
 
 def make_paths(num_samples: int, seed: int = 0, tree: tuple[int, ...] = (2, 3, 4)) -> IntArray:
     """Paths of a tree with `tree[h]` children per node, its leaves drawn with unequal odds."""
@@ -25,41 +23,6 @@ def make_paths(num_samples: int, seed: int = 0, tree: tuple[int, ...] = (2, 3, 4
 def make(kind: str, paths: IntArray, batch: int, rank: int = 0, world: int = 1, **options: object) -> BatchSampler:
     config = TrainingConfig.model_validate({"sampler": kind, "global_batch_size": batch, **options})
     return build_sampler(config, paths, seed=7, rank=rank, world_size=world)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=25, deadline=None)
-@given(num_samples=st.integers(5, 300), batch=st.integers(5, 64), world=st.integers(1, 5), epoch=st.integers(0, 3))
-def test_the_union_over_ranks_is_one_global_batch_of_exact_size(
-    kind: str, num_samples: int, batch: int, world: int, epoch: int
-) -> None:
-    paths = make_paths(num_samples)
-    samplers = [make(kind, paths, batch, rank, world) for rank in range(world)]
-    alone = make(kind, paths, batch)
-    for sampler in [*samplers, alone]:
-        sampler.set_epoch(epoch)
-    parts = [list(sampler) for sampler in samplers]
-    expected = list(alone)
-    assert len(expected) == len(alone) == max(1, num_samples // batch)
-    for step, whole in enumerate(expected):
-        assert len(whole) == min(batch, num_samples)
-        assert whole.dtype == np.int64
-        assert whole.min() >= 0
-        assert whole.max() < num_samples
-        np.testing.assert_array_equal(np.concatenate([part[step] for part in parts]), whole)
-        sizes = [len(part[step]) for part in parts]
-        assert max(sizes) - min(sizes) <= 1
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_epochs_differ_and_repeat_exactly(kind: str) -> None:
-    sampler = make(kind, make_paths(200), 32)
-    first = np.stack(list(sampler))
-    sampler.set_epoch(1)
-    second = np.stack(list(sampler))
-    sampler.set_epoch(0)
-    assert not np.array_equal(first, second)
-    np.testing.assert_array_equal(np.stack(list(sampler)), first)
 
 
 @pytest.mark.parametrize("num_samples", [10, 64, 100])
@@ -148,7 +111,5 @@ def test_wrong_input_is_said_in_one_sentence() -> None:
         make("hierarchical", paths, 4)
     with pytest.raises(ConfigError, match="shared by 4 workers"):
         make("uniform", paths, 3, world=4)
-    with pytest.raises(ConfigError, match="sampler_level is 3"):
-        make("class-balanced", paths, 8, sampler_level=3)
     with pytest.raises(DataError, match="no samples"):
         make("uniform", paths[:0], 8)

@@ -6,19 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from conformance.made.tiny_imagenet import ENTRIES, WNIDS
 from made_images import make_images
 
 from hmlc_ray.config.data import TinyImagenetConfig
 from hmlc_ray.data import load_data
 from hmlc_ray.errors import DataError
-
-ENTRIES = {
-    "n02": {"lexfile": "noun.animal", "super_name": "chordate", "mid_name": "dog", "name": "beagle"},
-    "n01": {"lexfile": "noun.animal", "super_name": "chordate", "mid_name": "fish", "name": "goldfish"},
-    "n03": {"lexfile": "noun.artifact", "super_name": "device", "mid_name": "tool", "name": "plane"},
-    "n99": {"lexfile": "noun.food", "super_name": "food", "mid_name": "dish", "name": "not in this subset"},
-}
-WNIDS = ("n01", "n02", "n03")
 
 
 @pytest.fixture

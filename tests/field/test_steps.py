@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hmlc_ray.config.dimensions import FloatRange, IntRange, parse_dimension
+from hmlc_ray.config.dimension_forms import parse_dimension
+from hmlc_ray.config.dimensions import FloatRange, IntRange
 from hmlc_ray.config.steps import FINEST
 from hmlc_ray.errors import ConfigError
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import torch
+from conformance.members import own, variants
 from planted import regular_tree
 from pytorch_metric_learning.losses import SupConLoss
-from test_objectives import KINDS, build, make_batch
+from test_objectives import TOGETHER, build, make_batch
 
 from hmlc_ray.objectives.contrast import dense, hardware
 
@@ -19,7 +20,12 @@ sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 from gpu_parts.launches import Launches
 
 ALL = (
-    *KINDS,
+    *(
+        {"kind": config.kind, **config.model_dump(exclude_defaults=True)}
+        for section in own("objective").values()
+        for _, config in variants(section)
+    ),
+    *TOGETHER,
     {"kind": "sum-supcon", "temperature": (0.1, 0.2, 0.1)},
     {"kind": "sum-supcon", "imbalance": "anchor"},
     {"kind": "sum-supcon", "imbalance": "denominator"},

@@ -12,7 +12,7 @@ from sklearn.neighbors import NearestCentroid
 from torch import Tensor, nn
 
 from hmlc_ray.config.objective import GHmlcConfig, SumSupconConfig
-from hmlc_ray.objectives.base import Batch
+from hmlc_ray.objectives.base import Batch, Dims
 from hmlc_ray.objectives.g_hmlc import GHmlc
 from hmlc_ray.objectives.sum_supcon import SumSupcon
 from hmlc_ray.taxonomy import Taxonomy
@@ -28,7 +28,7 @@ def made() -> Planted:
 def objective(made: Planted, **values: Any) -> GHmlc:
     config = GHmlcConfig.model_validate({"warmup_epochs": 1, "refit_every": 1, "freeze_fraction": 0.0} | values)
     counts = made.taxonomy.class_counts(made.leaf)
-    return GHmlc(config, taxonomy=made.taxonomy, class_counts=counts, embedding_dim=made.embeddings.shape[1])
+    return GHmlc(config, Dims(made.taxonomy, counts, made.embeddings.shape[1], feature_dim=1))
 
 
 def batches(made: Planted, size: int = 200) -> list[Batch]:
@@ -45,7 +45,9 @@ def run_epoch(g_hmlc: GHmlc, made: Planted, epoch: int) -> dict[str, float]:
 
 def sum_supcon(made: Planted, batch: Batch, **values: Any) -> Tensor:
     counts = made.taxonomy.class_counts(made.leaf)
-    reference = SumSupcon(SumSupconConfig(**values), class_counts=counts, embedding_dim=made.embeddings.shape[1])
+    reference = SumSupcon(
+        SumSupconConfig(**values), Dims(made.taxonomy, counts, made.embeddings.shape[1], feature_dim=1)
+    )
     total: Tensor = reference(batch).total
     return total
 
@@ -177,7 +179,7 @@ def train_on_digits(seed: int) -> tuple[GHmlc, nn.Module, Tensor]:
     train, test = torch.randperm(len(images)).split([1200, 597])
     encoder = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 48))
     counts = taxonomy.class_counts(digit[train].numpy())
-    g_hmlc = GHmlc(GHmlcConfig(), taxonomy=taxonomy, class_counts=counts, embedding_dim=48)
+    g_hmlc = GHmlc(GHmlcConfig(), Dims(taxonomy, counts, 48, feature_dim=48))
     optimiser = torch.optim.Adam(encoder.parameters(), 2e-3)
     paths = torch.from_numpy(taxonomy.paths(digit.numpy()))
     for epoch in range(12):

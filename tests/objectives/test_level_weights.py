@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from hmlc_ray.config.objective import SumSupconConfig, SupconConfig
-from hmlc_ray.errors import ConfigError
 from hmlc_ray.objectives.level_weights import level_temperatures, level_weights
 
 
@@ -32,10 +31,3 @@ def test_weights(form: str, expected: list[float]) -> None:
 def test_temperatures() -> None:
     assert level_temperatures(SupconConfig(temperature=0.2), 3) == (0.2, 0.2, 0.2)
     assert level_temperatures(SumSupconConfig(temperature=(0.1, 0.2)), 2) == (0.1, 0.2)
-
-
-def test_lists_of_another_length_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"objective.level_weights holds 2 values, one is needed for each of the 3"):
-        level_weights(SumSupconConfig(level_weights=(1, 1)), (2, 4, 8))
-    with pytest.raises(ConfigError, match=r"objective.temperature holds 2 values"):
-        level_temperatures(SumSupconConfig(temperature=(0.1, 0.2)), 3)

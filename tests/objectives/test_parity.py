@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from hmlc_ray.config.objective import ObjectiveConfig
-from hmlc_ray.objectives import build_objective
+from hmlc_ray.objectives import Dims, build_objective
 from hmlc_ray.training.learner import Learner
 
 DIMS, FEATURES, INPUTS, EPOCHS = 20, 12, 10, 3
@@ -38,13 +38,9 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
 def make_learner(values: dict[str, Any]) -> Learner:
     taxonomy = regular_tree((2, 2, 3))
     torch.manual_seed(0)
-    objective = build_objective(
-        TypeAdapter(ObjectiveConfig).validate_python(values),
-        taxonomy=taxonomy,
-        class_counts=taxonomy.class_counts(np.arange(61) % taxonomy.num_leaves),
-        embedding_dim=DIMS,
-        feature_dim=FEATURES,
-    )
+    counts = taxonomy.class_counts(np.arange(61) % taxonomy.num_leaves)
+    config = TypeAdapter(ObjectiveConfig).validate_python(values)
+    objective = build_objective(config, Dims(taxonomy, counts, DIMS, FEATURES))
     return Learner(nn.Linear(INPUTS, FEATURES), nn.Linear(FEATURES, DIMS), objective, taxonomy)
 
 

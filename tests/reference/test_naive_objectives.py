@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from torch import Tensor
 
 from hmlc_ray.config.objective import ObjectiveConfig
-from hmlc_ray.objectives import Batch, Objective, build_objective
+from hmlc_ray.objectives import Batch, Dims, Objective, build_objective
 from hmlc_ray.taxonomy import Taxonomy
 
 WIDTH, FEATURES = 12, 7
@@ -88,11 +88,7 @@ CASES = {
 def make(values: dict[str, Any], taxonomy: Taxonomy, masks: str | None = None) -> tuple[Objective, list[Any]]:
     counts = list(taxonomy.class_counts(np.arange(taxonomy.num_leaves).repeat(np.arange(1, taxonomy.num_leaves + 1))))
     objective = build_objective(
-        TypeAdapter(ObjectiveConfig).validate_python(values),
-        taxonomy=taxonomy,
-        class_counts=counts,
-        embedding_dim=WIDTH,
-        feature_dim=FEATURES,
+        TypeAdapter(ObjectiveConfig).validate_python(values), Dims(taxonomy, counts, WIDTH, FEATURES)
     )
     if masks is not None:
         state = objective.state_dict()

@@ -12,7 +12,7 @@ from expected import Expected, doubled
 from pydantic import TypeAdapter
 
 from hmlc_ray.config.objective import ObjectiveConfig
-from hmlc_ray.objectives import Batch, Objective, build_objective
+from hmlc_ray.objectives import Batch, Dims, Objective, build_objective
 from hmlc_ray.taxonomy import Taxonomy
 
 WIDTH = 8
@@ -28,7 +28,7 @@ def make(values: dict[str, Any], tree: str) -> tuple[Objective, Taxonomy, list[A
     taxonomy = Taxonomy.from_paths(["coarse", "middle", "leaf"], [path.split("/") for path in TREES[tree]])
     counts = list(taxonomy.class_counts(np.arange(taxonomy.num_leaves)))
     config = TypeAdapter(ObjectiveConfig).validate_python(values)
-    objective = build_objective(config, taxonomy=taxonomy, class_counts=counts, embedding_dim=WIDTH, feature_dim=1)
+    objective = build_objective(config, Dims(taxonomy, counts, WIDTH, feature_dim=1))
     return objective.double(), taxonomy, counts
 
 

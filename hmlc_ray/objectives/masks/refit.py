@@ -10,7 +10,6 @@ from sklearn.metrics import adjusted_rand_score
 
 from hmlc_ray.arrays import FloatArray, IntArray
 from hmlc_ray.config.objective import GHmlcConfig
-from hmlc_ray.errors import ConfigError
 from hmlc_ray.objectives.masks.assignment import (
     LevelShares,
     assign,
@@ -48,27 +47,6 @@ def refit_due(config: GHmlcConfig, epoch: int, num_epochs: int) -> bool:
         return False
     frozen_from = math.ceil((1 - config.freeze_fraction) * num_epochs - 1e-9)
     return following == start or (following <= frozen_from and (following - start) % config.refit_every == 0)
-
-
-def check_sizes(config: GHmlcConfig, num_dims: int, num_levels: int) -> None:
-    """Check that there are enough embedding dimensions for the mixture and for the levels.
-
-    Raises:
-        ConfigError: if not.
-    """
-    if config.mask == "none":
-        return
-    if num_dims < num_levels:
-        raise ConfigError(
-            f"head.embedding_dim is {num_dims}, but g-hmlc needs at least one dimension for each of the "
-            f"{num_levels} levels (with head.kind identity the dimensions are the encoder's features)"
-        )
-    components = config.mixture_components
-    if config.mask in ("mixture", "dirichlet") and components is not None and components > num_dims:
-        raise ConfigError(
-            f"objective.mixture_components is {components}, but the mixture is fitted on head.embedding_dim = "
-            f"{num_dims} dimensions (with head.kind identity the encoder's features) and cannot have more components"
-        )
 
 
 def mixture_count(config: GHmlcConfig, num_dims: int, num_levels: int) -> int:

@@ -28,8 +28,8 @@ from hmlc_ray.sweep.cluster.demand import Amounts, concurrency, total_of
 from hmlc_ray.sweep.cluster.environment import of_no_cluster
 from hmlc_ray.sweep.cluster.gpus import idle_gpus
 from hmlc_ray.sweep.cluster.internals import dashboard_url
-from hmlc_ray.sweep.doctor.nodes import Node, ask_nodes
-from hmlc_ray.sweep.doctor.probe import PACKAGES, version_of
+from hmlc_ray.sweep.doctor.nodes import Node, ask_nodes, packages
+from hmlc_ray.sweep.doctor.probe import version_of
 from hmlc_ray.sweep.prepare import base_data, located
 
 Level = Literal["ok", "note", "fail"]
@@ -153,7 +153,7 @@ def _data(folder: str | None, nodes: list[Node]) -> Finding:
 
 def _packages(nodes: list[Node]) -> Finding:
     """Pickled code and checkpoints pass between driver and nodes, so that all of them must be alike."""
-    here = {"python": platform.python_version(), **{package: version_of(package) for package in PACKAGES}}
+    here = {"python": platform.python_version(), **{package: version_of(package) for package in packages()}}
     wrong = [
         f"{node.name} has {package} {version or 'not at all'}, the driver {here[package]}"
         for node in nodes

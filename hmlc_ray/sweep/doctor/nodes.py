@@ -12,6 +12,7 @@ from ray import cloudpickle
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from hmlc_ray.config.plugins import installed
 from hmlc_ray.errors import first_line
 from hmlc_ray.study.storage import Results
 from hmlc_ray.sweep.doctor import probe
@@ -64,6 +65,11 @@ def ask_nodes(results: Results, data: str | None) -> list[Node]:
     return [_unseen(node, written) for node in found]
 
 
+def packages() -> tuple[str, ...]:
+    """The distributions that have to be alike on all nodes."""
+    return tuple(dict.fromkeys((*probe.PACKAGES, *(plugin.distribution for plugin in installed()))))
+
+
 def _unseen(node: Node, written: set[str]) -> Node:
     if node.storage is None and node.name not in written:
         return Node(**{**vars(node), "storage": "the driver does not see what it wrote: the folder is not shared"})
@@ -79,7 +85,7 @@ def _on(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ask(node: dict[str, Any], storage: str, data: str | None) -> Any:
-    return ray.remote(probe.probe).options(**_on(node)).remote(_name(node), storage, data)
+    return ray.remote(probe.probe).options(**_on(node)).remote(_name(node), storage, data, packages())
 
 
 def _answer(node: dict[str, Any], task: Any, problem: str | None) -> Node:

@@ -13,17 +13,18 @@ PACKAGES = ("hmlc-ray", "ray", "torch", "optuna", "mlflow", "numpy", "pyarrow")
 DRIVERS_FILE = "driver"
 
 
-def probe(name: str, storage: str, data: str | None) -> dict[str, Any]:
+def probe(name: str, storage: str, data: str | None, packages: tuple[str, ...] = PACKAGES) -> dict[str, Any]:
     """Versions, CPUs, GPUs, and whether the node can use the storage and see the data.
 
     Args:
         name: of the file that the node writes into `storage`.
         storage: URI of a folder that holds `DRIVERS_FILE`.
         data: a folder or file that must be there.
+        packages: distributions whose versions are wanted.
     """
     return {
         "python": platform.python_version(),
-        "versions": {package: version_of(package) for package in PACKAGES},
+        "versions": {package: version_of(package) for package in packages},
         "cpus": _cpus(),
         "gpus": _gpus(),
         "storage": _use(storage, name),

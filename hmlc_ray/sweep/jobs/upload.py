@@ -11,7 +11,7 @@ from typing import Any
 from hmlc_ray.config.data import DataConfig
 from hmlc_ray.config.features import FeaturesConfig
 from hmlc_ray.config.load import load_yaml
-from hmlc_ray.config.moved import PATHS
+from hmlc_ray.config.moved import path_keys
 from hmlc_ray.config.profiles import overlay
 from hmlc_ray.config.sweep import SweepConfig, check_sweep
 from hmlc_ray.config.validate import validate
@@ -79,7 +79,7 @@ class SpaceFile:
 
 
 def _refuse_local_data(data: DataConfig, source: str) -> None:
-    for key in PATHS["data"] if isinstance(data, FeaturesConfig) else ("root",):
+    for key in path_keys()["data"] if isinstance(data, FeaturesConfig) else ("root",):
         place = getattr(data, key, None)
         if place is not None and not Path(place).is_absolute() and not place.startswith("~"):
             raise ConfigError(

@@ -15,6 +15,7 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import HmlcError, TrainingError
 from hmlc_ray.runs.recording import error_sentence
 from hmlc_ray.sweep.cluster.signals import interruptible
+from hmlc_ray.sweep.train.params import params_of
 from hmlc_ray.sweep.train.result import cause_of
 from hmlc_ray.sweep.train.trial import Group, torch_trainer
 
@@ -50,7 +51,7 @@ def train_group(config: TrialConfig, group: Group, *, test: bool, on_result: OnR
     """
     queue = Queue(actor_options={"num_cpus": 0})
     listener = _Listener(queue, on_result)
-    loop_config = {"trial": config.model_dump(mode="json"), "test": test, "every_epoch": True}
+    loop_config = {**params_of(config), "test": test, "every_epoch": True}
     trainer = torch_trainer(loop_config, group, [_Forward(queue)])
     try:
         with interruptible(), listener:

@@ -16,6 +16,7 @@ from hmlc_ray.config.sweep import Resources, TrialsConfig
 from hmlc_ray.home import Home
 from hmlc_ray.sweep.cluster.capacity import driver_request
 from hmlc_ray.sweep.cluster.gpus import worker_environment
+from hmlc_ray.sweep.train.params import KEYS
 from hmlc_ray.sweep.train.resume import GoesOn
 from hmlc_ray.sweep.train.worker import train_in_process, train_in_worker
 
@@ -56,7 +57,7 @@ def _train_in_group(trials: TrialsConfig, storage: str) -> Loop:
     def train_in_group(params: dict[str, Any]) -> None:
         # Named after the trial, so that a restored trial's Train run finds its checkpoints by itself.
         group = Group(trials, ray.tune.get_context().get_trial_id(), storage)
-        loop_config = {"trial": params["trial"], "test": params.get("test", False)}
+        loop_config = {name: params[name] for name in KEYS if name in params} | {"test": params.get("test", False)}
         torch_trainer(loop_config, group, [TuneReportCallback()]).fit()
 
     return train_in_group

@@ -10,13 +10,12 @@ import ray.train
 import ray.tune
 
 from hmlc_ray.compute import distributed
-from hmlc_ray.config.moved import followed
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.home import Home
 from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.runs.recording import error_sentence
 from hmlc_ray.sweep.cluster import private_locks  # noqa: F401
 from hmlc_ray.sweep.cluster.gpus import keep_to_own_gpus
+from hmlc_ray.sweep.train.params import received
 from hmlc_ray.sweep.train.result import WARNING, result_of
 from hmlc_ray.sweep.train.resume import read_checkpoint
 from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord, write_checkpoint_files
@@ -28,7 +27,7 @@ Send = Callable[[dict[str, Any], Path | None], None]
 
 def train_in_process(params: dict[str, Any]) -> None:
     """A trial without a worker group: `fit` in Tune's own, reused process (`trials.workers: 0`)."""
-    config = followed(TrialConfig.model_validate(params["trial"]), Home.of(None))
+    config = received(params)
     keep_to_own_gpus(config.training.device, shared=False)
     resume = read_checkpoint(ray.tune.get_checkpoint())
     fit(config, _Reporter(config, _send_to_tune, resume), resume=resume, test=params.get("test", False))
@@ -38,10 +37,10 @@ def train_in_worker(params: dict[str, Any]) -> None:
     """The loop of one Ray Train worker; every worker of the group runs it.
 
     Args:
-        params: `trial` (a dumped TrialConfig), `test` (judge on the test split at the end) and `every_epoch`
+        params: those of `params_of`, `test` (judge on the test split at the end) and `every_epoch`
             (report each epoch, for a live view, and not only the evaluated ones).
     """
-    config = followed(TrialConfig.model_validate(params["trial"]), Home.of(None))
+    config = received(params)
     keep_to_own_gpus(config.training.device, shared=True)
     resume = read_checkpoint(ray.train.get_checkpoint())
     reporter = _Reporter(config, _send_to_train, resume, every_epoch=params.get("every_epoch", False))

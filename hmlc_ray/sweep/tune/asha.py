@@ -8,7 +8,7 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler
 
-from hmlc_ray.config.sweep import SchedulerConfig
+from hmlc_ray.config.sweep import AshaConfig
 from hmlc_ray.config.training import evaluation_of
 from hmlc_ray.sweep.train.result import EVALUATIONS
 from hmlc_ray.sweep.tune.recorder import active, number_of
@@ -26,7 +26,7 @@ class Asha(AsyncHyperBandScheduler):  # type: ignore[misc]  # ray ships no types
     earlier drivers logged before the first trial starts. Where a trial has a place already, it goes on.
     """
 
-    def __init__(self, config: SchedulerConfig) -> None:
+    def __init__(self, config: AshaConfig) -> None:
         super().__init__(
             time_attr=EVALUATIONS,
             max_t=_MANY,

@@ -25,6 +25,7 @@ from hmlc_ray.sweep.cluster.signals import end_tuning
 from hmlc_ray.sweep.cluster.stall import Pulse
 from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.sweep.train.failure import reason_of
+from hmlc_ray.sweep.train.params import KEYS
 from hmlc_ray.sweep.train.result import WARNING, status_of
 from hmlc_ray.sweep.tune.retention import EndedTrial, Retention
 from hmlc_ray.tracking import TrialRun
@@ -262,7 +263,7 @@ def last_checkpoint(trial: TuneTrial) -> ray.tune.Checkpoint | None:
 
 
 def _start(trial: TuneTrial) -> None:
-    searched = {name: value for name, value in trial.config.items() if name not in ("trial", "number", "test")}
+    searched = {name: value for name, value in trial.config.items() if name not in (*KEYS, "number", "test")}
     active().started(number_of(trial), TrialConfig.model_validate(trial.config["trial"]), searched)
 
 

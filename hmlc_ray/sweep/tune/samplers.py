@@ -5,7 +5,7 @@ Optuna's own stream starts anew with every process: a resumed study would draw i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from zlib import crc32
@@ -15,7 +15,7 @@ from numpy.random import SeedSequence
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
-from hmlc_ray.config.sweep import StudyConfig
+from hmlc_ray.config.sweep import RandomConfig, StudyConfig, TpeConfig
 
 
 class Stream:
@@ -39,7 +39,13 @@ class Stream:
         return int(SeedSequence((self._seed, number, crc32(name.encode()), *attempt)).generate_state(1)[0])
 
 
-class NumberedRandom(optuna.samplers.RandomSampler):
+class NumberedSampler(optuna.samplers.BaseSampler):
+    """A sampler that is asked for single parameters, `sample_independent`, and draws them from a `Stream`."""
+
+    stream: Stream
+
+
+class NumberedRandom(NumberedSampler, optuna.samplers.RandomSampler):
     """Independent draws."""
 
     def __init__(self, stream: Stream) -> None:
@@ -53,7 +59,7 @@ class NumberedRandom(optuna.samplers.RandomSampler):
         return super().sample_independent(study, trial, param_name, param_distribution)
 
 
-class NumberedTpe(optuna.samplers.TPESampler):
+class NumberedTpe(NumberedSampler, optuna.samplers.TPESampler):
     """The estimator, given the trials that ended before."""
 
     def __init__(self, stream: Stream, startup_trials: int) -> None:
@@ -67,12 +73,18 @@ class NumberedTpe(optuna.samplers.TPESampler):
         return super().sample_independent(study, trial, param_name, param_distribution)
 
 
-NumberedSampler = NumberedRandom | NumberedTpe
-
-
 def build_sampler(study: StudyConfig) -> NumberedSampler:
     """The sampler of a study."""
-    stream = Stream(study.seed)
-    if study.sampler.kind == "random":
-        return NumberedRandom(stream)
-    return NumberedTpe(stream, study.sampler.startup_trials)
+    return SAMPLERS[study.sampler.kind](Stream(study.seed), study.sampler)
+
+
+def _random(stream: Stream, config: RandomConfig) -> NumberedSampler:
+    return NumberedRandom(stream)
+
+
+def _tpe(stream: Stream, config: TpeConfig) -> NumberedSampler:
+    return NumberedTpe(stream, config.startup_trials)
+
+
+SAMPLERS: dict[str, Callable[[Stream, Any], NumberedSampler]] = {"random": _random, "tpe": _tpe}
+"""By kind what is called with `(stream, config)`."""

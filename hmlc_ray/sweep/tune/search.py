@@ -15,6 +15,7 @@ from hmlc_ray.config.space import SearchSpace
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.home import Home
 from hmlc_ray.study.folder import load_study
+from hmlc_ray.sweep.train.params import params_of
 from hmlc_ray.sweep.train.result import is_pruned
 from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 from hmlc_ray.sweep.tune.points import Points
@@ -66,7 +67,7 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
     def _draw(self, trial: Any) -> dict[str, Any]:
         config = self._search_space.suggest(trial)
         test = self._study_config.test == "every"
-        return {"trial": config.model_dump(mode="json"), "number": trial.number, "test": test}
+        return {**params_of(config), "number": trial.number, "test": test}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         if trial_id not in self._ot_trials:

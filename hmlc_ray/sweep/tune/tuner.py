@@ -6,15 +6,14 @@ import os
 from typing import Any
 
 import ray.tune
-from ray.tune.schedulers import FIFOScheduler
 
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.sweep.train.trial import build_trainable
-from hmlc_ray.sweep.tune.asha import Asha
 from hmlc_ray.sweep.tune.old_names import know_old_names
 from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 from hmlc_ray.sweep.tune.recorder import AlreadyEnded, SessionCallback
+from hmlc_ray.sweep.tune.schedulers import build_scheduler
 from hmlc_ray.sweep.tune.search import StudySearch
 
 KEPT = 2
@@ -35,7 +34,7 @@ def build_tuner(context: StudyContext, concurrency: int) -> ray.tune.Tuner:
             metric=sweep.study.objective_metric,
             mode=sweep.study.mode,
             search_alg=StudySearch(sweep.search_space(), sweep.study, TrialStorage(sweep.study, context.home).open()),
-            scheduler=Asha(sweep.study.scheduler) if sweep.study.scheduler else FIFOScheduler(),
+            scheduler=build_scheduler(sweep.study.scheduler),
             num_samples=NO_END,
             max_concurrent_trials=concurrency,
             reuse_actors=sweep.trials.worker_range[0] == 0,

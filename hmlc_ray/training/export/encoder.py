@@ -12,6 +12,7 @@ from torch import Tensor
 from hmlc_ray import __version__
 from hmlc_ray.config.encoder import without_weights
 from hmlc_ray.config.features import FeaturesConfig
+from hmlc_ray.config.plugins import records_of
 from hmlc_ray.config.points import PointFolderConfig, PointSetSection
 from hmlc_ray.encoders import Encoder, build_encoder
 from hmlc_ray.errors import CheckpointError, first_line
@@ -111,6 +112,7 @@ def write_mask_table(checkpoint: Checkpoint, path: Path) -> bool:
 def _description(checkpoint: Checkpoint, encoder: Encoder) -> dict[str, object]:
     return {
         "hmlc_ray_version": __version__,
+        "plugins": records_of(checkpoint.config),
         "encoder": checkpoint.config.encoder.model_dump(mode="json"),
         "input_shape": list(checkpoint.input_shape),
         "input_layout": _input_layout(checkpoint),

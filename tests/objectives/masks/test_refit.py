@@ -7,9 +7,8 @@ import pytest
 from planted import planted, regular_tree
 
 from hmlc_ray.config.objective import GHmlcConfig
-from hmlc_ray.errors import ConfigError
 from hmlc_ray.objectives.masks.assignment import level_quotas, smallest_level
-from hmlc_ray.objectives.masks.refit import check_sizes, fit_masks, fixed_masks, mixture_count, refit_due
+from hmlc_ray.objectives.masks.refit import fit_masks, fixed_masks, mixture_count, refit_due
 
 
 def ends(num_epochs: int, **values: Any) -> list[int]:
@@ -41,15 +40,6 @@ def test_the_mixture_count_follows_the_levels_and_the_dimensions() -> None:
     assert mixture_count(GHmlcConfig(mask="dirichlet"), 128, 3) == 8
     assert mixture_count(GHmlcConfig(mixture_components=6), 128, 3) == 6
     assert mixture_count(GHmlcConfig(), 2, 2) == 2
-
-
-def test_too_few_dimensions_are_refused_in_one_sentence() -> None:
-    with pytest.raises(ConfigError, match=r"mixture_components is 17, but the mixture is fitted on .* = 16 dimensions"):
-        check_sizes(GHmlcConfig(mixture_components=17), 16, 2)
-    with pytest.raises(ConfigError, match=r"embedding_dim is 2, but .* each of the 3 levels"):
-        check_sizes(GHmlcConfig(), 2, 3)
-    check_sizes(GHmlcConfig(mask="random", mixture_components=17), 16, 2)
-    check_sizes(GHmlcConfig(mask="none"), 2, 3)
 
 
 @pytest.mark.parametrize("mask", ["mixture", "dirichlet", "argmax"])

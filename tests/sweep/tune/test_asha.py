@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ray.tune.schedulers import AsyncHyperBandScheduler
 
-from hmlc_ray.config.sweep import SchedulerConfig
+from hmlc_ray.config.sweep import AshaConfig
 from hmlc_ray.sweep.train.result import EVALUATIONS
 from hmlc_ray.sweep.tune import asha
 from hmlc_ray.sweep.tune.asha import Asha
@@ -42,7 +42,7 @@ class Session:
     seen_before: Seen
 
 
-def scheduler(config: SchedulerConfig, driver: int, seen: Seen, mode: str = "max") -> Asha:
+def scheduler(config: AshaConfig, driver: int, seen: Seen, mode: str = "max") -> Asha:
     """A driver's, with all trials added."""
     made = Asha(config)
     made.set_search_properties(METRIC, mode)
@@ -62,9 +62,7 @@ def result(last: int, values: list[float]) -> dict[str, Any]:
     return {METRIC: values[-1], EVALUATIONS: last, "history": history}
 
 
-CONFIGS = st.builds(
-    SchedulerConfig, grace_period=st.integers(1, 3), reduction_factor=st.sampled_from([1.3, 2.0, 2.5, 3.0])
-)
+CONFIGS = st.builds(AshaConfig, grace_period=st.integers(1, 3), reduction_factor=st.sampled_from([1.3, 2.0, 2.5, 3.0]))
 CURVES = st.lists(
     st.lists(st.integers(0, 9).map(float), min_size=LENGTH, max_size=LENGTH), min_size=TRIALS, max_size=TRIALS
 )
@@ -96,7 +94,7 @@ class Study:
 
 @given(config=CONFIGS, curves=CURVES, order=ORDER, mode=MODES)
 def test_without_a_fault_it_decides_as_rays_own(
-    config: SchedulerConfig, curves: list[list[float]], order: list[int], mode: str
+    config: AshaConfig, curves: list[list[float]], order: list[int], mode: str
 ) -> None:
     rays = AsyncHyperBandScheduler(
         time_attr=EVALUATIONS,
@@ -125,7 +123,7 @@ def test_without_a_fault_it_decides_as_rays_own(
     mode=MODES,
 )
 def test_a_resumed_study_decides_as_one_that_nothing_disturbed(
-    config: SchedulerConfig,
+    config: AshaConfig,
     curves: list[list[float]],
     before: list[int],
     after: list[int],
@@ -146,7 +144,7 @@ def test_a_resumed_study_decides_as_one_that_nothing_disturbed(
 
 
 def test_evaluations_that_are_told_late_count_at_their_own_rungs() -> None:
-    config = SchedulerConfig(reduction_factor=2)
+    config = AshaConfig(reduction_factor=2)
     seen = {0: {1: 0.5, 2: 0.9}, 1: {1: 0.7, 2: 0.7}}
     # The best at evaluation 2, but not at the first one, of which no driver heard.
     late = result(2, [0.1, 1.0])
@@ -156,7 +154,7 @@ def test_evaluations_that_are_told_late_count_at_their_own_rungs() -> None:
 
 def test_an_end_that_is_told_again_counts_once() -> None:
     """A trial that goes on from its last checkpoint tells its last epoch twice: in its history, and judged anew."""
-    made = scheduler(SchedulerConfig(reduction_factor=2), 2, {})
+    made = scheduler(AshaConfig(reduction_factor=2), 2, {})
     told = result(2, [0.2, 0.4])
     told["history"].append(told["history"][-1])
     assert made.on_trial_result(None, Trial(0, 2), told) == Asha.CONTINUE
@@ -165,13 +163,13 @@ def test_an_end_that_is_told_again_counts_once() -> None:
 
 
 def test_a_stopped_trial_has_no_place_in_later_rungs() -> None:
-    made = scheduler(SchedulerConfig(reduction_factor=2), 2, {0: {1: 0.5}})
+    made = scheduler(AshaConfig(reduction_factor=2), 2, {0: {1: 0.5}})
     assert made.on_trial_result(None, Trial(1, 2), result(2, [0.1, 1.0])) == Asha.STOP
     assert made.on_trial_result(None, Trial(0, 2), result(2, [0.5])) == Asha.CONTINUE
 
 
 def test_a_trial_that_ends_without_a_result_is_left_alone() -> None:
-    made = scheduler(SchedulerConfig(), 1, {})
+    made = scheduler(AshaConfig(), 1, {})
     assert made.on_trial_result(None, Trial(0, 1), {"done": True}) == Asha.CONTINUE
     made.on_trial_complete(None, Trial(0, 1), {"done": True})
     made.on_trial_remove(None, Trial(0, 1))

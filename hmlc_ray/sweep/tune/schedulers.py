@@ -1,0 +1,19 @@
+"""The scheduler of a study: what stops its worse trials early."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+from hmlc_ray.config.sweep import SchedulerConfig
+from hmlc_ray.sweep.tune.asha import Asha
+
+SCHEDULERS: dict[str, Callable[[Any], TrialScheduler]] = {"asha": Asha}
+"""By kind what is called with the configuration."""
+
+
+def build_scheduler(config: SchedulerConfig | None) -> TrialScheduler:
+    """The scheduler of a configuration; None: every trial runs to its end."""
+    return FIFOScheduler() if config is None else SCHEDULERS[config.kind](config)

@@ -1,0 +1,1 @@
+from sweep_fixtures import sandbox  # noqa: F401

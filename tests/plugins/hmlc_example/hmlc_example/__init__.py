@@ -1,0 +1,1 @@
+"""An objective, an encoder and a data set for hmlc-ray."""
