@@ -56,6 +56,12 @@ def test_files_of_the_base_become_absolute_too(tmp_path: Path, monkeypatch: pyte
     found = located(sweep({"data": data, "encoder": {"kind": "resnet18", "weights": "w.pt"}})).base
     assert found["data"] == {"kind": "manifest", "file": str(tmp_path / "list.csv"), "root": None}
     assert found["encoder"]["weights"] == str(tmp_path / "w.pt")
+    table = {"kind": "features", "file": "table", "labels": "labels.csv"}
+    assert located(sweep({"data": table})).base["data"] == {
+        "kind": "features",
+        "file": str(tmp_path / "table"),
+        "labels": str(tmp_path / "labels.csv"),
+    }
     trial = located_trial(TrialConfig.model_validate({"data": data, "encoder": {"kind": "convnet"}}))
     assert (trial.data.file, trial.data.root) == (str(tmp_path / "list.csv"), None)
 

@@ -46,6 +46,14 @@ def test_the_space_and_the_files_it_names_are_sent_and_nothing_else(space: Path)
     ("base", "sentence"),
     [
         ({"data": {"kind": "mnist", "root": "data"}}, "data.root is 'data', relative to a folder of this machine"),
+        (
+            {"data": {"kind": "features", "file": "table", "labels": "/shared/labels.csv"}},
+            "data.file is 'table', relative to a folder of this machine",
+        ),
+        (
+            {"data": {"kind": "features", "file": "/shared/table", "labels": "labels.csv"}},
+            "data.labels is 'labels.csv', relative to a folder of this machine",
+        ),
         ({"data": {"kind": "mnist"}}, "data.root is 'data', relative to a folder of this machine"),
         ({"note": "../up.csv"}, "base.note is '../up.csv', which lies above the current folder"),
         ({"note": "big.csv"}, "base.note is 'big.csv', a file of more than 1 MiB, which is not uploaded"),
