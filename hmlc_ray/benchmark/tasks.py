@@ -63,6 +63,8 @@ def deciding(config: TrialConfig) -> dict[str, Any]:
     values: dict[str, Any] = config.model_dump(mode="json")
     for section, keys in _NOT_DECIDING.items():
         values[section] = {key: value for key, value in values[section].items() if key not in keys}
+    if isinstance(tree := values["data"].get("taxonomy"), dict):
+        values["data"]["taxonomy"] = {key: value for key, value in tree.items() if key not in ("file", "source")}
     return values
 
 

@@ -69,7 +69,15 @@ class SumSupconConfig(LevelsSection):
     kind: Literal["sum-supcon"] = "sum-supcon"
 
 
-class HmcConfig(LevelsSection):
+class OrderedSection(LevelsSection):
+    """What depends on the order of the levels."""
+
+    level_order: Literal["coarse_first", "fine_first"] = "coarse_first"
+    """`fine_first` is a control: the leaf level is taken for the coarsest one, and so on; lists with a value per level
+    begin with the leaf then."""
+
+
+class HmcConfig(OrderedSection):
     """HiMulCon (arXiv 2204.13207): level losses weighed by phi(1/l)."""
 
     kind: Literal["hmc"] = "hmc"
@@ -78,7 +86,7 @@ class HmcConfig(LevelsSection):
     level_weights: LevelWeights = "pow2"
 
 
-class HceConfig(LevelsSection):
+class HceConfig(OrderedSection):
     """HiConE (arXiv 2204.13207): a coarser pair's loss is at least the largest finer one."""
 
     kind: Literal["hce"] = "hce"
@@ -86,7 +94,7 @@ class HceConfig(LevelsSection):
     """`code`: as released, one sample per class kept after a level; `paper`: all pairs, the maximum per pair."""
 
 
-class HmceConfig(LevelsSection):
+class HmceConfig(OrderedSection):
     """HiMulConE (arXiv 2204.13207): HiConE with HiMulCon's level weights."""
 
     kind: Literal["hmce"] = "hmce"

@@ -54,12 +54,21 @@ class HierarchicalMultiLabel(LevelObjective):
         class_counts: Sequence[npt.NDArray[np.int64]],
         embedding_dim: int,
     ) -> None:
-        super().__init__(config, class_counts=class_counts, embedding_dim=embedding_dim)
+        self.reverse = config.level_order == "fine_first"
+        counts = class_counts[::-1] if self.reverse else class_counts
+        super().__init__(config, class_counts=counts, embedding_dim=embedding_dim)
         self.variant = config.variant
         self.constrained = config.kind != "hmc"
 
     def forward(self, batch: Batch) -> LossReport:
         """The loss of embeddings [n, D] with paths [n, H] (and sample ids [n] for `code`)."""
+        if not self.reverse:
+            return self._in_order(batch)
+        report = self._in_order(replace(batch, paths=batch.paths.flip(1)))
+        flipped = report.per_level.flip(0), report.num_valid_anchors.flip(0)
+        return replace(report, per_level=flipped[0], num_valid_anchors=flipped[1])
+
+    def _in_order(self, batch: Batch) -> LossReport:
         unit, levels = normalise(full_precision(batch.embeddings)), batch.paths.shape[1]
         if self.variant == "code":
             report = self._released(unit, batch)
