@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from hmlc_ray.benchmark.comparison import Row, compare
 from hmlc_ray.benchmark.draws import draw
-from hmlc_ray.benchmark.fronts import front_cells, fronts_of
+from hmlc_ray.benchmark.fronts import front_cells, front_names, fronts_of
 from hmlc_ray.benchmark.report import write_fronts, write_report
 from hmlc_ray.benchmark.results import Line, ResultsFile
 from hmlc_ray.benchmark.rounds import Rounds
@@ -207,6 +207,7 @@ class Benchmark:
             try:
                 with nothing_left(), connected(workspace.address), stoppable():
                     rounds = Rounds(self.suite, workspace, tracker, self.results, self._progress)
+                    rounds.total = self.left()
                     if self.suite.benchmark.tuning.trials:
                         rounds.run("trial", self.trials, self.known.levels, parent)
                     cells = self.cells()
@@ -243,6 +244,13 @@ class Benchmark:
         tracker.reopen(parent)
         tracker.log_dict(parent, self.suite.model_dump(mode="json"), "suite.yaml")
         return parent
+
+    def left(self) -> int:
+        """How many runs have no result yet."""
+        trials = sum(self.results.of(task) is None for task in self.trials)
+        names = [name for arm in self.suite.arms for name in (arm, *front_names(self.suite, arm))]
+        ended = sum(self.results.of(task) is not None for task in self.cells())
+        return trials + len(names) * len(self.suite.data) * len(self.suite.benchmark.seeds) - ended
 
     def ended(self, cells: list[Task]) -> list[Line]:
         """The lines of the cells that have ended."""
