@@ -7,7 +7,6 @@ import platform
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,7 +55,8 @@ class Rounds:
         self, suite: SuiteConfig, workspace: Workspace, tracker: Tracker, results: ResultsFile, progress: SweepProgress
     ) -> None:
         self._suite, self._workspace, self._tracker, self._results = suite, workspace, tracker, results
-        self._progress = progress
+        self._progress, self._before, self.total = progress, SweepCounts(0), 0
+        """`total`: runs of this call, for the view."""
         self.failed: dict[str, str] = {}
         """What failed in this call, and why."""
 
@@ -110,9 +110,19 @@ class Rounds:
 
     def _drive(self, name: str, harvest: Harvest, drive: Callable[[SweepProgress], object]) -> None:
         try:
-            drive(_Watching(self._progress, lambda: harvest(name)))
+            drive(watching := _Watching(self._show, self._progress.note, lambda: harvest(name)))
         finally:
             harvest(name)
+        self._before = self._sum(watching.counts)
+
+    def _show(self, counts: SweepCounts) -> None:
+        self._progress.update(self._sum(counts))
+
+    def _sum(self, counts: SweepCounts) -> SweepCounts:
+        """The counts of a study and of those before it in this call."""
+        completed, failed = (getattr(self._before, name) + getattr(counts, name) for name in ("completed", "failed"))
+        total = max(self.total, self._before.done + counts.total)
+        return SweepCounts(total, running=counts.running, completed=completed, failed=failed)
 
     def _sweep(self, phase: Phase, tasks: Sequence[Task], parent: str) -> SweepConfig:
         benchmark, number = self._suite.benchmark, 1
@@ -137,17 +147,19 @@ class Rounds:
 class _Watching:
     """Looks at what has ended every now and then, beside the view of the sweep."""
 
-    def __init__(self, shown: SweepProgress, look: Callable[[], None]) -> None:
-        self._shown, self._look, self._done, self._next = shown, look, 0, 0.0
+    def __init__(
+        self, show: Callable[[SweepCounts], None], note: Callable[[str], None], look: Callable[[], None]
+    ) -> None:
+        self.counts = SweepCounts(0)
+        self._show, self.note, self._look = show, note, look
+        self._done, self._next = 0, 0.0
 
     def update(self, counts: SweepCounts) -> None:
-        self._shown.update(replace(counts, best=None))
+        self.counts = counts
+        self._show(counts)
         if counts.done > self._done and time.monotonic() >= self._next:
             self._done, self._next = counts.done, time.monotonic() + HARVEST_S
             self._look()
-
-    def note(self, text: str) -> None:
-        self._shown.note(text)
 
 
 class Harvest:

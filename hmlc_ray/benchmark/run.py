@@ -7,22 +7,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from hmlc_ray.benchmark.comparison import Row, compare
 from hmlc_ray.benchmark.draws import draw
-from hmlc_ray.benchmark.fronts import front_cells, fronts_of
+from hmlc_ray.benchmark.fronts import front_cells, front_names, fronts_of
 from hmlc_ray.benchmark.report import write_fronts, write_report
 from hmlc_ray.benchmark.results import Line, ResultsFile
 from hmlc_ray.benchmark.rounds import Rounds
 from hmlc_ray.benchmark.tasks import Task, cell
 from hmlc_ray.config.data import DataConfig
 from hmlc_ray.config.suite import SuiteConfig
+from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import StudyError, system_reason
 from hmlc_ray.machine.scratch import nothing_left
+from hmlc_ray.runs.induction import with_tree
 from hmlc_ray.study.schema import RunKind
 from hmlc_ray.study.summary import SweepProgress
 from hmlc_ray.study.workspace import Workspace
@@ -68,12 +71,21 @@ class BenchmarkRequest:
 class Known:
     """The data sets of a suite, as far as results depend on them."""
 
+    made: dict[DataConfig, DataConfig] = field(default_factory=dict)
+    """With the tree written out, where it comes from a file or is induced; by what the suite says."""
     fingerprints: dict[DataConfig, str] = field(default_factory=dict)
     levels: dict[str, list[str]] = field(default_factory=dict)
+    """Names by fingerprint."""
 
-    def add(self, config: DataConfig, data: DataSet) -> None:
-        self.fingerprints[config] = data.fingerprint
+    def add(self, given: DataConfig, made: DataConfig, data: DataSet) -> None:
+        """Note a data set, read as `made`."""
+        self.made[given] = made
+        self.fingerprints[made] = data.fingerprint
         self.levels[data.fingerprint] = list(data.taxonomy.level_names)
+
+    def on_made_tree(self, config: TrialConfig) -> TrialConfig:
+        """The configuration with its tree written out."""
+        return config.model_copy(update={"data": self.made[config.data]})
 
 
 @dataclass(frozen=True)
@@ -87,6 +99,17 @@ class BenchmarkResult:
     """What has no result, and why."""
     report: Path
     """The folder of tables and pictures."""
+
+
+def run_benchmark(request: BenchmarkRequest, progress: SweepProgress) -> BenchmarkResult:
+    """Run what is missing of a suite, and compare its arms.
+
+    Raises:
+        UserError: if suite, data, store or cluster cannot be used, another process runs the suite, or results do not
+            fit it any more; before anything is trained where that shows.
+        SweepInterrupted: on Ctrl-C, when everything is saved.
+    """
+    return Benchmark(request, progress).run()
 
 
 class Benchmark:
@@ -103,11 +126,13 @@ class Benchmark:
         """Every data set once; whether the arms fit it shows here."""
         for data in self.suite.data:
             for arm in self.suite.arms:
-                config = self.suite.config(data, arm)
-                if config.data not in self.known.fingerprints:
-                    found = cached_data(config.data)
+                given = self.suite.config(data, arm)
+                if given.data not in self.known.made:
+                    made = with_tree(given, self._request.workspace, self._progress.note).data
+                    found = cached_data(made)
                     warn_about(found)
-                    self.known.add(config.data, found)
+                    self.known.add(given.data, made, found)
+                config = self.known.on_made_tree(given)
                 check_fits(config, cached_data(config.data))
 
     @cached_property
@@ -118,12 +143,14 @@ class Benchmark:
             for arm in suite.arms:
                 written = suite.config(data, arm)
                 drawn = draw(suite.search_space(data, arm), written, suite.benchmark.tuning)
-                fingerprint = self.known.fingerprints[written.data]
                 tasks += [
-                    Task("trial", data, arm, number, config, fingerprint, searched)
-                    for number, (config, searched) in enumerate(drawn)
+                    self._trial(data, arm, number, config, searched) for number, (config, searched) in enumerate(drawn)
                 ]
         return sorted(tasks, key=lambda task: task.number)
+
+    def _trial(self, data: str, arm: str, number: int, config: TrialConfig, searched: dict[str, Any]) -> Task:
+        config = self.known.on_made_tree(config)
+        return Task("trial", data, arm, number, config, self.known.fingerprints[config.data], searched)
 
     def cells(self) -> list[Task]:
         """Every cell of arms whose choice is made, all arms of a seed before the next seed; then those of fronts."""
@@ -140,8 +167,7 @@ class Benchmark:
         """The tuning trial with the best value on validation, the earlier one of equals; None while one is missing."""
         trials = [task for task in self.trials if (task.data, task.arm) == (data, arm)]
         if not trials:
-            written = self.suite.config(data, arm)
-            return Task("trial", data, arm, 0, written, self.known.fingerprints[written.data], {})
+            return self._trial(data, arm, 0, self.suite.config(data, arm), {})
         lines = [self.results.of(task) for task in trials]
         if None in lines:
             return None
@@ -181,6 +207,7 @@ class Benchmark:
             try:
                 with nothing_left(), connected(workspace.address), stoppable():
                     rounds = Rounds(self.suite, workspace, tracker, self.results, self._progress)
+                    rounds.total = self.left()
                     if self.suite.benchmark.tuning.trials:
                         rounds.run("trial", self.trials, self.known.levels, parent)
                     cells = self.cells()
@@ -217,6 +244,13 @@ class Benchmark:
         tracker.reopen(parent)
         tracker.log_dict(parent, self.suite.model_dump(mode="json"), "suite.yaml")
         return parent
+
+    def left(self) -> int:
+        """How many runs have no result yet."""
+        trials = sum(self.results.of(task) is None for task in self.trials)
+        names = [name for arm in self.suite.arms for name in (arm, *front_names(self.suite, arm))]
+        ended = sum(self.results.of(task) is not None for task in self.cells())
+        return trials + len(names) * len(self.suite.data) * len(self.suite.benchmark.seeds) - ended
 
     def ended(self, cells: list[Task]) -> list[Line]:
         """The lines of the cells that have ended."""

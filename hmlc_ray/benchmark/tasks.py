@@ -42,7 +42,12 @@ class Task:
     @cached_property
     def identity(self) -> str:
         """SHA-256 over configuration, data and the revision of the code, as hexadecimal digits."""
-        known = {"phase": self.phase, "config": deciding(self.config), "data": self.fingerprint, "revision": REVISION}
+        known: dict[str, Any] = {
+            "phase": self.phase,
+            "config": deciding(self.config),
+            "data": self.fingerprint,
+            "revision": REVISION,
+        }
         if plugins := records_of(self.config):
             known["plugins"] = plugins
         return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
@@ -67,6 +72,8 @@ def deciding(config: TrialConfig) -> dict[str, Any]:
     values: dict[str, Any] = config.model_dump(mode="json")
     for section, keys in _NOT_DECIDING.items():
         values[section] = {key: value for key, value in values[section].items() if key not in keys}
+    if isinstance(tree := values["data"].get("taxonomy"), dict):
+        values["data"]["taxonomy"] = {key: value for key, value in tree.items() if key not in ("file", "source")}
     return values
 
 

@@ -36,7 +36,7 @@ def benchmark(
 
     from hmlc_ray.api.views import sweep_view
     from hmlc_ray.benchmark.plan import plan as made_plan
-    from hmlc_ray.benchmark.run import Benchmark, BenchmarkRequest
+    from hmlc_ray.benchmark.run import Benchmark, BenchmarkRequest, run_benchmark
     from hmlc_ray.cli.benchmark_tables import print_comparison, print_plan
     from hmlc_ray.cli.guard import FAILURE, say
     from hmlc_ray.study.commands import command
@@ -46,13 +46,12 @@ def benchmark(
     again = command("benchmark", suite, results=results, out=out, **workspace.options_with_cluster())
     request = BenchmarkRequest(config, workspace, results, out, replace_changed, again)
     with sweep_view(True, config.benchmark.name, config.benchmark.objective_metric) as progress:
-        found = Benchmark(request, progress)
         if plan:
-            print_plan(made_plan(found))
+            print_plan(made_plan(Benchmark(request, progress)))
             return
-        result = found.run()
+        result = run_benchmark(request, progress)
     print_comparison(result.rows, config.benchmark.baseline)
-    typer.echo(f"results: {found.results.path}; tables and pictures: {result.report}; run: {result.run_id}")
+    typer.echo(f"results: {request.results_file}; tables and pictures: {result.report}; run: {result.run_id}")
     for name, why in result.failed.items():
         say(f"{name} failed: {why}")
     if result.failed:

@@ -82,7 +82,15 @@ class SumSupconConfig(LevelsSection):
     kind: Literal["sum-supcon"] = "sum-supcon"
 
 
-class VariantSection(LevelsSection):
+class OrderedSection(LevelsSection):
+    """What depends on the order of the levels."""
+
+    level_order: Literal["coarse_first", "fine_first"] = "coarse_first"
+    """`fine_first` is a control: the leaf level is taken for the coarsest one, and so on; lists with a value per level
+    begin with the leaf then."""
+
+
+class VariantSection(OrderedSection):
     """The objectives of *Use All The Labels* (arXiv 2204.13207)."""
 
     variant: Literal["code", "paper"] = "code"

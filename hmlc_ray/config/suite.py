@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
 from hmlc_ray.config.base import Section
-from hmlc_ray.config.load import load_yaml
 from hmlc_ray.config.metrics import check_metric
 from hmlc_ray.config.overrides import Pair, apply_overrides
-from hmlc_ray.config.paths import get_path, parse_override
+from hmlc_ray.config.paths import Overrides, get_path, parse_overrides
+from hmlc_ray.config.plain import Source, values_of
 from hmlc_ray.config.schema import nearest
 from hmlc_ray.config.space import SearchSpace
 from hmlc_ray.config.space_check import check_space
@@ -137,18 +136,18 @@ class SuiteConfig(Section):
         return validate(TrialConfig, self.values(data, arm), _where(source, data, arm))
 
 
-def load_suite(path: str | Path, overrides: Iterable[str] = ()) -> SuiteConfig:
+def load_suite(path: Source, overrides: Overrides = ()) -> SuiteConfig:
     """Read and check a suite.
 
     Args:
-        path: a YAML file.
-        overrides: `path=value` texts, such as `benchmark.tuning.trials=2`.
+        path: a YAML file, or its values.
+        overrides: laid over it, such as `benchmark.tuning.trials=2`.
 
     Raises:
         ConfigError: naming file, path, value and what is allowed.
     """
-    source, values = str(path), load_yaml(path)
-    values = apply_overrides(SuiteConfig, values, map(parse_override, overrides))
+    values, source = values_of(path)
+    values = apply_overrides(SuiteConfig, values, parse_overrides(overrides))
     for section, model in (("data", DataEntry), ("arms", ArmConfig)):
         entries = values.get(section)
         for name, entry in entries.items() if isinstance(entries, dict) else ():

@@ -45,12 +45,20 @@ class HierarchicalMultiLabel(LevelObjective):
     """
 
     def __init__(self, config: HmcConfig | HceConfig | HmceConfig, dims: Dims) -> None:
-        super().__init__(config, dims)
+        self.reverse = config.level_order == "fine_first"
+        super().__init__(config, replace(dims, class_counts=dims.class_counts[::-1]) if self.reverse else dims)
         self.variant = config.variant
         self.constrained = config.kind != "hmc"
 
     def forward(self, batch: Batch) -> LossReport:
         """The loss of embeddings [n, D] with paths [n, H] (and sample ids [n] for `code`)."""
+        if not self.reverse:
+            return self._in_order(batch)
+        report = self._in_order(replace(batch, paths=batch.paths.flip(1)))
+        flipped = report.per_level.flip(0), report.num_valid_anchors.flip(0)
+        return replace(report, per_level=flipped[0], num_valid_anchors=flipped[1])
+
+    def _in_order(self, batch: Batch) -> LossReport:
         unit, levels = normalise(full_precision(batch.embeddings)), batch.paths.shape[1]
         if self.variant == "code":
             report = self._released(unit, batch)

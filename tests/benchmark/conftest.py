@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from fake_sweeps import FakeSweeps
-from sweep_fixtures import put_store  # noqa: F401
+from sweep_fixtures import put_store, sandbox, started  # noqa: F401
 
 from hmlc_ray.benchmark import rounds, run
 from hmlc_ray.home import Home

@@ -9,7 +9,7 @@ from typing import Any
 
 from progress_notes import Notes
 
-from hmlc_ray.benchmark.run import Benchmark, BenchmarkRequest, BenchmarkResult
+from hmlc_ray.benchmark.run import BenchmarkRequest, BenchmarkResult, run_benchmark
 from hmlc_ray.config.paths import flatten
 from hmlc_ray.config.space import POINT
 from hmlc_ray.config.suite import SuiteConfig, check_suite
@@ -102,7 +102,7 @@ def suite_of(**changes: Any) -> SuiteConfig:
 
 def run_suite(suite: SuiteConfig, home: Home, results: Path | None = None, **options: Any) -> BenchmarkResult:
     """The whole of a call."""
-    return Benchmark(BenchmarkRequest(suite, Workspace(home), results, **options), Notes()).run()
+    return run_benchmark(BenchmarkRequest(suite, Workspace(home), results, **options), Notes())
 
 
 def objectives(trained: Iterable[str]) -> set[str]:

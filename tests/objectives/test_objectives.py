@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -251,3 +252,20 @@ def test_gates_are_not_computed_in_reduced_precision() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         loss = objective(batch).total
     torch.testing.assert_close(torch.autograd.grad(loss, inputs), expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["hmc", "hce", "hmce"])
+@pytest.mark.parametrize("variant", ["code", "paper"])
+def test_levels_in_the_opposite_order_are_those_of_a_tree_that_is_upside_down(kind: str, variant: str) -> None:
+    taxonomy, values = regular_tree((2, 3)), {"kind": kind, "variant": variant}
+    batch = make_batch(taxonomy, samples=12)
+    counts = taxonomy.class_counts(np.arange(3 * taxonomy.num_leaves) % taxonomy.num_leaves)
+    given = TypeAdapter(ObjectiveConfig).validate_python(values)
+    sizes = {"taxonomy": taxonomy, "embedding_dim": WIDTH, "feature_dim": FEATURES}
+    upside_down = build_objective(given, class_counts=counts[::-1], **sizes)
+    expected = upside_down(replace(batch, paths=batch.paths.flip(1)))
+    found = build(values | {"level_order": "fine_first"}, taxonomy)(batch)
+    assert found.total.item() == pytest.approx(expected.total.item())
+    assert found.per_level.tolist() == pytest.approx(expected.per_level.flip(0).tolist())
+    assert found.num_valid_anchors.tolist() == expected.num_valid_anchors.flip(0).tolist()
+    assert found.total.item() != pytest.approx(build(values, taxonomy)(batch).total.item())
