@@ -111,8 +111,8 @@ them."""
 
 # Tags that MLflow itself reads.
 PARENT = "mlflow.parentRunId"
-"""On trials, by `tracking/tracker.py`, and on studies with `study.parent_run`, by `sweep/driver.py`: the run id of
-their study or benchmark; MLflow nests them below it."""
+"""On trials and studies with `study.parent_run`, by `tracking/tracker.py` and `sweep/driver.py`: the run id of their
+study or benchmark; MLflow nests them below it."""
 SOURCE_COMMIT = "mlflow.source.git.commit"
 """On every run, by `tracking/provenance.py`: the commit, which MLflow's interface shows."""
 

@@ -39,7 +39,12 @@ def test_tags_are_called_what_they_are_called_in_stores() -> None:
 
 
 def test_what_else_is_stored_stays_as_it_is() -> None:
-    assert {kind.name: kind.value for kind in RunKind} == {"STUDY": "study", "TRIAL": "trial", "SINGLE": "single"}
+    assert {kind.name: kind.value for kind in RunKind} == {
+        "BENCHMARK": "benchmark",
+        "STUDY": "study",
+        "TRIAL": "trial",
+        "SINGLE": "single",
+    }
     assert {status: status.tag for status in TrialStatus} == {
         "running": "running",
         "completed": "completed",
