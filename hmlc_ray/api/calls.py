@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from hmlc_ray.machine.user import settle_process
+from hmlc_ray.machine.user import prepare_process
 
 if TYPE_CHECKING:
     from hmlc_ray.config.paths import Overrides
@@ -29,7 +29,7 @@ def workspace_of(home: AnyPath | None, tracking_uri: str | None = None, address:
     """Where a call works, by the arguments that every function has."""
     from hmlc_ray.study.workspace import Workspace
 
-    settle_process()
+    prepare_process()
     return Workspace.of(None if home is None else Path(home), tracking_uri, address)
 
 

@@ -84,7 +84,7 @@ def stop(name: StudyName, address: JobsAddress) -> None:
     from hmlc_ray.sweep.jobs.submit import stop as stop_job
 
     attempt = stop_job(connect(address), name)
-    typer.echo(f"{name} {attempt.standing}; resume it with: {command('resume', name, address=address)}")
+    typer.echo(f"{name} {attempt.status_words}; resume it with: {command('resume', name, address=address)}")
 
 
 def list_studies(address: JobsAddress, as_json: Json = False) -> None:
@@ -121,10 +121,10 @@ def as_job(context: typer.Context, name: str, words: list[str], address: str | N
         return False
     from hmlc_ray.sweep.jobs.attempts import latest
     from hmlc_ray.sweep.jobs.client import connect
-    from hmlc_ray.sweep.jobs.submit import go_on
+    from hmlc_ray.sweep.jobs.submit import submit_next
 
     client = connect(address)
-    go_on(client, name, words, typed_workspace(context))
+    submit_next(client, name, words, typed_workspace(context))
     report_submission(client, name, address)
     if wait:
         follow_to_end(client, latest(client, name))
@@ -170,4 +170,4 @@ def follow_to_end(client: JobsClient, attempt: Attempt) -> None:
             f"`{command('stop', study, address=address)}` stops it"
         ) from None
     if ended.state != "SUCCEEDED":
-        raise JobError(f"{ended.study} {ended.standing}")
+        raise JobError(f"{ended.study} {ended.status_words}")

@@ -30,10 +30,10 @@ def _prepare_process() -> None:
     import sys
 
     from hmlc_ray.errors import ConfigError
-    from hmlc_ray.machine.user import settle_process
+    from hmlc_ray.machine.user import prepare_process
 
     try:
-        settle_process()
+        prepare_process()
     except ConfigError as error:
         print(f"hmlc: {error}", file=sys.stderr)
         sys.exit(2)

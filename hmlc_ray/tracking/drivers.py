@@ -34,7 +34,7 @@ def identity() -> str:
 def life(tags: Mapping[str, str]) -> Life:
     """Whether the driver of a run lives, as far as one look tells; no clock is believed.
 
-    On its own machine the process itself is looked for. A driver elsewhere has to be watched, see `settled_lives`.
+    On its own machine the process itself is looked for. A driver elsewhere has to be watched, see `driver_lives`.
     """
     try:
         driver = json.loads(tags.get(schema.DRIVER, ""))

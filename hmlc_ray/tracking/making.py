@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hmlc_ray.errors import TrackingError
 from hmlc_ray.home import sqlite_uri
-from hmlc_ray.tracking.sqlite import make_whole, settled_tables, table_names
+from hmlc_ray.tracking.sqlite import make_whole, table_names, wait_for_tables
 
 _SETTLE_S = 10.0
 """How long another program, such as MLflow's own server, may still be making a store that is seen half-made."""
@@ -36,7 +36,7 @@ def refuse_half_made(file: Path) -> None:
         tables = table_names(file)
         if "studies" in tables and "experiments" not in tables:
             raise TrackingError(f"{file} is a database of Optuna's; MLflow needs one of its own")
-        if tables & {"experiments", "alembic_version"} and not settled_tables(file, _is_whole, _SETTLE_S):
+        if tables & {"experiments", "alembic_version"} and not wait_for_tables(file, _is_whole, _SETTLE_S):
             raise TrackingError(
                 f"the MLflow store {file} was never finished, because the process that made it was ended: it holds no "
                 f"runs, so move {file} away (and {file.name}-wal and {file.name}-shm, where they are) and run the "

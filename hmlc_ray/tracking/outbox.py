@@ -99,7 +99,7 @@ class Outbox:
             with self._lock:
                 self._spool.reconsider(self._writer.apply)
 
-    def settle(self, seconds: float) -> None:
+    def send_pending(self, seconds: float) -> None:
         """Send all that is kept, and wait for the store as long as that.
 
         Raises:

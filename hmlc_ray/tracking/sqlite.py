@@ -139,7 +139,7 @@ def _publish(staging: Path, file: Path, *, alone: bool) -> None:
         staging.rename(file)
 
 
-def settled_tables(file: Path, wanted: Callable[[Path], bool], seconds: float) -> bool:
+def wait_for_tables(file: Path, wanted: Callable[[Path], bool], seconds: float) -> bool:
     """Whether a database has what is wanted of it; another program that is still making it is waited for."""
     end, version = time.monotonic() + seconds, -1
     while not wanted(file):

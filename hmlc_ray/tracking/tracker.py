@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hmlc_ray.errors import StoreAway, TrackingError
-from hmlc_ray.names.metrics import figure_key
+from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.names.uris import public_uri
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import RunKind, TrialStatus
@@ -76,7 +76,7 @@ class Tracker:
             artifact_root: folder or URI for the artifacts of a store opened from here; default for sqlite: `artifacts`
                 beside the database. A server decides for itself.
             spool: folder for what the store lacks while it is away; what an earlier process left there is sent by
-                `settle`. Without one, writing fails when the store does.
+                `send_pending`. Without one, writing fails when the store does.
             note: told in a sentence when the store goes away, and when it is back.
 
         Raises:
@@ -127,13 +127,13 @@ class Tracker:
         """
         self._outbox.try_now(SetTags(run=run_id, tags=values.tags(tags), time=_now()))
 
-    def settle(self, seconds: float = 0.0) -> None:
+    def send_pending(self, seconds: float = 0.0) -> None:
         """Send what the store lacks; wait that long for a store that is away.
 
         Raises:
             StoreAway: if it is still away; the message tells where what it lacks is kept.
         """
-        self._outbox.settle(seconds)
+        self._outbox.send_pending(seconds)
 
     def studies(self) -> list[TrialRun]:
         """Every study of the experiment, oldest first; `tags[schema.STUDY]` is its name."""
@@ -207,7 +207,7 @@ class Tracker:
         NaN stands for "not applicable here" and is left out.
         """
         points = tuple(
-            (figure_key(name), float(value), step)
+            (metric_key(name), float(value), step)
             for step, metrics in records
             for name, value in metrics.items()
             if not math.isnan(value)
@@ -258,7 +258,7 @@ class Tracker:
     def history(self, run_id: str, metric: str) -> list[tuple[int, float]]:
         """A metric's (step, value), by step."""
         with translated(self._uri):
-            points = self._client.get_metric_history(run_id, figure_key(metric))
+            points = self._client.get_metric_history(run_id, metric_key(metric))
         return sorted((int(point.step), float(point.value)) for point in points)
 
     def children(self, parent: str) -> list[TrialRun]:
