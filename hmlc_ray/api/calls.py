@@ -1,4 +1,4 @@
-"""Where the API meets the layers below: which function does what, and how it is called.
+"""Where the API meets the layers below: the function that each call needs, and its arguments.
 
 Each is imported when it is called, so that no function loads more than it needs: `best` and `status` no Ray, Optuna or
 torch, `load_encoder` no Ray.
@@ -26,7 +26,7 @@ AnyPath = str | os.PathLike[str]
 
 
 def workspace_of(home: AnyPath | None, tracking_uri: str | None = None, address: str | None = None) -> Workspace:
-    """Where a call works, by the arguments that every function has."""
+    """The workspace of a call, by the arguments that every function has."""
     from hmlc_ray.study.workspace import Workspace
 
     prepare_process()
@@ -85,7 +85,7 @@ def train(plan: RunPlan, workers: int | str, workspace: Workspace, progress: Run
 
 
 def probe(target: str, workspace: Workspace, split: Literal["val", "test"]) -> dict[str, float]:
-    """Judge a trained encoder."""
+    """Evaluate a trained encoder."""
     from hmlc_ray.runs.single import probe_run
 
     return probe_run(target, workspace, split=split)

@@ -103,7 +103,7 @@ class StatusWriter:
             forget_driven(self._folder)
         self._say(now)
         with suppress(TrackingError):
-            self._tracker.show_tags(self._parent, {schema.STATUS_SNAPSHOT: json.dumps(values)})
+            self._tracker.show_tags(self._parent, {schema.STANDING: json.dumps(values)})
             self._written = now
         self._next = time.monotonic() + EVERY_S
 
@@ -133,7 +133,7 @@ def status_snapshot(run: TrialRun) -> StatusSnapshot | None:
     if run.status != "RUNNING" or driver is None or life(run.tags) == "dead":
         return None
     with suppress(*_OTHER_FORM):
-        values = json.loads(run.tags[schema.STATUS_SNAPSHOT])
+        values = json.loads(run.tags[schema.STANDING])
         return _snapshot(values) if values["driver"] == driver else None
     return None
 

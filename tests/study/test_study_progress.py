@@ -70,14 +70,14 @@ def test_what_an_earlier_driver_left_is_not_believed(tracker: Tracker, parent: s
     tracker.set_tags(parent, {schema.DRIVER: json.dumps(own | {"job": "another"})})
     assert status_snapshot(tracker.run(parent)) is None
     dead = json.dumps(own | {"start": own["start"] - 100})
-    tracker.set_tags(parent, {schema.DRIVER: dead, schema.STATUS_SNAPSHOT: json.dumps({"driver": dead, **asdict(NOW)})})
+    tracker.set_tags(parent, {schema.DRIVER: dead, schema.STANDING: json.dumps({"driver": dead, **asdict(NOW)})})
     status = asked(tmp_path)
     assert (status.state, status.counts) == ("died", SweepCounts(total=4))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"driver": 1}', '{"counts": 3, "best": null}'])
 def test_a_tag_of_another_form_is_none(tracker: Tracker, parent: str, text: str) -> None:
-    tracker.set_tags(parent, {schema.STATUS_SNAPSHOT: text})
+    tracker.set_tags(parent, {schema.STANDING: text})
     assert status_snapshot(tracker.run(parent)) is None
 
 
@@ -91,7 +91,7 @@ def test_writes_are_rare_and_none_is_forgotten(tracker: Tracker, parent: str, mo
     monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
     writer, later = StatusWriter(tracker, parent, Path("/nowhere"), "m"), replace(NOW, interrupted=0)
     writer.flush()
-    assert schema.STATUS_SNAPSHOT not in tracker.run(parent).tags
+    assert schema.STANDING not in tracker.run(parent).tags
     for now in (NOW, later):
         writer.update(now)
         writer.flush()
@@ -124,7 +124,7 @@ def test_a_run_that_a_store_made_late_is_told_by_its_id(tmp_path: Path, monkeypa
 def test_a_tag_that_cannot_be_written_ends_nothing(tracker: Tracker, parent: str) -> None:
     tracker._client.delete_run(parent)
     write(tracker, parent, NOW)
-    assert schema.STATUS_SNAPSHOT not in tracker.run(parent).tags
+    assert schema.STANDING not in tracker.run(parent).tags
 
 
 def test_on_the_driver_s_machine_its_file_tells_all_and_mlflow_is_not_loaded(

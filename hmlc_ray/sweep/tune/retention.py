@@ -50,8 +50,8 @@ class Retention:
 
     A trial's run in MLflow holds its last checkpoint; its training folder holds the last two, to resume from.
     The latter are deleted once it has ended and Tune has noted that: a Tune that is restored from an older snapshot
-    resumes the trial. Failed and interrupted trials keep theirs, for a retry. The best trial's checkpoint, which the refit needs,
-    is among the best of any number.
+    resumes the trial. Failed and interrupted trials keep theirs, for a retry. The best trial's checkpoint, which the
+    refit needs, is among the best of any number.
 
     Raises:
         TrackingError: from `admits` and `ended`, as the Tracker does.
