@@ -9,9 +9,9 @@ HmlcError
 │   ├── StudyError                   a study name that is taken, unknown or not finished
 │   ├── ClusterError                 a Ray address that cannot be reached or cannot hold the trial
 │   └── TrackingError                an MLflow store that cannot be reached or written
-│       └── StoreAway                it does not answer now; the same may work later
-├── JobError (also RuntimeError)      a job on a cluster ended badly, or its head was lost while it was followed
-└── TrainingError (also RuntimeError) training itself went wrong; the trial fails, the sweep goes on
+│       └── StoreAway                it does not answer now; a later attempt may work
+├── JobError (also RuntimeError)      a job on a cluster failed, or its head was lost while it was followed
+└── TrainingError (also RuntimeError) training itself went wrong; the trial fails, the sweep continues
     └── NonFiniteLoss                a NaN or infinite loss, raised before the update that it would poison
 """
 
@@ -55,15 +55,15 @@ class TrackingError(UserError):
 
 
 class StoreAway(TrackingError):
-    """The MLflow store does not answer now, or answers that it is not able to; the same may work later."""
+    """The MLflow store does not answer now, or reports that it is unavailable; a later attempt may work."""
 
 
 class JobError(HmlcError, RuntimeError):
-    """A job on a cluster ended badly, or its head was lost while it was followed: no fault of the command's input."""
+    """A job on a cluster failed, or its head was lost while it was followed; the command's input was valid."""
 
 
 class TrainingError(HmlcError, RuntimeError):
-    """Training went wrong in a way that is no fault of the input's form."""
+    """Training failed although its input was well formed."""
 
 
 class NonFiniteLoss(TrainingError):

@@ -28,7 +28,7 @@ class Home:
       optuna.db                  Optuna's studies
       ray/<study>/               Tune's experiments, with trial checkpoints
       ray/_groups/, ray/_refits/ Ray Train's runs: trials with a worker group, and refits
-      studies/<study>/           the sweep as it was started, how it stands, and the exported best encoder
+      studies/<study>/           the sweep as it was started, its status, and the exported best encoder
       runs/<name>/               checkpoints and exports of single runs
       cache/                     decoded data; it can be deleted whenever nothing runs
       .moved-from                the folders that it was before, if it was moved or copied
@@ -43,7 +43,7 @@ class Home:
 
     @property
     def tracking_uri(self) -> str:
-        """Of the embedded MLflow store."""
+        """URI of the embedded MLflow store."""
         return sqlite_uri(self.root / "mlflow.db")
 
     @property
@@ -52,7 +52,7 @@ class Home:
 
     @property
     def optuna_url(self) -> str:
-        """Of the embedded Optuna storage."""
+        """URL of the embedded Optuna storage."""
         return sqlite_uri(self.root / "optuna.db")
 
     @property
@@ -60,10 +60,10 @@ class Home:
         return self.root / "ray"
 
     def study(self, name: str) -> Path:
-        """Of a study.
+        """Folder of a study.
 
         Raises:
-            StudyError: if it is no name, but a path for instance.
+            StudyError: if the name is not a valid study name, but a path for instance.
         """
         return self.root / "studies" / check_study_name(name)
 
@@ -97,13 +97,13 @@ class Home:
             write_whole(self.root / _FORMER, "".join(f"{path}\n" for path in [*self.former, folder]))
 
     def followed(self, path: str) -> str:
-        """Where what was at an absolute path is now: it was moved with the home if it lay in it, and else where it is
-        found at the same place relative to it, and no more at its own."""
+        """The present path of what was at an absolute path: it was moved with the home if it was inside it, or if it
+        exists at the same relative path and no longer at its own."""
         if not Path(path).is_absolute() or Path(path).is_relative_to(self.root):  # the home may lie in a former one
             return path
         for former in self.former:
             moved = os.path.normpath(self.root / os.path.relpath(path, former))
-            # `os.path` takes for absent what may not be looked at, as in another user's folder.
+            # `os.path` reports what may not be read, as in another user's folder, as absent.
             if Path(path).is_relative_to(former) or (not os.path.exists(path) and os.path.exists(moved)):
                 return moved
         return path

@@ -149,7 +149,7 @@ class Taxonomy:
         raise TaxonomyError(f"there is no level {level!r}; the levels are {allowed}")
 
     def named_paths(self) -> list[tuple[str, ...]]:
-        """Of each leaf the names of its classes, coarsest first."""
+        """Class names of each leaf, coarsest first."""
         return [
             tuple(names[c] for names, c in zip(self.class_names, path, strict=True))
             for path in self.leaf_paths.tolist()
@@ -173,7 +173,7 @@ class Taxonomy:
         """The inverse of `to_dict`.
 
         Raises:
-            TaxonomyError: if a key is missing or holds something else, or the tree is no tree.
+            TaxonomyError: if a key is missing or holds something else, or the result is not a tree.
         """
         try:
             leaf_paths = np.asarray(values["leaf_paths"])
@@ -196,7 +196,7 @@ class Taxonomy:
         Classes are identified by their whole path, so that two parents may have children of the same name.
 
         Raises:
-            TaxonomyError: if paths are of different length, a leaf is listed twice, or the tree is no tree.
+            TaxonomyError: if paths are of different length, a leaf is listed twice, or the result is not a tree.
         """
         length = len(level_names)
         for path in paths:

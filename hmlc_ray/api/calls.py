@@ -1,4 +1,4 @@
-"""Where the API meets the layers below: which function does what, and how it is called.
+"""Where the API meets the layers below: the function that each call needs, and its arguments.
 
 Each is imported when it is called, so that no function loads more than it needs: `best` and `status` no Ray, Optuna or
 torch, `load_encoder` no Ray.
@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from hmlc_ray.machine.user import settle_process
+from hmlc_ray.machine.user import prepare_process
 
 if TYPE_CHECKING:
     from hmlc_ray.config.paths import Overrides
@@ -26,10 +26,10 @@ AnyPath = str | os.PathLike[str]
 
 
 def workspace_of(home: AnyPath | None, tracking_uri: str | None = None, address: str | None = None) -> Workspace:
-    """Where a call works, by the arguments that every function has."""
+    """The workspace of a call, by the arguments that every function has."""
     from hmlc_ray.study.workspace import Workspace
 
-    settle_process()
+    prepare_process()
     return Workspace.of(None if home is None else Path(home), tracking_uri, address)
 
 
@@ -85,7 +85,7 @@ def train(plan: RunPlan, workers: int | str, workspace: Workspace, progress: Run
 
 
 def probe(target: str, workspace: Workspace, split: Literal["val", "test"]) -> dict[str, float]:
-    """Judge a trained encoder."""
+    """Evaluate a trained encoder."""
     from hmlc_ray.runs.single import probe_run
 
     return probe_run(target, workspace, split=split)

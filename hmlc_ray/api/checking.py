@@ -22,9 +22,9 @@ class FoundData:
     level_names: tuple[str, ...]
     num_leaves: int
     files: dict[str, int]
-    """By split."""
+    """Number of samples, by split."""
     notes: tuple[str, ...]
-    """What a user should know, a sentence each."""
+    """Notes for the user, a sentence each."""
     unit: str = "files"
     """What `files` counts; of a table of features its rows."""
 
@@ -118,10 +118,10 @@ def _found(config: TrialConfig) -> FoundData | None:
         counts = {name: len(samples) for name, samples in manifest.samples.items()}
         notes = [*manifest.lacks()]
     elif isinstance(data, FeaturesConfig) and Path(data.file).expanduser().exists():
-        places = find_places(data.file, data.labels)
-        if places.labels is None:
+        paths = find_places(data.file, data.labels)
+        if paths.labels is None:
             return None
-        labels, unit = read_labels(places, data.levels), "rows"
+        labels, unit = read_labels(paths, data.levels), "rows"
         leaves, levels = tuple(labels.leaf_paths), labels.level_names
         counts = {name: len(rows) for name, rows in labels.rows.items()}
         notes = [*labels.notes(), *labels.lacks()]

@@ -32,9 +32,9 @@ def load_encoder(source: Trained, *, home: AnyPath | None = None, tracking_uri: 
     (16, ('parity', 'digit'), 'mlp')
 
     Args:
-        source: a folder with a checkpoint or an exported encoder, `hmlc-home/studies/NAME/encoder` for instance; the
+        source: a folder with a checkpoint or an exported encoder, such as `hmlc-home/studies/NAME/encoder`; the
             name of a study: its refit or best trial, or the best so far of one that has not ended; or the id of an
-            MLflow run. Text is tried as each, in this order. Results of `train`, `sweep` and `best` stand for theirs.
+            MLflow run. Text is tried as each, in this order. A result of `train`, `sweep` or `best` means its encoder.
         home, tracking_uri: where studies and runs are looked up; see `train`.
 
     Raises:

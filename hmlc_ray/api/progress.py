@@ -59,7 +59,7 @@ class SweepLines:
 
 
 class SweepBar:
-    """One line that is drawn anew."""
+    """One line that is drawn again for each update."""
 
     def __init__(self, study: str, metric: str, bar: Progress) -> None:
         self._metric, self._bar = metric, bar
@@ -89,7 +89,7 @@ class RunLines:
 
 
 class RunBar:
-    """One line that is drawn anew; judgements stay above it."""
+    """One line that is drawn again for each update; evaluations stay above it."""
 
     def __init__(self, bar: Progress) -> None:
         self._bar = bar

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def name_of(source: Trained) -> AnyPath:
-    """A folder or a name as it is given; of a result the id of its run, or the name of its study.
+    """A folder or a name unchanged; for a result, the id of its run or the name of its study.
 
     Raises:
         CheckpointError: if it is something else.

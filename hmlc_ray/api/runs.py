@@ -48,10 +48,10 @@ def train(
         name: the MLflow run's name; by default the file's, else those of the data and the objective.
         address: a Ray cluster, `local`, `auto` or `HOST:PORT`, see `sweep`; None: this process trains.
         workers: Ray Train workers, N or `"MIN:MAX"`; only with an address. Default: 1.
-        test: also judge the result on the test split.
+        test: also evaluate the result on the test split.
         home: the home folder; by default `HMLC_HOME`, else `./hmlc-home`.
         tracking_uri: the MLflow store; by default `MLFLOW_TRACKING_URI`, else the home folder's.
-        progress: True prints what `hmlc train` prints; or a view of your own.
+        progress: True prints what `hmlc train` prints; or your own view.
 
     Raises:
         UserError: if configuration, data, store or cluster cannot be used; before anything is trained where it shows.
@@ -80,7 +80,7 @@ def probe(
     home: AnyPath | None = None,
     tracking_uri: str | None = None,
 ) -> dict[str, float]:
-    """Judge a trained encoder again: linear probes, kNN and tree metrics on its frozen features.
+    """Evaluate a trained encoder again: linear probes, kNN and tree metrics on its frozen features.
 
     >>> from hmlc_ray import best, probe
     >>> metrics = probe(best("digits-1"), split="test")
@@ -89,7 +89,7 @@ def probe(
 
     Args:
         target: the id of an MLflow run, a checkpoint folder, or a result of `train` or `best`.
-        split: what is judged. Test uses the regularisation that was chosen on validation.
+        split: the split to evaluate on. Test uses the regularisation that was chosen on validation.
         home, tracking_uri: see `train`.
 
     Raises:
@@ -118,12 +118,12 @@ def embed(
     (359, 16)
 
     Args:
-        source: of the encoder, see `load_encoder`.
+        source: the encoder, see `load_encoder`.
         data: a folder of samples in class folders, a table of features, a manifest, a YAML file or a kind of data;
             None: what the encoder was trained on. Images of a folder get the size, and clouds the number of points,
             that the encoder was trained on.
         out: a folder for `features.npy` and `labels.csv`, made where it is missing.
-        overrides: of the keys of `data`; see `train`.
+        overrides: keys of `data` with other values; see `train`.
         home, tracking_uri: see `train`.
 
     Raises:

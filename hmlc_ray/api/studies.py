@@ -119,7 +119,7 @@ def retry(
     tracking_uri: str | None = None,
     progress: bool | SweepProgress = False,
 ) -> SweepSummary:
-    """Run a study's failed trials again, under their numbers and in their MLflow runs, from their last checkpoints.
+    """Run a study's failed trials again, with the same numbers and MLflow runs, from their last checkpoints.
 
     >>> from hmlc_ray import errors, retry
     >>> try:
@@ -149,8 +149,8 @@ def best(
     `train(best(name).config)` reproduces it: the same metrics on the same machine's CPU.
 
     >>> from hmlc_ray import best
-    >>> found = best("digits-1", emit_config="best.yaml")
-    >>> found.config.encoder.kind, found.row.status
+    >>> winner = best("digits-1", emit_config="best.yaml")
+    >>> winner.config.encoder.kind, winner.row.status
     ('mlp', 'completed')
 
     Args:
@@ -162,12 +162,12 @@ def best(
         StudyError: if there is no such study, or no trial of it is complete.
         ConfigError: if the file cannot be written.
     """
-    found = calls.best(name, workspace_of(home, tracking_uri))
+    winner = calls.best(name, workspace_of(home, tracking_uri))
     if emit_config is not None:
         from hmlc_ray.config.files import write_trial
 
-        write_trial(emit_config, found.config)
-    return found
+        write_trial(emit_config, winner.config)
+    return winner
 
 
 @overload
@@ -208,5 +208,5 @@ def status(
         TrackingError, ClusterError: if the store or the cluster cannot be reached.
     """
     jobs = address or os.environ.get(JOBS_VARIABLE) or None
-    found = calls.statuses(name, workspace_of(home, tracking_uri), jobs)
-    return found if name is None else found[0]
+    overviews = calls.statuses(name, workspace_of(home, tracking_uri), jobs)
+    return overviews if name is None else overviews[0]

@@ -19,7 +19,7 @@ from hmlc_ray.config.suite import SuiteConfig
 from hmlc_ray.config.sweep import StudyConfig, SweepConfig, space_of_points
 from hmlc_ray.home import Home
 from hmlc_ray.machine.cpus import usable_cpus
-from hmlc_ray.names.metrics import figure_key
+from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.study import schema
 from hmlc_ray.study.folder import is_saved
 from hmlc_ray.study.leaderboard import rows_of, trial_runs
@@ -243,7 +243,7 @@ def _key(config: Any) -> str:
 
 def _metrics(run: TrialRun, levels: Sequence[str]) -> dict[str, float]:
     names = [f"{figure}/{end}" for figure in PER_LEVEL for end in (*levels, "mean")] + list(OF_THE_TREE)
-    found = {name: run.metrics.get(figure_key(f"test/{name}")) for name in names}
+    found = {name: run.metrics.get(metric_key(f"test/{name}")) for name in names}
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -16,7 +16,7 @@ def benchmark(
         Path | None, typer.Option(metavar="FILE", help="Results as JSON lines; a suite resumes from them anywhere.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="For tables and pictures; by default in the home folder.")
+        Path | None, typer.Option(metavar="DIR", help="Folder for tables and pictures; by default in the home folder.")
     ] = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="Print what is left and what it costs; run nothing else.")

@@ -16,7 +16,7 @@ from hmlc_ray.cli.tables import output_console
 
 
 def print_comparison(rows: Sequence[Row], baseline: str, console: Console | None = None) -> None:
-    """A table per data set of the probes' top-1, levels from the coarsest on; other figures are in the files."""
+    """A table per data set of the probes' top-1, levels from the coarsest on; other metrics are in the files."""
     console = console or output_console()
     for data in dict.fromkeys(row.data for row in rows):
         shown = [row for row in rows if row.data == data and row.figure == "probe_top1"]
@@ -38,7 +38,7 @@ def print_comparison(rows: Sequence[Row], baseline: str, console: Console | None
 
 
 def print_plan(plan: Plan, console: Console | None = None) -> None:
-    """What is left, and what it costs."""
+    """The runs that are left and their estimated cost."""
     console = console or output_console()
     table = Table(title="what is left", box=box.SIMPLE_HEAD, title_justify="left")
     for name in ("data", "arm"):

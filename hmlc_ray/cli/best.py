@@ -12,7 +12,7 @@ from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, TrackingUri
 
 
 def best(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the study.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Study name.", show_default=False)],
     emit_config: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write its configuration; `hmlc train FILE` gives the same metrics."),
@@ -24,16 +24,16 @@ def best(
     """Show the best trial of a study."""
     from hmlc_ray.api import studies
 
-    found = studies.best(name, emit_config=emit_config, home=home, tracking_uri=tracking_uri)
+    result = studies.best(name, emit_config=emit_config, home=home, tracking_uri=tracking_uri)
     if as_json:
         from dataclasses import asdict
 
-        values = {"study": name, **asdict(found.row), "metrics": found.metrics}
-        typer.echo(json.dumps({**values, "config": found.config.model_dump(mode="json")}, indent=2))
+        values = {"study": name, **asdict(result.row), "metrics": result.metrics}
+        typer.echo(json.dumps({**values, "config": result.config.model_dump(mode="json")}, indent=2))
         return
     from hmlc_ray.cli.tables import print_best
 
-    print_best(name, found)
+    print_best(name, result)
     if emit_config is not None:
         from hmlc_ray.study.commands import command
         from hmlc_ray.study.workspace import Workspace

@@ -34,7 +34,7 @@ def check(file: File, override: Overrides = None, profile: Profile = None) -> No
         lines, what = trial_lines(config), "trial"
     else:
         lines, what = sweep_lines(config), "search space"
-    _print(file, what, [*lines, *found_lines(checked.found), *tree_lines(checked.trial.data)])
+    _print(file, what, [*lines, *data_lines(checked.found), *tree_lines(checked.trial.data)])
 
 
 def _print(file: Path, what: str, lines: list[str]) -> None:
@@ -105,14 +105,14 @@ def sweep_lines(sweep: SweepConfig) -> list[str]:
     return lines
 
 
-def found_lines(found: FoundData | None) -> list[str]:
+def data_lines(facts: FoundData | None) -> list[str]:
     """What a folder, a manifest or labels hold."""
-    if found is None:
+    if facts is None:
         return []
-    files = ", ".join(f"{count:,} {name}" for name, count in found.files.items())
-    levels = ", ".join(found.level_names)
-    notes = [f"note: {note}" for note in found.notes]
-    return [f"found: {found.num_leaves} leaves, levels {levels}; {found.unit}: {files}", *notes]
+    files = ", ".join(f"{count:,} {name}" for name, count in facts.files.items())
+    levels = ", ".join(facts.level_names)
+    notes = [f"note: {note}" for note in facts.notes]
+    return [f"found: {facts.num_leaves} leaves, levels {levels}; {facts.unit}: {files}", *notes]
 
 
 def _needs(trials: TrialsConfig) -> str:
@@ -128,4 +128,4 @@ def data_note(config: TrialConfig) -> str:
     root = getattr(config.data, "root", None)
     if root is None or is_folder(Path(root).expanduser()):
         return "" if root is None else f" in {root}"
-    return f" in {root}, which is no folder on this machine"
+    return f" in {root}, which is not a folder on this machine"

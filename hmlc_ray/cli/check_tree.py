@@ -66,5 +66,5 @@ def _source(given: InducedTaxonomyConfig) -> str:
         return f"{kind} of a first training of {first.epochs} epochs of {first.objective}, when the run or study starts"
     path = Path(given.source).expanduser()
     is_file = path.suffix.lower() in (*FEATURE_FILES, *CONFUSION_FILES)
-    missing = ", which is no file on this machine" if is_file and not path.is_file() else ""
+    missing = ", which is not a file on this machine" if is_file and not path.is_file() else ""
     return f"{kind} of {given.source}{missing}"

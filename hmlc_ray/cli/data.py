@@ -28,10 +28,10 @@ def prepare(
     config = load_target(target, override or ())
 
     from hmlc_ray.data.report import prepare as prepare_data
-    from hmlc_ray.home import Home as Places
+    from hmlc_ray.home import Home as HomeFolder
 
     config = _with_tree(config, home, tracking_uri)
-    with Places.of(home).current():
+    with HomeFolder.of(home).current():
         prepared = prepare_data(config.data)
         typer.echo(_prepared_line(config.data.kind, prepared))
     for note in prepared.data.notes:
@@ -60,16 +60,16 @@ def show(
     from hmlc_ray.api.encoders import load_data
     from hmlc_ray.data.report import describe, draw_tree
 
-    found = load_data(_with_tree(config, home, tracking_uri), home=home)
+    prepared_data = load_data(_with_tree(config, home, tracking_uri), home=home)
     if out is not None:
         from hmlc_ray.data.contact_sheet import write_contact_sheet
 
-        write_contact_sheet(found, config, out)
+        write_contact_sheet(prepared_data, config, out)
     if as_json:
-        typer.echo(json.dumps(describe(found)))
+        typer.echo(json.dumps(describe(prepared_data)))
         return
-    typer.echo(draw_tree(found, depth))
-    for line in _lines(describe(found)):
+    typer.echo(draw_tree(prepared_data, depth))
+    for line in _lines(describe(prepared_data)):
         typer.echo(line)
     if out is not None:
         typer.echo(f"contact sheet: {out}")

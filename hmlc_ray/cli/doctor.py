@@ -25,7 +25,7 @@ def doctor(
     home: Home = DEFAULT_HOME,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Find out whether a sweep can run: the cluster, its nodes, its stores. Exits with 1 and what to mend first."""
+    """Check whether a sweep can run: the cluster, its nodes, its stores. Exits with 1 and names what to fix first."""
     from hmlc_ray.sweep.jobs.upload import SpaceFile
 
     file = None if space is None else SpaceFile(space, tuple(override or ()), profile)
@@ -33,22 +33,22 @@ def doctor(
         from hmlc_ray.cli.jobs import typed_workspace
         from hmlc_ray.sweep.doctor.remote import examine_there
 
-        found = examine_there(address, file, typed_workspace(context))
+        findings = examine_there(address, file, typed_workspace(context))
     else:
         from hmlc_ray.study.workspace import Workspace
         from hmlc_ray.sweep.doctor.checks import examine
 
-        found = examine(None if file is None else file.read()[0], Workspace.of(home, tracking_uri, address))
-    wrong = [finding for finding in found if finding.level == "fail"]
+        findings = examine(None if file is None else file.read()[0], Workspace.of(home, tracking_uri, address))
+    wrong = [finding for finding in findings if finding.level == "fail"]
     if as_json:
-        typer.echo(json.dumps({"findings": [asdict(finding) for finding in found]}))
+        typer.echo(json.dumps({"findings": [asdict(finding) for finding in findings]}))
     else:
-        _show(found, wrong)
+        _show(findings, wrong)
     if wrong:
         raise typer.Exit(1)
 
 
-def _show(found: list[Finding], wrong: list[Finding]) -> None:
+def _show(findings: list[Finding], wrong: list[Finding]) -> None:
     from rich import box
     from rich.markup import escape
     from rich.table import Table
@@ -60,12 +60,12 @@ def _show(found: list[Finding], wrong: list[Finding]) -> None:
     table.add_column("looked at", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("found", overflow="fold")
-    for finding in found:
+    for finding in findings:
         table.add_row(finding.what, finding.level, escape(finding.text), style="bold" if finding in wrong else None)
     console.print(table)
     if not wrong:
         typer.echo("all is well")
         return
     fix = f"; {wrong[0].fix}" if wrong[0].fix else ""
-    more = f" ({len(wrong) - 1} more to mend after it)" if len(wrong) > 1 else ""
+    more = f" ({len(wrong) - 1} more to fix after it)" if len(wrong) > 1 else ""
     typer.echo(f"first thing to fix: {wrong[0].what}: {wrong[0].text}{fix}{more}")

@@ -1,4 +1,4 @@
-"""What a command does with an error: one sentence, an exit code, and no traceback for what is no bug."""
+"""What a command does with an error: one sentence, an exit code, and no traceback for what is not a bug."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ DEBUG = "HMLC_DEBUG"
 """Set to 1, it shows the traceback of every error."""
 _COMMAND = re.compile(r"(`hmlc .*?`(?=[\s,;:.)]|$))", re.DOTALL)
 _PLACE = "\ue000"
-"""Stands for a letter of a command while the words around it are wrapped."""
+"""Replaces each letter of a command while the words around it are wrapped."""
 USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 """Exit codes: the input is wrong; training failed, or a bug; Ctrl-C."""
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
-    """The command with its errors told in one sentence on stderr.
+    """The command with its errors printed as one sentence on stderr.
 
     A UserError exits with 2, Ctrl-C with 130 and everything else with 1. The traceback of an unexpected error, or of
     one of the system's (a full disk, a missing permission), is kept in a file whose name is printed.
@@ -82,7 +82,7 @@ def say(sentence: str) -> None:
 
 
 def _keep(error: Exception) -> str:
-    """Write the traceback where it can be found again."""
+    """Write the traceback to a file and return the note that names it."""
     import tempfile
     import traceback
 
@@ -91,6 +91,6 @@ def _keep(error: Exception) -> str:
             "w", prefix="hmlc-error-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
         ) as file:
             traceback.print_exception(error, file=file)
-    except OSError:  # a full disk may be what is told
+    except OSError:  # a full disk may be the error itself
         return f"the traceback is shown with {DEBUG}=1"
     return f"the traceback is in {file.name}, or shown with {DEBUG}=1"

@@ -24,7 +24,7 @@ UploadPackage = Annotated[
 def submit(
     space: File,
     address: JobsAddress,
-    name: Annotated[str | None, typer.Option(help="Of the study, instead of study.name.")] = None,
+    name: Annotated[str | None, typer.Option(help="Study name, instead of study.name.")] = None,
     trials: Annotated[int | None, typer.Option(help="Number of trials, instead of study.num_trials.")] = None,
     override: Overrides = None,
     profile: Profile = None,
@@ -32,13 +32,13 @@ def submit(
     home: Annotated[
         str | None,
         typer.Option(
-            metavar="FOLDER", help="On the cluster, shared by its nodes. Default: its HMLC_HOME, ~/hmlc-home."
+            metavar="FOLDER", help="Home folder that the cluster's nodes share. Default: its HMLC_HOME, ~/hmlc-home."
         ),
     ] = None,
     tracking_uri: TrackingUri = None,
     upload_package: UploadPackage = False,
 ) -> None:
-    """Run a search as a job of a cluster, and forget it."""
+    """Submit a search as a job of a cluster; it does not need this machine to stay on."""
     from hmlc_ray.sweep.jobs.attempts import latest
     from hmlc_ray.sweep.jobs.client import connect
     from hmlc_ray.sweep.jobs.submit import JobWorkspace
@@ -53,7 +53,7 @@ def submit(
     study, unchecked = submit_job(client, file, JobWorkspace(home, tracking_uri, upload_package))
     if unchecked is not None:
         typer.echo(f"not checked here, but on the cluster: {unchecked}", err=True)
-    told(client, study, address)
+    report_submission(client, study, address)
     if wait:
         follow_to_end(client, latest(client, study))
 
@@ -61,7 +61,7 @@ def submit(
 def logs(
     name: StudyName,
     address: JobsAddress,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the log until the job ends.")] = False,
 ) -> None:
     """Print what a study's job printed; -f exits with 0 or 1 as the job ends."""
     from hmlc_ray.study.status_line import for_people
@@ -78,13 +78,13 @@ def logs(
 
 
 def stop(name: StudyName, address: JobsAddress) -> None:
-    """Stop a study's job; its runs are closed, and `hmlc resume` goes on with it."""
+    """Stop a study's job and close its runs; `hmlc resume` continues it."""
     from hmlc_ray.study.commands import command
     from hmlc_ray.sweep.jobs.client import connect
     from hmlc_ray.sweep.jobs.submit import stop as stop_job
 
     attempt = stop_job(connect(address), name)
-    typer.echo(f"{name} {attempt.standing}; resume it with: {command('resume', name, address=address)}")
+    typer.echo(f"{name} {attempt.status_words}; resume it with: {command('resume', name, address=address)}")
 
 
 def list_studies(address: JobsAddress, as_json: Json = False) -> None:
@@ -92,7 +92,7 @@ def list_studies(address: JobsAddress, as_json: Json = False) -> None:
     from hmlc_ray.sweep.jobs.attempts import attempts
     from hmlc_ray.sweep.jobs.head import Head
 
-    last = [found[-1] for found in attempts(Head(address)).values()]
+    last = [jobs[-1] for jobs in attempts(Head(address)).values()]
     if as_json:
         from dataclasses import asdict
 
@@ -104,7 +104,7 @@ def list_studies(address: JobsAddress, as_json: Json = False) -> None:
 
 
 def as_job(context: typer.Context, name: str, words: list[str], address: str | None, wait: bool) -> bool:
-    """Submit a command about a study as its next job, if the address is a Jobs API's; whether it was.
+    """Submit a command about a study as its next job if the address is a Jobs API's; return whether it was submitted.
 
     Home and store are those of the study's last job, unless they are given on the command line.
 
@@ -121,18 +121,18 @@ def as_job(context: typer.Context, name: str, words: list[str], address: str | N
         return False
     from hmlc_ray.sweep.jobs.attempts import latest
     from hmlc_ray.sweep.jobs.client import connect
-    from hmlc_ray.sweep.jobs.submit import go_on
+    from hmlc_ray.sweep.jobs.submit import submit_next
 
     client = connect(address)
-    go_on(client, name, words, typed_workspace(context))
-    told(client, name, address)
+    submit_next(client, name, words, typed_workspace(context))
+    report_submission(client, name, address)
     if wait:
         follow_to_end(client, latest(client, name))
     return True
 
 
 def typed_workspace(context: typer.Context) -> JobWorkspace:
-    """That of the command line alone: the environment here is not the cluster's."""
+    """The workspace of the command line alone: the environment here is not the cluster's."""
     from hmlc_ray.sweep.jobs.submit import JobWorkspace
 
     def typed(option: str) -> str | None:
@@ -142,8 +142,8 @@ def typed_workspace(context: typer.Context) -> JobWorkspace:
     return JobWorkspace(typed("home"), typed("tracking_uri"))
 
 
-def told(client: JobsClient, study: str, address: str) -> None:
-    """Say what was submitted, and how to look at it."""
+def report_submission(client: JobsClient, study: str, address: str) -> None:
+    """Print what was submitted and the commands that follow it."""
     from hmlc_ray.study.commands import command
 
     typer.echo(f"submitted {study} to {client.get_address()}")
@@ -170,4 +170,4 @@ def follow_to_end(client: JobsClient, attempt: Attempt) -> None:
             f"`{command('stop', study, address=address)}` stops it"
         ) from None
     if ended.state != "SUCCEEDED":
-        raise JobError(f"{ended.study} {ended.standing}")
+        raise JobError(f"{ended.study} {ended.status_words}")

@@ -19,21 +19,21 @@ def run() -> None:
     from hmlc_ray.cli.app import app
 
     try:
-        _settle_process()
+        _prepare_process()
         app()
     finally:
         # The process ends here: without this it would look through everything once more.
         gc.freeze()
 
 
-def _settle_process() -> None:
+def _prepare_process() -> None:
     import sys
 
     from hmlc_ray.errors import ConfigError
-    from hmlc_ray.machine.user import settle_process
+    from hmlc_ray.machine.user import prepare_process
 
     try:
-        settle_process()
+        prepare_process()
     except ConfigError as error:
         print(f"hmlc: {error}", file=sys.stderr)
         sys.exit(2)

@@ -43,10 +43,10 @@ JobsAddress = Annotated[
     typer.Option(
         envvar="RAY_API_SERVER_ADDRESS",
         metavar="URL",
-        help="Of the head's Jobs API: http://HEAD:8265.",
+        help="URL of the head's Jobs API: http://HEAD:8265.",
         show_default=False,
     ),
 ]
-StudyName = Annotated[str, typer.Argument(metavar="NAME", help="Of the study.", show_default=False)]
+StudyName = Annotated[str, typer.Argument(metavar="NAME", help="Study name.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Profile = Annotated[str | None, typer.Option(help="An entry of the file's `profiles`, laid over it.")]

@@ -20,12 +20,12 @@ def probe(
     target: Annotated[
         str, typer.Argument(metavar="RUN|CHECKPOINT", help="An MLflow run's id, or a folder.", show_default=False)
     ],
-    split: Annotated[Split, typer.Option(help="What is judged.")] = Split.VAL,
+    split: Annotated[Split, typer.Option(help="Split to evaluate on.")] = Split.VAL,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Judge a trained encoder: linear probes, kNN and tree metrics on its frozen features."""
+    """Evaluate a trained encoder: linear probes, kNN and tree metrics on its frozen features."""
     from hmlc_ray.api import runs
 
     judged: Literal["val", "test"] = "test" if split is Split.TEST else "val"

@@ -10,7 +10,7 @@ from hmlc_ray.cli.options import DEFAULT_HOME, Home, TrackingUri
 
 
 def reap(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Of the study. Default: all runs.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Study name. Default: all runs.")] = None,
     home: Home = DEFAULT_HOME,
     tracking_uri: TrackingUri = None,
 ) -> None:
@@ -21,14 +21,14 @@ def reap(
 
     workspace = Workspace.of(home, tracking_uri)
     with sweep_progress(name or "reap") as progress:
-        found = close(name, workspace, progress)
-    for entry in found:
+        closed_runs = close(name, workspace, progress)
+    for entry in closed_runs:
         what = entry.name if entry.is_study else f"run {entry.name}"
         if entry.left is not None:
             typer.echo(f"{what}: left alone: {entry.left}")
             continue
         closed = f"closed {entry.runs} MLflow runs" + (f" and {entry.trials} Optuna trials" if entry.trials else "")
-        go_on = workspace.resume_command(entry.name)
-        typer.echo(f"{what}: {closed}" + (f"; resume it with: {go_on}" if entry.is_study else ""))
-    if not found:
+        resume = workspace.resume_command(entry.name)
+        typer.echo(f"{what}: {closed}" + (f"; resume it with: {resume}" if entry.is_study else ""))
+    if not closed_runs:
         typer.echo("nothing was left running")

@@ -11,30 +11,32 @@ from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, TrackingUri
 
 
 def status(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Of the study. Default: all.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Study name. Default: all studies.")] = None,
     address: Annotated[
         str | None,
         typer.Option(
-            envvar="RAY_API_SERVER_ADDRESS", metavar="URL", help="Of a head's Jobs API. Default: the store alone."
+            envvar="RAY_API_SERVER_ADDRESS",
+            metavar="URL",
+            help="URL of a head's Jobs API. Default: ask the store alone.",
         ),
     ] = None,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Show how studies stand: their trials, the best so far, and their jobs."""
+    """Show the status of studies: their trials, the best so far, and their jobs."""
     from hmlc_ray.api import studies
 
     if name is None:
-        found = studies.status(address=address, home=home, tracking_uri=tracking_uri)
+        statuses = studies.status(address=address, home=home, tracking_uri=tracking_uri)
     else:
-        found = [studies.status(name, address=address, home=home, tracking_uri=tracking_uri)]
+        statuses = [studies.status(name, address=address, home=home, tracking_uri=tracking_uri)]
     if as_json:
         from hmlc_ray.study.status import as_json as plain
 
-        values = [plain(status) for status in found]
+        values = [plain(status) for status in statuses]
         typer.echo(json.dumps(values if name is None else values[0], indent=2))
         return
     from hmlc_ray.cli.study_tables import print_statuses
 
-    print_statuses(found)
+    print_statuses(statuses)

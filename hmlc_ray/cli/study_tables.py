@@ -32,10 +32,10 @@ def print_jobs(jobs: list[Attempt]) -> None:
         console.print("no study was submitted to this cluster")
 
 
-def print_statuses(found: list[StudyOverview]) -> None:
+def print_statuses(statuses: list[StudyOverview]) -> None:
     """A row per study: its state, its trials, the best so far; notes below."""
     console = output_console()
-    if not found:
+    if not statuses:
         console.print("there is no study yet")
         return
     table = Table(box=box.SIMPLE_HEAD)
@@ -43,10 +43,10 @@ def print_statuses(found: list[StudyOverview]) -> None:
     table.add_column("state", no_wrap=True)
     for name in ("done", "completed", "pruned", "failed", "running", "best"):
         table.add_column(name, justify="right", no_wrap=True)
-    for status in found:
+    for status in statuses:
         table.add_row(escape(status.study), status.state, *_cells(status))
     console.print(table)
-    for status in found:
+    for status in statuses:
         if status.note is not None:
             console.print(f"{status.study}: {status.note}", markup=False, highlight=False, soft_wrap=True)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def sweep(
     space: File,
-    name: Annotated[str | None, typer.Option(help="Of the study, instead of study.name.")] = None,
+    name: Annotated[str | None, typer.Option(help="Study name, instead of study.name.")] = None,
     trials: Annotated[int | None, typer.Option(help="Number of trials, instead of study.num_trials.")] = None,
     override: Overrides = None,
     profile: Profile = None,
@@ -35,7 +35,7 @@ def sweep(
     home: Home = DEFAULT_HOME,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Search: draw trials from a search space, train each, rank them."""
+    """Search: draw trials from a search space, train each one and rank them."""
     from hmlc_ray.api import studies
     from hmlc_ray.study.workspace import Workspace
 
@@ -58,14 +58,14 @@ def resume(
     name: StudyName,
     trials: Annotated[
         int | None,
-        typer.Option(help="Number of trials in all; a larger one extends a study, also one that is complete."),
+        typer.Option(help="Total number of trials; a larger one extends a study, also one that is complete."),
     ] = None,
     address: AnyAddress = None,
     wait: Wait = False,
     home: Home = DEFAULT_HOME,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Go on with an interrupted sweep, or give one more trials; with a URL of a head's Jobs API, as a job there."""
+    """Resume an interrupted sweep, or add trials to a complete one; with the URL of a Jobs API, as a job there."""
     from hmlc_ray.api import studies
 
     studies.check_trials(trials)
@@ -87,7 +87,7 @@ def retry(
     home: Home = DEFAULT_HOME,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Run trials of a study again, under their numbers and in their MLflow runs."""
+    """Run a study's failed trials again, with the same numbers and MLflow runs."""
     from hmlc_ray.errors import StudyError
     from hmlc_ray.study.workspace import Workspace
 

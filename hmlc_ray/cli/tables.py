@@ -24,7 +24,7 @@ FIGURES = {"probe_top1": "top-1", "probe_balanced_accuracy": "balanced", "probe_
     "nmi": "NMI",
     "silhouette": "silhouette",
 }
-"""Per-level figures and their headings: three of the linear probe, then kNN top-1 and what needs no classifier."""
+"""Per-level metrics and their headings: three of the linear probe, then kNN top-1 and what needs no classifier."""
 
 
 def output_console() -> Console:
@@ -55,7 +55,7 @@ def print_sweep(summary: SweepSummary, workspace: Workspace, console: Console | 
 
 
 def print_run(summary: RunSummary, workspace: Workspace, console: Console | None = None) -> None:
-    """The judgement per level, and where everything lies."""
+    """The metrics per level, and where everything was written."""
     console = console or output_console()
     for split in ("val", "test"):
         if any(name.startswith(f"{split}/") for name in summary.metrics):
@@ -67,18 +67,18 @@ def print_run(summary: RunSummary, workspace: Workspace, console: Console | None
     _print(console, f"look at it with: {ui_command(workspace)}")
 
 
-def print_best(study: str, found: BestTrial, console: Console | None = None) -> None:
-    """The best trial: its value, what was searched, its judgement."""
+def print_best(study: str, best: BestTrial, console: Console | None = None) -> None:
+    """The best trial: its value, what was searched, its metrics."""
     console = console or output_console()
-    row = found.row
+    row = best.row
     _print(console, f"best trial of {study}: {row.number}, {_value(row.value)} after {row.epochs} epochs")
     for name, value in readable(row.params).items():
         _print(console, f"  {name}: {_param(value)}")
-    console.print(level_table(found.metrics, "val"))
+    console.print(level_table(best.metrics, "val"))
 
 
 def print_metrics(metrics: dict[str, float], split: str, console: Console | None = None) -> None:
-    """Everything a judgement says: a table of the levels, then the rest by name."""
+    """All metrics of an evaluation: a table of the levels, then the rest by name."""
     console = console or output_console()
     console.print(level_table(metrics, split))
     for name, value in sorted(metrics.items()):
@@ -112,15 +112,15 @@ STATUSES = ("completed", "pruned", "failed", "interrupted")
 
 
 def level_table(metrics: dict[str, float], split: str, level_names: Iterable[str] = ()) -> Table:
-    """Per-level figures of one split: a row per level, coarsest first, and one for their mean; shares in percent."""
+    """Per-level metrics of one split: a row per level, coarsest first, and one for their mean; shares in percent."""
     table = Table(title=f"{split} split", box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("level")
-    figures = [name for name in FIGURES if f"{split}/{name}/mean" in metrics]
-    for name in figures:
+    shown = [name for name in FIGURES if f"{split}/{name}/mean" in metrics]
+    for name in shown:
         table.add_column(FIGURES[name], justify="right")
-    levels = list(level_names) or _levels(metrics, split, figures)
+    levels = list(level_names) or _levels(metrics, split, shown)
     for level in [*levels, "mean"]:
-        cells = [_percent(metrics.get(f"{split}/{name}/{level}")) for name in figures]
+        cells = [_percent(metrics.get(f"{split}/{name}/{level}")) for name in shown]
         table.add_row(escape(level), *cells, end_section=level == levels[-1] if levels else False)
     return table
 
@@ -133,9 +133,9 @@ def ui_command(workspace: Workspace) -> str:
     return public_uri(uri) if is_server(uri) else command("ui", tracking_uri=options.get("tracking_uri"))
 
 
-def _levels(metrics: dict[str, float], split: str, figures: list[str]) -> list[str]:
+def _levels(metrics: dict[str, float], split: str, shown: list[str]) -> list[str]:
     """Names of the levels as they come; `leaf` repeats the finest one."""
-    prefix = f"{split}/{figures[0]}/" if figures else ""
+    prefix = f"{split}/{shown[0]}/" if shown else ""
     names = [name.removeprefix(prefix) for name in metrics if prefix and name.startswith(prefix)]
     return [name for name in names if name not in ("leaf", "mean")]
 

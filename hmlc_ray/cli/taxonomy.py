@@ -19,7 +19,7 @@ taxonomy = typer.Typer(
     name="taxonomy", help="Look at a label tree, or induce one.", no_args_is_help=True, rich_markup_mode=None
 )
 
-Depth = Annotated[int | None, typer.Option(min=1, metavar="N", help="Print N levels only, and count the leaves below.")]
+Depth = Annotated[int | None, typer.Option(min=1, metavar="N", help="Print only N levels, and count the leaves below.")]
 
 
 def show(

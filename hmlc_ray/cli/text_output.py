@@ -1,4 +1,4 @@
-"""Text on its way out of the process: names hold any character, terminals and pipes may not."""
+"""Output encoding: names may hold any character, but a terminal or pipe may not be able to show it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _HANDLER = "backslashreplace"
 def prepare_output() -> None:
     """Make stdout and stderr, here and in processes started from here, show what they cannot encode as escapes.
 
-    Where the system's encoding is not UTF-8 the process starts anew in Python's UTF-8 mode: names of files are bytes of
-    UTF-8 nearly everywhere, and all processes of a study must read them alike.
+    Where the system's encoding is not UTF-8 the process restarts in Python's UTF-8 mode: file names are UTF-8 nearly
+    everywhere, and all processes of a study must read them alike.
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     if not _is_utf8(encoding):

@@ -12,12 +12,12 @@ from hmlc_ray.cli.options import DEFAULT_HOME, Address, File, Home, Overrides, T
 def train(
     file: File,
     override: Overrides = None,
-    name: Annotated[str | None, typer.Option(help="Of the MLflow run; by default the file's.")] = None,
+    name: Annotated[str | None, typer.Option(help="MLflow run name; by default the file's.")] = None,
     address: Address = None,
     workers: Annotated[
         str | None, typer.Option(metavar="N|MIN:MAX", help="Ray Train workers; needs --address. Default: 1.")
     ] = None,
-    test: Annotated[bool, typer.Option("--test", help="Also judge the result on the test split.")] = False,
+    test: Annotated[bool, typer.Option("--test", help="Also evaluate the result on the test split.")] = False,
     home: Home = DEFAULT_HOME,
     tracking_uri: TrackingUri = None,
 ) -> None:

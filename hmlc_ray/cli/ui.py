@@ -20,7 +20,10 @@ def ui(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 5000,
     allow_remote: Annotated[
-        bool, typer.Option("--allow-remote", help="Allow a host that other machines can reach; there is no password.")
+        bool,
+        typer.Option(
+            "--allow-remote", help="Allow a host that other machines can reach; the interface has no password."
+        ),
     ] = False,
     allowed_host: Annotated[
         list[str] | None,
@@ -35,7 +38,7 @@ def ui(
     """Open the runs in MLflow's web interface; ends with Ctrl-C."""
     from hmlc_ray.cli.ui_hosts import checked_host, opened
     from hmlc_ray.errors import TrackingError
-    from hmlc_ray.home import Home as Places
+    from hmlc_ray.home import Home as HomeFolder
     from hmlc_ray.machine.loopback import is_loopback
     from hmlc_ray.names.uris import is_server, public_uri
     from hmlc_ray.tracking.store import check_store
@@ -51,17 +54,17 @@ def ui(
         )
     more = [checked_host(name) for name in allowed_host or ()]
     host = host.strip("[]")
-    places = Places.of(home)
-    store = with_driver(tracking_uri or places.tracking_uri)
+    home_folder = HomeFolder.of(home)
+    store = with_driver(tracking_uri or home_folder.tracking_uri)
     if tracking_uri is None:
-        check_store(store, places.artifacts)
+        check_store(store, home_folder.artifacts)
         if "%" in store:  # MLflow's server would make a folder of that name
-            os.chdir(places.root)
+            os.chdir(home_folder.root)
             store = "sqlite:///mlflow.db"
     else:
         check_store(store)
     refuse_taken(host, port)
-    command, environment = server_command(store, places.artifacts, host, port)
+    command, environment = server_command(store, home_folder.artifacts, host, port)
     shown, allowed = opened(host, port, more)
     typer.echo(f"MLflow: {', '.join(f'http://{name}:{port}' for name in shown[:_SHOWN])} (Ctrl-C ends it)")
     if not is_loopback(host):
@@ -71,10 +74,10 @@ def ui(
 
 
 def server_command(store: str, artifacts: Path, host: str, port: int) -> tuple[list[str], dict[str, str]]:
-    """MLflow's server for one viewer: one worker, artifacts read where they lie.
+    """The command of MLflow's server for one viewer: one worker, artifacts read directly.
 
     Returns:
-        The command, and what it needs in its environment: a store's URI may hold a password, which must not show in
+        The command and its environment: a store's URI may hold a password, which must not show in
         the list of processes.
     """
     command = [sys.executable, "-m", "mlflow", "server", "--no-serve-artifacts"]
@@ -83,7 +86,7 @@ def server_command(store: str, artifacts: Path, host: str, port: int) -> tuple[l
 
 
 def refuse_taken(host: str, port: int) -> None:
-    """Fail in one sentence rather than in MLflow's traceback.
+    """Fail with one sentence rather than with MLflow's traceback.
 
     Raises:
         TrackingError: if nothing can listen there.
@@ -98,6 +101,4 @@ def refuse_taken(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
     except OSError as error:
-        raise TrackingError(
-            f"{host}:{port} cannot be listened on ({system_reason(error)}); choose another --port"
-        ) from None
+        raise TrackingError(f"cannot listen on {host}:{port} ({system_reason(error)}); choose another --port") from None

@@ -1,4 +1,4 @@
-"""Under which names MLflow's web interface may be asked for: its server refuses a request whose Host it does not know.
+"""The names under which MLflow's web interface may be opened: its server refuses a request with an unknown Host.
 
 That keeps a page of another site from reading the runs through a name of its own that leads here (DNS rebinding). The
 server compares whole names, port included, and by itself knows `localhost` alone; a page's own requests carry its
@@ -20,11 +20,11 @@ HOSTS_VARIABLE, ORIGINS_VARIABLE = "MLFLOW_SERVER_ALLOWED_HOSTS", "MLFLOW_SERVER
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - what a user may give
 _RESOLVE_S = 3.0
-"""Seconds that a name server may take to tell this machine's full name."""
+"""Seconds that a name server may take to look up this machine's full name."""
 
 
 def url_host(host: str) -> str:
-    """A host as it stands in a URL and in a Host header: in lower case, an IPv6 address in brackets."""
+    """A host as written in a URL and in a Host header: in lower case, an IPv6 address in brackets."""
     bare = host.strip("[]").partition("%")[0].lower()
     return f"[{bare}]" if ":" in bare else bare
 
@@ -63,7 +63,7 @@ def checked_host(text: str) -> str:
     """A name or address, with a port or without, as `--allowed-host` takes it; gives it as in a URL.
 
     Raises:
-        ConfigError: if it is none: a URL, a list or a pattern, for example.
+        ConfigError: if it is not a host name but a URL, a list or a pattern, for example.
     """
     name, port = _parts(text.strip())
     labels = name.replace(".", "").replace("-", "").replace("_", "")

@@ -18,7 +18,7 @@ from hmlc_ray.data.images import ImageFiles
 from hmlc_ray.data.transfer import to_device
 from hmlc_ray.errors import DataError, first_line, last_line
 from hmlc_ray.machine.cpus import usable_cpus
-from hmlc_ray.machine.scratch import settle_sockets
+from hmlc_ray.machine.scratch import prepare_sockets
 
 Sampler = Iterable[IntArray]
 Place = Literal["device", "memory", "disk", "none"]
@@ -139,7 +139,7 @@ def _as_it_is(batch: Any) -> Any:
 @lru_cache(maxsize=1)  # starting the processes takes seconds
 def _loader(split: Split, pinned: bool) -> tuple[DataLoader[Any], _Order]:
     assert isinstance(split.inputs, ImageFiles)
-    settle_sockets()
+    prepare_sockets()
     order = _Order()
     loader = DataLoader(
         _Batches(split),

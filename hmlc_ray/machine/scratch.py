@@ -144,7 +144,7 @@ def fits_sockets(folder: Path, room: int) -> bool:
     return len(os.fsencode(folder)) + room <= LONGEST_SOCKET
 
 
-def settle_sockets() -> None:
+def prepare_sockets() -> None:
     """Let multiprocessing keep the sockets of this process and of its children where their paths are short enough.
 
     To be called before the first process is started; later it changes nothing.

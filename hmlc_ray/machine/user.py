@@ -12,8 +12,8 @@ _STAND_IN = "HMLC_NO_HOME"
 """In the environment: what `HOME` was set to where there is none."""
 
 
-def settle_process() -> None:
-    """Make the environment one that Ray, MLflow and torch can start in; see `settle_user`.
+def prepare_process() -> None:
+    """Make the environment one that Ray, MLflow and torch can start in; see `prepare_user`.
 
     Raises:
         ConfigError: if there is no temporary directory that can be used.
@@ -23,10 +23,10 @@ def settle_process() -> None:
         if os.environ.get(name) == "":
             del os.environ[name]
     if "HOME" not in os.environ or not ("LOGNAME" in os.environ or "USER" in os.environ):  # a shell has set them
-        settle_user()
+        prepare_user()
 
 
-def settle_user() -> None:
+def prepare_user() -> None:
     """Give this process and its children a `HOME` and a `USER` where the system knows none.
 
     MLflow, matplotlib, torch and Ray ask for the home directory, or the user's name, when they are imported or first

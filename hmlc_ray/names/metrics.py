@@ -13,7 +13,7 @@ _LONGEST_FIGURE = 60
 """Characters of a figure's name at most, without its level."""
 
 
-def figure_key(name: str) -> str:
+def metric_key(name: str) -> str:
     """The name with other characters as `_`, path-like parts resolved, and at most `MAX_KEY` characters."""
     allowed = re.sub(r"[^/\w.\- :]", "_", name)
     return posixpath.normpath("/" + allowed).lstrip("/")[:MAX_KEY] or "_"
@@ -26,11 +26,11 @@ def check_level_keys(names: Sequence[str]) -> None:
         TaxonomyError: naming the two.
     """
     figure = "x" * _LONGEST_FIGURE
-    seen = {figure_key(f"{figure}/mean"): "mean"}
+    seen = {metric_key(f"{figure}/mean"): "mean"}
     if "leaf" not in names:
-        seen[figure_key(f"{figure}/leaf")] = "leaf"
+        seen[metric_key(f"{figure}/leaf")] = "leaf"
     for name in names:
-        key = figure_key(f"{figure}/{name}")
+        key = metric_key(f"{figure}/{name}")
         if not key.startswith(f"{figure}/"):
             raise TaxonomyError(f"no level can be called {name!r}: in a figure's name it would be a path upwards")
         if key in seen:

@@ -39,10 +39,10 @@ class EmbeddedTable:
 
     file: Path
     rows: dict[str, int]
-    """Per split."""
+    """Number of rows, by split."""
     feature_dim: int
     notes: tuple[str, ...]
-    """Of the data set."""
+    """Notes on the data set."""
 
 
 def embed_data(
@@ -55,12 +55,12 @@ def embed_data(
     """Write the features of a data set into a folder, as `features.npy` and `labels.csv`.
 
     Args:
-        source: of the encoder, see `find_encoder`.
+        source: the encoder, see `find_encoder`.
         data: a folder of samples with their classes, a table of features, a manifest, a YAML file, or a kind of data;
             None: what the encoder was trained on. Of a folder, images have the size, and clouds the points, that the
             encoder was trained on.
         out: a folder, made where it is missing.
-        overrides: of the keys of `data`.
+        overrides: keys of `data` with other values.
 
     Raises:
         CheckpointError, StudyError: see `find_encoder`.
@@ -71,21 +71,21 @@ def embed_data(
     encoder = find_encoder(source, workspace)
     config = _data_config(encoder, data, overrides, workspace.home)
     with workspace.home.current():
-        found = load_data(config)
-    _check_fits(encoder, found, data or "its data")
-    encoder, splits = encoder.to(resolve_device("auto")), splits_of(found)
+        loaded = load_data(config)
+    _check_fits(encoder, loaded, data or "its data")
+    encoder, splits = encoder.to(resolve_device("auto")), splits_of(loaded)
     with kernels(encoder.config.training):
         features = {
             name: embed(encoder.encoder, split.inputs, encoder.device, rows=split.rows)
             for name, split in splits.items()
         }
-    write_table(out, features, found, splits)
+    write_table(out, features, loaded, splits)
     rows = {name: len(split) for name, split in splits.items()}
-    return EmbeddedTable(out / TABLE_FILE, rows, encoder.feature_dim, found.notes)
+    return EmbeddedTable(out / TABLE_FILE, rows, encoder.feature_dim, loaded.notes)
 
 
 def _data_config(encoder: TrainedEncoder, data: str | None, overrides: Overrides, home: Home) -> DataConfig:
-    """The data that is meant, with all samples in their splits."""
+    """The configuration of the data, with all samples in their splits."""
     pairs = parse_overrides(overrides)
     own = followed(encoder.config, home)
     known = kinds(TrialConfig.model_fields["data"])
@@ -99,31 +99,31 @@ def _data_config(encoder: TrainedEncoder, data: str | None, overrides: Overrides
     return validate(TrialConfig, apply_overrides(TrialConfig, values, pairs), data or "the data of the run").data
 
 
-def _of_path(encoder: TrainedEncoder, own: DataConfig, place: Path) -> dict[str, Any]:
-    """The section of a folder or file, as what the encoder takes."""
-    if not place.exists():
-        raise DataError(f"there is no folder, file or kind of data {str(place)!r}")
-    if len(encoder.input_shape) == 1 or place.suffix.lower() in SUFFIXES:
-        return {"kind": "features", "file": str(place)} | _kept(own, FeaturesConfig, "array", "levels")
+def _of_path(encoder: TrainedEncoder, own: DataConfig, path: Path) -> dict[str, Any]:
+    """The `data` section of a folder or file, with the samples that the encoder takes."""
+    if not path.exists():
+        raise DataError(f"there is no folder, file or kind of data {str(path)!r}")
+    if len(encoder.input_shape) == 1 or path.suffix.lower() in SUFFIXES:
+        return {"kind": "features", "file": str(path)} | _kept(own, FeaturesConfig, "array", "levels")
     if len(encoder.input_shape) == 2:
-        return _of_clouds(own, place, encoder.input_shape)
+        return _of_clouds(own, path, encoder.input_shape)
     channels, height, _ = encoder.input_shape
     reading = _kept(own, StoredSection, "background", "value_range", "max_pixels", "on_bad_file")
     size = {"channels": channels, "image_size": height}
-    if place.is_file():
-        return {"kind": "manifest", "file": str(place)} | size | reading
-    return {"kind": "image-folder", "root": str(place)} | size | reading
+    if path.is_file():
+        return {"kind": "manifest", "file": str(path)} | size | reading
+    return {"kind": "image-folder", "root": str(path)} | size | reading
 
 
-def _of_clouds(own: DataConfig, place: Path, shape: tuple[int, ...]) -> dict[str, Any]:
+def _of_clouds(own: DataConfig, path: Path, shape: tuple[int, ...]) -> dict[str, Any]:
     only_meshes = MESH_SUFFIXES - {".ply"}
     meshes = isinstance(own, MeshFolderConfig | ModelNetConfig) and not isinstance(own, PointFolderConfig)
-    suffixes = {file.suffix.lower() for file in place.rglob("*") if file.is_file()}
+    suffixes = {file.suffix.lower() for file in path.rglob("*") if file.is_file()}
     meshes = bool(suffixes & only_meshes) or (meshes and ".ply" in suffixes)
     points = {"num_points": shape[0], "normals": shape[1] == 6}
     reading = _kept(own, PointSetSection, "sample_seed", "on_bad_file")
     scaling = _kept(own, PointFolderConfig, "scaling") if not meshes else {}
-    return {"kind": "mesh-folder" if meshes else "point-folder", "root": str(place)} | points | reading | scaling
+    return {"kind": "mesh-folder" if meshes else "point-folder", "root": str(path)} | points | reading | scaling
 
 
 def _kept(own: DataConfig, section: type, *keys: str) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def _kept(own: DataConfig, section: type, *keys: str) -> dict[str, Any]:
 def _check_fits(encoder: TrainedEncoder, data: DataSet, name: str) -> None:
     wanted, given, free = encoder.input_shape, data.input_shape, encoder.encoder.free_dims
     fits = len(wanted) == len(given) and all(
-        one == other or place in free for place, (one, other) in enumerate(zip(wanted, given, strict=True), start=1)
+        one == other or dim in free for dim, (one, other) in enumerate(zip(wanted, given, strict=True), start=1)
     )
     if not fits:
         raise DataError(f"the encoder takes samples of shape {list(wanted)}, but those of {name} have {list(given)}")

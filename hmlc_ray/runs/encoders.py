@@ -44,8 +44,8 @@ def find_encoder(source: str | os.PathLike[str], workspace: Workspace) -> Traine
     folder = expanded(source)
     if folder.name in _EXPORTED and folder.is_file():
         folder = folder.parent
-    if (found := _in_folder(folder)) is not None:
-        return found
+    if (encoder := _in_folder(folder)) is not None:
+        return encoder
     if not isinstance(source, str):
         what = "has neither a checkpoint nor an exported encoder in it" if folder.exists() else "does not exist"
         raise CheckpointError(f"{folder} {what}")
@@ -62,7 +62,7 @@ def checkpoint_in(folder: Path) -> Checkpoint | None:
     Raises:
         CheckpointError: if it is damaged, or of another version.
     """
-    folders = [found for found in (folder, folder / CHECKPOINT) if (found / META_FILE).is_file()]
+    folders = [path for path in (folder, folder / CHECKPOINT) if (path / META_FILE).is_file()]
     return load_checkpoint(folders[0]) if folders else None
 
 
@@ -72,8 +72,8 @@ def find_checkpoint(target: str, workspace: Workspace) -> Checkpoint:
     Raises:
         CheckpointError: if the target is neither.
     """
-    if (found := checkpoint_in(Path(target))) is not None:
-        return found
+    if (checkpoint := checkpoint_in(Path(target))) is not None:
+        return checkpoint
     if Path(target).exists():
         raise CheckpointError(f"{target} is not a checkpoint: it has no {META_FILE}")
     tracker = workspace.open_tracker()
@@ -114,7 +114,7 @@ def _in_folder(folder: Path) -> TrainedEncoder | None:
     checkpoint = checkpoint_in(folder)
     if checkpoint is not None:
         return trained_encoder(checkpoint)
-    exports = [found for found in (folder, folder / ENCODER) if is_export(found)]
+    exports = [path for path in (folder, folder / ENCODER) if is_export(path)]
     return read_export(exports[0]) if exports else None
 
 

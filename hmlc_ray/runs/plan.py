@@ -13,6 +13,6 @@ class RunPlan:
 
     config: TrialConfig
     name: str
-    """Of the MLflow run."""
+    """Name of the MLflow run."""
     test: bool = False
-    """Whether the test split is judged too."""
+    """Whether the test split is evaluated too."""

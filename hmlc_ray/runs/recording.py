@@ -1,4 +1,4 @@
-"""How a run gets into MLflow: which tags, which files, and how it ends."""
+"""How a run gets into MLflow: its tags, its files, and its end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from hmlc_ray.training.export import MASKS_FILE, WEIGHTS_FILE, export_encoder, w
 
 
 def run_tags(config: TrialConfig, fingerprint: str) -> dict[str, str]:
-    """What a run is known by besides its params."""
+    """Tags of a run besides its params."""
     return {schema.SEED: str(config.seed), schema.DATA_FINGERPRINT: fingerprint, **plugin_tags(plugins_of(config))}
 
 
@@ -36,8 +36,8 @@ def plugin_tags(plugins: Iterable[Plugin]) -> dict[str, str]:
 
 
 def data_tags(data: DataSet, device: str) -> dict[str, str]:
-    """Where the training samples lie when this process trains on them, the digest of their tree, and what a user should
-    know of the data.
+    """Tags of the data: the location of the training samples when this process trains, the digest of their tree, and
+    the notes on the data.
 
     Raises:
         ConfigError: if the device is not there.
@@ -62,7 +62,7 @@ def recorded(tracker: Tracker, run_id: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        with suppress(TrackingError):  # what ended the run says more than what its store has against that
+        with suppress(TrackingError):  # the error that ended the run says more than the store's
             if isinstance(error, KeyboardInterrupt):
                 tracker.finish(run_id, "KILLED")
             else:
@@ -72,7 +72,7 @@ def recorded(tracker: Tracker, run_id: str) -> Iterator[None]:
 
 
 class Lenient:
-    """Lets a single run be trained to its end where the store does not take what it writes."""
+    """Lets a single run train to its end where the store does not accept what it writes."""
 
     def __init__(self) -> None:
         self._error: TrackingError | None = None
@@ -92,15 +92,15 @@ class Lenient:
         """Log a checkpoint folder, and the encoder that is exported from it into another one; gives the checkpoint.
 
         Raises:
-            TrackingError: if the store did not take something, now or before, with the places of what was trained.
+            TrackingError: if the store did not take something, now or before, with the paths of what was trained.
         """
-        found = load_checkpoint(checkpoint)
+        loaded = load_checkpoint(checkpoint)
         self(lambda: log_checkpoint(tracker, run_id, checkpoint))
-        self(lambda: log_export(tracker, run_id, found, encoder, note))
+        self(lambda: log_export(tracker, run_id, loaded, encoder, note))
         if self._error is None:
-            return found
+            return loaded
         if not (encoder / WEIGHTS_FILE).is_file():
-            export_encoder(found, encoder)
+            export_encoder(loaded, encoder)
         raise TrackingError(
             f"{self._error}; the training is done: its checkpoint is {checkpoint}, its encoder {encoder}"
         )

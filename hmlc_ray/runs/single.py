@@ -1,4 +1,4 @@
-"""Single runs in this process: train one configuration, judge one encoder."""
+"""Single runs in this process: train one configuration, evaluate one encoder."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def train_run(plan: RunPlan, workspace: Workspace, progress: RunProgress) -> Run
 
 
 def probe_run(target: str, workspace: Workspace, *, split: Literal["val", "test"] = "val") -> dict[str, float]:
-    """Judge the encoder of a checkpoint folder or of an MLflow run, on the data it was trained on.
+    """Evaluate the encoder of a checkpoint folder or of an MLflow run, on the data it was trained on.
 
     Raises:
         CheckpointError: if the target is neither, or its data changed.

@@ -22,7 +22,7 @@ def best_trial(name: str, workspace: Workspace) -> BestTrial:
     tracker = workspace.existing_tracker()
     study = find_sweep(name, workspace.home, tracker).study
     if tracker is None:
-        raise StudyError(f"study {name!r} has not got as far as a trial yet")
+        raise StudyError(f"study {name!r} has not started a trial yet")
     row = best_row(rows_of(trial_runs(tracker, find_run(name, tracker)), study), study)
     if row is None:
         raise StudyError(f"no trial of study {name!r} is complete yet")

@@ -1,4 +1,4 @@
-"""Commands that are printed to be typed again: quoted for a shell, with the options that make them find what is meant.
+"""Commands that are printed to be typed again: quoted for a shell, with the options that they need elsewhere.
 
 Whatever prints a command makes it here; a sentence puts it between backquotes.
 """

@@ -20,7 +20,7 @@ LOCK_FILE = ".driver"
 
 
 def unknown_study(name: str, where: str, known: Iterable[str], remedy: str = "") -> StudyError:
-    """The error for a name that no study of a place has, with the nearest that one has."""
+    """The error for a name that no study has, with the nearest name that one has."""
     known = list(known)
     names = f"it has {', '.join(known)}" if known else "it has none yet"
     return StudyError(f"there is no study {name!r} in {where}{nearest(name, known)}; {names}{remedy}")
@@ -33,10 +33,10 @@ def is_saved(name: str, home: Home) -> bool:
 
 @contextmanager
 def driven(name: str, home: Home) -> Iterator[None]:
-    """Holds the study for this driver; the system lets go of it when the process ends, however it ends.
+    """Lock the study for this driver; the system releases the lock when the process ends, however it ends.
 
     Raises:
-        StudyError: if another driver holds it: two of them would hand out the same trials; or if it cannot be held,
+        StudyError: if another driver holds it: both would hand out the same trials; or if it cannot be held,
             because the home folder is another user's, for example.
     """
     folder = home.study(name)
@@ -59,7 +59,7 @@ def driven(name: str, home: Home) -> Iterator[None]:
 
 
 def _acquire(lock: FileLock, folder: Path) -> None:
-    """Make the lock's file with its folder; another command may be about to remove both, because it was refused."""
+    """Create the lock's file with its folder; another command that was refused may be removing both."""
     for _ in range(100):
         with suppress(FileNotFoundError, FileExistsError):
             folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def _acquire(lock: FileLock, folder: Path) -> None:
 
 
 def _forget_if_nothing_was_saved(folder: Path) -> None:
-    """A sweep that is refused leaves no folder behind; called by the holder of its lock."""
+    """Remove the folder of a sweep that is refused; called by the holder of its lock."""
     if [entry.name for entry in folder.iterdir()] == [LOCK_FILE]:
         (folder / LOCK_FILE).unlink()
         with suppress(OSError):  # not empty: others have studies there

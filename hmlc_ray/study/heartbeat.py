@@ -1,4 +1,4 @@
-"""Signs of life of a study's driver, in the store; whoever wants to take over looks for them first."""
+"""Signs of life of a study's driver, in the store; a process that wants to take over looks for them first."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def beating(study: str, workspace: Workspace, stalled: Callable[[], str | None] 
     """Sign the study's run with this process every few seconds, for the time of the block.
 
     Args:
-        stalled: gives what the study waits for while it stands still; it becomes a tag of the study's run.
+        stalled: returns what the study waits for while it is stalled; it becomes a tag of the study's run.
 
     The lock of `folder.driven` is for those who share a home folder; this is for those who share the store alone. The
     signs have a connection of their own: one that the store does not take is left out, and never waits.
@@ -68,26 +68,26 @@ def refuse_alive(study: str, tracker: Tracker, progress: SweepProgress | None = 
     run_id = tracker.find_study(study)
     if run_id is None or tracker.run(run_id).status != "RUNNING":
         return
-    if settled_life(tracker, run_id, progress) == "alive":
+    if driver_life(tracker, run_id, progress) == "alive":
         raise StudyError(
             f"study {study!r} is running: {where(tracker.run(run_id).tags)} drives it; wait or stop it first"
         )
 
 
-def settled_life(tracker: Tracker, run_id: str, progress: SweepProgress | None = None) -> Life:
-    """Whether a study's driver lives; see `settled_lives`."""
-    return settled_lives(tracker, [tracker.run(run_id)], progress)[run_id]
+def driver_life(tracker: Tracker, run_id: str, progress: SweepProgress | None = None) -> Life:
+    """Whether a study's driver lives; see `driver_lives`."""
+    return driver_lives(tracker, [tracker.run(run_id)], progress)[run_id]
 
 
-def settled_lives(tracker: Tracker, runs: Iterable[TrialRun], progress: SweepProgress | None = None) -> dict[str, Life]:
+def driver_lives(tracker: Tracker, runs: Iterable[TrialRun], progress: SweepProgress | None = None) -> dict[str, Life]:
     """Whether the drivers of studies live, by the ids of their runs.
 
     Those on other machines are watched for a new sign of life, all of them at once. Gives `alive` or `dead`; `unknown`
     only for runs without a driver's name.
     """
     tags = {run.run_id: run.tags for run in runs}
-    found = {run_id: life(own) for run_id, own in tags.items()}
-    watched = {run_id for run_id, known in found.items() if known == "unknown" and schema.DRIVER in tags[run_id]}
+    lives = {run_id: life(own) for run_id, own in tags.items()}
+    watched = {run_id for run_id, known in lives.items() if known == "unknown" and schema.DRIVER in tags[run_id]}
     if watched:
         names = ", ".join(sorted({where(tags[run_id]) for run_id in watched}))
         note = _LOG.warning if progress is None else progress.note
@@ -100,6 +100,6 @@ def settled_lives(tracker: Tracker, runs: Iterable[TrialRun], progress: SweepPro
             for run_id in watched
             if tracker.run(run_id).tags.get(schema.DRIVER_SEEN) != tags[run_id].get(schema.DRIVER_SEEN)
         }
-        found.update(dict.fromkeys(alive, "alive"))
+        lives.update(dict.fromkeys(alive, "alive"))
         watched -= alive
-    return found | dict.fromkeys(watched, "dead")
+    return lives | dict.fromkeys(watched, "dead")

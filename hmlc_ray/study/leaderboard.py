@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.config.training import evaluation_of
-from hmlc_ray.names.metrics import figure_key
+from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import REFIT, TrialStatus
 from hmlc_ray.study.summary import BestSoFar, TrialRow
@@ -16,7 +16,7 @@ from hmlc_ray.tracking import Tracker, TrialRun
 
 
 def trial_runs(tracker: Tracker, parent: str) -> list[TrialRun]:
-    """The runs of a study's trials; a refit is none. Of a trial that has two, because the first was deleted and then
+    """The runs of a study's trials, without refits. Where a trial has two, because the first was deleted and then
     restored, the newer one."""
     runs = {run.trial_id: run for run in tracker.children(parent) if not run.trial_id.startswith(REFIT)}
     return list(runs.values())
@@ -28,12 +28,12 @@ def rows_of(runs: Sequence[TrialRun], study: StudyConfig) -> list[TrialRow]:
 
 
 def planned(run: TrialRun) -> int:
-    """How many trials a study is to have, by its run; 0 where that does not say so."""
+    """Planned number of trials of a study, by its run; 0 where the run does not record it."""
     return int(run.tags.get(schema.NUM_TRIALS) or run.params.get("study.num_trials") or 0)
 
 
 def used_up(run: TrialRun) -> int | None:
-    """How many trials a study has that has drawn every point of its search space; None for any other study."""
+    """Number of trials of a study that has drawn every point of its search space; None for any other study."""
     return int(run.tags[schema.SPACE_USED_UP]) if schema.SPACE_USED_UP in run.tags else None
 
 
@@ -60,12 +60,12 @@ def evaluations_of(tracker: Tracker, runs: Sequence[TrialRun], study: StudyConfi
 def _evaluations(tracker: Tracker, run: TrialRun, study: StudyConfig) -> dict[int, float]:
     every = int(run.params.get("evaluation.every", 1))  # a run whose making was cut off has nothing at all
     history = tracker.history(run.run_id, study.objective_metric)
-    found = {evaluation_of(epoch, every): value for epoch, value in history}
-    return {evaluation: found.get(evaluation, math.nan) for evaluation in range(1, max(found, default=0) + 1)}
+    values = {evaluation_of(epoch, every): value for epoch, value in history}
+    return {evaluation: values.get(evaluation, math.nan) for evaluation in range(1, max(values, default=0) + 1)}
 
 
 def rank(mode: str, value: float, number: int) -> tuple[float, int]:
-    """Of a trial's value in a study of `mode` max or min: larger is better; the earlier one of equals."""
+    """Sort key of a trial's value in a study of `mode` max or min: larger is better; the earlier one of equals."""
     return (value if mode == "max" else -value, -number)
 
 
@@ -75,7 +75,7 @@ def _row(run: TrialRun, study: StudyConfig) -> TrialRow:
         number=int(run.trial_id),
         trial_id=run.trial_id,
         status=run.trial_status,
-        value=float(value) if value is not None else run.metrics.get(figure_key(study.objective_metric)),
+        value=float(value) if value is not None else run.metrics.get(metric_key(study.objective_metric)),
         epochs=int(run.tags.get(schema.EPOCHS, 0)),
         params=json.loads(run.tags.get(schema.SEARCHED, "{}")),
         run_id=run.run_id,

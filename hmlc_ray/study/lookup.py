@@ -1,4 +1,4 @@
-"""A study by its name: from the home folder or, on a machine that has none of it, from the store alone."""
+"""A study by its name: from the home folder or, on a machine without it, from the store alone."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def find_sweep(name: str, home: Home, tracker: Tracker | None) -> SweepConfig:
 
 
 def refuse_deleted(name: str, tracker: Tracker) -> None:
-    """Make sure that the run of a study was not deleted, in MLflow's interface for instance.
+    """Make sure that the run of a study was not deleted, for example in MLflow's interface.
 
     Raises:
-        StudyError: with what brings it back, if it was.
+        StudyError: if it was, with the command that restores it.
     """
     if tracker.find_study(name) is None and (run_id := tracker.deleted_study(name)) is not None:
         raise StudyError(

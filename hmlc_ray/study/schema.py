@@ -1,6 +1,6 @@
-"""The vocabulary of studies: the tags of runs, and statuses with the names that other programs have for them.
+"""The vocabulary of studies: the tags of runs, and statuses with the names that other programs give them.
 
-It imports nothing: every layer speaks it, `tracking` below this package too. Ray, Optuna and MLflow are known by the
+It imports nothing: every layer uses it, `tracking` below this package too. Ray, Optuna and MLflow are known by the
 names of their statuses alone, which a test compares with their own enumerations.
 
 The docstring of a tag reads `On RUNS, by MODULE: VALUES.`; `docs/runs.md` is made of them. Tags and values are in
@@ -162,28 +162,28 @@ class TrialStatus(StrEnum):
     """The scheduler stopped it."""
     FAILED = "failed"
     INTERRUPTED = "interrupted"
-    """Its driver was stopped or died; a resume continues it."""
+    """Its driver was stopped or killed; a resume continues it."""
 
     @classmethod
     def of_tag(cls, value: str | None) -> TrialStatus:
-        """By the tag `STATUS`; RUNNING where a run has none, or one of another version."""
+        """The status by the tag `STATUS`; RUNNING where a run has none, or one of another version."""
         return _OF_TAG.get(value or "", cls.RUNNING)
 
     @classmethod
     def of_mlflow(cls, name: str) -> TrialStatus:
-        """By MLflow's `RunStatus`, which does not distinguish pruned trials from completed ones."""
+        """The status by MLflow's `RunStatus`, which does not distinguish pruned trials from completed ones."""
         return _OF_MLFLOW[name]
 
     @classmethod
     def of_optuna(cls, name: str) -> TrialStatus:
-        """By the name of Optuna's `TrialState`."""
+        """The status by the name of Optuna's `TrialState`."""
         return _OF_OPTUNA[name]
 
     @classmethod
     def of_tune(cls, name: str, *, pruned: bool = False) -> TrialStatus:
-        """By Tune's status, where a pruned trial is TERMINATED too."""
-        found = _OF_TUNE[name]
-        return cls.PRUNED if found is cls.COMPLETED and pruned else found
+        """The status by Tune's, where a pruned trial is TERMINATED too."""
+        status = _OF_TUNE[name]
+        return cls.PRUNED if status is cls.COMPLETED and pruned else status
 
     @property
     def tag(self) -> str:
@@ -202,7 +202,7 @@ class TrialStatus(StrEnum):
 
     @property
     def has_ended(self) -> bool:
-        """Whether it stays so: no resume continues it."""
+        """Whether it is final: no resume continues it."""
         return self in (TrialStatus.COMPLETED, TrialStatus.PRUNED, TrialStatus.FAILED)
 
 
@@ -216,18 +216,18 @@ class StudyStatus(StrEnum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     STOPPED = "stopped"
-    """Its job was."""
+    """Its job was stopped."""
     DIED = "died"
     """Its run is open, and its driver is dead."""
 
     @classmethod
     def of_run(cls, mlflow: str, driver: Literal["alive", "dead", "unknown"]) -> StudyStatus:
-        """By MLflow's `RunStatus` of the study's run and, while that is open, by whether the driver lives."""
+        """The status by MLflow's `RunStatus` of the study's run and, while that is open, by its driver's life."""
         return _STUDY_OF_MLFLOW.get(mlflow) or (cls.DIED if driver == "dead" else cls.RUNNING)
 
     @classmethod
     def of_job(cls, name: str) -> StudyStatus:
-        """By the status of its job, in Ray's `JobStatus`."""
+        """The status by that of its job, in Ray's `JobStatus`."""
         return _STUDY_OF_JOB[name]
 
 

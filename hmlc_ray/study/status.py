@@ -1,5 +1,5 @@
-"""Status of a study, from its driver's own word or its MLflow runs. Nothing is started, nothing is written, and
-nothing of Ray is loaded."""
+"""Status of a study, from what its driver reports or from its MLflow runs. It starts nothing, writes nothing and does
+not load Ray."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from hmlc_ray.errors import StudyError
 from hmlc_ray.names.uris import public_uri
 from hmlc_ray.study import schema
 from hmlc_ray.study.folder import unknown_study
-from hmlc_ray.study.heartbeat import settled_lives
+from hmlc_ray.study.heartbeat import driver_lives
 from hmlc_ray.study.leaderboard import best_so_far, planned, rows_of, trial_runs, used_up
-from hmlc_ray.study.progress import Standing, driven_study, stalled, standing_of
+from hmlc_ray.study.progress import StatusSnapshot, driven_study, stalled, status_snapshot
 from hmlc_ray.study.schema import StudyStatus, TrialStatus
 from hmlc_ray.study.summary import BestSoFar, SweepCounts
 from hmlc_ray.study.workspace import Workspace
@@ -42,7 +42,7 @@ class StudyOverview:
     tracking_uri: str | None = None
     job: Attempt | None = None
     note: str | None = None
-    """What could not be found out, or the last that the job said."""
+    """What could not be read, or the last line that the job printed."""
 
 
 def statuses(name: str | None, workspace: Workspace) -> list[StudyOverview]:
@@ -63,11 +63,11 @@ def statuses(name: str | None, workspace: Workspace) -> list[StudyOverview]:
 
 def _driven_here(name: str, workspace: Workspace) -> StudyOverview | None:
     """The study by the file of its driver, where that runs on this machine and writes to the store in question."""
-    with suppress(StudyError):  # no name, and so nowhere a study
+    with suppress(StudyError):  # not a valid name, so no study has it
         folder = workspace.home.study(name)
         driven = driven_study(folder)
         if driven is not None and driven.store == public_uri(with_driver(workspace.store)):
-            now = driven.standing
+            now = driven.snapshot
             return StudyOverview(
                 name,
                 StudyStatus.RUNNING,
@@ -101,15 +101,15 @@ def status_of(tracker: Tracker, run: TrialRun) -> StudyOverview:
 
 
 def _statuses_of(tracker: Tracker, runs: Sequence[TrialRun]) -> list[StudyOverview]:
-    """Drivers on other machines that seem dead by this machine's clock are watched before that is said."""
+    """Drivers on other machines that seem dead by this machine's clock are watched before they are reported as dead."""
     doubted = [run for run in runs if run.is_open and life(run.tags) == "unknown" and seems_dead(run.tags)]
-    lives = settled_lives(tracker, doubted)
+    lives = driver_lives(tracker, doubted)
     return [_status(tracker, run, lives.get(run.run_id) or life(run.tags)) for run in runs]
 
 
 def _status(tracker: Tracker, run: TrialRun, driver: Life) -> StudyOverview:
     study = _study_of(run)
-    now = (standing_of(run) if driver != "dead" else None) or _counted(tracker, run.run_id, study)
+    now = (status_snapshot(run) if driver != "dead" else None) or _counted(tracker, run.run_id, study)
     status = StudyStatus.of_run(run.status, driver)
     return StudyOverview(
         study.name,
@@ -132,15 +132,15 @@ def _note(run: TrialRun, status: StudyStatus) -> str | None:
     return f"every point of its search space is drawn, so it has {trials} trials instead of {planned(run)}"
 
 
-def _counted(tracker: Tracker, run_id: str, study: StudyConfig) -> Standing:
+def _counted(tracker: Tracker, run_id: str, study: StudyConfig) -> StatusSnapshot:
     rows = rows_of(trial_runs(tracker, run_id), study)
     states = [row.status for row in rows]
     best, interrupted = best_so_far(rows, study), states.count(TrialStatus.INTERRUPTED)
-    return Standing.of(states, total=study.num_trials, interrupted=interrupted, best=best)
+    return StatusSnapshot.of(states, total=study.num_trials, interrupted=interrupted, best=best)
 
 
 def _study_of(run: TrialRun) -> StudyConfig:
-    """What the ranking needs; the study's run has it as params, which every store serves."""
+    """The settings that the ranking needs; the study's run has them as params, which every store serves."""
     values = {
         name: run.params[f"study.{name}"] for name in ("objective_metric", "mode") if f"study.{name}" in run.params
     }

@@ -1,4 +1,4 @@
-"""What a job's driver says of its study in its log, for programs: one line of JSON, which `hmlc logs` leaves out."""
+"""The status of a study in its job's log, for programs: one line of JSON, which `hmlc logs` leaves out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PROGRESS = re.compile(
     r"(?P<running>\d+) running(?:, best .+ (?P<best>-?[\d.]+)(?:, [^,]* left)?$)?",
     re.MULTILINE,
 )
-"""All that jobs of version 0.1 say: a line for people."""
+"""The only status line of jobs of version 0.1: a line for people."""
 
 _COUNTS = ("total", "running", "completed", "pruned", "failed")
 
@@ -40,13 +40,13 @@ def status_line(values: dict[str, Any]) -> str:
 
 
 def last_said(log: str) -> Said | None:
-    """The last that a log says of its study; what is damaged, or looks alike, is passed over."""
-    for found in reversed(list(_LINE.finditer(log))):
+    """The last status in a log; lines that are damaged, or only look alike, are skipped."""
+    for match in reversed(list(_LINE.finditer(log))):
         with suppress(ValueError, KeyError, TypeError):
-            return _said(json.loads(found["values"]))
-    for found in reversed(list(_PROGRESS.finditer(log))):
+            return _said(json.loads(match["values"]))
+    for match in reversed(list(_PROGRESS.finditer(log))):
         with suppress(ValueError):
-            values = found.groupdict()
+            values = match.groupdict()
             best = values.pop("best")
             counts = SweepCounts(**{k: int(v) for k, v in values.items()}, best=float(best) if best else None)
             return Said(counts, 0, None, None)
@@ -59,7 +59,7 @@ def for_people(log: str) -> str:
 
 
 class PeoplesLog:
-    """Hands on a log that comes in pieces, without the lines for programs.
+    """Passes on a log that comes in pieces, without the lines for programs.
 
     Args:
         write: takes what people read. A piece that may be the beginning of a hidden line is kept until it is clear.
@@ -69,14 +69,14 @@ class PeoplesLog:
         self._write, self._kept, self._begun = write, "", False
 
     def feed(self, text: str) -> None:
-        """The next piece."""
+        """Pass on the next piece."""
         whole, newline, rest = (self._kept + text).rpartition("\n")
         clear = _clear(rest)
         self._kept = rest[clear:]
         self._show(whole + newline, rest[:clear])
 
     def close(self) -> None:
-        """Nothing comes any more."""
+        """End the log: no more pieces follow."""
         self._show(self._kept, "")
         self._kept = ""
 
@@ -88,7 +88,7 @@ class PeoplesLog:
 
 
 def _without_marked(text: str, *, begun: bool) -> str:
-    """Args: begun: whether the first line goes on from what was shown, so that its end is."""
+    """Args: begun: whether the first line continues a line that was shown, so that its end is shown too."""
     shown = []
     for line in text.splitlines(keepends=True):
         before, mark, hidden = line.partition(MARK)
@@ -99,7 +99,7 @@ def _without_marked(text: str, *, begun: bool) -> str:
 
 
 def _clear(rest: str) -> int:
-    """How much of a line that has no end yet is before the mark, or what may become it."""
+    """Number of characters of an unfinished line before the mark, or before what may become the mark."""
     if MARK in rest:
         return rest.index(MARK)
     longest = min(len(MARK), len(rest))

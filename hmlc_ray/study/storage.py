@@ -26,7 +26,7 @@ _GROUPS = "_groups"
 
 @dataclass(frozen=True)
 class Results:
-    """The place of checkpoints and of Ray's own state: a folder that all nodes share, or a bucket.
+    """The location of checkpoints and of Ray's own state: a folder that all nodes share, or a bucket.
 
     Below it lie `<study>/` (Tune's), `_groups/` and `_refits/` (Ray Train's); no study's name begins with `_`.
     """
@@ -36,7 +36,7 @@ class Results:
 
     @classmethod
     def of(cls, storage: str | None, home: Home) -> Results:
-        """The place given, else `HMLC_STORAGE`, else the home folder's.
+        """The location given, else `HMLC_STORAGE`, else the home folder's.
 
         Raises:
             ConfigError: if it is neither an absolute path nor an s3:// URI.
@@ -54,7 +54,7 @@ class Results:
         return urlunsplit(split._replace(path="/".join((split.path.rstrip("/"), *parts))))
 
     def groups(self, study: str) -> str:
-        """Of a study's trials that are worker groups."""
+        """URI of the folder for trials that are worker groups."""
         return self.below(_GROUPS, study)
 
     @property
@@ -63,7 +63,7 @@ class Results:
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a folder, of this machine or mounted by it."""
+        """Whether it is a folder on this machine or mounted by it."""
         return "://" not in self.uri
 
     @cached_property
@@ -87,7 +87,7 @@ class Results:
         return str(pyarrow.fs.FileSystem.from_uri(self.below(*parts))[1])
 
     def followed(self, path: str, study: str) -> str:
-        """Where a folder of a study is now that was noted as a path: what it lies in may have been moved, or copied."""
+        """The present path of a study's folder, given its recorded path: its parent may have been moved or copied."""
         parts = path.rstrip("/").split("/")
         if study not in parts:
             return path
@@ -101,7 +101,7 @@ class Results:
             yield folder
 
     def names(self, *parts: str) -> list[str]:
-        """What a folder in it holds, sorted; nothing where there is no such folder."""
+        """Names in one of its folders, sorted; empty where there is no such folder."""
         selector = pyarrow.fs.FileSelector(self.path(*parts), allow_not_found=True)
         return sorted(info.base_name for info in self.filesystem.get_file_info(selector))
 
@@ -125,8 +125,8 @@ def fetched(path: str, filesystem: pyarrow.fs.FileSystem) -> Iterator[Path]:
         yield folder
 
 
-def settled(sweep: SweepConfig) -> SweepConfig:
-    """The sweep with its places written down, so that a resume looks there whatever its own environment says.
+def with_storage(sweep: SweepConfig) -> SweepConfig:
+    """The sweep with its storage locations written down, so that a resume uses them whatever its own environment says.
 
     A password is never written down: `HMLC_OPTUNA_STORAGE` or the database's own variables have to hold it.
     """
@@ -137,12 +137,12 @@ def settled(sweep: SweepConfig) -> SweepConfig:
         check_results(storage, RESULTS_VARIABLE)
     if trials:
         check_trials(without_password(trials), TRIALS_VARIABLE)
-    places = {"storage": storage or None, "optuna_storage": without_password(trials) if trials else None}
-    return sweep.model_copy(update={"study": study.model_copy(update=places)})
+    locations = {"storage": storage or None, "optuna_storage": without_password(trials) if trials else None}
+    return sweep.model_copy(update={"study": study.model_copy(update=locations)})
 
 
-def check_results_place(study: StudyConfig, home: Home) -> None:
-    """Make sure that a place of results outside of the home folder can be used, before anything is written.
+def check_results_location(study: StudyConfig, home: Home) -> None:
+    """Make sure that a storage outside of the home folder can be used, before anything is written.
 
     Raises:
         ConfigError: if it cannot.

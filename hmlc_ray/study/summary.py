@@ -1,5 +1,5 @@
-"""What a sweep or a run shows of itself, while it goes and at its end. Plain data: the command line prints it without
-loading torch, ray or mlflow."""
+"""What a sweep or a run reports, while it runs and at its end. Plain data: the command line prints it without loading
+torch, ray or mlflow."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TrialRow:
     params: dict[str, object]
     """What was searched: the study's parameter names and values."""
     run_id: str
-    """Of the MLflow run."""
+    """Id of the MLflow run."""
     error: str | None = None
     seconds: float | None = None
     """Wall time."""
@@ -35,7 +35,7 @@ class TrialRow:
 
 @dataclass(frozen=True)
 class CheckpointBytes:
-    """What the checkpoints of a study's trials take, and took."""
+    """Bytes of the checkpoints of a study's trials."""
 
     held: int
     freed: int
@@ -55,7 +55,7 @@ class SweepSummary:
     tracking_uri: str
     wall_seconds: float
     test_metrics: dict[str, float] | None = None
-    """Of the refit, or of the best trial judged on test: `test/...`."""
+    """Metrics of the refit, or of the best trial evaluated on test: `test/...`."""
     export_dir: Path | None = None
     checkpoints: CheckpointBytes | None = None
 
@@ -74,7 +74,7 @@ class RunSummary:
 
     run_id: str
     metrics: dict[str, float]
-    """The last evaluation: `val/...`, and `test/...` where the test split was judged."""
+    """The last evaluation: `val/...`, and `test/...` where the test split was evaluated."""
     level_names: tuple[str, ...]
     checkpoint_dir: Path | None
     export_dir: Path | None
@@ -110,12 +110,12 @@ class BestSoFar:
     number: int
     value: float
     run_id: str
-    """Of the MLflow run."""
+    """Id of the MLflow run."""
 
 
 @dataclass(frozen=True)
 class SweepCounts:
-    """A sweep as it goes; trials that have not started are in `total` alone."""
+    """Progress of a running sweep; trials that have not started are in `total` alone."""
 
     total: int
     running: int = 0
@@ -136,18 +136,18 @@ class SweepProgress(Protocol):
         """Called whenever a trial starts, reports or ends."""
 
     def note(self, text: str) -> None:
-        """One line about what happens now, e.g. `connecting to Ray` or `refit on train + validation`."""
+        """Show one line about what happens now, e.g. `connecting to Ray` or `refit on train + validation`."""
 
 
 class RunProgress(Protocol):
     """A live view of one run."""
 
     def epoch(self, epoch: int, total: int, metrics: dict[str, float]) -> None:
-        """Called after every epoch: `epoch` of `total` are done; `metrics` has `train/loss`, `train/loss/<level>`,
+        """Called after every epoch: `epoch` of `total` are done. `metrics` has `train/loss`, `train/loss/<level>`,
         `train/images_per_second` and, where it was evaluated, `val/...`."""
 
     def note(self, text: str) -> None:
-        """One line about what happens now."""
+        """Show one line about what happens now."""
 
 
 def _many(count: int, noun: str) -> str:

@@ -26,16 +26,16 @@ class Workspace:
 
     home: Home
     tracking_uri: str | None = None
-    """Of the MLflow store; None: `MLFLOW_TRACKING_URI`, else the home folder's own."""
+    """URI of the MLflow store; None: `MLFLOW_TRACKING_URI`, else the home folder's own."""
     address: str | None = None
-    """Of the Ray cluster: `auto` or `host:port`; None or `local`: a Ray of this process alone."""
+    """Address of the Ray cluster: `auto` or `host:port`; None or `local`: a Ray of this process alone."""
 
     typed_home: Path | None = None
     """The home folder as it was typed; printed where the command was."""
 
     @classmethod
     def of(cls, home: Path | None, tracking_uri: str | None = None, address: str | None = None) -> Workspace:
-        """With the home folder given, else `HMLC_HOME`, else `./hmlc-home`."""
+        """The workspace of the home folder given, else `HMLC_HOME`, else `./hmlc-home`."""
         return cls(Home.of(home), tracking_uri, address, home)
 
     @property
@@ -45,7 +45,7 @@ class Workspace:
 
     @property
     def has_store(self) -> bool:
-        """Whether a store is named, or the home folder has one."""
+        """Whether a store is given, or the home folder has one."""
         return bool(self._named_store) or (self.home.root / "mlflow.db").is_file()
 
     @property
@@ -76,13 +76,13 @@ class Workspace:
         return self.open_tracker() if self.has_store else None
 
     def options(self) -> dict[str, Value]:
-        """The options that lead another command to the same stores, as far as this environment does not."""
-        found: dict[str, Value] = {}
+        """The options that lead another command to the same stores, without those that this environment implies."""
+        options: dict[str, Value] = {}
         if self.home != Home.of(None):
-            found["home"] = self.typed_home or self.home.root
+            options["home"] = self.typed_home or self.home.root
         if self.tracking_uri and self.tracking_uri != os.environ.get(URI_VARIABLE):
-            found["tracking_uri"] = typed_uri(self.tracking_uri)
-        return found
+            options["tracking_uri"] = typed_uri(self.tracking_uri)
+        return options
 
     @property
     def is_embedded(self) -> bool:
@@ -90,20 +90,20 @@ class Workspace:
         return self.address in (None, "local")
 
     def options_with_cluster(self) -> dict[str, Value]:
-        """The same, and to the same cluster."""
+        """The options that lead another command to the same stores and to the same cluster."""
         return self.options() | ({"address": self.address} if self.address and not self.is_embedded else {})
 
     def best_command(self, study: str) -> str:
-        """`hmlc best NAME`, with the options that this environment does not make up for."""
+        """`hmlc best NAME`, with the options that this environment does not imply."""
         return command("best", study, **self._anywhere.options())
 
     def resume_command(self, study: str) -> str:
-        """`hmlc resume NAME`, with the options that this environment does not make up for."""
+        """`hmlc resume NAME`, with the options that this environment does not imply."""
         if os.environ.get(JOB_VARIABLE):
             return command("resume", study, address="http://HEAD:8265")
         return command("resume", study, **self._anywhere.options_with_cluster())
 
     @property
     def _anywhere(self) -> Workspace:
-        """The same, with options that do not depend on the folder in which they are typed."""
+        """The same workspace, with options that do not depend on the working directory."""
         return replace(self, typed_home=None)

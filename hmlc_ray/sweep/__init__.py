@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 
-# Whoever sets them otherwise is left alone.
+# A value that is set already is kept.
 _DEFAULTS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # Relative data paths mean the folder where the command was typed.
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     # MLflow has the metrics; Tune's CSV, JSON and TensorBoard copies are not wanted.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    # The progress view is ours; Tune's newer output prints tables even when told to be silent.
+    # The progress view is ours; Tune's newer output prints tables even when set to be silent.
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "120",

@@ -16,7 +16,7 @@ from hmlc_ray.tracking import Tracker
 
 @dataclass(frozen=True)
 class StudyContext:
-    """A study's configuration and data, where it works, and who is told of it."""
+    """A study's configuration and data, its workspace, and the views and stores that it reports to."""
 
     sweep: SweepConfig
     data: DataSet
@@ -39,7 +39,7 @@ class StudyContext:
 
     @property
     def folder(self) -> Path:
-        """The study's own in the home folder."""
+        """The study's folder in the home folder."""
         return self.home.study(self.name)
 
     @property
@@ -53,5 +53,5 @@ class StudyContext:
 
     @property
     def resume_command(self) -> str:
-        """What resumes the study."""
+        """The command that resumes the study."""
         return self.workspace.resume_command(self.name)

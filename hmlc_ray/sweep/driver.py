@@ -21,12 +21,12 @@ from hmlc_ray.study.summary import SweepSummary, TrialRow
 from hmlc_ray.sweep.cluster.capacity import driver_cpus, nodes_of
 from hmlc_ray.sweep.cluster.demand import concurrency, refit_trials
 from hmlc_ray.sweep.cluster.gpus import idle_gpus
-from hmlc_ray.sweep.cluster.signals import refuse_to_go_on
+from hmlc_ray.sweep.cluster.signals import raise_if_interrupted
 from hmlc_ray.sweep.cluster.stall import Watchdog
 from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.sweep.finish import Conclusion, conclude_study, judge_best, refit_best
 from hmlc_ray.sweep.prepare import base_data, plugins_of_trials
-from hmlc_ray.sweep.tune.optuna_reopen import ended_without_run, tell_ended
+from hmlc_ray.sweep.tune.optuna_reopen import ended_without_run, report_ended
 from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 from hmlc_ray.sweep.tune.patches import changed_tune
 from hmlc_ray.sweep.tune.recorder import Earlier, SweepSession, activate
@@ -51,7 +51,7 @@ class Driver:
 
     def __init__(self, context: StudyContext, watchdog: Watchdog) -> None:
         self._context, self._tracker, self._progress = context, context.tracker, context.progress
-        self._go_on = context.resume_command
+        self._resume = context.resume_command
         sweep = context.sweep
         nodes = nodes_of(sweep.trials)
         self._concurrency = concurrency(sweep, nodes, driver_cpus())
@@ -59,16 +59,16 @@ class Driver:
             self._progress.note(idle)
         self._start, self._watchdog = time.monotonic(), watchdog
         self._trials = TrialStorage(sweep.study, context.home)
-        self._told: set[int] = set()
+        self._reported: set[int] = set()
 
     def start(self) -> SweepSummary:
         """Run a new study."""
         return self._run(lambda: build_tuner(self._context, self._concurrency))
 
     def resume(self, *, retry: bool = False) -> SweepSummary:
-        """Go on with a study. If its driver died before Tune's first snapshot, all there is are Optuna's trials.
+        """Resume a study. If its driver was killed before Tune's first snapshot, only Optuna's trials are left.
 
-        With `retry` go on with trials that Tune knows as failed, too; those that MLflow knows as failed stay so.
+        With `retry` resume trials that Tune knows as failed, too; those that MLflow knows as failed stay failed.
         """
 
         def restored() -> ray.tune.Tuner:
@@ -82,54 +82,54 @@ class Driver:
         try:
             tuner = make_tuner()
             parent = self._open_parent()
-            refuse_to_go_on()
+            raise_if_interrupted()
             self._tune(tuner, parent)
-            self._settle()
+            self._send_pending()
             self._refuse_deleted(parent)
-            refuse_to_go_on()
+            raise_if_interrupted()
             summary = self._conclude(parent)
         except KeyboardInterrupt as interrupt:
             self._close(parent, interrupt)
             why = "the study was stalled and has been stopped" if self._watchdog.ended_study else "interrupted"
-            raise SweepInterrupted(f"{why}; everything is saved: resume it with `{self._go_on}`") from None
+            raise SweepInterrupted(f"{why}; everything is saved: resume it with `{self._resume}`") from None
         except BaseException as error:
             self._close(parent, error)
             raise
         self._close(parent, None)
-        self._settle()
+        self._send_pending()
         return summary
 
-    def _settle(self) -> None:
-        """The study's end is read from the store, so that has to have everything; and so has whoever reads on."""
+    def _send_pending(self) -> None:
+        """Send everything to the store: the study's end is read from it, and so is what readers see later."""
         try:
-            self._tracker.settle(store_wait())
+            self._tracker.send_pending(store_wait())
         except StoreAway as error:
-            raise StoreAway(f"{error}; when it is back, `{self._go_on}` sends them and ends the study") from error
+            raise StoreAway(f"{error}; when it is back, `{self._resume}` sends them and ends the study") from error
 
     def _refuse_deleted(self, parent: str) -> None:
-        """The study's end is read from its run and from those below it."""
+        """Make sure that the study's run was not deleted: its end is read from that run and from those below it."""
         if self._tracker.is_active(parent):
             return
         name, remedy = self._context.name, self._tracker.restore_command(parent)
         raise StudyError(
-            f"the run of study {name!r} was deleted in MLflow while its trials ran; they are done and nothing of "
-            f"them is lost: restore it with `{remedy}`, then `{self._go_on}` sends what it lacks and ends the study"
+            f"the run of study {name!r} was deleted in MLflow while its trials ran; they are done and nothing "
+            f"is lost: restore it with `{remedy}`, then `{self._resume}` sends what it lacks and ends the study"
         )
 
     def _missing(self, parent: str, runs: list[TrialRun]) -> dict[int, TrialStatus]:
-        """Say which trials' runs somebody deleted, given those that are there; gives how those ended that have none."""
+        """Report which trials' runs were deleted, given those that exist; return how the trials without a run ended."""
         gone = ended_without_run(self._trials, runs)
         deleted = {
             int(run.trial_id): run.run_id for run in self._tracker.deleted_children(parent) if run.trial_id.isdecimal()
         }
-        for number in sorted(gone.keys() - self._told):
+        for number in sorted(gone.keys() - self._reported):
             why = "has no run in MLflow any more"
             if number in deleted:
                 why = f"its run was deleted in MLflow (`{self._tracker.restore_command(deleted[number])}` restores it)"
             self._progress.note(f"trial {number} was {gone[number]}, but {why}: the study continues without it")
-        for number in sorted(deleted.keys() - gone.keys() - self._told - {int(run.trial_id) for run in runs}):
+        for number in sorted(deleted.keys() - gone.keys() - self._reported - {int(run.trial_id) for run in runs}):
             self._progress.note(f"the run of trial {number} was deleted in MLflow: the trial continues in a new one")
-        self._told |= gone.keys() | deleted.keys()
+        self._reported |= gone.keys() | deleted.keys()
         return gone
 
     def _open_parent(self) -> str:
@@ -158,7 +158,7 @@ class Driver:
         forget_driven(self._context.folder)
         # While the store is away it cannot be asked; a resume will end them.
         with suppress(StoreAway):
-            self._tracker.settle()
+            self._tracker.send_pending()
             for run in self._tracker.unfinished(parent):
                 self._tracker.finish(run.run_id, "KILLED")
         if error is None:
@@ -196,10 +196,10 @@ class Driver:
         if self._tracker.refused is not None:
             self._progress.note(
                 f"what the MLflow store refused is kept in {self._tracker.refused}; where its run was deleted and is "
-                f"restored, `{self._go_on}` sends it"
+                f"restored, `{self._resume}` sends it"
             )
         rows = rows_of(runs, study)
-        tell_ended(self._trials, rows)
+        report_ended(self._trials, rows)
         best = best_row(rows, study)
         group = refit_trials(self._context.sweep)
         conclusion: Conclusion | None = None
@@ -230,7 +230,7 @@ def store_wait() -> float:
     """Seconds.
 
     Raises:
-        ConfigError: if the environment says no number.
+        ConfigError: if the environment's value is not a number.
     """
     text = os.environ.get(STORE_WAIT, "60")
     try:

@@ -1,4 +1,4 @@
-"""More trials for a study: its number may grow, after its end too."""
+"""More trials for a study: their number may grow, also after the study's end."""
 
 from __future__ import annotations
 

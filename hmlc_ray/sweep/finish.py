@@ -1,4 +1,4 @@
-"""What a study ends with: the best configuration judged once on test, and its encoder exported."""
+"""The end of a study: the best configuration is evaluated once on test, and its encoder is exported."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Conclusion:
     test_metrics: dict[str, float]
     export: Path
     run_id: str
-    """Of the run that trained it."""
+    """Id of the run that trained it."""
 
 
 def judge_best(context: StudyContext, best: TrialRow) -> Conclusion:
-    """Judge the best trial's own encoder on test, and export it."""
+    """Evaluate the best trial's own encoder on test, and export it."""
     tracker, asks_for_gpus = context.tracker, context.sweep.trials.resources.gpus > 0
     checkpoint = checkpoint_of(tracker, best.run_id)
     config = checkpoint.config.with_regularisation(checkpoint.chosen_regularisation)
@@ -43,15 +43,15 @@ def judge_best(context: StudyContext, best: TrialRow) -> Conclusion:
     device = resolve_device("auto" if asks_for_gpus and config.training.device != "cpu" else "cpu")
     with kernels(config.training):
         encoder = encoder_of(checkpoint).to(device)
-        found = evaluate(encoder, context.data, config, split="test", device=device, full=True)
-    tracker.log(best.run_id, [(checkpoint.epochs_done, found.metrics)])
-    judged = {"test": found.confusion}
+        judgement = evaluate(encoder, context.data, config, split="test", device=device, full=True)
+    tracker.log(best.run_id, [(checkpoint.epochs_done, judgement.metrics)])
+    judged = {"test": judgement.confusion}
     export = log_export(tracker, best.run_id, checkpoint, _folder(context), context.progress.note, judged=judged)
-    return Conclusion(found.metrics, export, best.run_id)
+    return Conclusion(judgement.metrics, export, best.run_id)
 
 
 def refit_best(context: StudyContext, trials: TrialsConfig, best: TrialRow, parent: str) -> Conclusion:
-    """Train the best configuration again through Ray Train on train + validation, judge it once on test, export it.
+    """Train the best configuration again through Ray Train on train + validation, evaluate it once on test, export it.
 
     The probe's regularisation is the one that the best trial chose on validation: nothing is left to choose on.
     """
@@ -101,7 +101,7 @@ def conclude_study(tracker: Tracker, parent: str, study: StudyConfig, best: Tria
 
 
 def _refit_of(tracker: Tracker, parent: str, best: TrialRow) -> tuple[str, TrialRun | None]:
-    """What takes the number's place for the refit of this trial, and its run where it is finished.
+    """The id that the refit of this trial has instead of a number, and its run where it is finished.
 
     It is `refit`, unless that was the refit of another trial: more trials, or `hmlc retry`, can find a better one.
     """
@@ -126,7 +126,7 @@ def _supersede(tracker: Tracker, parent: str, run_id: str) -> None:
 
 
 def refit_config(best: Checkpoint) -> TrialConfig:
-    """The best trial's configuration, trained on all that is not test."""
+    """The best trial's configuration, with all samples but the test split for training."""
     config = best.config.with_regularisation(best.chosen_regularisation)
     return config.model_copy(update={"data": config.data.model_copy(update={"train_on": "train+val"})})
 

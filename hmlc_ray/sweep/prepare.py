@@ -1,4 +1,4 @@
-"""What a sweep's driver settles before any trial starts, so that every worker reads the same."""
+"""What a sweep's driver resolves before any trial starts, so that every worker reads the same."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def with_threads(sweep: SweepConfig) -> SweepConfig:
 VARIANT: str = HmceConfig().variant
 """The default `objective.variant` of `hmc`, `hce` and `hmce`."""
 OLDER_VARIANT = "paper"
-"""That of studies whose configuration does not say: they were started before it was written into them."""
+"""The variant of studies whose configuration does not name one: they were started before it was recorded."""
 
 
 def with_variant(sweep: SweepConfig, variant: str) -> SweepConfig:
@@ -59,8 +59,8 @@ def with_variant(sweep: SweepConfig, variant: str) -> SweepConfig:
 
 
 def with_made_tree(sweep: SweepConfig, workspace: Workspace, note: Callable[[str], None]) -> SweepConfig:
-    """The sweep with the tree of `data.taxonomy` in its base, where it comes from a file or is to be induced: so all
-    trials, on every node and after every resume, have the same one.
+    """The sweep with the tree of `data.taxonomy` in its base, where it comes from a file or is to be induced. So all
+    trials, on every node and after every resume, have the same tree.
 
     What is trained for it is trained here, with the encoder of the space's first trial.
 

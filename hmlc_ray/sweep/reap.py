@@ -12,7 +12,7 @@ from hmlc_ray.errors import ConfigError, StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.study import schema
 from hmlc_ray.study.folder import driven, is_saved
-from hmlc_ray.study.heartbeat import settled_lives
+from hmlc_ray.study.heartbeat import driver_lives
 from hmlc_ray.study.lookup import find_run, find_sweep
 from hmlc_ray.study.summary import SweepProgress
 from hmlc_ray.study.workspace import Workspace
@@ -23,23 +23,23 @@ from hmlc_ray.tracking.drivers import Life, life, where
 
 @dataclass(frozen=True)
 class Reaped:
-    """What was done about a study, or about a single run."""
+    """What was done with a study, or with a single run."""
 
     name: str
-    """Of the study, or the id of the single run."""
+    """Study name, or the id of the single run."""
     runs: int = 0
     """MLflow runs that were closed, the study's own included."""
     trials: int = 0
     """Optuna trials that were closed."""
     left: str | None = None
-    """Why it was left alone."""
+    """Why it was not closed."""
     is_study: bool = True
 
 
 def reap(name: str | None, workspace: Workspace, progress: SweepProgress) -> list[Reaped]:
     """Close the runs of dead drivers: of one study, or of all studies and single runs of the store.
 
-    What was closed is `interrupted`, and `hmlc resume` goes on with it.
+    A study that was closed is `interrupted`, and `hmlc resume` continues it.
 
     Raises:
         StudyError: if there is no study of that name.
@@ -50,36 +50,36 @@ def reap(name: str | None, workspace: Workspace, progress: SweepProgress) -> lis
         raise StudyError(f"there is nothing to close: {workspace.home.root} holds no runs")
     wanted = None if name is None else find_run(name, tracker)
     studies = [run for run in tracker.studies() if wanted in (None, run.run_id)]
-    lives = settled_lives(tracker, [run for run in studies if run.is_open], progress)
-    found = [_reap_study(run, lives.get(run.run_id), tracker, workspace, progress) for run in studies]
-    found += [_reap_single(run, tracker) for run in tracker.singles() if wanted is None and run.is_open]
-    return [entry for entry in found if entry.runs or entry.trials or entry.left]
+    lives = driver_lives(tracker, [run for run in studies if run.is_open], progress)
+    closed = [_reap_study(run, lives.get(run.run_id), tracker, workspace, progress) for run in studies]
+    closed += [_reap_single(run, tracker) for run in tracker.singles() if wanted is None and run.is_open]
+    return [entry for entry in closed if entry.runs or entry.trials or entry.left]
 
 
 def _reap_study(
-    run: TrialRun, found: Life | None, tracker: Tracker, workspace: Workspace, progress: SweepProgress
+    run: TrialRun, driver: Life | None, tracker: Tracker, workspace: Workspace, progress: SweepProgress
 ) -> Reaped:
     name, home = run.tags[schema.STUDY], workspace.home
     if not run.is_open and not tracker.unfinished(run.run_id):
         return Reaped(name)
     here = is_saved(name, home)
-    if found == "alive" or (found == "unknown" and not here):
-        return Reaped(name, left=f"{where(run.tags)} {'drives it' if found == 'alive' else 'may drive it'}")
+    if driver == "alive" or (driver == "unknown" and not here):
+        return Reaped(name, left=f"{where(run.tags)} {'drives it' if driver == 'alive' else 'may drive it'}")
     with ExitStack() as stack:
-        if here:  # the lock tells for certain, and keeps a resume away
+        if here:  # the lock is certain, and keeps a resume away
             try:
                 stack.enter_context(driven(name, home))
             except StudyError as error:
                 return Reaped(name, left=str(error))
             tracker = workspace.open_tracker(driving=name, note=progress.note)
-            tracker.settle()
+            tracker.send_pending()
         return _close(name, run.run_id, tracker, home)
 
 
 def _close(name: str, parent: str, tracker: Tracker, home: Home) -> Reaped:
     open_runs = [child.run_id for child in tracker.unfinished(parent)]
     if tracker.run(parent).is_open:
-        open_runs.append(parent)  # last: what is closed in part is found again
+        open_runs.append(parent)  # last: a study that is only partly closed is seen again
     try:
         trials = _close_trials(name, tracker, home)
     except ConfigError as error:
@@ -108,10 +108,10 @@ def _close_trials(name: str, tracker: Tracker, home: Home) -> int:
 
 
 def _reap_single(run: TrialRun, tracker: Tracker) -> Reaped:
-    """A single run gives no signs of life: only its own machine can tell."""
+    """A single run gives no signs of life: only its own machine can know."""
     alive = life(run.tags)
     if alive != "dead":
-        reason = "trains it" if alive == "alive" else "may train it; only that machine can tell"
+        reason = "trains it" if alive == "alive" else "may train it; only that machine can know"
         return Reaped(
             run.run_id, left=f"{where(run.tags)} {reason}" if schema.DRIVER in run.tags else None, is_study=False
         )

@@ -16,7 +16,7 @@ from hmlc_ray.study.folder import driven, is_saved, save_study
 from hmlc_ray.study.heartbeat import beating, refuse_alive
 from hmlc_ray.study.lookup import find_run, find_sweep, refuse_deleted
 from hmlc_ray.study.schema import TrialStatus
-from hmlc_ray.study.storage import check_results_place, settled
+from hmlc_ray.study.storage import check_results_location, with_storage
 from hmlc_ray.study.summary import SweepProgress, SweepSummary
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.cluster.connect import connected
@@ -48,7 +48,7 @@ def run_sweep(sweep: SweepConfig, workspace: Workspace, progress: SweepProgress)
         SweepInterrupted: on Ctrl-C, when everything is saved.
     """
     home = workspace.home
-    sweep = settled(located(with_variant(with_threads(sweep), VARIANT)))
+    sweep = with_storage(located(with_variant(with_threads(sweep), VARIANT)))
     if has_tree_to_make(base_data(sweep).taxonomy):
         _refuse_taken(sweep, workspace, workspace.open_tracker())
         sweep = with_made_tree(sweep, workspace, progress.note)
@@ -61,7 +61,7 @@ def run_sweep(sweep: SweepConfig, workspace: Workspace, progress: SweepProgress)
     _refuse_taken(sweep, workspace, tracker)
     tracker.check_artifacts()
     TrialStorage(sweep.study, home).check()
-    check_results_place(sweep.study, home)
+    check_results_location(sweep.study, home)
     with _driving(context) as watchdog:
         from hmlc_ray.sweep.driver import Driver
 
@@ -74,7 +74,7 @@ def run_sweep(sweep: SweepConfig, workspace: Workspace, progress: SweepProgress)
 def resume_sweep(
     name: str, workspace: Workspace, progress: SweepProgress, *, trials: int | None = None
 ) -> SweepSummary:
-    """Go on with a study whose driver was interrupted or killed or, with more trials, with one that is complete.
+    """Resume a study whose driver was interrupted or killed or, with more trials, one that is complete.
 
     Args:
         trials: how many the study is to have in all; None: as many as it was to have.
@@ -97,7 +97,7 @@ def resume_sweep(
         from hmlc_ray.sweep.driver import Driver, store_wait
 
         tracker.send_again()
-        tracker.settle(store_wait())
+        tracker.send_pending(store_wait())
         # The end itself may have waited to be sent.
         sweep = with_trials(saved, tracker, trials, workspace)
         if trials is not None:
@@ -108,9 +108,9 @@ def resume_sweep(
 
 
 def retry_failed(name: str, workspace: Workspace, progress: SweepProgress) -> SweepSummary:
-    """Run a study's failed trials again, under their numbers and in their MLflow runs; then end the study anew.
+    """Run a study's failed trials again, with the same numbers and MLflow runs; then conclude the study again.
 
-    A trial goes on from its last checkpoint, where it has one.
+    A trial resumes from its last checkpoint, where it has one.
 
     Raises:
         StudyError: if there is no such study, no trial of it failed, or another process drives it.
@@ -160,5 +160,5 @@ def _refuse_taken(sweep: SweepConfig, workspace: Workspace, tracker: Tracker) ->
         )
     else:
         return
-    go_on = workspace.resume_command(name)
-    raise StudyError(f"the study name {name!r} is taken in {where}: resume it with `{go_on}`, or choose another --name")
+    again = workspace.resume_command(name)
+    raise StudyError(f"the study name {name!r} is taken in {where}: resume it with `{again}`, or choose another --name")

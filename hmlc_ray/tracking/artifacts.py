@@ -1,4 +1,4 @@
-"""Whether artifacts can be kept: found out by keeping something small, before anything is trained."""
+"""Whether artifacts can be kept: tested with a small file before anything is trained."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def check_writable(client: MlflowClient, uri: str, experiment_id: str) -> None:
             from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
             file = scratch / _NAME
-            file.write_text("written to find out whether it can be; it can be deleted\n")
+            file.write_text("a test whether artifacts can be written; it can be deleted\n")
             repository = get_artifact_repository(location, tracking_uri=uri)
             repository.log_artifact(str(file))
-            with suppress(Exception):  # who may write may not be allowed to delete
+            with suppress(Exception):  # a user who may write may not be allowed to delete
                 repository.delete_artifacts(_NAME)
     except Exception as error:  # each kind of storage has errors of its own
         shown = location if _is_folder(location) else public_uri(location)
@@ -48,7 +48,7 @@ def check_writable(client: MlflowClient, uri: str, experiment_id: str) -> None:
 def check_seen(client: MlflowClient, uri: str, run_id: str) -> None:
     """Make sure that a server sees a run's artifacts that are written to a folder from here; others need no check.
 
-    A server that names a folder means its own disk. Where it can be made on this machine too, by root for instance,
+    A server that names a folder means its own disk. Where it can be made on this machine too, for example by root,
     nobody would miss the artifacts until they are looked for.
 
     Raises:
@@ -86,7 +86,7 @@ def _remedy(uri: str, location: str, experiment: str, error: Exception | None) -
     if is_server(uri) and _is_folder(location):
         return (
             "start the server with --serve-artifacts --artifacts-destination FOLDER, and rename its experiment "
-            f"{experiment!r}, which keeps the place it was made with (or mount that folder here, with the same path)"
+            f"{experiment!r}, which keeps the location it was made with (or mount that folder here, with the same path)"
         )
     if "://" in location and not location.startswith("file:"):
         return "give this machine the credentials for it, or start the server with --serve-artifacts, which has them"

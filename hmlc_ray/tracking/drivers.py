@@ -14,16 +14,16 @@ from hmlc_ray.study import schema
 JOB_VARIABLE = "HMLC_JOB"
 """In the environment of a job's driver: the job's id."""
 BEAT_S = 10.0
-"""Seconds between two such signs of life."""
+"""Seconds between two signs of life."""
 STALE_S = 3 * BEAT_S
-"""A driver that gives none for so long is dead, or cut off from its store."""
+"""Seconds without a sign of life after which a driver is dead, or cut off from its store."""
 _MOST_SKEW_S = 600.0
-"""Seldom are two clocks of a cluster further apart (`hmlc doctor` measures it)."""
+"""Seconds by which two clocks of a cluster seldom differ (`hmlc doctor` measures it)."""
 Life = Literal["alive", "dead", "unknown"]
 
 
 def identity() -> str:
-    """This process, as the tag tells it."""
+    """The value of the tag for this process."""
     pid = os.getpid()
     values: dict[str, object] = {"host": machine(), "pid": pid, "started": created(pid), "start": start_of(pid)}
     if job := os.environ.get(JOB_VARIABLE):
@@ -32,17 +32,17 @@ def identity() -> str:
 
 
 def life(tags: Mapping[str, str]) -> Life:
-    """Whether the driver of a run lives, as far as one look tells; no clock is believed.
+    """Whether the driver of a run lives, as far as one check shows; no clock is trusted.
 
-    On its own machine the process itself is looked for. A driver elsewhere has to be watched, see `settled_lives`.
+    On its own machine the process itself is looked for. A driver elsewhere has to be watched, see `driver_lives`.
     """
     try:
         driver = json.loads(tags.get(schema.DRIVER, ""))
         if driver["host"] != machine():
             return "unknown"
         start = driver.get("start")  # an older version did not write it
-        found = lives(int(driver["pid"]), None if start is None else int(start), float(driver["started"]))
-        return "unknown" if found is None else "alive" if found else "dead"
+        alive = lives(int(driver["pid"]), None if start is None else int(start), float(driver["started"]))
+        return "unknown" if alive is None else "alive" if alive else "dead"
     except (ValueError, KeyError, TypeError, AttributeError):  # not written by this package
         return "unknown"
 
@@ -50,7 +50,7 @@ def life(tags: Mapping[str, str]) -> Life:
 def seems_dead(tags: Mapping[str, str]) -> bool:
     """Whether a driver's last sign of life is so old, by this machine's clock, that it is worth watching for another.
 
-    No more than that: a clock that was set, or that is wrong, says so of a driver that lives.
+    It is no proof: a clock that was set, or that is wrong, can make the sign of a living driver look old.
     """
     try:
         return schema.DRIVER_SEEN in tags and time.time() - float(tags[schema.DRIVER_SEEN]) > _MOST_SKEW_S

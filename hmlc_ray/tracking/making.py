@@ -1,4 +1,4 @@
-"""The embedded MLflow store: made whole by one process, and told where an older version left it half-made."""
+"""The embedded MLflow store: made whole by one process; one that an older version left half-made is reported."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 from hmlc_ray.errors import TrackingError
 from hmlc_ray.home import sqlite_uri
-from hmlc_ray.tracking.sqlite import make_whole, settled_tables, table_names
+from hmlc_ray.tracking.sqlite import make_whole, table_names, wait_for_tables
 
-_SETTLE_S = 10.0
+_WAIT_S = 10.0
 """How long another program, such as MLflow's own server, may still be making a store that is seen half-made."""
 
 
@@ -20,7 +20,7 @@ def make_store(file: Path, experiment: str, location: str | None) -> None:
 
     Raises:
         OSError: if its folder cannot be made or written.
-        TrackingError: if what is there was never finished, or is no store of MLflow's.
+        TrackingError: if what is there was never finished, or is not an MLflow store.
     """
     make_whole(file, partial(_fill, experiment=experiment, location=location), log=True)
     refuse_half_made(file)
@@ -32,11 +32,11 @@ def refuse_half_made(file: Path) -> None:
     Raises:
         TrackingError: with the remedy, if it has not.
     """
-    with suppress(sqlite3.Error):  # MLflow tells what else is wrong with it
+    with suppress(sqlite3.Error):  # MLflow reports what else is wrong with it
         tables = table_names(file)
         if "studies" in tables and "experiments" not in tables:
             raise TrackingError(f"{file} is a database of Optuna's; MLflow needs one of its own")
-        if tables & {"experiments", "alembic_version"} and not settled_tables(file, _is_whole, _SETTLE_S):
+        if tables & {"experiments", "alembic_version"} and not wait_for_tables(file, _is_whole, _WAIT_S):
             raise TrackingError(
                 f"the MLflow store {file} was never finished, because the process that made it was ended: it holds no "
                 f"runs, so move {file} away (and {file.name}-wal and {file.name}-shm, where they are) and run the "
@@ -56,7 +56,7 @@ def leave_folders_alone(uri: str) -> None:
 
 
 def _make_none(uri: str) -> None:
-    """In place of what makes a folder of it."""
+    """Replaces the function that would make its folder."""
 
 
 def _is_whole(file: Path) -> bool:

@@ -1,4 +1,4 @@
-"""A home folder that was moved or copied: MLflow keeps absolute places of artifacts, which have to follow it."""
+"""A home folder that was moved or copied: MLflow keeps absolute paths of artifacts, which have to follow it."""
 
 from __future__ import annotations
 
@@ -68,16 +68,16 @@ def follow_home(uri: str, experiment: str, location: str | None) -> None:
 
 
 def _can_be_changed(file: Path) -> bool:
-    """Whether it is there, and no archive that is only read."""
+    """Whether the database exists and is not a read-only archive."""
     return file.is_file() and os.access(file, os.W_OK) and os.access(file.absolute().parent, os.W_OK)
 
 
 def _was_moved(old: Path, new: Path, *, embedded: bool) -> bool:
     """Whether the artifacts of an experiment, or the folder in which they would be, were taken from `old` to `new`."""
-    if old.parts[-2:] != new.parts[-2:]:  # somebody chose that place
+    if old.parts[-2:] != new.parts[-2:]:  # somebody chose that location
         return False
     old_home, new_home = old.parents[1], new.parents[1]
-    # `os.path` takes for absent what may not be looked at: a home copied from another user's closed folder.
+    # `os.path` reports what may not be read as absent: a home copied from another user's closed folder.
     if exists(old_home) and exists(new_home) and samefile(old_home, new_home):
         return False
     if embedded:  # else the database alone is here, and its artifacts stayed
@@ -86,7 +86,7 @@ def _was_moved(old: Path, new: Path, *, embedded: bool) -> bool:
 
 
 def _beside(file: Path | None, old: Path) -> str | None:
-    """The place of the artifacts in the home folder that a store lies in, if they came there with it; as a URI.
+    """The URI of the artifacts in the home folder of a store, if they were moved there with it.
 
     A store that is named by its file is that home's, whichever home a command has otherwise.
     """
@@ -125,13 +125,13 @@ def _running_studies(engine: Engine) -> dict[str, dict[str, str]]:
         "SELECT runs.run_uuid, tags.key, tags.value FROM runs JOIN tags ON tags.run_uuid = runs.run_uuid "
         "WHERE runs.status = 'RUNNING' AND tags.key IN (:kind, :driver, :seen)"
     )
-    found: dict[str, dict[str, str]] = {}
+    tags_of: dict[str, dict[str, str]] = {}
     with engine.connect() as connection:
         for run, key, value in connection.execute(
             query, {"kind": schema.KIND, "driver": schema.DRIVER, "seen": schema.DRIVER_SEEN}
         ):
-            found.setdefault(run, {})[key] = value
-    return {run: tags for run, tags in found.items() if tags.get(schema.KIND) == RunKind.STUDY}
+            tags_of.setdefault(run, {})[key] = value
+    return {run: tags for run, tags in tags_of.items() if tags.get(schema.KIND) == RunKind.STUDY}
 
 
 def _lies_in(file: Path | None, folder: Path) -> bool:
@@ -143,12 +143,12 @@ def _folder(location: str) -> Path:
 
 
 def _home_of(location: str) -> str:
-    """Of `file:///HOME/artifacts/EXPERIMENT`, as it is written there."""
+    """The home's part of `file:///HOME/artifacts/EXPERIMENT`, as it is written there."""
     return location.rsplit("/", 2)[0]
 
 
 def _rewrite(connection: Connection, old: str, new: str) -> None:
-    """In all columns, what lies below the old home: as a URI or, as other programs write it, as a path."""
+    """Replace the old home in all columns, in URIs and in the paths that other programs write."""
     import sqlalchemy
 
     inspector = sqlalchemy.inspect(connection)

@@ -10,7 +10,7 @@ RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
 
 
 class _Operation(BaseModel):
-    """Carries its time in ms since the epoch, so that what is sent late tells when it happened."""
+    """An operation with its time in ms since the epoch, so that one that is sent late has the time it happened at."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
     time: int = 0
@@ -80,6 +80,6 @@ def parse(line: str) -> Operation:
     """The operation of a line of JSON.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if it is not one.
     """
     return _ANY.validate_json(line)

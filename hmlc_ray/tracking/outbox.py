@@ -18,18 +18,18 @@ Note = Callable[[str], None]
 
 
 class Outbox:
-    """Hands operations to the writer in their order.
+    """Passes operations to the writer in their order.
 
     Args:
         spool: where operations wait while the store is away; None: they fail instead.
-        note: told when the store goes away, and when it is back.
+        note: called with a sentence when the store goes away, and when it is back.
     """
 
     def __init__(self, writer: StoreWriter, spool: Spool | None, note: Note) -> None:
         self._writer, self._spool, self._note = writer, spool, note
         self._lock = threading.RLock()
         self._pause, self._next, self._away = FIRST_PAUSE, 0.0, False
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     @property
     def refused(self) -> Path | None:
@@ -60,7 +60,7 @@ class Outbox:
                 self.flush()
 
     def flush(self) -> bool:
-        """Send what is kept, as far as the store takes it; whether nothing is left."""
+        """Send what is kept, as far as the store takes it; return whether nothing is left."""
         if self._spool is None or not self._spool.count:
             return True
         with self._lock:
@@ -99,11 +99,11 @@ class Outbox:
             with self._lock:
                 self._spool.reconsider(self._writer.apply)
 
-    def settle(self, seconds: float) -> None:
+    def send_pending(self, seconds: float) -> None:
         """Send all that is kept, and wait for the store as long as that.
 
         Raises:
-            StoreAway: if it is still away, naming the place of what is kept.
+            StoreAway: if it is still away, naming the folder of what is kept.
         """
         end = time.monotonic() + seconds
         while not self.flush():
@@ -123,8 +123,8 @@ class Outbox:
         except OSError as full:
             raise TrackingError(f"{error}, and {self._spool.folder} cannot keep that: {system_reason(full)}") from full
         run = f"{operation.parent}/{operation.trial_id}" if isinstance(operation, CreateTrial) else operation.run
-        if run not in self._told:
-            self._told.add(run)
+        if run not in self._reported:
+            self._reported.add(run)
             self._note(f"{error}; what it refused is kept in {self._spool.refused_file}")
 
     def _keep(self, spool: Spool, operation: Operation) -> None:

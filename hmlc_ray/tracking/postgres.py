@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 _KEY = 0x686D6C635F726179
-"""Of the advisory lock; the database's own, so that two databases do not wait for each other."""
+"""Key of the advisory lock. Locks are a database's own, so two databases do not wait for each other."""
 
 
 @contextmanager
 def alone_at_first(uri: str, table: str) -> Iterator[None]:
     """Keep others who use this out of the block, for as long as `table` has no row; it has to be filled last.
 
-    The lock is a transaction's: the server lets go of it when the process ends, and a connection pooler keeps it whole.
+    The lock is a transaction's: the server releases it when the process ends, and a connection pooler keeps it whole.
     Other databases than PostgreSQL have nothing like it.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Which code wrote a run, and which process."""
+"""The code and the process that wrote a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hmlc_ray.tracking.drivers import identity
 
 
 def provenance() -> dict[str, str]:
-    """Which code is running, and which process: the package's version and, in a git repository, the commit."""
+    """Tags of the running code and process: the package's version and, in a git repository, the commit."""
     commit, own = _git_commit(), {schema.VERSION: __version__, schema.DRIVER: identity()}
     if commit is None:
         return own

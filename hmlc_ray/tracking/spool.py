@@ -21,7 +21,7 @@ class Spool:
     """An append-only file of operations, and how far it has been sent.
 
     A line is complete once it ends: what a crash cut off was never acknowledged, and is dropped. The mark is written
-    after an operation was sent, so a crash between the two sends it once more; every operation bears that.
+    after an operation was sent, so a crash between the two sends it once more; every operation is idempotent.
 
     Args:
         folder: made when something is kept, and removed when everything is sent. One process uses it at a time.
@@ -61,7 +61,7 @@ class Spool:
         self.count += 1
 
     def pending(self) -> Iterator[tuple[Operation, int]]:
-        """What is to be sent, oldest first, each with the mark that says that it was."""
+        """Operations that are to be sent, oldest first, each with the mark that records it as sent."""
         if not self._file.exists():
             return
         with self._file.open("rb") as file:
@@ -101,7 +101,7 @@ class Spool:
         """Apply what was set aside, and keep what is refused again.
 
         Raises:
-            StoreAway: from `apply`; then all stays as it was, and what was applied is applied once more by the next.
+            StoreAway: from `apply`; then the file is unchanged, and the next call applies again what was applied.
         """
         if not self.refused_file.exists():
             return
@@ -131,17 +131,17 @@ class Spool:
     def _sent(self) -> int:
         return int(self._mark.read_text()) if self._mark.exists() else 0
 
-    def _here(self, operation: Operation, place: str = _ARTIFACTS) -> Operation:
+    def _here(self, operation: Operation, subfolder: str = _ARTIFACTS) -> Operation:
         """With the folder that it sends as it is now: the home may have been moved since."""
         if isinstance(operation, LogArtifacts):
-            folder = self.folder / place / Path(operation.folder).name
+            folder = self.folder / subfolder / Path(operation.folder).name
             return operation.model_copy(update={"folder": str(folder)})
         return operation
 
     def _copied(self, source: Path, name: str = _ARTIFACTS) -> Path:
-        place = self.folder / name
-        place.mkdir(exist_ok=True)
-        target = Path(tempfile.mkdtemp(dir=place))
+        parent = self.folder / name
+        parent.mkdir(exist_ok=True)
+        target = Path(tempfile.mkdtemp(dir=parent))
         try:
             shutil.copytree(source, target, dirs_exist_ok=True)
         except BaseException:

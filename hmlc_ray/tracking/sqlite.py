@@ -65,7 +65,7 @@ def is_blank(file: Path) -> bool:
         return True
     try:
         return not table_names(file)
-    except sqlite3.Error:  # no database, or locked: whoever opens it says what is wrong
+    except sqlite3.Error:  # not a database, or locked: opening it reports what is wrong
         return False
 
 
@@ -73,7 +73,7 @@ def table_names(file: Path) -> set[str]:
     """The tables of a database that is there.
 
     Raises:
-        sqlite3.Error: if it is no database, or cannot be read.
+        sqlite3.Error: if it is not a database, or cannot be read.
     """
     with closing(sqlite3.connect(file, timeout=20)) as connection:
         return {str(name) for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -83,14 +83,14 @@ def is_local(folder: Path) -> bool:
     """Whether a folder lies on a file system that only this machine uses, as far as that is known."""
     folder = folder.resolve()
     kinds = {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
-    return next((kinds[place] in _LOCAL for place in (folder, *folder.parents) if place in kinds), False)
+    return next((kinds[path] in _LOCAL for path in (folder, *folder.parents) if path in kinds), False)
 
 
 @contextmanager
 def _alone(file: Path) -> Iterator[bool]:
-    """Keep other makers of the file out, who may be killed: the system lets go of the lock of a process that ends.
+    """Keep other makers of the file out, who may be killed: the system releases the lock of a process that ends.
 
-    Gives whether that worked: a network's file system may have no locks. Then each makes its own, and one is taken.
+    Gives whether that worked: a network file system may have no locks. Then each makes its own, and one is used.
     """
     lock = FileLock(file.with_name(f".{file.name}.lock"), timeout=MAKE_SECONDS)
     try:
@@ -139,8 +139,8 @@ def _publish(staging: Path, file: Path, *, alone: bool) -> None:
         staging.rename(file)
 
 
-def settled_tables(file: Path, wanted: Callable[[Path], bool], seconds: float) -> bool:
-    """Whether a database has what is wanted of it; another program that is still making it is waited for."""
+def wait_for_tables(file: Path, wanted: Callable[[Path], bool], seconds: float) -> bool:
+    """Whether a database is complete by `wanted`; another program that is still making it is waited for."""
     end, version = time.monotonic() + seconds, -1
     while not wanted(file):
         with closing(sqlite3.connect(file, timeout=20)) as connection:

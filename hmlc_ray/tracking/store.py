@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 EXPERIMENT = "hmlc"
-"""Of MLflow: what all runs belong to."""
+"""Name of the MLflow experiment that all runs belong to."""
 CONNECT_SECONDS = 5
 """How long a server or database may take to answer at first."""
 _QUIET = {
@@ -40,9 +40,9 @@ _BRIEF = {
     "PGCONNECT_TIMEOUT": str(CONNECT_SECONDS),
 }
 _PASSING = (401, 403, 408, 429)
-"""Of HTTP's 4xx: a token that ran out, and a server that is overworked."""
+"""HTTP's 4xx that may pass: a token that ran out, and a server that is overloaded."""
 _UNWILLING = (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
-"""What a file system says of a place of artifacts that waiting does not mend."""
+"""Errors of an artifact folder that waiting does not fix."""
 _ARTIFACT_CLIENTS = ("boto3.", "botocore.", "azure.", "google.")
 
 
@@ -121,7 +121,7 @@ def translated(uri: str) -> Iterator[None]:
 
 
 def _advice(uri: str, reason: str) -> str:
-    """What helps where a file is another user's: sqlite keeps its log beside it, for readers too."""
+    """The remedy where a file is another user's: sqlite keeps its log beside it, for readers too."""
     file = sqlite_path(uri)
     if file is None or "readonly database" not in reason:
         return ""
@@ -139,7 +139,7 @@ def be_brief() -> None:
 
 @contextmanager
 def quiet_import() -> Iterator[None]:
-    """MLflow's use of what its dependencies deprecate is no news to the user."""
+    """Silence warnings about MLflow's use of what its dependencies deprecate."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -157,7 +157,7 @@ def _is_of_the_store(error: Exception) -> bool:
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether the store was not there, or not able to, rather than unwilling."""
+    """Whether the store was unreachable or unavailable, rather than refusing."""
     from alembic.util.exc import CommandError
     from mlflow.exceptions import MlflowException
 
@@ -207,7 +207,7 @@ def _probe_database(uri: str) -> None:
 
 
 def restore_command(client: MlflowClient, uri: str, experiment_id: str, run_id: str) -> str:
-    """What brings a deleted run back, or the deleted experiment that it is in; typed in a shell."""
+    """The shell command that restores a deleted run, or the deleted experiment that it is in."""
     with translated(uri):
         if client.get_experiment(experiment_id).lifecycle_stage != "active":
             return _restore_experiment(uri, experiment_id)
@@ -222,18 +222,18 @@ def _restore_experiment(uri: str, experiment_id: str) -> str:
 def _experiment_id(client: MlflowClient, uri: str, name: str, location: str | None) -> str:
     from mlflow.exceptions import MlflowException
 
-    found = client.get_experiment_by_name(name)
-    if found is None:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
         try:
             return str(client.create_experiment(name, artifact_location=location))
         except MlflowException:
             # Another driver may have been faster.
-            found = client.get_experiment_by_name(name)
-            if found is None:
+            experiment = client.get_experiment_by_name(name)
+            if experiment is None:
                 raise
-    if found.lifecycle_stage != "active":
+    if experiment.lifecycle_stage != "active":
         raise TrackingError(
             f"the MLflow experiment {name!r} is deleted: restore it, with all its runs, by "
-            f"`{_restore_experiment(uri, str(found.experiment_id))}`"
+            f"`{_restore_experiment(uri, str(experiment.experiment_id))}`"
         )
-    return str(found.experiment_id)
+    return str(experiment.experiment_id)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hmlc_ray.errors import StoreAway, TrackingError
-from hmlc_ray.names.metrics import figure_key
+from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.names.uris import public_uri
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import RunKind, TrialStatus
@@ -44,8 +44,8 @@ class Tracker:
     epoch that is reported again after a restore adds no second point.
 
     With a spool, writing to the runs of trials does not fail while the store is away: what it lacks is kept on disk
-    in order, and sent when it answers again. Nor does it fail where the store refuses, because a run was deleted for
-    instance: that is set aside. Reading, and opening runs other than trials', needs the store.
+    in order, and sent when it answers again. Nor does it fail where the store refuses, for example because a
+    run was deleted: that is set aside. Reading, and opening runs other than trials', needs the store.
 
     Every method raises TrackingError if the store cannot be reached or refuses.
     """
@@ -76,8 +76,8 @@ class Tracker:
             artifact_root: folder or URI for the artifacts of a store opened from here; default for sqlite: `artifacts`
                 beside the database. A server decides for itself.
             spool: folder for what the store lacks while it is away; what an earlier process left there is sent by
-                `settle`. Without one, writing fails when the store does.
-            note: told in a sentence when the store goes away, and when it is back.
+                `send_pending`. Without one, writing fails when the store does.
+            note: called with a sentence when the store goes away, and when it is back.
 
         Raises:
             TrackingError: within seconds, if the store cannot be reached or written.
@@ -91,11 +91,11 @@ class Tracker:
 
     @property
     def uri(self) -> str:
-        """Without credentials: fit to be printed."""
+        """The URI without credentials, for printing."""
         return public_uri(self._uri)
 
     def check_artifacts(self, run_id: str | None = None) -> None:
-        """Find out whether artifacts can be kept, before anything is trained: of the experiment, or of a run.
+        """Check that artifacts of the experiment, or of a run, can be kept, before anything is trained.
 
         Raises:
             TrackingError: with the remedy, if they cannot.
@@ -120,20 +120,20 @@ class Tracker:
         self._outbox.send_again()
 
     def show_tags(self, run_id: str, tags: Mapping[str, object]) -> None:
-        """Add or replace tags that are worth nothing later: what the store does not take now is not kept.
+        """Add or replace tags that have no value later: what the store does not take now is not kept.
 
         Raises:
             TrackingError: if it does not take them.
         """
         self._outbox.try_now(SetTags(run=run_id, tags=values.tags(tags), time=_now()))
 
-    def settle(self, seconds: float = 0.0) -> None:
+    def send_pending(self, seconds: float = 0.0) -> None:
         """Send what the store lacks; wait that long for a store that is away.
 
         Raises:
-            StoreAway: if it is still away; the message tells where what it lacks is kept.
+            StoreAway: if it is still away; the message names the folder of what it lacks.
         """
-        self._outbox.settle(seconds)
+        self._outbox.send_pending(seconds)
 
     def studies(self) -> list[TrialRun]:
         """Every study of the experiment, oldest first; `tags[schema.STUDY]` is its name."""
@@ -144,25 +144,25 @@ class Tracker:
         return [trial_run_of(run) for run in self._writer.search(_of_kind(RunKind.SINGLE))]
 
     def find_study(self, study: str, kind: RunKind = RunKind.STUDY) -> str | None:
-        """The run id of a study, or of another kind that has runs below it; None if the store has none of that name."""
+        """The run id of a study or of another run with runs below it; None if the store has none of that name."""
         runs = map(trial_run_of, self._writer.search(_of_kind(kind)))
         return next((run.run_id for run in runs if run.tags.get(schema.STUDY) == study), None)
 
     def deleted_study(self, study: str) -> str | None:
         """The run id of a study whose run was deleted, in MLflow's interface for instance, and can be restored."""
-        found = self._writer.search(f"{_of_kind(RunKind.STUDY)} and tags.`{schema.STUDY}` = '{study}'", deleted=True)
-        return next((str(run.info.run_id) for run in found), None)
+        runs = self._writer.search(f"{_of_kind(RunKind.STUDY)} and tags.`{schema.STUDY}` = '{study}'", deleted=True)
+        return next((str(run.info.run_id) for run in runs), None)
 
     def deleted_children(self, parent: str) -> list[TrialRun]:
         """The trials of a study whose runs were deleted and can be restored."""
         return [trial_run_of(run) for run in self._writer.search(f"tags.`{schema.PARENT}` = '{parent}'", deleted=True)]
 
     def restore_command(self, run_id: str) -> str:
-        """What brings a deleted run back, or the deleted experiment that it is in; typed in a shell."""
+        """The shell command that restores a deleted run, or the deleted experiment that it is in."""
         return restore_command(self._client, self._uri, self.experiment_id, run_id)
 
     def is_active(self, run_id: str) -> bool:
-        """Whether a run is there, and was not deleted."""
+        """Whether a run exists and was not deleted."""
         try:
             with translated(self._uri):
                 return str(self._client.get_run(self._writer.resolve(run_id)).info.lifecycle_stage) == "active"
@@ -204,10 +204,10 @@ class Tracker:
     def log(self, run_id: str, records: Sequence[tuple[int, Mapping[str, float]]]) -> None:
         """Log metrics as (step, values). A (metric, step) that the run already has is left as it is.
 
-        NaN stands for "not applicable here" and is left out.
+        NaN means "not applicable here" and is left out.
         """
         points = tuple(
-            (figure_key(name), float(value), step)
+            (metric_key(name), float(value), step)
             for step, metrics in records
             for name, value in metrics.items()
             if not math.isnan(value)
@@ -232,7 +232,7 @@ class Tracker:
             self._client.log_dict(run_id, dict(content), file)
 
     def download(self, run_id: str, artifact_path: str, folder: Path) -> Path:
-        """Copy an artifact, file or folder, into `folder`, and tell where it lies now."""
+        """Copy an artifact, file or folder, into `folder`, and return its path there."""
         with translated(self._uri), quiet_import():
             return Path(self._client.download_artifacts(self._writer.resolve(run_id), artifact_path, str(folder)))
 
@@ -246,19 +246,19 @@ class Tracker:
         self._outbox.put(Reopen(run=run_id, time=_now()))
 
     def known(self, run_id: str) -> str:
-        """The id that a run has got since `trial_run` gave another name for it; that name while it waits."""
+        """The id of a run that `trial_run` named before it was created; the same name while it waits."""
         parent, separator, trial_id = run_id.partition("/")
         return (self._writer.known(parent, trial_id) if separator else None) or run_id
 
     def run(self, run_id: str) -> TrialRun:
-        """One run as it stands."""
+        """One run in its present state."""
         with translated(self._uri):
             return trial_run_of(self._client.get_run(self._writer.resolve(run_id)))
 
     def history(self, run_id: str, metric: str) -> list[tuple[int, float]]:
         """A metric's (step, value), by step."""
         with translated(self._uri):
-            points = self._client.get_metric_history(run_id, figure_key(metric))
+            points = self._client.get_metric_history(run_id, metric_key(metric))
         return sorted((int(point.step), float(point.value)) for point in points)
 
     def children(self, parent: str) -> list[TrialRun]:
@@ -266,7 +266,7 @@ class Tracker:
         return [trial_run_of(run) for run in self._writer.search(f"tags.`{schema.PARENT}` = '{parent}'")]
 
     def unfinished(self, parent: str) -> list[TrialRun]:
-        """The trials of a study that the store takes for running."""
+        """The trials of a study that are running in the store."""
         return [trial for trial in self.children(parent) if trial.is_open]
 
 

@@ -18,12 +18,12 @@ class TrialRun:
 
     run_id: str
     trial_id: str
-    """Empty for runs that are no trial."""
+    """Empty for runs that are not trials."""
     status: str
-    """MLflow's: RUNNING, FINISHED, FAILED or KILLED. `tags[schema.STATUS]` tells completed from pruned."""
+    """MLflow's: RUNNING, FINISHED, FAILED or KILLED. `tags[schema.STATUS]` distinguishes completed from pruned."""
     params: dict[str, str]
     metrics: dict[str, float]
-    """The last value of each."""
+    """Last value of each metric."""
     tags: dict[str, str]
 
     @property
@@ -33,7 +33,7 @@ class TrialRun:
 
     @property
     def trial_status(self) -> TrialStatus:
-        """Of a trial: finer than `status`."""
+        """Status of a trial, finer than `status`."""
         return TrialStatus.of_tag(self.tags.get(schema.STATUS))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from hmlc_ray.names.metrics import figure_key
+from hmlc_ray.names.metrics import metric_key
 
 PARAMS_PER_BATCH = 100
 METRICS_PER_BATCH = 1000
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 def params(values: Mapping[str, object]) -> dict[str, str]:
     """As text of permitted length."""
-    return {figure_key(name): shorten(str(value), MAX_PARAM) for name, value in values.items()}
+    return {metric_key(name): shorten(str(value), MAX_PARAM) for name, value in values.items()}
 
 
 def tags(values: Mapping[str, object]) -> dict[str, str]:

@@ -60,7 +60,7 @@ class StoreWriter:
             raise
 
     def _is_denied(self, error: StoreAway) -> bool:
-        """Whether a store that forbids an operation answers otherwise: no token ran out, this alone is not allowed."""
+        """Whether a store that forbids an operation answers other requests: then only this operation is not allowed."""
         from mlflow.exceptions import MlflowException
 
         if not isinstance(error.__cause__, MlflowException) or error.__cause__.get_http_status_code() != 403:
@@ -94,10 +94,10 @@ class StoreWriter:
         parent, separator, trial_id = run.partition("/")
         if not separator:
             return run
-        found = self.trials(parent).get(trial_id)
-        if found is None:
+        run_id = self.trials(parent).get(trial_id)
+        if run_id is None:
             raise TrackingError(f"the MLflow store {self.uri} has no run of trial {trial_id}")
-        return found
+        return run_id
 
     def known(self, parent: str, trial_id: str) -> str | None:
         """The run of a trial, if it is known without asking the store."""
@@ -108,8 +108,8 @@ class StoreWriter:
         if parent not in self._trials:
             condition = f"tags.`{schema.PARENT}` = '{parent}'"
             with translated(self._uri):
-                found = {run.data.tags.get(schema.TRIAL_ID, ""): str(run.info.run_id) for run in self.search(condition)}
-            self._trials[parent] = found
+                runs = {run.data.tags.get(schema.TRIAL_ID, ""): str(run.info.run_id) for run in self.search(condition)}
+            self._trials[parent] = runs
         return self._trials[parent]
 
     def search(self, condition: str, *, deleted: bool = False) -> Iterator[Run]:

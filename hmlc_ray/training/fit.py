@@ -28,7 +28,7 @@ from hmlc_ray.evaluation.confusions import to_tensor
 from hmlc_ray.objectives.base import LossReport
 from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord
 from hmlc_ray.training.learner import Learner, build_learner
-from hmlc_ray.training.memory import memory_told
+from hmlc_ray.training.memory import memory_errors
 from hmlc_ray.training.meters import EpochMeter
 from hmlc_ray.training.optimiser import build_optimiser, build_schedule, load_optimiser
 from hmlc_ray.training.seeding import any_size, kernels, seed_everything, stream_seed
@@ -81,7 +81,7 @@ def fit(config: TrialConfig, report: Report, *, resume: Checkpoint | None = None
     """
     data = cached_data(config.data)
     check_levels(config, data.taxonomy.num_levels)
-    with kernels(config.training), memory_told():
+    with kernels(config.training), memory_errors():
         run = _Run(config, data, test=test)
         if resume is not None:
             run.restore(resume)

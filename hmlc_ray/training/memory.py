@@ -11,7 +11,7 @@ from hmlc_ray.errors import TrainingError, first_line, last_line
 
 
 @contextmanager
-def memory_told() -> Iterator[None]:
+def memory_errors() -> Iterator[None]:
     """Turns what torch and Python raise for want of memory into a TrainingError that says what helps."""
     try:
         yield

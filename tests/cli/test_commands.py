@@ -181,7 +181,7 @@ def test_check_says_what_was_checked(hmlc: Run) -> None:
     result = hmlc("check", "t.yaml", "-o", "seed=4")
     assert result.output.splitlines() == [
         "t.yaml: a valid trial",
-        "  data: mnist in none, which is no folder on this machine",
+        "  data: mnist in none, which is not a folder on this machine",
         "  encoder: convnet, embedding of 128 dimensions",
         "  objective: g-hmlc",
         "  training: 20 epochs of batches of 256, adamw at 0.001, seed 4",

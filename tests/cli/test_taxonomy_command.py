@@ -151,8 +151,8 @@ TRIAL = "data: {kind: digits, taxonomy: TREE}\nobjective: {kind: sum-supcon, lev
         ),
         (
             "{kind: induced, from: confusion, classes: [4], source: none.csv, shuffled: true, shuffle_seed: 3}",
-            "induced, agglomerative, 4 classes above the leaves, from the confusions of none.csv, which is no file on "
-            "this machine; leaves shuffled with seed 3",
+            "induced, agglomerative, 4 classes above the leaves, from the confusions of none.csv, which is not a file "
+            "on this machine; leaves shuffled with seed 3",
         ),
         (
             "{kind: induced, method: divisive, training: {epochs: 0}}",

@@ -97,7 +97,7 @@ def test_a_taken_port(hmlc: Run, started: list[tuple[Any, ...]]) -> None:
         port = other.getsockname()[1]
         result = hmlc("ui", "--port", port, "--tracking-uri", "sqlite:///x")
     assert (result.exit_code, started) == (2, [])
-    assert f"127.0.0.1:{port} cannot be listened on" in result.stderr
+    assert f"cannot listen on 127.0.0.1:{port}" in result.stderr
 
 
 def test_a_server_is_only_named(hmlc: Run, started: list[tuple[Any, ...]]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from hmlc_ray.api.progress import SweepLines
 from hmlc_ray.errors import TrackingError
-from hmlc_ray.study.progress import Standing, StandingWriter
+from hmlc_ray.study.progress import StatusSnapshot, StatusWriter
 from hmlc_ray.study.status_line import MARK, PeoplesLog, for_people, last_said, status_line
 from hmlc_ray.study.summary import BestSoFar, SweepCounts
 from hmlc_ray.study.workspace import Workspace
@@ -20,7 +20,7 @@ from hmlc_ray.sweep.jobs.status import job_statuses
 from hmlc_ray.tracking.drivers import JOB_VARIABLE
 
 METRIC = "val/probe_top1/Family, best 3 of Genus"
-NOW = Standing(SweepCounts(8, 1, 2, 1, 0, 0.9125), 1, BestSoFar(3, 0.9125, "f00"))
+NOW = StatusSnapshot(SweepCounts(8, 1, 2, 1, 0, 0.9125), 1, BestSoFar(3, 0.9125, "f00"))
 LINE = status_line({**asdict(NOW), "objective_metric": METRIC})
 LATER = LINE.replace('"completed": 2', '"completed": 3')
 
@@ -131,7 +131,7 @@ class Tags:
 def test_a_job_says_a_status_once_and_nobody_else_does(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer = StandingWriter(cast(Any, Tags()), "run", tmp_path, METRIC)
+    writer = StatusWriter(cast(Any, Tags()), "run", tmp_path, METRIC)
     writer.update(NOW)
     writer.flush(last=True)
     assert capsys.readouterr().out == ""

@@ -15,7 +15,7 @@ from sandbox import Sandbox, read_until
 from hmlc_ray.config.sweep import StallConfig, TrialsConfig
 from hmlc_ray.home import Home
 from hmlc_ray.study import schema
-from hmlc_ray.study.progress import Standing, StandingWriter, stalled
+from hmlc_ray.study.progress import StatusSnapshot, StatusWriter, stalled
 from hmlc_ray.study.status import statuses
 from hmlc_ray.study.summary import SweepCounts
 from hmlc_ray.study.workspace import Workspace
@@ -127,8 +127,8 @@ def test_status_says_what_a_study_waits_for(tracker: Tracker, tmp_path: Path) ->
     assert statuses("s", Workspace.of(tmp_path))[0].note == "by the tag"
     folder = Home.of(tmp_path).study("s")
     folder.mkdir(parents=True)
-    writer = StandingWriter(tracker, parent, folder, "val/knn_top1/mean")
-    writer.update(Standing(SweepCounts(total=4), 0, None))
+    writer = StatusWriter(tracker, parent, folder, "val/knn_top1/mean")
+    writer.update(StatusSnapshot(SweepCounts(total=4), 0, None))
     writer.flush()
     (folder / "stalled.txt").write_text("by the file")
     assert statuses("s", Workspace.of(tmp_path))[0].note == "by the file"

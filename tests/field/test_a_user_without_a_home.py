@@ -13,7 +13,7 @@ import pytest
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.home import Home
 from hmlc_ray.machine import user
-from hmlc_ray.machine.user import expanded, settle_user
+from hmlc_ray.machine.user import expanded, prepare_user
 from hmlc_ray.study import schema
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.cluster.token import check_token_file
@@ -89,7 +89,7 @@ def test_a_home_of_nobody_in_a_file_is_told_in_a_sentence(tmp_path: Path) -> Non
 
 
 def test_programs_find_a_home_and_a_name(nobody: Path) -> None:
-    settle_user()
+    prepare_user()
     home = Path(os.environ["HOME"])
     assert home.parent.parent == nobody
     assert home.stat().st_mode & 0o077 == 0
@@ -106,7 +106,7 @@ def test_a_home_that_is_known_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("HOME", "/known")
     monkeypatch.setenv("USER", "someone")
     monkeypatch.setenv("LOGNAME", "someone")
-    settle_user()
+    prepare_user()
     assert (os.environ["HOME"], os.environ["USER"]) == ("/known", "someone")
     assert expanded("~/data") == Path("/known/data")
     with pytest.raises(ConfigError, match="~nobody-has-this-name/x begins with a home directory that is not known"):

@@ -163,7 +163,7 @@ def test_torch_and_the_processes_for_meshes_follow(monkeypatch: pytest.MonkeyPat
 def test_no_more_processes_decode_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     settled: list[bool] = []
     made: list[int] = []
-    monkeypatch.setattr(loader, "settle_sockets", lambda: settled.append(True))
+    monkeypatch.setattr(loader, "prepare_sockets", lambda: settled.append(True))
     monkeypatch.setattr(loader, "DataLoader", lambda *_, num_workers, **__: made.append(num_workers))
     split = Split(ImageFiles(["a.png"], 3, 8, 4), torch.zeros(1, 2, dtype=torch.int64))
     for usable in ("1", "16"):

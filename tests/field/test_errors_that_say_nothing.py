@@ -11,7 +11,7 @@ from hmlc_ray.errors import TrackingError, TrainingError, UserError, first_line,
 from hmlc_ray.runs.recording import error_sentence
 from hmlc_ray.tracking.store import translated
 from hmlc_ray.training.checkpoint import write_checkpoint_files
-from hmlc_ray.training.memory import memory_told
+from hmlc_ray.training.memory import memory_errors
 
 SILENT = ["", "\n", "  \n \n"]
 
@@ -36,9 +36,9 @@ def test_a_runs_error_tag_does_not_say_a_kind_twice() -> None:
 
 @pytest.mark.parametrize("text", SILENT)
 def test_want_of_memory_without_a_word(text: str) -> None:
-    with pytest.raises(TrainingError, match=r"\(MemoryError\)$"), memory_told():
+    with pytest.raises(TrainingError, match=r"\(MemoryError\)$"), memory_errors():
         raise MemoryError(text)
-    with pytest.raises(TrainingError, match=r"\(OutOfMemoryError\)$"), memory_told():
+    with pytest.raises(TrainingError, match=r"\(OutOfMemoryError\)$"), memory_errors():
         raise torch.OutOfMemoryError(text)
 
 

@@ -19,7 +19,7 @@ from hmlc_ray.data import load_data, loader
 from hmlc_ray.data.base import Split
 from hmlc_ray.data.loader import epoch_batches
 from hmlc_ray.errors import DataError, TrainingError
-from hmlc_ray.training.memory import memory_told
+from hmlc_ray.training.memory import memory_errors
 
 CPU = torch.device("cpu")
 READ = """
@@ -98,6 +98,6 @@ def test_a_process_that_decodes_and_dies_ends_the_run_in_a_sentence(tmp_path: Pa
 def test_shared_memory_that_is_full_is_told(words: str) -> None:
     with (
         pytest.raises(TrainingError, match=r"^the shared memory \(/dev/shm\) is too small: .*--shm-size"),
-        memory_told(),
+        memory_errors(),
     ):
         raise RuntimeError(f"NCCL error\n{words} /dev/shm/nccl-1 (size 1)")

@@ -27,7 +27,7 @@ from hmlc_ray.evaluation.figures import per_level
 from hmlc_ray.folders import scan_folder
 from hmlc_ray.folders.manifest import read_manifest
 from hmlc_ray.names.levels import readable_name
-from hmlc_ray.names.metrics import figure_key
+from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.study.leaderboard import rows_of
 from hmlc_ray.taxonomy import Taxonomy
 from hmlc_ray.tracking import TrialRun
@@ -106,7 +106,7 @@ def test_any_level_can_be_the_objective(level: str) -> None:
     with pytest.raises(ConfigError, match=r"did you mean"):
         check_metric(f"{name}x", data, "f")
     study = StudyConfig(name="s", objective_metric=name)
-    run = TrialRun("r", "0", "FINISHED", {}, {figure_key(name): 0.5}, {"hmlc.status": "completed"})
+    run = TrialRun("r", "0", "FINISHED", {}, {metric_key(name): 0.5}, {"hmlc.status": "completed"})
     assert rows_of([run], study)[0].value == 0.5
 
 

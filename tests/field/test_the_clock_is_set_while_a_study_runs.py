@@ -17,8 +17,8 @@ from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.machine import processes
 from hmlc_ray.study import heartbeat, schema
-from hmlc_ray.study.heartbeat import refuse_alive, settled_lives
-from hmlc_ray.study.progress import Standing, StandingWriter
+from hmlc_ray.study.heartbeat import driver_lives, refuse_alive
+from hmlc_ray.study.progress import StatusSnapshot, StatusWriter
 from hmlc_ray.study.status import statuses
 from hmlc_ray.study.summary import SweepCounts
 from hmlc_ray.study.workspace import Workspace
@@ -69,9 +69,9 @@ def test_a_driver_on_this_machine_lives(tracker: Tracker, parent: str, tmp_path:
 def test_the_file_of_a_driver_is_believed(tracker: Tracker, parent: str, tmp_path: Path, clock_set: float) -> None:
     folder = Home.of(tmp_path).study("s")
     folder.mkdir(parents=True)
-    writer = StandingWriter(tracker, parent, folder, "m")
+    writer = StatusWriter(tracker, parent, folder, "m")
     writer._driver = BEFORE
-    writer.update(Standing(SweepCounts(total=4, running=3), 0, None))
+    writer.update(StatusSnapshot(SweepCounts(total=4, running=3), 0, None))
     writer.flush()
     counts = statuses("s", Workspace.of(tmp_path))[0].counts
     assert counts is not None
@@ -144,7 +144,7 @@ def test_studies_of_other_machines_are_watched_together_and_who_waits_is_informe
         tracker.set_tags(
             tracker.study_run(name, tags={}, params={}), {schema.DRIVER: ELSEWHERE, schema.DRIVER_SEEN: "1"}
         )
-    assert set(settled_lives(tracker, tracker.studies()).values()) == {"dead"}
+    assert set(driver_lives(tracker, tracker.studies()).values()) == {"dead"}
     (note,) = [record.getMessage() for record in caplog.records if record.name == heartbeat.__name__]
     assert note.startswith("waiting up to 1 s for a sign of life of process ")
     assert watches.count(1) == 1  # three seconds, were they watched one after the other

@@ -37,9 +37,9 @@ with scratch_folder("checkpoint") as folder:
 """
 SERVED = """
 import multiprocessing
-from hmlc_ray.machine.scratch import settle_sockets
+from hmlc_ray.machine.scratch import prepare_sockets
 if __name__ == "__main__":
-    settle_sockets()
+    prepare_sockets()
     with multiprocessing.get_context("forkserver").Pool(1) as pool:
         print(pool.apply(abs, (-6,)))
 """

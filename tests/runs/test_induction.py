@@ -108,7 +108,7 @@ def test_a_first_training_is_made_once_and_gives_the_same_tree_again(
     for more in ({}, {"method": "divisive"}, {"from": "confusion"}, {"shuffled": True}, {"classes": "auto"}):
         made(root, notes, training={"epochs": 2}, **more)
     assert trained == [1]
-    assert notes[-1] == "the tree is induced from a training of before, which the cache holds"
+    assert notes[-1] == "the tree is induced from an earlier training, which the cache holds"
     (kept,) = cache_folder().glob("classes-*.npz")
     kept.write_bytes(kept.read_bytes()[:100])
     assert made(root, training={"epochs": 2}) == first

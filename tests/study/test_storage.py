@@ -12,7 +12,7 @@ from hmlc_ray.config.sweep import StudyConfig, SweepConfig, load_sweep
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.home import Home
 from hmlc_ray.names.uris import without_password
-from hmlc_ray.study.storage import Results, settled
+from hmlc_ray.study.storage import Results, with_storage
 from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 
 
@@ -75,7 +75,7 @@ def test_a_password_stays_in_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     """Written down is the place; the variable adds the password wherever it names the same one."""
     sweep = SweepConfig.model_validate({"study": {"name": "s"}, "space": {"seed": {"int": [0, 1]}}})
     monkeypatch.setenv("HMLC_OPTUNA_STORAGE", "postgresql://u:wo%40rd@h/d")
-    study = settled(sweep).study
+    study = with_storage(sweep).study
     assert study.optuna_storage == "postgresql://u@h/d"
     assert TrialStorage(study, Home.of("/h")).url == "postgresql://u:wo%40rd@h/d"
     monkeypatch.setenv("HMLC_OPTUNA_STORAGE", "postgresql://u:word@other/d")

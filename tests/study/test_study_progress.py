@@ -14,7 +14,7 @@ import pytest
 from hmlc_ray.errors import StoreAway
 from hmlc_ray.home import Home
 from hmlc_ray.study import progress, schema
-from hmlc_ray.study.progress import Standing, StandingWriter, forget_driven, standing_of
+from hmlc_ray.study.progress import StatusSnapshot, StatusWriter, forget_driven, status_snapshot
 from hmlc_ray.study.schema import StudyStatus
 from hmlc_ray.study.status import StudyOverview, statuses
 from hmlc_ray.study.summary import BestSoFar, SweepCounts
@@ -22,7 +22,7 @@ from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.drivers import identity
 
-NOW = Standing(SweepCounts(total=4, running=1, completed=2, best=0.7), 1, BestSoFar(1, 0.7, "run1"))
+NOW = StatusSnapshot(SweepCounts(total=4, running=1, completed=2, best=0.7), 1, BestSoFar(1, 0.7, "run1"))
 
 
 @pytest.fixture
@@ -30,9 +30,9 @@ def parent(tracker: Tracker) -> str:
     return tracker.study_run("s", tags={}, params={"study.num_trials": 4})
 
 
-def write(tracker: Tracker, parent: str, now: Standing, folder: Path = Path("/nowhere")) -> None:
+def write(tracker: Tracker, parent: str, now: StatusSnapshot, folder: Path = Path("/nowhere")) -> None:
     """To the tag, and into the file of a study's folder that is there."""
-    writer = StandingWriter(tracker, parent, folder, "val/knn_top1/mean")
+    writer = StatusWriter(tracker, parent, folder, "val/knn_top1/mean")
     writer.update(now)
     writer.flush()
 
@@ -68,7 +68,7 @@ def test_what_an_earlier_driver_left_is_not_believed(tracker: Tracker, parent: s
     write(tracker, parent, NOW)
     own = json.loads(identity())
     tracker.set_tags(parent, {schema.DRIVER: json.dumps(own | {"job": "another"})})
-    assert standing_of(tracker.run(parent)) is None
+    assert status_snapshot(tracker.run(parent)) is None
     dead = json.dumps(own | {"start": own["start"] - 100})
     tracker.set_tags(parent, {schema.DRIVER: dead, schema.STANDING: json.dumps({"driver": dead, **asdict(NOW)})})
     status = asked(tmp_path)
@@ -78,30 +78,30 @@ def test_what_an_earlier_driver_left_is_not_believed(tracker: Tracker, parent: s
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"driver": 1}', '{"counts": 3, "best": null}'])
 def test_a_tag_of_another_form_is_none(tracker: Tracker, parent: str, text: str) -> None:
     tracker.set_tags(parent, {schema.STANDING: text})
-    assert standing_of(tracker.run(parent)) is None
+    assert status_snapshot(tracker.run(parent)) is None
 
 
 def test_a_best_run_that_waits_to_be_created_is_looked_for_among_the_trials(tracker: Tracker, parent: str) -> None:
     write(tracker, parent, replace(NOW, best=BestSoFar(1, 0.7, f"{parent}/1")))
-    assert standing_of(tracker.run(parent)) is None
+    assert status_snapshot(tracker.run(parent)) is None
 
 
 def test_writes_are_rare_and_none_is_forgotten(tracker: Tracker, parent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
-    writer, later = StandingWriter(tracker, parent, Path("/nowhere"), "m"), replace(NOW, interrupted=0)
+    writer, later = StatusWriter(tracker, parent, Path("/nowhere"), "m"), replace(NOW, interrupted=0)
     writer.flush()
     assert schema.STANDING not in tracker.run(parent).tags
     for now in (NOW, later):
         writer.update(now)
         writer.flush()
-    assert standing_of(tracker.run(parent)) == NOW
+    assert status_snapshot(tracker.run(parent)) == NOW
     clock[0] += progress.EVERY_S
     writer.flush()
-    assert standing_of(tracker.run(parent)) == later
+    assert status_snapshot(tracker.run(parent)) == later
     writer.update(NOW)
     writer.flush(last=True)
-    assert standing_of(tracker.run(parent)) == NOW
+    assert status_snapshot(tracker.run(parent)) == NOW
     monkeypatch.setattr(Tracker, "set_tags", lambda *_: pytest.fail("written again, though nothing changed"))
     clock[0] += progress.EVERY_S
     writer.flush()
@@ -114,9 +114,9 @@ def test_a_run_that_a_store_made_late_is_told_by_its_id(tmp_path: Path, monkeypa
         away.setattr(tracker._writer, "apply", lambda _: _raise(StoreAway("away")))
         waiting = tracker.trial_run(parent, "1", name="s-1", params={}, tags={})
     assert waiting == f"{parent}/1"
-    tracker.settle()
+    tracker.send_pending()
     write(tracker, parent, replace(NOW, best=BestSoFar(1, 0.7, waiting)))
-    found = standing_of(tracker.run(parent))
+    found = status_snapshot(tracker.run(parent))
     assert found is not None
     assert found.best == BestSoFar(1, 0.7, tracker.children(parent)[0].run_id)
 
@@ -174,7 +174,7 @@ def test_a_file_that_cannot_be_written_is_not_left_behind(
 ) -> None:
     """An old one would be believed as long as the driver lives."""
     monkeypatch.setattr(progress, "EVERY_S", 0.0)
-    writer, later = StandingWriter(tracker, parent, folder, "m"), replace(NOW, interrupted=0)
+    writer, later = StatusWriter(tracker, parent, folder, "m"), replace(NOW, interrupted=0)
     writer.update(NOW)
     writer.flush()
     writer.update(later)

@@ -120,7 +120,7 @@ def test_single_runs_are_closed_on_their_own_machine_alone(home: Home, dead: str
     runs = [tracker.single_run("r", params={}, tags={schema.DRIVER: driver}) for driver in (dead, identity(), away)]
     found = {entry.name: entry for entry in reap(None, Workspace.of(home.root), Quiet())}
     assert [found[run].runs for run in runs] == [1, 0, 0]
-    assert found[runs[2]].left == "process 1 on other may train it; only that machine can tell"
+    assert found[runs[2]].left == "process 1 on other may train it; only that machine can know"
     assert [tracker.run(run).status for run in runs] == ["KILLED", "RUNNING", "RUNNING"]
 
 

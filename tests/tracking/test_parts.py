@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hmlc_ray.names.metrics import figure_key as key
+from hmlc_ray.names.metrics import metric_key as key
 from hmlc_ray.names.uris import public_uri, scrub
 from hmlc_ray.study import schema
 from hmlc_ray.tracking import provenance, with_driver

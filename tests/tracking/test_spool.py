@@ -107,7 +107,7 @@ def test_whatever_fails_the_store_has_everything_once(
     resumed = tracker_of(local, source, case / "unsent")
     for step in steps_of(resumed, parent, "a", case / "source"):
         step()
-    resumed.settle(60)
+    resumed.send_pending(60)
     check_run(local, parent, "a", 3)
     assert len(local.children(parent)) == 1
     assert not (case / "unsent").exists()
@@ -126,10 +126,10 @@ def test_while_the_store_is_away_all_is_kept_and_said_once(local: Tracker, tmp_p
     assert len(notes) == 1
     assert "no answer" in notes[0]
     with pytest.raises(StoreAway, match=f"6 records that it lacks are kept in {tmp_path / 'unsent'}, nothing is lost"):
-        away.settle()
+        away.send_pending()
 
     back = tracker_of(local, iter([]), tmp_path / "unsent", notes)
-    back.settle()
+    back.send_pending()
     check_run(local, parent, "a", 3)
     assert notes[1] == "the MLflow store answers again: 6 records were sent"
     (run,) = local.children(parent)
@@ -159,7 +159,7 @@ def test_what_is_refused_for_good_is_set_aside(local: Tracker, tmp_path: Path) -
     Spool(tmp_path / "unsent").append(SetTags(run=f"{parent}/never", tags={"x": "1"}))
     Spool(tmp_path / "unsent").append(SetTags(run=run_id, tags={"x": "1"}))
     resumed = tracker_of(local, iter([]), tmp_path / "unsent", notes)
-    resumed.settle()
+    resumed.send_pending()
     assert local.run(run_id).tags["x"] == "1"
     assert local.run(run_id).metrics == {"loss": 1.0}
     assert "never" in (tmp_path / "unsent" / "refused.jsonl").read_text()
@@ -173,7 +173,7 @@ def test_a_refusal_is_no_absence(local: Tracker, tmp_path: Path) -> None:
     for step in (1, 2):
         tracker.log("f" * 32, [(step, {"loss": 1.0})])
     assert len(notes) == 1  # one for each run
-    tracker.settle()  # nothing waits
+    tracker.send_pending()  # nothing waits
     assert [path.name for path in (tmp_path / "unsent").iterdir()] == ["refused.jsonl"]
     assert tracker.refused == tmp_path / "unsent" / "refused.jsonl"
     with pytest.raises(TrackingError) as caught:

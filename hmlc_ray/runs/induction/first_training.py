@@ -29,9 +29,9 @@ from hmlc_ray.training.fit import fit
 from hmlc_ray.training.seeding import kernels, seed_everything, stream_seed
 
 VERSION = 1
-"""Of what is cached: it is part of every key."""
+"""Version of what is cached: it is part of every key."""
 _OF_THE_MACHINE = {"device", "amp", "cpu_threads"}
-"""Keys of `training` that change the last digits alone: whoever comes first decides these for all later ones."""
+"""Keys of `training` that change only the last digits: the first run decides these for all later ones."""
 Note = Callable[[str], None]
 
 
@@ -66,7 +66,7 @@ def _flat(data: DataConfig) -> DataConfig:
 
 
 def trained_classes(config: TrialConfig, given: InducedTaxonomyConfig, data: DataSet, note: Note) -> Classes:
-    """What an encoder says of the classes after a training on the leaves.
+    """Features and confusions of the classes, by an encoder after a training on the leaves.
 
     Args:
         config: as `leaves_alone` gives it.
@@ -79,7 +79,7 @@ def trained_classes(config: TrialConfig, given: InducedTaxonomyConfig, data: Dat
     file = cache_folder() / f"classes-{_key(config, given, data)}.npz"
     known = _read(file, data.taxonomy.num_leaves)
     if known is not None:
-        note("the tree is induced from a training of before, which the cache holds")
+        note("the tree is induced from an earlier training, which the cache holds")
         return known
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -121,14 +121,14 @@ def _key(config: TrialConfig, given: InducedTaxonomyConfig, data: DataSet) -> st
 
 
 def _read(file: Path, leaves: int) -> Classes | None:
-    """None where there is no such file, or one that is damaged."""
+    """The cached classes; None where the file is missing or damaged."""
     try:
         # Opened here, since NumPy leaves the file of a damaged archive open.
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
-            found = Classes(arrays["means"], arrays["confusion"])
+            classes = Classes(arrays["means"], arrays["confusion"])
     except Exception:  # whatever a damaged archive raises; it is made again
         return None
-    return found if len(found.means) == leaves and found.confusion.shape == (leaves, leaves) else None
+    return classes if len(classes.means) == leaves and classes.confusion.shape == (leaves, leaves) else None
 
 
 def _train(config: TrialConfig, given: InducedTaxonomyConfig, data: DataSet, note: Note) -> Classes:

@@ -32,8 +32,8 @@ def with_tree(config: TrialConfig, workspace: Workspace, note: Note, *, device: 
 
     Args:
         workspace: its store may have the run that `data.taxonomy.source` names.
-        note: called with a sentence about what takes its time.
-        device: that is trained on here, instead of `training.device`.
+        note: called with a sentence about each long step.
+        device: used for training here, instead of `training.device`.
 
     Raises:
         UserError: if data, source or file are wrong, or no such tree can be made of them.

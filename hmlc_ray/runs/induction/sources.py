@@ -37,7 +37,7 @@ Kind = Literal["features", "confusion"]
 
 @dataclass(frozen=True)
 class Classes:
-    """Of C leaf classes, in the order of the data's leaves; what was not asked for is empty."""
+    """Means and confusions of C leaf classes, in the order of the data's leaves; what was not requested is empty."""
 
     means: FloatArray
     """[C, F]: mean feature over the training samples."""
@@ -49,22 +49,22 @@ NOTHING = np.empty((0, 0))
 
 
 def classes_from(source: str, kind: Kind, config: TrialConfig, data: DataSet, workspace: Workspace) -> Classes:
-    """What a file, a run, or a folder of a checkpoint or an export says of the classes of the data.
+    """Features or confusions of the data's classes, from a file, a run, or a folder of a checkpoint or an export.
 
     Args:
         config: its `training` says where an encoder runs.
         data: under a tree of the leaf level alone.
 
     Raises:
-        TaxonomyError: if it says nothing of that kind, is of other classes, or holds numbers that are not finite.
+        TaxonomyError: if it has nothing of that kind, is of other classes, or holds numbers that are not finite.
         CheckpointError: if there is no such run or folder, or its encoder takes other samples.
     """
     path = Path(source).expanduser()
     if path.suffix.lower() in (*FEATURE_FILES, *CONFUSION_FILES) and not path.is_dir():
         return _from_file(path, kind, data)
     if kind == "features":
-        found = find_encoder(source, workspace)
-        return Classes(_mean_features(found.encoder, found.input_shape, data, config, source), NOTHING)
+        trained = find_encoder(source, workspace)
+        return Classes(_mean_features(trained.encoder, trained.input_shape, data, config, source), NOTHING)
     checkpoint = checkpoint_in(path)
     if checkpoint is None and (is_export(path) or is_export(path / ENCODER)):
         raise TaxonomyError(
@@ -114,11 +114,11 @@ def _mean_features(
 
 
 def _confusion_of(checkpoint: Checkpoint, data: DataSet, source: str) -> FloatArray:
-    """Of the leaves on validation, as the run's probe was judged after its last epoch."""
+    """Confusions of the leaves on validation, by the run's probe after its last epoch."""
     levels = checkpoint.state.get("confusion", {}).get("val", {})
     if not levels:
         raise TaxonomyError(
-            f"{source!r} has no confusions on validation: its last epoch was not judged on a validation split"
+            f"{source!r} has no confusions on validation: its last epoch was not evaluated on a validation split"
         )
     names = checkpoint.taxonomy.class_names[-1]
     return _in_order(dense(from_tensor(levels[checkpoint.taxonomy.level_names[-1]])), names, data, source)

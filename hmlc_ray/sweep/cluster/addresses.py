@@ -19,14 +19,14 @@ _GCS = "--gcs-address="
 
 
 def cluster_here() -> str:
-    """The `host:port` that `auto` stands for.
+    """The `host:port` that `auto` means.
 
     It is the cluster that runs this process as a job, else `RAY_ADDRESS`, else the cluster that the last `ray start` on
     this machine recorded, if it still answers, else the only one that was started here and still runs. Rays that
     belong to the process that started them are left alone: they end with it.
 
     Raises:
-        ClusterError: if there is none, or several from which none stands out.
+        ClusterError: if there is none, or several without a preferred one.
     """
     if JOB_CONFIG in os.environ and (own := _of_this_job()):
         return own
@@ -51,7 +51,7 @@ def cluster_here() -> str:
 
 
 def listening_error(address: str) -> Exception | None:
-    """Why nothing accepts a connection at `host:port`; None where something does."""
+    """The reason why a connection to `host:port` fails; None where it is accepted."""
     host, _, port = address.rpartition(":")
     try:
         # An IPv6 address keeps its brackets everywhere but here.
@@ -69,7 +69,7 @@ def same_address(given: str, connected_to: str) -> bool:
 
 def _resolved(host: str) -> set[str]:
     with suppress(OSError, UnicodeError):
-        return {str(found[4][0]) for found in socket.getaddrinfo(host.strip("[]"), None)}
+        return {str(info[4][0]) for info in socket.getaddrinfo(host.strip("[]"), None)}
     return set()
 
 
@@ -108,13 +108,13 @@ def _of_this_job() -> str | None:
 
 def _started_here() -> set[str]:
     """The clusters that have a node on this machine by `ray start`."""
-    found = set()
+    addresses = set()
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             address = _gcs_address(process)
             if address and _is_trusted(process.uids().real) and not _is_embedded(process):
-                found.add(address)
-    return found
+                addresses.add(address)
+    return addresses
 
 
 def _gcs_address(process: psutil.Process) -> str | None:

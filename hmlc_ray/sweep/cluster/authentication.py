@@ -28,7 +28,7 @@ def private() -> Iterator[None]:
 
     Left to itself Ray 2.60 has its GCS, raylets and workers listen on every interface, a node address of 127.0.0.1
     notwithstanding, and writes a token that every user of the machine may read to `~/.ray/auth_token`. Where Ray is
-    told that nodes cannot be joined, as it is by default on macOS and Windows, its sockets stay on loopback.
+    set to accept no other nodes, as by default on macOS and Windows, its sockets stay on loopback.
     """
     check_token_file(default=False)
     token = os.environ.get(TOKEN)
@@ -43,7 +43,7 @@ def private() -> Iterator[None]:
 
 
 def check_head(address: str) -> None:
-    """Learn from the head at `host:port` whether it asks for a token, and whether ours is the one.
+    """Ask the head at `host:port` whether it requires a token, and whether ours is the right one.
 
     A head that other machines can reach and that asks for none is warned of in a sentence.
 

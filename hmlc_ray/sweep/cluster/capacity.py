@@ -1,4 +1,4 @@
-"""What the connected cluster has, and what it can grow to."""
+"""Resources of the connected cluster, and those that it can grow to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_NODES = 1000
 def nodes_of(trials: TrialsConfig) -> list[Amounts]:
     """The resources of each node that trials can run on: those there are, and those an autoscaler can add.
 
-    Where Ray's autoscaler does not publish its node groups, `trials.scales_to` stands for what is still to come.
+    Where Ray's autoscaler does not publish its node groups, `trials.scales_to` says what can still be added.
     """
     now = alive_nodes()
     grown = [*now, *_to_come(now)]

@@ -1,4 +1,4 @@
-"""Connecting to Ray, and what a cluster can hold."""
+"""Connections to Ray."""
 
 from __future__ import annotations
 
@@ -94,10 +94,10 @@ def _embedded() -> Iterator[None]:
 @contextmanager
 def _attached(address: str) -> Iterator[None]:
     try:
-        found = cluster_here() if address == "auto" else address
-        _check_listening(address, found)
-        check_head(found)
-        ray.init(address=found, **_OPTIONS)
+        resolved = cluster_here() if address == "auto" else address
+        _check_listening(address, resolved)
+        check_head(resolved)
+        ray.init(address=resolved, **_OPTIONS)
     except ClusterError:
         raise
     except (RayError, RuntimeError, ValueError, OSError) as error:
@@ -119,18 +119,18 @@ def _of_connected_cluster() -> Iterator[None]:
             yield
 
 
-def _check_listening(address: str, found: str) -> None:
+def _check_listening(address: str, resolved: str) -> None:
     """Ray itself tries for many minutes before it gives up on an address."""
-    host, _, port = found.rpartition(":")
+    host, _, port = resolved.rpartition(":")
     if not host or not port.isdigit() or "/" in host:
-        url = "; the URL of a Jobs API is for `hmlc submit`" if found.startswith("http") else ""
-        if found == address:
+        url = "; the URL of a Jobs API is for `hmlc submit`" if resolved.startswith("http") else ""
+        if resolved == address:
             raise ClusterError(f"--address {address!r} is not an address; allowed are local, auto and host:port{url}")
         raise ClusterError(
-            f"RAY_ADDRESS={found}, which --address auto reads, is not the address of a cluster, which is host:port{url}"
+            f"RAY_ADDRESS={resolved}, which --address auto reads, is not the host:port of a cluster{url}"
         )
-    if error := listening_error(found):
-        where = "" if found == address else f"{found}: "
+    if error := listening_error(resolved):
+        where = "" if resolved == address else f"{resolved}: "
         raise unreachable(address, where + system_reason(error)) from error
 
 

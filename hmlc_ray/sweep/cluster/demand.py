@@ -8,7 +8,7 @@ from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
 from hmlc_ray.errors import ClusterError
 
 DRIVER_CPUS = 0.01
-"""Of a trial's driver, which only waits for the trial's workers, where no node with CPUs is alive yet."""
+"""CPUs of a trial's driver, which only waits for the trial's workers, where no node with CPUs is alive yet."""
 Amounts = dict[str, float]
 _ADVICE = "ask for less (workers, resources), or add nodes"
 
@@ -79,7 +79,7 @@ def concurrency(sweep: SweepConfig, nodes: Sequence[Amounts], driver_cpus: float
     if (group := refit_trials(sweep)) is not None:
         require(worker_demand(group), group.worker_range[0], nodes, "the refit")
     total = total_of(nodes)
-    # Shares are no exact binary fractions: see _times.
+    # Shares are not exact binary fractions: see _times.
     by_total = min(_times(total[name], amount) for name, amount in trial_demand(trials, driver_cpus).items())
     fits = max(1, min(by_total, sum(_fits(worker, node) for node in nodes) // count))
     return min(fits, trials.max_concurrent or fits)
@@ -110,5 +110,5 @@ def _fits(worker: Amounts, node: Amounts) -> int:
 
 
 def _times(supply: float, amount: float) -> int:
-    # 2 // 0.1 is 19: shares are no exact binary fractions.
+    # 2 // 0.1 is 19: shares are not exact binary fractions.
     return int(supply / amount + 1e-9)

@@ -1,4 +1,4 @@
-"""What the processes of a sweep know of their own cluster, whatever the environment says of others.
+"""What the processes of a sweep know of their own cluster, whatever the environment says about others.
 
 Code of Ray that is given no address looks for a cluster by itself: in `RAY_API_SERVER_ADDRESS`, `RAY_ADDRESS`, a file
 that the last `ray start` left, and among the machine's processes. With a second Ray on the machine it finds that one.
@@ -29,6 +29,6 @@ _OTHERS = (
 
 @contextmanager
 def of_no_cluster() -> Iterator[None]:
-    """For what is told its cluster, or makes one: this process, and those that it starts, know of no other."""
+    """Hide other clusters from this process and those that it starts: it is given its cluster, or starts one."""
     with variables(dict.fromkeys(_OTHERS)):
         yield

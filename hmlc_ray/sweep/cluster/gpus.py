@@ -26,8 +26,8 @@ def keep_to_own_gpus(device: str, *, shared: bool) -> None:
 
     Args:
         device: `training.device`. `cuda` without a GPU is refused where a sweep begins; a study of an older version
-            may have it, and goes on as it began.
-        shared: whether Ray Train lets the workers of a node see each other's GPUs, and has chosen the device.
+            may have it, and continues as it began.
+        shared: Ray Train lets the workers of a node see each other's GPUs and has chosen the device.
     """
     own = ray.get_runtime_context().get_accelerator_ids().get("GPU", [])
     if own and not shared:
@@ -40,7 +40,7 @@ def keep_to_own_gpus(device: str, *, shared: bool) -> None:
 
 
 def idle_gpus(sweep: SweepConfig, nodes: Sequence[Amounts], concurrency: int) -> str | None:
-    """How many GPUs of the cluster no trial will use, why, and what helps; None where all are used.
+    """A sentence on the GPUs of the cluster that no trial will use, with reason and remedy; None where all are used.
 
     Args:
         nodes: what each node has; see `capacity.nodes_of`.

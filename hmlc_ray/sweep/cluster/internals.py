@@ -70,7 +70,7 @@ def no_joins() -> Iterator[None]:
 
 
 def forget_token() -> None:
-    """Ray reads its token anew, from the environment as it is then."""
+    """Make Ray read its token again, from the environment as it is then."""
     AuthenticationTokenLoader.instance().reset_cache()
 
 
@@ -121,7 +121,7 @@ def checkpoints_kept_by(
     """How Tune deletes checkpoints, given its own way, and what it does when a trial has written one.
 
     Args:
-        on_checkpoint: called with the manager of Tune's snapshots and the trial, in place of a count of checkpoints
+        on_checkpoint: called with the manager of Tune's snapshots and the trial, instead of a count of checkpoints
             that ends in a snapshot.
     """
     from ray.train._internal import checkpoint_manager

@@ -21,24 +21,24 @@ from hmlc_ray.sweep.cluster.internals import get_system_memory
 _RAYS_OWN = "RAY_TMPDIR"
 _ROOM = len("/session_2026-11-26_04-10-25_123456_1234567/sockets/plasma_store.1") + len("/ray")
 _HEAP_SHARE = 0.7
-"""Of the memory, as in Ray: what trials can ask for."""
+"""Share of the memory that trials can ask for, as in Ray."""
 
 
 def options() -> dict[str, Any]:
-    """Of `ray.init`.
+    """Arguments of `ray.init`.
 
     Left to itself Ray counts all CPUs of the machine, also where this process may use fewer, and sees the limits of the
     outermost control group alone. Its folder would be `/tmp/ray`, which all users share and whoever came first owns.
 
     Raises:
         ClusterError: if the folder for temporary files cannot be used.
-        ConfigError: the same, and if `HMLC_CPUS` is no number.
+        ConfigError: the same, and if `HMLC_CPUS` is not a number.
     """
-    found: dict[str, Any] = {"num_cpus": usable_cpus(), "_temp_dir": str(_folder() / "ray")}
+    options: dict[str, Any] = {"num_cpus": usable_cpus(), "_temp_dir": str(_folder() / "ray")}
     limit = memory_limit()
     if limit is not None and limit < get_system_memory():
-        found["_memory"] = int(limit * _HEAP_SHARE)
-    return found
+        options["_memory"] = int(limit * _HEAP_SHARE)
+    return options
 
 
 def _folder() -> Path:

@@ -67,7 +67,7 @@ def placement_groups() -> list[PlacementGroupTableData]:
 
 
 def is_nil(identifier: bytes) -> bool:
-    """Whether an id names nothing; a placement group whose creator is no actor belongs to the driver."""
+    """Whether an id is nil; a placement group whose creator is not an actor belongs to the driver."""
     return all(byte == 0xFF for byte in identifier)
 
 

@@ -17,11 +17,11 @@ _requested = False
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """SIGTERM does what SIGINT does, for the time of the block, and is not forgotten.
+    """Make SIGTERM do what SIGINT does, for the time of the block, and remember it.
 
     To be entered when Ray is connected: Ray's own handler would end the process at once. The exception that the signal
     raises is lost where it comes while some library catches everything, or in a destructor; so the driver asks again
-    by `refuse_to_go_on` and `end_tuning`. Where SIGINT is ignored, as in the background of a script, SIGTERM still
+    by `raise_if_interrupted` and `end_tuning`. Where SIGINT is ignored, as in the background of a script, SIGTERM still
     interrupts.
     """
     global _requested
@@ -62,7 +62,7 @@ def interrupt() -> bool:
     return True
 
 
-def refuse_to_go_on() -> None:
+def raise_if_interrupted() -> None:
     """To be called before each part of a study.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A study that stands still: trials wait for resources, and no trial has reported anything for long."""
+"""A stalled study: trials wait for resources, and no trial has reported anything for long."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _EPOCHS = 10
 _LOOK_S = 5.0
 _LOG = logging.getLogger(__name__)
 Left = Callable[[], tuple[int, int]]
-"""Gives how many trials have not ended, and how many of them have started."""
+"""Returns the number of trials that have not ended, and the number of those that have started."""
 
 
 class Pulse:
@@ -56,7 +56,7 @@ class Pulse:
 
 
 class Watchdog:
-    """Says what a study waits for when it stands still, and ends it if `study.stall` wants that.
+    """Reports what a stalled study waits for, and ends the study if `study.stall` says so.
 
     A thread looks, because Tune's own loop can be what waits. What it says is printed, kept in a file of the study's
     folder and, by `heartbeat.beating`, in a tag of the study's run.
@@ -67,7 +67,7 @@ class Watchdog:
     ) -> None:
         self.pulse = pulse or Pulse()
         self.sentence: str | None = None
-        """What the study waits for; None while it does not stand still."""
+        """What the study waits for; None while it is not stalled."""
         self.ended_study = False
         """Whether the study was interrupted for it."""
         self._stall, self._folder, self._note = stall, folder, note
@@ -76,7 +76,7 @@ class Watchdog:
     def limit(self, training: int) -> float | None:
         """Seconds of silence that are a stall while `training` trials have all that they need.
 
-        None where there is no bound: nobody knows how long an epoch takes before the first was reported.
+        None where there is no bound: the length of an epoch is unknown before the first was reported.
         """
         if self._stall.after != "auto":
             return self._stall.after
@@ -105,12 +105,12 @@ class Watchdog:
             try:
                 self.step(trials, left)
             except Exception:  # a head that does not answer; Ray's errors have no common root
-                _LOG.debug("what a study waits for cannot be found out", exc_info=True)
+                _LOG.debug("cannot look up what the study waits for", exc_info=True)
 
     def step(self, trials: TrialsConfig, left: Left) -> None:
-        """See whether the study stands still, or goes on again, and say so if it does."""
+        """Check whether the study is stalled or continues again, and report a change."""
         if self.pulse.quiet() < self._least:
-            self._go_on()
+            self._continue()
         elif self.sentence is None:
             self._look(trials, left)
 
@@ -122,7 +122,7 @@ class Watchdog:
             return
         try:
             held = who_holds()
-        except Exception:  # Ray's errors have no common root, and the stall is to be told all the same
+        except Exception:  # Ray's errors have no common root, and the stall is reported all the same
             held = "the head does not say who holds what"
         self.sentence = (
             f"no trial has reported anything for {_duration(quiet)}, and {waiting} of {unfinished} trials wait for "
@@ -135,7 +135,7 @@ class Watchdog:
         if stop:
             self.ended_study = interrupt()
 
-    def _go_on(self) -> None:
+    def _continue(self) -> None:
         if self.sentence is not None and not self.ended_study:
             self._forget()
             self._note("the study continues")

@@ -1,4 +1,4 @@
-"""`hmlc doctor`: whether a sweep can run on a cluster, found out before it starts."""
+"""`hmlc doctor`: whether a sweep can run on a cluster, checked before it starts."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ _ANSWER_S = 10
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     what: str
     level: Level
     text: str
     fix: str = ""
-    """What helps, where it failed."""
+    """The remedy, where it failed."""
 
 
 def examine(sweep: SweepConfig | None, workspace: Workspace) -> list[Finding]:
-    """Look at the cluster, its nodes and its stores; what comes first is to be mended first.
+    """Check the cluster, its nodes and its stores; the first failure is the first to fix.
 
     Args:
         sweep: what is to run; None: any trial of one CPU, on no data in particular.
@@ -80,7 +80,7 @@ def _cluster(sweep: SweepConfig | None, workspace: Workspace) -> Iterator[Findin
     except ConfigError as error:
         yield Finding("storage", "fail", str(error), "correct it")
         return
-    data = None if sweep is None else _place(base_data(sweep))
+    data = None if sweep is None else _data_path(base_data(sweep))
     nodes = ask_nodes(results, data)
     yield _storage(results, nodes)
     yield _data(data, nodes)
@@ -90,7 +90,7 @@ def _cluster(sweep: SweepConfig | None, workspace: Workspace) -> Iterator[Findin
     yield _gpus(sweep, nodes)
 
 
-def _place(data: DataConfig) -> str | None:
+def _data_path(data: DataConfig) -> str | None:
     """Where the data is; a manifest travels with a job, and a table of features does not."""
     return data.file if isinstance(data, FeaturesConfig) else getattr(data, "root", None)
 
@@ -106,7 +106,7 @@ def _demand(sweep: SweepConfig | None) -> Finding:
 
 
 def _dashboard() -> Finding:
-    """Jobs are submitted to it; a sweep by itself does without."""
+    """The dashboard: jobs are submitted to it; a sweep alone does not need it."""
     try:
         url = dashboard_url()
         if not url:

@@ -18,26 +18,26 @@ from hmlc_ray.study.storage import Results
 from hmlc_ray.sweep.doctor import probe
 
 _NODE_S = 120.0
-"""Within which a node must have answered: its first worker process has to start."""
+"""Seconds within which a node must answer: its first worker process has to start."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """What a node said."""
+    """What a node reported."""
 
     name: str
     versions: dict[str, str | None]
     gpus: list[str]
     storage: str | None
-    """Why it cannot use the storage; None: it can."""
+    """Why the node cannot use the storage; None: it can."""
     data: str | None
-    """Why it cannot see the data; None: it can."""
+    """Why the node cannot see the data; None: it can."""
     skew: float
     """Seconds by which its clock is ahead of the driver's."""
     has_gpus: bool
     """Whether Ray counts GPUs on it."""
     cpus: int | None = None
-    """CPUs that its processes may use; None: it does not say."""
+    """CPUs that its processes may use; None: not reported."""
     counted_cpus: float = 0.0
     """CPUs that Ray counts on it."""
 
@@ -57,12 +57,12 @@ def ask_nodes(results: Results, data: str | None) -> list[Node]:
     try:
         alive = [node for node in ray.nodes() if node["Alive"]]
         asked = [_ask(node, results.below(folder), data) for node in alive]
-        found = [_answer(node, task, problem) for node, task in zip(alive, asked, strict=True)]
+        nodes_asked = [_answer(node, task, problem) for node, task in zip(alive, asked, strict=True)]
         written = set(results.names(folder)) if problem is None else set()
     finally:
         if problem is None:
             system.delete_dir(path)
-    return [_unseen(node, written) for node in found]
+    return [_unseen(node, written) for node in nodes_asked]
 
 
 def packages() -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What a node says of itself. Sent by value, so that a node without this package can say so; hence no import of it."""
+"""What a node reports. Sent by value, so that a node without this package can report that; hence no import of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def probe(name: str, storage: str, data: str | None, packages: tuple[str, ...] =
     """Versions, CPUs, GPUs, and whether the node can use the storage and see the data.
 
     Args:
-        name: of the file that the node writes into `storage`.
+        name: the file that the node writes into `storage`.
         storage: URI of a folder that holds `DRIVERS_FILE`.
         data: a folder or file that must be there.
         packages: distributions whose versions are wanted.

@@ -14,7 +14,7 @@ from hmlc_ray.sweep.jobs.upload import SpaceFile
 
 
 def examine_there(address: str, space: SpaceFile | None, workspace: JobWorkspace) -> list[Finding]:
-    """Run `hmlc doctor` on the cluster and give what it found.
+    """Run `hmlc doctor` on the cluster and return its findings.
 
     Raises:
         ClusterError: if the head cannot be reached.
@@ -33,4 +33,4 @@ def examine_there(address: str, space: SpaceFile | None, workspace: JobWorkspace
         if line.startswith('{"findings": '):
             return [Finding(**values) for values in json.loads(line)["findings"]]
     lines = [line for line in log.splitlines() if line.strip()] or ["nothing"]
-    raise JobError(f"hmlc doctor found out nothing on the cluster; its last output was: {lines[-1][:300]}")
+    raise JobError(f"hmlc doctor reported no findings on the cluster; its last output was: {lines[-1][:300]}")

@@ -21,27 +21,27 @@ class Attempt:
 
     study: str
     number: int
-    """1 for the first, 2 for what went on with it, and so on."""
+    """1 for the first job, 2 for the next one of the same study, and so on."""
     submission_id: str
     state: State
     exit_code: int | None
-    """Of the driver; None while it runs, or where it was killed."""
+    """Exit code of the driver; None while it runs, or where it was killed."""
     message: str
-    """Ray's, on how it ended."""
+    """Ray's message on how it ended."""
     started: float | None
     ended: float | None
     """Unix seconds."""
     home: str | None
     tracking_uri: str | None
-    """As they were given; None: as the cluster's environment has them."""
+    """Both as they were given; None: as the cluster's environment has them."""
 
     @property
     def active(self) -> bool:
         return self.state in schema.JOB_OPEN
 
     @property
-    def standing(self) -> str:
-        """How it ended, or that it goes on, in a few words."""
+    def status_words(self) -> str:
+        """How it ended, or that it still runs, in a few words."""
         return {
             "PENDING": "is waiting to start",
             "RUNNING": "is running",
@@ -59,10 +59,10 @@ def attempts(client: Jobs) -> dict[str, list[Attempt]]:
     """
     with lost_head(client.get_address()):
         jobs = client.list_jobs()
-    found: dict[str, list[Attempt]] = {}
+    by_study: dict[str, list[Attempt]] = {}
     for attempt in filter(None, map(attempt_of, jobs)):
-        found.setdefault(attempt.study, []).append(attempt)
-    return {study: sorted(found[study], key=lambda attempt: attempt.number) for study in sorted(found)}
+        by_study.setdefault(attempt.study, []).append(attempt)
+    return {study: sorted(by_study[study], key=lambda attempt: attempt.number) for study in sorted(by_study)}
 
 
 def latest(client: Jobs, study: str) -> Attempt:

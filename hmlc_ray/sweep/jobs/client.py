@@ -16,7 +16,7 @@ _CHATTY = ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk
 
 
 class JobsClient(JobSubmissionClient):  # type: ignore[misc]  # ray ships no types
-    """Ray's own client, which would wait for ever for a host that does not answer."""
+    """Ray's own client, with a time limit: by itself it waits for ever for a host that does not answer."""
 
     def _do_request(self, method: str, endpoint: str, **options: Any) -> requests.Response:
         options.setdefault("timeout", timeouts())
@@ -35,5 +35,5 @@ def connect(address: str) -> JobsClient:
     """
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    with reached(address), of_no_cluster():  # the environment's cluster would take the place of the one asked for
+    with reached(address), of_no_cluster():  # else Ray uses the environment's cluster instead of the one asked for
         return JobsClient(address.rstrip("/"))

@@ -1,4 +1,4 @@
-"""A head's Jobs API, asked without loading Ray: an address that is wrong or dead is one sentence, within seconds."""
+"""A head's Jobs API, asked without loading Ray: a wrong or dead address is reported in one sentence within seconds."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _EXAMPLE = "http://HEAD:8265"
 
 
 def timeouts() -> tuple[float, float]:
-    """Both, as `requests` takes them."""
+    """Both timeouts, as `requests` takes them."""
     return CONNECT_S, ANSWER_S
 
 
 class TokenRefused(ConnectionError):
-    """A head wants a token, or another one."""
+    """A head asks for a token, or for another one."""
 
 
 class Jobs(Protocol):
@@ -38,7 +38,7 @@ class Jobs(Protocol):
         """The address that was asked for."""
 
     def list_jobs(self) -> list[Any]:
-        """All of the head, each with the attributes of Ray's JobDetails."""
+        """All jobs of the head, each with the attributes of Ray's JobDetails."""
 
 
 class Head:
@@ -74,10 +74,10 @@ def is_jobs_address(address: str | None) -> bool:
 
 @contextmanager
 def reached(address: str) -> Iterator[None]:
-    """Asks the Jobs API at `http://HEAD:8265` in the block for the first time; a warning follows if it wants no token.
+    """The block makes the first request to the Jobs API at `http://HEAD:8265`; a head without a token gives a warning.
 
     Raises:
-        ClusterError: within seconds, if the address is none, nothing answers there, or the head wants a token.
+        ClusterError: within seconds, if the address is not one, nothing answers there, or the head asks for a token.
     """
     _check(address)
     check_token_file()
@@ -92,7 +92,7 @@ def reached(address: str) -> Iterator[None]:
             "RAY_AUTH_TOKEN_PATH to a file of mode 600 that holds it"
         ) from error
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
-        # requests' errors are OSErrors; what is no head answers without JSON, or with other JSON.
+        # requests' errors are OSErrors; what is not a head answers without JSON, or with other JSON.
         raise ClusterError(
             f"no Jobs API can be reached at --address {address} ({_reason(error)}{_proxy(address)}); check that the "
             "head runs, that its dashboard is on, and that this is the dashboard's port (8265 unless changed)"
@@ -113,7 +113,7 @@ def lost_head(address: str) -> Iterator[None]:
 
 
 def _is_inner(host: str) -> bool:
-    """Whether a host is one that no proxy can be meant for: a private address, or a name of the local network."""
+    """Whether no proxy can be meant for a host: a private address, or a name of the local network."""
     try:
         return ip_address(host).is_private
     except ValueError:
@@ -121,7 +121,7 @@ def _is_inner(host: str) -> bool:
 
 
 def _proxy(address: str) -> str:
-    """The proxy that requests go through, in words, for who did not mean it."""
+    """The proxy that requests go through, in words: it may not be intended."""
     proxy = requests.utils.select_proxy(address, requests.utils.get_environ_proxies(address))
     if not proxy:
         return ""
@@ -130,7 +130,7 @@ def _proxy(address: str) -> str:
 
 
 def _warn_of_no_token(address: str) -> None:
-    """Ask without a token for what a head that wants one refuses."""
+    """Send a request without a token, and warn if the head answers it."""
     if is_loopback(urlsplit(address).hostname or ""):
         return
     answer = requests.get(f"{address.rstrip('/')}/api/jobs/", timeout=timeouts())

@@ -1,4 +1,4 @@
-"""How the studies stand that were submitted to a cluster: from their jobs and, where it can be seen, the store."""
+"""Status of the studies that were submitted to a cluster: from their jobs and, where it can be read, the store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hmlc_ray.sweep.jobs.submit import log_text
 
 
 def job_statuses(name: str | None, workspace: Workspace, client: JobsClient) -> list[StudyOverview]:
-    """One study, or all that the cluster has jobs of. That a store cannot be reached is a note.
+    """One study, or all that the cluster has jobs of. A store that cannot be reached is reported as a note.
 
     Raises:
         StudyError: if there is no study of that name, with the nearest there is.
@@ -28,22 +28,22 @@ def job_statuses(name: str | None, workspace: Workspace, client: JobsClient) -> 
 def _of_job(client: JobsClient, job: Attempt, workspace: Workspace) -> StudyOverview:
     """The job's state, with the trials' where the store can be seen from here."""
     try:
-        found = _seen_from_here(job, workspace)
+        seen = _seen_from_here(job, workspace)
         note = None
     except TrackingError as error:
-        found, note = None, str(error)
-    if found is None:
+        seen, note = None, str(error)
+    if seen is None:
         return _from_log(client, job, note)
     return StudyOverview(
         job.study,
         StudyStatus.of_job(job.state),
-        found.counts,
-        found.interrupted,
-        found.objective_metric,
-        found.best,
-        found.tracking_uri,
+        seen.counts,
+        seen.interrupted,
+        seen.objective_metric,
+        seen.best,
+        seen.tracking_uri,
         job,
-        found.note,
+        seen.note,
     )
 
 
@@ -60,7 +60,7 @@ def _seen_from_here(job: Attempt, workspace: Workspace) -> StudyOverview | None:
 
 
 def _from_log(client: JobsClient, job: Attempt, problem: str | None) -> StudyOverview:
-    """What the driver has printed of its progress: all there is to see where the store is out of reach."""
+    """The progress that the driver has printed, which is all there is where the store is out of reach."""
     text = log_text(client, job)
     lines = [line.strip() for line in for_people(text).splitlines() if line.strip()]
     note = problem or "its MLflow store cannot be seen from here (give --tracking-uri); this is what the job printed"
@@ -70,7 +70,7 @@ def _from_log(client: JobsClient, job: Attempt, problem: str | None) -> StudyOve
     if said is None:
         return StudyOverview(job.study, StudyStatus.of_job(job.state), None, job=job, note=note)
     counts, interrupted = said.counts, said.interrupted
-    if not job.active:  # killed, it had no time to say that nothing runs
+    if not job.active:  # killed, it had no time to report that nothing runs
         counts, interrupted = replace(counts, running=0), interrupted + counts.running
     return StudyOverview(
         job.study,

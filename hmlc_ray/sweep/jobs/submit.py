@@ -1,6 +1,6 @@
 """Studies as jobs of a Ray cluster, by Ray's Jobs API: nothing is kept on the machine that submits them.
 
-A study's first job is `hmlc-NAME`; what goes on with it later are `hmlc-NAME-R2`, `-R3`, and so on. Names are
+A study's first job is `hmlc-NAME`; the jobs that resume it later are `hmlc-NAME-R2`, `-R3`, and so on. Names are
 lower-case, so no two studies share an id, and the head itself refuses an id that it has seen.
 """
 
@@ -29,13 +29,13 @@ from hmlc_ray.tracking.drivers import JOB_VARIABLE
 USER_ERROR = 2
 """The exit code of a driver that refused its input: it has started nothing."""
 _STOP_SECONDS = 60
-"""What a stopped driver may take to close its runs, before Ray kills it."""
+"""Seconds that a stopped driver may take to close its runs before Ray kills it."""
 _CLUSTER_HOME = '"${HMLC_HOME:-$HOME/hmlc-home}"'
 
 
 @dataclass(frozen=True)
 class JobWorkspace:
-    """Where a job works, as its entrypoint says it; None: as the cluster's environment has it.
+    """Where a job works, as its entrypoint gives it; None: as the cluster's environment has it.
 
     Unlike a `Workspace` it is for another machine: nothing of it is looked up here, not even a `~`.
     """
@@ -47,7 +47,7 @@ class JobWorkspace:
     """Send this machine's `hmlc_ray`, for a cluster that has its dependencies but not the package itself."""
 
     def check(self) -> None:
-        """Refuse what means nothing on another machine, or shows a password.
+        """Refuse values that mean nothing on another machine or show a password.
 
         Raises:
             ConfigError: naming the option.
@@ -69,9 +69,9 @@ class _Job:
 
     submission_id: str
     words: Sequence[str]
-    """Of the command line, after `hmlc`."""
+    """Words of the command line, after `hmlc`."""
     folder: str
-    """What becomes its working directory."""
+    """Folder that becomes its working directory."""
     metadata: Mapping[str, str]
 
     @classmethod
@@ -102,7 +102,7 @@ def submit(client: JobsClient, space: SpaceFile, workspace: JobWorkspace) -> tup
     return study, unchecked
 
 
-def go_on(client: JobsClient, study: str, words: Sequence[str], workspace: JobWorkspace) -> str:
+def submit_next(client: JobsClient, study: str, words: Sequence[str], workspace: JobWorkspace) -> str:
     """Submit `hmlc resume NAME` or `hmlc retry NAME --failed` as the study's next job; gives its id.
 
     A study that this head has no job of may still be known to the cluster's stores: its head may have been replaced.
@@ -113,7 +113,7 @@ def go_on(client: JobsClient, study: str, words: Sequence[str], workspace: JobWo
     before = attempts(client).get(study, [])
     if before and before[-1].active:
         follow = command("logs", study, f=True, address=client.get_address())
-        raise StudyError(f"study {study!r} {before[-1].standing}: follow it with `{follow}`")
+        raise StudyError(f"study {study!r} {before[-1].status_words}: follow it with `{follow}`")
     last = before[-1] if before else None
     workspace = JobWorkspace(
         workspace.home or (last.home if last else None),
@@ -131,12 +131,12 @@ def stop(client: JobsClient, study: str, *, seconds: float = _STOP_SECONDS + 30)
     """Stop a study's job and wait until it has: its driver closes its runs first.
 
     Raises:
-        StudyError: if there is no such job, or it has ended already.
+        StudyError: if there is no such job, or it has already ended.
         JobError: if it still runs after `seconds`.
     """
     attempt = latest(client, study)
     if not attempt.active:
-        raise StudyError(f"study {study!r} {attempt.standing}: there is nothing to stop")
+        raise StudyError(f"study {study!r} {attempt.status_words}: there is nothing to stop")
     with lost_head(client.get_address()):
         client.stop_job(attempt.submission_id)
     return wait(client, attempt, seconds=seconds)
@@ -174,7 +174,7 @@ def log_text(client: JobsClient, attempt: Attempt) -> str:
 
 
 def follow(client: JobsClient, attempt: Attempt, write: Callable[[str], None]) -> Attempt:
-    """Hand on what a job prints for people until it ends; gives how it ended.
+    """Pass on what a job prints for people until it ends, and return the ended job.
 
     Raises:
         JobError: if the head is lost.
@@ -196,7 +196,7 @@ def follow(client: JobsClient, attempt: Attempt, write: Callable[[str], None]) -
 
 
 def _refuse_known(study: str, before: list[Attempt], address: str) -> None:
-    """A name can be used once, unless its last job refused its input, which leaves nothing behind."""
+    """Refuse a name that was used before, unless its last job refused its input, which leaves nothing behind."""
     if not before or (before[-1].state == "FAILED" and before[-1].exit_code == USER_ERROR):
         return
     last = before[-1]
@@ -206,11 +206,11 @@ def _refuse_known(study: str, before: list[Attempt], address: str) -> None:
         advice = f"see `{command('best', study)}`"
     else:
         advice = f"resume it with `{command('resume', study, address=address)}`"
-    raise StudyError(f"the study name {study!r} is taken: it {last.standing}; {advice}, or choose another --name")
+    raise StudyError(f"the study name {study!r} is taken: it {last.status_words}; {advice}, or choose another --name")
 
 
 def run_once(client: JobsClient, submission_id: str, words: Sequence[str], workspace: JobWorkspace, folder: str) -> str:
-    """Run a command of no study as a job, wait for its end, and give what it printed; the job is forgotten.
+    """Run a command without a study as a job, wait for its end and return what it printed; the job is deleted.
 
     Raises:
         JobError: if the head refuses it, or is lost.
@@ -254,10 +254,10 @@ def _put(client: JobsClient, job: _Job, workspace: JobWorkspace) -> None:
 
 
 def entrypoint(words: Sequence[str], workspace: JobWorkspace) -> str:
-    """The shell command of a job: the same `hmlc` that a user of the head would type."""
+    """The shell command of a job: the same `hmlc` command that a user would type on the head."""
     program = "python -m hmlc_ray.cli" if workspace.upload_package else "hmlc"
     command = f"{program} {shlex.join(words)} --address auto"
-    # A path with ~ is the cluster's user's; the default is settled there too.
+    # A path with ~ is the cluster user's; the default is resolved there too.
     command += f" --home {_CLUSTER_HOME if workspace.home is None else shlex.quote(workspace.home)}"
     return (
         command if workspace.tracking_uri is None else f"{command} --tracking-uri {shlex.quote(workspace.tracking_uri)}"

@@ -22,7 +22,7 @@ from hmlc_ray.sweep.prepare import base_data
 SPACE_FILE = "space.yaml"
 """The search space's name in the job's working directory."""
 MOST_BYTES = 1 << 20
-"""Of one file: a taxonomy is smaller, and what is larger is data."""
+"""Largest size of one file, in bytes: a taxonomy is smaller, and what is larger is data."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class SpaceFile:
 
     @property
     def words(self) -> list[str]:
-        """The same on the job's own command line."""
+        """The same overrides on the job's own command line."""
         profile = [] if self.profile is None else ["--profile", self.profile]
         return [SPACE_FILE, *profile, *(word for text in self.overrides for word in ("-o", text))]
 
@@ -80,10 +80,10 @@ class SpaceFile:
 
 def _refuse_local_data(data: DataConfig, source: str) -> None:
     for key in path_keys()["data"] if isinstance(data, FeaturesConfig) else ("root",):
-        place = getattr(data, key, None)
-        if place is not None and not Path(place).is_absolute() and not place.startswith("~"):
+        given = getattr(data, key, None)
+        if given is not None and not Path(given).is_absolute() and not given.startswith("~"):
             raise ConfigError(
-                f"{source}: data.{key} is {place!r}, relative to a folder of this machine; data is not uploaded, so "
+                f"{source}: data.{key} is {given!r}, relative to a folder of this machine; data is not uploaded, so "
                 f"give the absolute path at which every node of the cluster has it, e.g. -o data.{key}=/mnt/data"
             )
 

@@ -15,12 +15,12 @@ _SECTION = "Failure # "
 _DEATHS = {
     "low on memory": "OutOfMemory: the node ran low on memory, and Ray killed the trial's process; run fewer trials at "
     "once (trials.max_concurrent, or more trials.resources.cpus for each), or make them smaller",
-    "node has died": "NodeDied: the node on which the trial trained died, or was out of reach",
-    "node died": "NodeDied: the node on which the trial trained died, or was out of reach",
-    "died": "WorkerDied: the trial's process died without an error message: it crashed, or it was killed, as the "
-    "system does when memory runs out",
+    "node has died": "NodeDied: the node on which the trial trained failed, or was out of reach",
+    "node died": "NodeDied: the node on which the trial trained failed, or was out of reach",
+    "died": "WorkerDied: the trial's process exited without an error message; it crashed, or was killed, probably by "
+    "the system's OOM killer",
 }
-"""What Ray writes of a process that is gone, and what it means; the first that fits counts."""
+"""Phrases in Ray's messages about a lost process, and what each means; the first that occurs counts."""
 
 
 def reason_of(trial: TuneTrial) -> str:
@@ -35,7 +35,7 @@ def reason_of(trial: TuneTrial) -> str:
 
 
 def death(text: str) -> str:
-    """What Ray's words for the end of a process mean; other words as they are, in one line."""
+    """The meaning of Ray's message about the end of a process; other messages unchanged, in one line."""
     last = text.rpartition(_SECTION)[2]
     for words, meaning in _DEATHS.items():
         if words in last.lower():

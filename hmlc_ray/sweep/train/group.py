@@ -29,7 +29,7 @@ class GroupResult:
     checkpoint: str
     """The folder of its last checkpoint, as the storage's file system knows it."""
     result: dict[str, Any]
-    """Rank 0's last result."""
+    """Last result of rank 0."""
 
 
 class _Forward(UserCallback):  # type: ignore[misc]
@@ -43,7 +43,7 @@ class _Forward(UserCallback):  # type: ignore[misc]
 
 
 def train_group(config: TrialConfig, group: Group, *, test: bool, on_result: OnResult) -> GroupResult:
-    """Train `config` on a Ray Train worker group and wait; every epoch's result is handed to `on_result`.
+    """Train `config` on a Ray Train worker group and wait; every epoch's result is passed to `on_result`.
 
     Raises:
         HmlcError: what the workers raised, if they failed more often than `trials.retries`; other errors become a
@@ -67,7 +67,7 @@ def train_group(config: TrialConfig, group: Group, *, test: bool, on_result: OnR
 
 
 class _Listener:
-    """Hands on what arrives in the queue, in a thread of the driver, until the block ends and the queue is empty."""
+    """Passes on what arrives in the queue, in a thread of the driver, until the block ends and the queue is empty."""
 
     def __init__(self, queue: Queue, on_result: OnResult) -> None:
         self._queue, self._on_result = queue, on_result

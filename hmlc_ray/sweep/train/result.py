@@ -10,7 +10,7 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.training.checkpoint import EpochRecord
 
-_SEARCHED = tuple(f"{figure}/" for figure in FIGURES)
+_SEARCHED = tuple(f"{metric}/" for metric in FIGURES)
 EVALUATIONS = "evaluations"
 """Key of a result: the evaluation that it is, or waits for, counted from 1. Ray's schedulers count by it: unlike Ray's
 count of results, it is the same whether or not an epoch was repeated after a fault."""
@@ -26,7 +26,7 @@ class EpochEntry(TypedDict):
 
 
 def result_of(records: list[EpochRecord], config: TrialConfig) -> dict[str, Any]:
-    """The result of an evaluation: what can be searched for, and every epoch of `records`, the judged one last.
+    """The result of an evaluation: what can be searched for, and every epoch of `records`, the evaluated one last.
 
     Other metrics are in the history alone: Tune keeps statistics of every number at the top, and writes them into each
     of its snapshots.
@@ -50,7 +50,7 @@ def status_of(result: dict[str, Any]) -> TrialStatus:
 
 
 def cause_of(error: BaseException) -> BaseException:
-    """The trial's own error; Ray wraps it in several of its own."""
+    """The trial's own error, which Ray wraps in several of its own."""
     failures = getattr(error, "worker_failures", None)
     inner = next(iter(failures.values())) if failures else getattr(error, "cause", None)
     return error if inner is None or inner is error else cause_of(inner)

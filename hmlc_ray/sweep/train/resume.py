@@ -20,19 +20,23 @@ from hmlc_ray.training.checkpoint import Checkpoint, load_checkpoint
 logger = logging.getLogger(__name__)
 
 
-class GoesOn:
+class ResumesFromNearest:
     """A mixin of Tune's trainables, whose own `restore` refuses a checkpoint that is gone, and so fails the trial."""
 
     def restore(self, result: Any) -> None:
-        """Go on from the named checkpoint, or else from the nearest beside it; without any, start again."""
+        """Resume from the named checkpoint, or else from the nearest one beside it; without any, start again."""
         named = result.checkpoint
-        found = next((other for other in _nearest(named) if _is_there(other)), None)
-        if found is None:
+        nearest = next((other for other in _nearest(named) if _is_there(other)), None)
+        if nearest is None:
             logger.warning("%s is gone, and there is none beside it; the trial starts again", named.path)
             return
-        if found is not named:
-            logger.warning("%s is gone; the trial goes on from %s", named.path, found.path)
-        super().restore(type(result)(found, result.metrics))  # type: ignore[misc]
+        if nearest is not named:
+            logger.warning("%s is gone; the trial resumes from %s", named.path, nearest.path)
+        super().restore(type(result)(nearest, result.metrics))  # type: ignore[misc]
+
+
+GoesOn = ResumesFromNearest
+"""The name by which pickles of earlier versions know it."""
 
 
 def read_checkpoint(named: Any) -> Checkpoint | None:
@@ -53,8 +57,8 @@ def _nearest(named: Any) -> Iterator[Any]:
     """The named checkpoint, then those of the same run: older ones, newest first, then newer ones, oldest first."""
     yield named
     parent, _, own = named.path.rstrip("/").rpartition("/")
-    found = named.filesystem.get_file_info(FileSelector(parent, allow_not_found=True))
-    names = sorted(info.base_name for info in found if info.base_name.startswith("checkpoint_"))
+    nearest = named.filesystem.get_file_info(FileSelector(parent, allow_not_found=True))
+    names = sorted(info.base_name for info in nearest if info.base_name.startswith("checkpoint_"))
     nearest = [name for name in reversed(names) if name < own] + [name for name in names if name > own]
     for name in nearest:
         yield ray.tune.Checkpoint(f"{parent}/{name}", filesystem=named.filesystem)

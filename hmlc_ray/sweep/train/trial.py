@@ -17,7 +17,7 @@ from hmlc_ray.home import Home
 from hmlc_ray.sweep.cluster.capacity import driver_request
 from hmlc_ray.sweep.cluster.gpus import worker_environment
 from hmlc_ray.sweep.train.params import KEYS
-from hmlc_ray.sweep.train.resume import GoesOn
+from hmlc_ray.sweep.train.resume import ResumesFromNearest
 from hmlc_ray.sweep.train.worker import train_in_process, train_in_worker
 
 Loop = Callable[[dict[str, Any]], None]
@@ -37,12 +37,12 @@ def build_trainable(trials: TrialsConfig, storage: str) -> Any:
 
 
 def _resumable(train: Loop) -> Loop:
-    train.__mixins__ = (GoesOn,)  # type: ignore[attr-defined]  # what Tune makes a trainable of it with
+    train.__mixins__ = (ResumesFromNearest,)  # type: ignore[attr-defined]  # what Tune makes a trainable of it with
     return train
 
 
 def _at_home(train: Loop) -> Loop:
-    """The function with the driver's home as its own, where decoded data lies: a cluster's processes have others."""
+    """The function with the driver's home folder, which holds decoded data: a cluster's processes have others."""
     home = Home.of(None)
 
     @wraps(train)
@@ -70,7 +70,7 @@ class Group:
     trials: TrialsConfig
     """Workers, their resources and retries."""
     name: str
-    """Of the run; one that is there already is resumed."""
+    """Name of the run; one that exists already is resumed."""
     storage: str
     """Folder or URI for the checkpoints of runs."""
 

@@ -51,7 +51,7 @@ class _Reporter:
     """Holds epochs back until one is evaluated: every result must carry the searched metric.
 
     The first result of a resumed run has all epochs before it, too. A checkpoint is on disk before its result is with
-    the driver, so a driver that is killed between the two never heard of it.
+    the driver, so a driver that is killed between the two never received it.
     """
 
     def __init__(

@@ -22,8 +22,8 @@ class Asha(AsyncHyperBandScheduler):  # type: ignore[misc]  # ray ships no types
 
     Tune's snapshot holds no scheduler. Ray's own would begin every resume with empty rungs: it would judge the first
     trials by nothing, and could stop a trial at an evaluation beyond which an earlier driver had let it go. So a
-    trial has its place in a rung under its number, which lasts, not under Tune's id, and the rungs are filled with what
-    earlier drivers logged before the first trial starts. Where a trial has a place already, it goes on.
+    trial is in a rung under its number, which lasts, not under Tune's id, and the rungs are filled with what earlier
+    drivers logged before the first trial starts. Where a trial is in a rung already, it continues.
     """
 
     def __init__(self, config: AshaConfig) -> None:
@@ -45,17 +45,17 @@ class Asha(AsyncHyperBandScheduler):  # type: ignore[misc]  # ray ships no types
                     self._judge(number, evaluation, value)
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """A resumed trial's first result has evaluations that no driver heard of: each counts at its own rung."""
+        """A resumed trial's first result has evaluations that no driver received: each counts at its own rung."""
         for evaluation, value in _evaluations(trial, result, self._metric):
             if self._judge(number_of(trial), evaluation, value) == self.STOP:
                 return str(self.STOP)
         return str(self.CONTINUE)
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        """Nothing: its results have been counted."""
+        """Do nothing: its results have been counted."""
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
-        """Nothing: what it was like still counts."""
+        """Do nothing: its earlier results still count."""
 
     def _judge(self, number: int, evaluation: int, value: float) -> str:
         (bracket,) = self._brackets
@@ -64,13 +64,13 @@ class Asha(AsyncHyperBandScheduler):  # type: ignore[misc]  # ray ships no types
 
 @dataclass(frozen=True)
 class _Numbered:
-    """What Ray's bracket reads of a trial, with the number in place of Tune's id."""
+    """What Ray's bracket reads of a trial, with the number instead of Tune's id."""
 
     trial_id: int
 
 
 def _evaluations(trial: Trial, result: dict[str, Any], metric: str) -> list[tuple[int, float]]:
-    """The evaluations that a result tells, in order; none in the mark of an end that Tune adds."""
+    """The evaluations that a result reports, in order; none in the mark of an end that Tune adds."""
     every = trial.config["trial"]["evaluation"]["every"]
-    told = [(entry["epoch"], entry["metrics"]) for entry in result.get("history", ())]
-    return [(evaluation_of(epoch, every), metrics[metric]) for epoch, metrics in told if metric in metrics]
+    reported = [(entry["epoch"], entry["metrics"]) for entry in result.get("history", ())]
+    return [(evaluation_of(epoch, every), metrics[metric]) for epoch, metrics in reported if metric in metrics]

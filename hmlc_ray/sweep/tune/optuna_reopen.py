@@ -1,7 +1,7 @@
 """Optuna's trials made unfinished again, under their old numbers.
 
-What has ended is final in Optuna. So the study is written anew, trial by trial in the old order, with the trials in
-question as running ones; a copy that is dropped last makes it safe to die at any point.
+A trial that has ended is final in Optuna. So the study is written again, trial by trial in the old order, with the
+trials in question as running ones. A copy that is dropped last makes it safe to be killed at any point.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 def forget_failure(tracker: Tracker, run: TrialRun) -> None:
-    """Turn a failed trial into an interrupted one, which a resume goes on with."""
+    """Turn a failed trial into an interrupted one, which a resume continues."""
     before = {
         schema.RETRIES: int(run.tags.get(schema.RETRIES, 0)) + 1,
         schema.EARLIER_ERROR: run.tags.get(schema.ERROR, ""),
@@ -36,16 +36,16 @@ def forget_failure(tracker: Tracker, run: TrialRun) -> None:
 
 
 def reopen_unfinished(trials: TrialStorage, tracker: Tracker) -> int:
-    """Make the trials running again that ended in Optuna alone.
+    """Make trials that ended in Optuna alone running again.
 
-    Either `hmlc retry` or `hmlc reap` was here, or the driver died between telling Optuna and telling MLflow. Every
-    trial that was completed or pruned has had a run: one that has none any more stays ended, with its value.
+    Either `hmlc retry` or `hmlc reap` ran, or the driver was killed between its reports to Optuna and to MLflow. Every
+    trial that was completed or pruned has had a run: one without a run stays ended, with its value.
 
     Returns:
         How many of them failed.
 
     Raises:
-        StudyError: if Optuna has not got the study whose trials are in MLflow: they would be numbered anew.
+        StudyError: if Optuna has not got the study whose trials are in MLflow: they would be numbered again from 0.
     """
     name = trials.study.name
     parent = tracker.find_study(name)
@@ -87,7 +87,7 @@ def _lost(trials: TrialStorage, count: int) -> StudyError:
 
 
 def ended_without_run(trials: TrialStorage, runs: Iterable[TrialRun]) -> dict[int, TrialStatus]:
-    """How the trials ended, by number, that have ended in Optuna and have no run in MLflow: it was deleted."""
+    """Outcomes, by number, of the trials that have ended in Optuna and whose runs were deleted in MLflow."""
     storage, name = trials.open(), trials.study.name
     if name not in optuna.get_all_study_names(storage):
         return {}
@@ -96,11 +96,11 @@ def ended_without_run(trials: TrialStorage, runs: Iterable[TrialRun]) -> dict[in
     return {trial.number: TrialStatus.of_optuna(trial.state.name) for trial in ended if str(trial.number) not in known}
 
 
-def tell_ended(trials: TrialStorage, rows: Iterable[TrialRow]) -> None:
-    """Tell Optuna how trials ended that it takes for running.
+def report_ended(trials: TrialStorage, rows: Iterable[TrialRow]) -> None:
+    """Report to Optuna how trials ended that it still has as running.
 
-    Tune tells its searcher nothing of a trial that had failed and was then run again: its limiter of concurrency
-    takes it for ended.
+    Tune reports nothing to its searcher about a trial that had failed and was then run again: its limiter of
+    concurrency considers it ended.
     """
     storage, name = trials.open(), trials.study.name
     ended = {row.number: row for row in rows}
@@ -126,7 +126,7 @@ def reopen_trials(storage: optuna.storages.BaseStorage, study: str, numbers: Ite
 
 
 def finish_reopening(storage: optuna.storages.BaseStorage, study: str) -> None:
-    """Finish what an earlier process that died had begun; nothing where there is nothing to finish."""
+    """Finish what an earlier process that was killed had begun, if anything."""
     copy = _COPY.format(study)
     if copy not in optuna.get_all_study_names(storage):
         return

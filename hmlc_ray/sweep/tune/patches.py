@@ -1,4 +1,4 @@
-"""What is changed of Ray Tune for the time that it runs a study."""
+"""What is changed in Ray Tune while it runs a study."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def changed_tune(results: str | None = None) -> Iterator[None]:
     """Snapshots by time alone, no error where a checkpoint that is to be deleted is gone, and no AWS keys for trials;
     and a snapshot's number of trials does not count.
 
-    The first two follow from trials that go on from whatever checkpoint is there (`resume.GoesOn`). Tune takes a
-    snapshot of all trials whenever one of them has written as many checkpoints as it keeps, lest none that the snapshot
-    names be there any more. And where it deletes a checkpoint that is gone already, its error keeps it from counting
-    the trial's new one, so that later ones overwrite each other.
+    The first two follow from trials that resume from whatever checkpoint exists (`resume.ResumesFromNearest`). Tune
+    takes a snapshot of all trials whenever one of them has written as many checkpoints as it keeps, so that those that
+    the snapshot names still exist. And where it deletes a checkpoint that is gone already, its error keeps it from
+    counting the trial's new one, so that later ones overwrite each other.
 
     Every node uses its own AWS credentials: Tune would hand the driver's to trials in a runtime environment, which Ray
     writes on the command lines of its processes.
 
     A restored Tune would take the number of trials from its snapshot, and an end of the search that it noted there for
-    final; both are `StudySearch`'s to tell, for a study that has got more trials since. And trials that it draws would
+    final; both are decided by `StudySearch`, for a study that has got more trials since. And trials that it draws would
     be kept where the study's results were when the snapshot was taken: the home folder may have been moved since.
 
     Args:
@@ -54,7 +54,7 @@ def _if_there(delete: Delete) -> Delete:
 
 
 def _no_snapshot(manager: Any, trial: Any) -> None:
-    """In place of the count of a trial's checkpoints."""
+    """Replaces the count of a trial's checkpoints."""
 
 
 def _restore(generator: SearchGenerator, state: dict[str, Any], results: str | None) -> None:

@@ -18,7 +18,7 @@ from hmlc_ray.sweep.tune.samplers import NumberedRandom, NumberedSampler
 ATTEMPTS = 20
 """Draws of the sampler for one trial, and as many at random after them."""
 _LEFT = "left"
-"""In place of a parameter's name: which of the points that are left."""
+"""The name, instead of a parameter's, of the choice among the points that are left."""
 _FIXED = "fixed_params"
 """Optuna's own attribute of a trial that was enqueued: parameters which it has not been asked for yet."""
 
@@ -26,7 +26,7 @@ _FIXED = "fixed_params"
 class Points:
     """The points of a search space, and those that a study has drawn.
 
-    A trial is deterministic, so that a point which was drawn before, whatever became of its trial, tells nothing new.
+    A trial is deterministic, so a point that was drawn before gives nothing new, whatever the outcome of its trial was.
     """
 
     def __init__(self, space: SearchSpace) -> None:
@@ -85,7 +85,7 @@ class Points:
         return {*self._known.values()}
 
     def _text(self, point: Params) -> str:
-        """Equal for equal points: JSON tells 1, 1.0, true and "1" apart."""
+        """Equal for equal points: JSON distinguishes 1, 1.0, true and "1"."""
         return json.dumps({name: self._exact(name, point[name]) for name in sorted(point)})
 
     def _exact(self, name: str, value: Any) -> Choice:

@@ -17,7 +17,7 @@ from hmlc_ray.errors import CheckpointError
 from hmlc_ray.runs.recording import error_sentence, log_checkpoint, run_tags
 from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import best_so_far, evaluations_of, rank, rows_of, trial_runs, used_up
-from hmlc_ray.study.progress import Standing, StandingWriter
+from hmlc_ray.study.progress import StatusSnapshot, StatusWriter
 from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.study.storage import Results, fetched
 from hmlc_ray.study.summary import BestSoFar
@@ -36,15 +36,15 @@ class Earlier:
     """What earlier drivers of a study left."""
 
     runs: Sequence[TrialRun]
-    """Of its trials."""
+    """The runs of its trials."""
     gone: Mapping[int, TrialStatus] = field(default_factory=dict)
-    """How trials ended that have no run any more."""
+    """Outcomes of trials whose runs were deleted."""
 
 
 class SweepSession:
     """The one writer of a sweep's MLflow runs. Every call is idempotent: after a restore Tune repeats events.
 
-    Tune's snapshot lags behind, so a restored Tune may also go on with a trial that had ended before its driver was
+    Tune's snapshot lags behind, so a restored Tune may also resume a trial that had ended before its driver was
     killed. What such a trial does again is ignored, and `AlreadyEnded` stops it: its outcome is in Optuna and MLflow.
     """
 
@@ -71,8 +71,8 @@ class SweepSession:
         """The searched metric's values that earlier drivers logged, by trial and by evaluation, counted from 1."""
         self._best = best_so_far(rows, study)
         self._total = used_up(tracker.run(parent)) or study.num_trials
-        self._standing = StandingWriter(tracker, parent, context.folder, study.objective_metric)
-        self._standing.update(self._stand())
+        self._status_writer = StatusWriter(tracker, parent, context.folder, study.objective_metric)
+        self._status_writer.update(self._snapshot())
 
     def started(self, number: int, config: TrialConfig, searched: dict[str, Any]) -> None:
         if number in self.ended_before:
@@ -133,14 +133,14 @@ class SweepSession:
         self._show()
 
     def _log(self, run_id: str, checkpoint: ray.tune.Checkpoint | None) -> dict[str, Any]:
-        """Log a trial's last checkpoint; tells its size, or why there is none: the trial is no worse for that."""
+        """Log a trial's last checkpoint and return its size, or why it is missing: that does not fail the trial."""
         if checkpoint is None:
             return {}
         try:
-            with fetched(checkpoint.path, checkpoint.filesystem) as place:
-                log_checkpoint(self._tracker, run_id, place)
+            with fetched(checkpoint.path, checkpoint.filesystem) as folder:
+                log_checkpoint(self._tracker, run_id, folder)
                 return {
-                    schema.CHECKPOINT_BYTES: sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+                    schema.CHECKPOINT_BYTES: sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
                 }
         except (CheckpointError, OSError) as error:
             sentence = error_sentence(error)
@@ -176,8 +176,8 @@ class SweepSession:
         return self._total - (len(states) - running), running
 
     def look_on(self, *, last: bool = False) -> None:
-        """Let those who look on know how the trials stand; to be called often, and at the end as the `last` time."""
-        self._standing.flush(last=last)
+        """Publish the status of the trials for readers; to be called often, and at the end with `last`."""
+        self._status_writer.flush(last=last)
 
     def _better(self, other: BestSoFar) -> BestSoFar:
         if self._best is None:
@@ -185,13 +185,13 @@ class SweepSession:
         return max(self._best, other, key=lambda best: rank(self._study.mode, best.value, best.number))
 
     def _show(self) -> None:
-        standing = self._stand()
-        self._progress.update(standing.counts)
-        self._standing.update(standing)
+        snapshot = self._snapshot()
+        self._progress.update(snapshot.counts)
+        self._status_writer.update(snapshot)
 
-    def _stand(self) -> Standing:
+    def _snapshot(self) -> StatusSnapshot:
         interrupted = len(self._known - self._states.keys())
-        return Standing.of(self._states.values(), total=self._total, interrupted=interrupted, best=self._best)
+        return StatusSnapshot.of(self._states.values(), total=self._total, interrupted=interrupted, best=self._best)
 
 
 _active: SweepSession | None = None
@@ -235,7 +235,7 @@ class SessionCallback(ray.tune.Callback):  # type: ignore[misc]
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         if not active().has_started(number_of(trial)):
-            _start(trial)  # its process, or the node, died before it came to that
+            _start(trial)  # its process or node was lost before that
         active().failed(number_of(trial), reason_of(trial))
 
 

@@ -48,10 +48,10 @@ class EndedTrial:
 class Retention:
     """Prunes the checkpoints of a study's ended trials while it runs, by `trials.checkpoints.keep`.
 
-    A trial's run in MLflow holds its last checkpoint; where it trained lie the last two, to go on from. The latter are
-    deleted once it has ended and Tune has noted that: a Tune that is restored from an older snapshot goes on with the
-    trial. Failed and interrupted trials keep theirs, for a retry. The best trial's checkpoint, which the refit needs,
-    is among the best of any number.
+    A trial's run in MLflow holds its last checkpoint; its training folder holds the last two, to resume from.
+    The latter are deleted once it has ended and Tune has noted that: a Tune that is restored from an older snapshot
+    resumes the trial. Failed and interrupted trials keep theirs, for a retry. The best trial's checkpoint, which the
+    refit needs, is among the best of any number.
 
     Raises:
         TrackingError: from `admits` and `ended`, as the Tracker does.
@@ -72,7 +72,7 @@ class Retention:
 
     @classmethod
     def of(cls, sweep: SweepConfig, results: Results, tracker: Tracker, parent: str) -> Retention:
-        """Of a study as the store has it: a resumed one goes on with what was kept and freed before."""
+        """The retention of a study as the store has it: a resumed study keeps the counts of earlier drivers."""
         study = sweep.study
         freed = int(tracker.run(parent).tags.get(schema.CHECKPOINT_BYTES_FREED, 0))
         made = cls(sweep.trials.checkpoints.keep, study.mode, tracker, results, study.name, freed)
@@ -129,28 +129,28 @@ class Retention:
         self._delete(done)
 
     def conclude(self, parent: str) -> CheckpointBytes:
-        """When no trial runs any more: delete what is left to delete, and tell the bytes in the study's run."""
+        """When no trial runs any more: delete what is left to delete, and record the bytes in the study's run."""
         self._delete([folder for _, folder in self._waiting])
         self._waiting = []
         logged = sum(int(run.tags.get(schema.CHECKPOINT_BYTES, 0)) for run in self.tracker.children(parent))
         working = sum(info.size for info in self._files(self.results.path(self.study)))
         working += sum(info.size for info in self._files(self.results.path("_groups", self.study)))
-        found = CheckpointBytes(held=logged + working, freed=self.freed)
+        total = CheckpointBytes(held=logged + working, freed=self.freed)
         self.tracker.set_tags(
-            parent, {schema.CHECKPOINT_BYTES_HELD: found.held, schema.CHECKPOINT_BYTES_FREED: found.freed}
+            parent, {schema.CHECKPOINT_BYTES_HELD: total.held, schema.CHECKPOINT_BYTES_FREED: total.freed}
         )
-        return found
+        return total
 
     @property
     def _limit(self) -> int | None:
         return int(self.keep.removeprefix("best-")) if self.keep.startswith("best-") else None
 
     def _last_snapshot(self) -> float:
-        """When Tune last noted how the trials stand, s since the epoch; 0 if never."""
+        """Time of Tune's last snapshot of the trials, s since the epoch; 0 if there is none."""
         selector = pyarrow.fs.FileSelector(self.results.path(self.study), allow_not_found=True)
         with suppress(OSError):
-            found = self.results.filesystem.get_file_info(selector)
-            times = [_seconds(info.mtime) for info in found if info.base_name.startswith(_STATE)]
+            files = self.results.filesystem.get_file_info(selector)
+            times = [_seconds(info.mtime) for info in files if info.base_name.startswith(_STATE)]
             return max(times, default=0.0)
         return 0.0
 

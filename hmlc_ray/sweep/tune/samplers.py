@@ -1,6 +1,6 @@
 """Optuna's samplers, with draws that are decided by a study's seed, the trial's number and the parameter's name.
 
-Optuna's own stream starts anew with every process: a resumed study would draw its first trials once more.
+Optuna's own stream starts again with every process: a resumed study would draw its first trials once more.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from hmlc_ray.sweep.tune.recorder import active, ended_before
 from hmlc_ray.sweep.tune.samplers import NumberedRandom, NumberedTpe, build_sampler
 
 _MADE_ANEW = ("_storage", "_ot_study", "_ot_trials", "_sampler", "_search_space", "_points")
-# Under these names older versions pickled what is made anew now.
+# Names of attributes that older versions pickled and that are created again now.
 _NumberedRandom, _NumberedTpe = NumberedRandom, NumberedTpe
 
 
@@ -33,7 +33,7 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
     Tune's snapshot of an experiment lags behind Optuna's storage by seconds, so a restored Tune may not
     know trials that Optuna has already handed out. Such orphans are handed out again under their old number and
     with their old values before anything new is drawn: the number of trials stays exact, and the MLflow run of that
-    number is found again. A trial that a scheduler stopped is told to Optuna as pruned, not as complete.
+    number is used again. A trial that a scheduler stopped is reported to Optuna as pruned, not as complete.
 
     How many trials there are is decided here, by what Optuna has, and not by Tune, whose count cannot be raised.
     """
@@ -90,8 +90,8 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
     def _new_trial(self) -> Trial | None:
         """None if the study has all its trials.
 
-        The point is drawn first and then made a trial of in one step: a driver that dies leaves the whole of it, or
-        nothing. Optuna's study remembers how its trials stood when it was last asked, so draws have one of their own.
+        The point is drawn first and then made a trial in one step: a driver that is killed leaves the whole of it, or
+        nothing. Optuna's study caches the states of its trials when it is asked, so draws have one of their own.
         """
         trials = self._ot_study.get_trials(deepcopy=False)
         if len(trials) >= self._study_config.num_trials:
@@ -106,7 +106,7 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
 
     def _trial(self, number: int) -> Trial:
         frozen = self._ot_study.get_trials(deepcopy=False)[number]
-        if frozen.state == TrialState.WAITING:  # a driver died between drawing it and asking for it
+        if frozen.state == TrialState.WAITING:  # a driver was killed between drawing it and asking for it
             return self._ask()
         return Trial(self._ot_study, frozen._trial_id)
 

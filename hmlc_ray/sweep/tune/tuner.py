@@ -1,4 +1,4 @@
-"""The Tuner of a study: made anew, or restored from what an earlier driver left."""
+"""The Tuner of a study: new, or restored from what an earlier driver left."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def build_tuner(context: StudyContext, concurrency: int) -> ray.tune.Tuner:
 
 
 def restore_tuner(context: StudyContext, *, retry: bool = False) -> ray.tune.Tuner | None:
-    """The tuner of an interrupted study, or None if its driver died before Tune wrote any state.
+    """The tuner of an interrupted study, or None if its driver was killed before Tune wrote any state.
 
-    Failed trials stay failed, as they are in Optuna, unless `retry` is set: then they go on from their checkpoints.
+    Failed trials stay failed, as they are in Optuna, unless `retry` is set: then they resume from their checkpoints.
     """
     _pace_snapshots(context.sweep)
     know_old_names()

@@ -8,7 +8,7 @@ from types import FrameType
 
 import pytest
 
-from hmlc_ray.sweep.cluster.signals import end_tuning, refuse_to_go_on, stoppable
+from hmlc_ray.sweep.cluster.signals import end_tuning, raise_if_interrupted, stoppable
 
 
 @pytest.fixture
@@ -41,16 +41,16 @@ def test_it_interrupts() -> None:
 
 def test_a_swallowed_one_stops_the_next_part_of_the_study() -> None:
     with stoppable():
-        refuse_to_go_on()
+        raise_if_interrupted()
         swallow_sigterm()
         with pytest.raises(KeyboardInterrupt):
-            refuse_to_go_on()
+            raise_if_interrupted()
 
 
 def test_a_request_does_not_outlive_its_block() -> None:
     with stoppable():
         swallow_sigterm()
-    refuse_to_go_on()
+    raise_if_interrupted()
 
 
 def test_it_interrupts_where_ctrl_c_is_ignored() -> None:

@@ -14,7 +14,7 @@ from ray.train._internal.session import _TrainingResult
 from ray.tune.execution.experiment_state import _ExperimentCheckpointManager
 from ray.tune.execution.tune_controller import TuneController
 
-from hmlc_ray.sweep.train.resume import GoesOn, read_checkpoint
+from hmlc_ray.sweep.train.resume import ResumesFromNearest, read_checkpoint
 from hmlc_ray.sweep.tune.patches import changed_tune
 
 
@@ -27,7 +27,7 @@ class Trainable:
         self.restored.append(result)
 
 
-class OurTrainable(GoesOn, Trainable):
+class OurTrainable(ResumesFromNearest, Trainable):
     def __init__(self) -> None:
         self.restored = []
 

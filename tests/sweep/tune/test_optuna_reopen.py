@@ -17,7 +17,7 @@ from hmlc_ray.study import schema
 from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.study.summary import TrialRow
 from hmlc_ray.sweep.tune import optuna_reopen
-from hmlc_ray.sweep.tune.optuna_reopen import finish_reopening, reopen_trials, reopen_unfinished, tell_ended
+from hmlc_ray.sweep.tune.optuna_reopen import finish_reopening, reopen_trials, reopen_unfinished, report_ended
 from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 from hmlc_ray.tracking import Tracker
 
@@ -148,6 +148,6 @@ def test_what_ended_unheard_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     study.tell(0, 0.5)
     states = [TrialStatus(name) for name in ("completed", "completed", "pruned", "failed", "running")]
     rows = [TrialRow(number, str(number), status, 0.75, 1, {}, "r") for number, status in enumerate(states)]
-    tell_ended(TrialStorage(sweep.study, Home.of(tmp_path)), rows)
+    report_ended(TrialStorage(sweep.study, Home.of(tmp_path)), rows)
     found = [(trial.state.name, trial.value) for trial in study.trials]
     assert found == [("COMPLETE", 0.5), ("COMPLETE", 0.75), ("PRUNED", 0.25), ("FAIL", None), ("RUNNING", None)]
