@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hmlc_ray.arrays import IntArray as IntArray
+from hmlc_ray.arrays import IntArray
 from hmlc_ray.errors import TaxonomyError
 from hmlc_ray.names.levels import check_level_names
 

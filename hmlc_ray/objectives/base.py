@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from hmlc_ray.taxonomy import IntArray, Taxonomy
+from hmlc_ray.arrays import IntArray
+from hmlc_ray.taxonomy import Taxonomy
 
 
 @dataclass(frozen=True)

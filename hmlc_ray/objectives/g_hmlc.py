@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hmlc_ray.arrays import IntArray
 from hmlc_ray.compute import distributed
 from hmlc_ray.config.objective import GHmlcConfig
 from hmlc_ray.objectives.base import Batch, Dims, LossReport
@@ -15,7 +16,6 @@ from hmlc_ray.objectives.level_objective import LevelObjective
 from hmlc_ray.objectives.masks.descriptor import ClassSums
 from hmlc_ray.objectives.masks.feature_masks import FeatureMasks
 from hmlc_ray.objectives.masks.refit import MaskFit, fit_masks, fixed_masks, refit_due
-from hmlc_ray.taxonomy import IntArray
 
 
 class GHmlc(LevelObjective):

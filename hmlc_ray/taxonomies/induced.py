@@ -14,10 +14,10 @@ from scipy.spatial.distance import pdist, squareform
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 
+from hmlc_ray.arrays import FloatArray, IntArray
 from hmlc_ray.errors import TaxonomyError
-from hmlc_ray.taxonomy import IntArray, Taxonomy
+from hmlc_ray.taxonomy import Taxonomy
 
-FloatArray = npt.NDArray[np.float64]
 Linkage = Literal["ward", "average", "complete"]
 Sizes = Sequence[int] | int
 """Numbers of classes of the levels above the leaves, or the number of levels."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from hmlc_ray.arrays import FloatArray
 from hmlc_ray.compute.devices import resolve_device
 from hmlc_ray.config.taxonomy import CONFUSION_FILES, FEATURE_FILES
 from hmlc_ray.config.trial import TrialConfig
@@ -27,7 +28,7 @@ from hmlc_ray.runs.encoders import checkpoint_in, find_checkpoint, find_encoder
 from hmlc_ray.study.schema import ENCODER
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.tables.csv_files import read_table
-from hmlc_ray.taxonomies.induced import FloatArray, class_means
+from hmlc_ray.taxonomies.induced import class_means
 from hmlc_ray.training.checkpoint import Checkpoint
 from hmlc_ray.training.export.reading import is_export
 from hmlc_ray.training.seeding import kernels
