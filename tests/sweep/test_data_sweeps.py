@@ -149,7 +149,7 @@ def test_a_sweep_of_features_compares_heads_and_exports_what_takes_raw_rows(tmp_
     sandbox = Sandbox(tmp_path)
     space = tmp_path / "space.yaml"
     space.write_text(
-        "study: {name: s, num_trials: 2, refit: {workers: 1}}\n"
+        "study: {name: s, num_trials: 2}\n"
         "base:\n  data: {kind: features, file: table, limit_per_leaf: 5}\n  encoder: {hidden_dim: 16, feature_dim: 8}\n"
         "  training: {epochs: 1, global_batch_size: 16}\n  optimiser: {warmup_epochs: 0}\n"
         "space: {head.kind: {choice: [mlp, identity]}}\n"
