@@ -84,6 +84,8 @@ def cell_text(row: Row) -> str:
     if row.against is None:
         return text
     found = row.against.interval
+    if row.against.pairs < 2:  # nothing is known of its spread
+        return f"{text} ({found.mean:+.2f})"
     return f"{text} ({found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]){'*' if row.p_holm < 0.05 else ''}"
 
 

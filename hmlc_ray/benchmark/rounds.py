@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import platform
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
-from typing import Any
 
-from hmlc_ray import __version__
-from hmlc_ray.benchmark.results import SCHEMA, Line, ResultsFile
-from hmlc_ray.benchmark.tasks import Phase, Task, as_point, deciding
+from hmlc_ray.benchmark.harvest import Harvest, Ledger
+from hmlc_ray.benchmark.tasks import Phase, Task, as_point
 from hmlc_ray.config.data import DataConfig
-from hmlc_ray.config.space import POINT
 from hmlc_ray.config.suite import SuiteConfig
 from hmlc_ray.config.sweep import StudyConfig, SweepConfig, space_of_points
-from hmlc_ray.home import Home
-from hmlc_ray.machine.cpus import usable_cpus
-from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.study import schema
 from hmlc_ray.study.folder import is_saved
-from hmlc_ray.study.leaderboard import rows_of, trial_runs
 from hmlc_ray.study.lookup import find_sweep
-from hmlc_ray.study.schema import TrialStatus
-from hmlc_ray.study.summary import SweepCounts, SweepProgress, TrialRow
-from hmlc_ray.study.workspace import Workspace
+from hmlc_ray.study.summary import SweepCounts, SweepProgress
 from hmlc_ray.sweep.run import resume_sweep, run_sweep
-from hmlc_ray.tracking import Tracker, TrialRun
 
 NAMES: dict[Phase, str] = {"trial": "tuning", "cell": "cells"}
 MOST_POINTS = 200
 """Of one study: its listed points are kept in one YAML file of at most 1 MiB."""
-PER_LEVEL = ("probe_top1", "probe_balanced_accuracy", "probe_macro_f1", "knn_top1", "map_at_r", "nmi", "silhouette")
-OF_THE_TREE = (
-    "tree/cpcc",
-    "tree/full_path_accuracy/argmax",
-    "tree/inconsistency/argmax",
-    "tree/mistake_severity/argmax",
-)
 HARVEST_S = 15.0
 """Between two looks at what has ended, while a study runs."""
 
@@ -51,10 +31,9 @@ class Rounds:
     has changed since; whatever its trials came to is kept in either case.
     """
 
-    def __init__(
-        self, suite: SuiteConfig, workspace: Workspace, tracker: Tracker, results: ResultsFile, progress: SweepProgress
-    ) -> None:
-        self._suite, self._workspace, self._tracker, self._results = suite, workspace, tracker, results
+    def __init__(self, suite: SuiteConfig, ledger: Ledger, progress: SweepProgress) -> None:
+        self._suite, self._ledger = suite, ledger
+        self._workspace, self._tracker, self._results = ledger.workspace, ledger.tracker, ledger.results
         self._progress, self._before, self.total = progress, SweepCounts(0), 0
         """`total`: runs of this call, for the view."""
         self.failed: dict[str, str] = {}
@@ -70,7 +49,7 @@ class Rounds:
         Raises:
             SweepInterrupted: on Ctrl-C, when everything is saved.
         """
-        harvest = Harvest(tasks, levels, self._tracker, self._results)
+        harvest = Harvest(tasks, levels, self._ledger)
         for name in self._studies(phase):
             self._finish(name, harvest)
         for group in _by_data(self._missing(tasks)):
@@ -162,98 +141,8 @@ class _Watching:
             self._look()
 
 
-class Harvest:
-    """From a study's runs to lines of the results file."""
-
-    def __init__(
-        self, tasks: Sequence[Task], levels: dict[str, list[str]], tracker: Tracker, results: ResultsFile
-    ) -> None:
-        self._levels, self._tracker, self._results = levels, tracker, results
-        self._tasks: dict[str, list[Task]] = {}
-        for task in tasks:
-            self._tasks.setdefault(_key(task.config), []).append(task)
-        self._sweeps: dict[str, SweepConfig] = {}
-        self.failed: dict[str, str] = {}
-
-    def wants(self, sweep: SweepConfig, run_id: str | None) -> bool:
-        """Whether all points of a study that have not ended are tasks that have not ended."""
-        ended = set()
-        if run_id is not None:
-            rows = rows_of(trial_runs(self._tracker, run_id), sweep.study)
-            ended = {row.number for row in rows if row.status in (TrialStatus.COMPLETED, TrialStatus.FAILED)}
-        left = [number for number in range(len(sweep.points)) if number not in ended]
-        open_ = [any(self._results.of(task) is None for task in self._of(sweep, number)) for number in left]
-        return bool(left) and all(open_)
-
-    def __call__(self, name: str) -> None:
-        """Write what a study's trials have come to, as far as it is wanted and not written yet."""
-        run_id = self._tracker.find_study(name)
-        if run_id is None:
-            return
-        sweep = self._sweeps.get(name)
-        if sweep is None:
-            sweep = self._sweeps[name] = find_sweep(name, Home.of(None), self._tracker)
-        runs = {run.run_id: run for run in trial_runs(self._tracker, run_id)}
-        for row in rows_of(list(runs.values()), sweep.study):
-            for task in self._of(sweep, row.number):
-                self._end(task, row, runs[row.run_id])
-
-    def _of(self, sweep: SweepConfig, number: int) -> list[Task]:
-        """The tasks of a study's point, as far as they are tasks of the suite now."""
-        return self._tasks.get(_key(sweep.search_space().assemble({}, {POINT: number})), [])
-
-    def _end(self, task: Task, row: TrialRow, run: TrialRun) -> None:
-        if row.status == TrialStatus.FAILED:
-            self.failed[str(task)] = row.error or "unknown error"
-        known = self._results.of(task) is not None or run.tags.get(schema.DATA_FINGERPRINT) != task.fingerprint
-        if known or not (
-            row.status == TrialStatus.COMPLETED or (row.status == TrialStatus.FAILED and task.phase == "trial")
-        ):
-            return
-        levels = self._levels[task.fingerprint]
-        self._results.add(
-            Line(
-                schema=SCHEMA,
-                phase=task.phase,
-                suite=self._results.suite,
-                data=task.data,
-                arm=task.arm,
-                number=task.number,
-                identity=task.identity,
-                fingerprint=task.fingerprint,
-                searched=task.searched,
-                levels=levels,
-                value=row.value if row.status == TrialStatus.COMPLETED else None,
-                metrics=_metrics(run, levels) if task.phase == "cell" else {},
-                seconds=row.seconds or 0.0,
-                run_id=row.run_id,
-                store=_place_of(self._tracker.uri),
-                version=run.tags.get(schema.VERSION, __version__),
-                commit=run.tags.get(schema.GIT_COMMIT, ""),
-                finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                hardware=f"{platform.machine()}, {usable_cpus()} CPUs",
-                error=row.error or "",
-            )
-        )
-
-
-def _key(config: Any) -> str:
-    return json.dumps(deciding(config), sort_keys=True)
-
-
-def _metrics(run: TrialRun, levels: Sequence[str]) -> dict[str, float]:
-    names = [f"{figure}/{end}" for figure in PER_LEVEL for end in (*levels, "mean")] + list(OF_THE_TREE)
-    found = {name: run.metrics.get(metric_key(f"test/{name}")) for name in names}
-    return {name: value for name, value in found.items() if value is not None}
-
-
 def _by_data(tasks: Iterable[Task]) -> list[list[Task]]:
     groups: dict[DataConfig, list[Task]] = {}
     for task in tasks:
         groups.setdefault(task.config.data, []).append(task)
     return list(groups.values())
-
-
-def _place_of(uri: str) -> str:
-    """A store as another machine may know it; a file is known on its own machine alone."""
-    return "sqlite" if uri.startswith("sqlite:") else uri

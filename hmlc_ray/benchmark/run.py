@@ -2,90 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from hmlc_ray.benchmark.comparison import Row, compare
 from hmlc_ray.benchmark.draws import draw
 from hmlc_ray.benchmark.fronts import front_cells, front_names, fronts_of
+from hmlc_ray.benchmark.harvest import Ledger
+from hmlc_ray.benchmark.known import Known
 from hmlc_ray.benchmark.report import write_fronts, write_report
+from hmlc_ray.benchmark.request import REPORT, BenchmarkRequest, alone
 from hmlc_ray.benchmark.results import Line, ResultsFile
 from hmlc_ray.benchmark.rounds import Rounds
 from hmlc_ray.benchmark.tasks import Task, cell
-from hmlc_ray.config.data import DataConfig
-from hmlc_ray.config.suite import SuiteConfig
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.notes import warn_about
-from hmlc_ray.errors import StudyError, system_reason
+from hmlc_ray.errors import StudyError, TrackingError, system_reason
 from hmlc_ray.machine.scratch import nothing_left
 from hmlc_ray.runs.induction import with_tree
-from hmlc_ray.study.schema import RunKind
+from hmlc_ray.runs.recording import error_sentence
+from hmlc_ray.study.schema import ERROR, RunKind
 from hmlc_ray.study.summary import SweepProgress
-from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.cluster.connect import connected
 from hmlc_ray.sweep.cluster.signals import stoppable
 from hmlc_ray.sweep.driver import SweepInterrupted
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.training.fit import cached_data, check_fits
-
-REPORT = "report"
-"""The folder of tables and pictures in the home folder, and among the run's artifacts."""
-
-
-@dataclass(frozen=True)
-class BenchmarkRequest:
-    """What `hmlc benchmark` was asked for."""
-
-    suite: SuiteConfig
-    workspace: Workspace
-    results: Path | None = None
-    """The results file; None: the one in the home folder."""
-    out: Path | None = None
-    """The folder for tables and pictures; None: the one in the home folder."""
-    replace: bool = False
-    """Run again what does not fit the suite any more."""
-    again: str = "hmlc benchmark"
-    """The command that resumes it."""
-
-    @property
-    def folder(self) -> Path:
-        return self.workspace.home.root / "benchmarks" / self.suite.benchmark.name
-
-    @property
-    def report(self) -> Path:
-        return self.out or self.folder / REPORT
-
-    @property
-    def results_file(self) -> Path:
-        return self.results or self.folder / "results.jsonl"
-
-
-@dataclass
-class Known:
-    """The data sets of a suite, as far as results depend on them."""
-
-    made: dict[DataConfig, DataConfig] = field(default_factory=dict)
-    """With the tree written out, where it comes from a file or is induced; by what the suite says."""
-    fingerprints: dict[DataConfig, str] = field(default_factory=dict)
-    levels: dict[str, list[str]] = field(default_factory=dict)
-    """Names by fingerprint."""
-
-    def add(self, given: DataConfig, made: DataConfig, data: DataSet) -> None:
-        """Note a data set, read as `made`."""
-        self.made[given] = made
-        self.fingerprints[made] = data.fingerprint
-        self.levels[data.fingerprint] = list(data.taxonomy.level_names)
-
-    def on_made_tree(self, config: TrialConfig) -> TrialConfig:
-        """The configuration with its tree written out."""
-        return config.model_copy(update={"data": self.made[config.data]})
 
 
 @dataclass(frozen=True)
@@ -201,25 +146,24 @@ class Benchmark:
         """
         workspace = self._request.workspace
         tracker = workspace.open_tracker()
-        with _alone(self._request), workspace.home.current():
+        with alone(self._request), workspace.home.current():
             self.refuse_changed(self.trials)
             parent = self._open_parent(tracker)
             try:
                 with nothing_left(), connected(workspace.address), stoppable():
-                    rounds = Rounds(self.suite, workspace, tracker, self.results, self._progress)
+                    rounds = Rounds(self.suite, Ledger(workspace, tracker, self.results), self._progress)
                     rounds.total = self.left()
                     if self.suite.benchmark.tuning.trials:
                         rounds.run("trial", self.trials, self.known.levels, parent)
                     cells = self.cells()
                     self.refuse_changed(cells)
                     rounds.run("cell", cells, self.known.levels, parent)
-            except KeyboardInterrupt:
-                tracker.finish(parent, "KILLED")
-                raise SweepInterrupted(
-                    f"interrupted; everything is saved: resume it with `{self._request.again}`"
-                ) from None
-            except BaseException:
-                tracker.finish(parent, "FAILED")
+            except BaseException as error:
+                with suppress(TrackingError):  # what ended it says more than what the store has against that
+                    _close(tracker, parent, error)
+                if isinstance(error, KeyboardInterrupt):
+                    again = f"interrupted; everything is saved: resume it with `{self._request.again}`"
+                    raise SweepInterrupted(again) from None
                 raise
             failed = self._failed(rounds, cells)
             rows = self._report(tracker, parent, cells)
@@ -268,12 +212,8 @@ class Benchmark:
         return failed
 
 
-@contextmanager
-def _alone(request: BenchmarkRequest) -> Iterator[None]:
-    request.folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(request.folder / ".lock", timeout=0):
-            yield
-    except Timeout:
-        name = request.suite.benchmark.name
-        raise StudyError(f"benchmark {name!r} is running: another process drives it; nothing was changed") from None
+def _close(tracker: Tracker, parent: str, error: BaseException) -> None:
+    if isinstance(error, KeyboardInterrupt):
+        tracker.finish(parent, "KILLED")
+    else:
+        tracker.finish(parent, "FAILED", {ERROR: error_sentence(error)})

@@ -30,13 +30,14 @@ def benchmark(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Compare objectives: tune every arm alike, train every seed, judge once on test."""
-    from hmlc_ray.config.suite import load_suite
+    from hmlc_ray.config.suite_check import load_suite
 
     config = load_suite(suite, override or ())
 
     from hmlc_ray.api.views import sweep_view
     from hmlc_ray.benchmark.plan import plan as made_plan
-    from hmlc_ray.benchmark.run import Benchmark, BenchmarkRequest, run_benchmark
+    from hmlc_ray.benchmark.request import BenchmarkRequest
+    from hmlc_ray.benchmark.run import Benchmark, run_benchmark
     from hmlc_ray.cli.benchmark_tables import print_comparison, print_plan
     from hmlc_ray.cli.guard import FAILURE, say
     from hmlc_ray.study.commands import command

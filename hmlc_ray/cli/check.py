@@ -19,7 +19,7 @@ def check(file: File, override: Overrides = None, profile: Profile = None) -> No
     """Check a trial file, a search space or a suite, without starting anything."""
     from hmlc_ray.cli.check_tree import tree_lines
     from hmlc_ray.config.load import load_yaml
-    from hmlc_ray.config.suite import is_suite
+    from hmlc_ray.config.suite_check import is_suite
     from hmlc_ray.config.trial import TrialConfig
 
     if is_suite(load_yaml(file)):
@@ -45,7 +45,7 @@ def _print(file: Path, what: str, lines: list[str]) -> None:
 
 def _suite_lines(file: Path, override: Overrides, profile: Profile) -> list[str]:
     """What a suite compares, in a few lines."""
-    from hmlc_ray.config.suite import load_suite
+    from hmlc_ray.config.suite_check import load_suite
     from hmlc_ray.errors import ConfigError
 
     if profile is not None:

@@ -9,10 +9,12 @@ from typing import Any
 
 from progress_notes import Notes
 
-from hmlc_ray.benchmark.run import BenchmarkRequest, BenchmarkResult, run_benchmark
+from hmlc_ray.benchmark.request import BenchmarkRequest
+from hmlc_ray.benchmark.run import BenchmarkResult, run_benchmark
 from hmlc_ray.config.paths import flatten
 from hmlc_ray.config.space import POINT
-from hmlc_ray.config.suite import SuiteConfig, check_suite
+from hmlc_ray.config.suite import SuiteConfig
+from hmlc_ray.config.suite_check import check_suite
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.home import Home

@@ -12,7 +12,7 @@ from test_results import line
 
 from hmlc_ray.benchmark.comparison import compare
 from hmlc_ray.benchmark.fronts import front_name, fronts_of
-from hmlc_ray.benchmark.report import write_fronts, write_report
+from hmlc_ray.benchmark.report import cell_text, write_fronts, write_report
 from hmlc_ray.benchmark.results import Line
 
 ARMS = {name: {"objective": {"kind": name}} for name in ("hmce", "supcon", "sum-supcon")}
@@ -109,3 +109,5 @@ def test_a_front_has_the_area_that_its_points_dominate(tmp_path: Path) -> None:
 def test_one_shared_seed_has_no_p_value() -> None:
     rows = compare(suite_of(arms=ARMS), [CELLS[0], CELLS[3]])
     assert all(math.isnan(row.p_holm) for row in rows)
+    own = next(row for row in rows if (row.arm, row.level) == ("supcon", "digit"))
+    assert cell_text(own) == "83.00 (+3.00)"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fake_sweeps import FakeSweeps, Killed, objectives, run_suite, suite_of
 
-from hmlc_ray.benchmark import rounds
+from hmlc_ray.benchmark import harvest
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.study.schema import PARENT, STUDY
@@ -31,10 +31,10 @@ def test_a_suite_that_runs_through_trains_every_task_once(sweeps: FakeSweeps, ho
 def test_a_killed_suite_ends_with_no_task_run_twice(
     after: int, sweeps: FakeSweeps, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sweeps.left, write = after, rounds.Harvest.__call__
+    sweeps.left, write = after, harvest.Harvest.__call__
     with monkeypatch.context() as dying:
         # A process that is gone writes nothing any more.
-        dying.setattr(rounds.Harvest, "__call__", lambda own, name: None if sweeps.left == 0 else write(own, name))
+        dying.setattr(harvest.Harvest, "__call__", lambda own, name: None if sweeps.left == 0 else write(own, name))
         with pytest.raises(Killed):
             run_suite(suite_of(), home)
     sweeps.left = None

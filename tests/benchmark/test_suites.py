@@ -10,7 +10,7 @@ import pytest
 
 from hmlc_ray.config.load import dump_yaml
 from hmlc_ray.config.paths import set_path
-from hmlc_ray.config.suite import load_suite
+from hmlc_ray.config.suite_check import load_suite
 from hmlc_ray.errors import ConfigError
 
 SUITES = sorted((Path(__file__).parents[2] / "search_spaces" / "suites").glob("*.yaml"))
