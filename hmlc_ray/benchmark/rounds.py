@@ -32,7 +32,7 @@ from hmlc_ray.tracking import Tracker, TrialRun
 
 NAMES: dict[Phase, str] = {"trial": "tuning", "cell": "cells"}
 MOST_POINTS = 200
-"""Of one study: its listed points are kept in one YAML file of at most 1 MiB."""
+"""Most tasks of one study: its listed points are kept in one YAML file of at most 1 MiB."""
 PER_LEVEL = ("probe_top1", "probe_balanced_accuracy", "probe_macro_f1", "knn_top1", "map_at_r", "nmi", "silhouette")
 OF_THE_TREE = (
     "tree/cpcc",
@@ -41,14 +41,14 @@ OF_THE_TREE = (
     "tree/mistake_severity/argmax",
 )
 HARVEST_S = 15.0
-"""Between two looks at what has ended, while a study runs."""
+"""Seconds between two checks for ended trials, while a study runs."""
 
 
 class Rounds:
     """Runs tasks as studies of one benchmark, and writes what has ended into the results file.
 
     A study is a round: the tasks that were missing when it was made. One that was cut off is resumed, unless the suite
-    has changed since; whatever its trials came to is kept in either case.
+    has changed since; the results of its trials are kept in either case.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Rounds:
         self._progress, self._before, self.total = progress, SweepCounts(0), 0
         """`total`: runs of this call, for the view."""
         self.failed: dict[str, str] = {}
-        """What failed in this call, and why."""
+        """The tasks that failed in this call, with the reasons."""
 
     def run(self, phase: Phase, tasks: Sequence[Task], levels: dict[str, list[str]], parent: str) -> None:
         """Bring every task to its end that has none yet, by its data set.
@@ -79,7 +79,7 @@ class Rounds:
         self.failed |= harvest.failed
 
     def _missing(self, tasks: Iterable[Task]) -> list[Task]:
-        """One of each identity: arms may have the same configuration."""
+        """One task of each identity: arms may have the same configuration."""
         return list({task.identity: task for task in tasks if self._results.of(task) is None}.values())
 
     def _studies(self, phase: Phase) -> list[str]:
@@ -186,7 +186,7 @@ class Harvest:
         return bool(left) and all(open_)
 
     def __call__(self, name: str) -> None:
-        """Write what a study's trials have come to, as far as it is wanted and not written yet."""
+        """Write the results of a study's trials, as far as they are wanted and not written yet."""
         run_id = self._tracker.find_study(name)
         if run_id is None:
             return
@@ -227,7 +227,7 @@ class Harvest:
                 metrics=_metrics(run, levels) if task.phase == "cell" else {},
                 seconds=row.seconds or 0.0,
                 run_id=row.run_id,
-                store=_place_of(self._tracker.uri),
+                store=_public_store(self._tracker.uri),
                 version=run.tags.get(schema.VERSION, __version__),
                 commit=run.tags.get(schema.GIT_COMMIT, ""),
                 finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -254,6 +254,6 @@ def _by_data(tasks: Iterable[Task]) -> list[list[Task]]:
     return list(groups.values())
 
 
-def _place_of(uri: str) -> str:
+def _public_store(uri: str) -> str:
     """A store as another machine may know it; a file is known on its own machine alone."""
     return "sqlite" if uri.startswith("sqlite:") else uri

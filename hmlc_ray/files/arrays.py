@@ -30,7 +30,7 @@ class Header(NamedTuple):
     shape: tuple[int, ...]
     fortran_order: bool
     dtype: np.dtype[Any]
-    place: int
+    offset: int
     """Where the numbers begin."""
 
 
@@ -68,7 +68,7 @@ def _check(header: Header, size: int, *, text: bool) -> None:
         raise BadArray(f"it holds values of type {str(dtype)[:60]}, not {'texts' if text else 'real numbers'}")
     if any(length < 0 for length in header.shape):
         raise BadArray("its header announces a negative size")
-    announced, there = math.prod(header.shape) * dtype.itemsize, size - header.place
+    announced, there = math.prod(header.shape) * dtype.itemsize, size - header.offset
     if announced > there:
         raise BadArray(f"the file is cut off: its header announces {announced:,} bytes, but it holds {max(0, there):,}")
     if announced < there:
@@ -121,7 +121,7 @@ def map_npy(file: Path) -> Array:
     if not math.prod(header.shape):
         return np.zeros(header.shape, header.dtype)
     order: Literal["F", "C"] = "F" if header.fortran_order else "C"
-    mapped: Array = np.memmap(file, header.dtype, "c", header.place, header.shape, order)
+    mapped: Array = np.memmap(file, header.dtype, "c", header.offset, header.shape, order)
     return mapped
 
 

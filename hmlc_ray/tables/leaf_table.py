@@ -58,7 +58,7 @@ def read_text(file: Path) -> str:
 
     Raises:
         OSError: if it cannot be read.
-        BadTable: if it is no such text.
+        BadTable: if it is not such text.
         TaxonomyError: if it is larger than any taxonomy.
     """
     with file.open("rb") as stream:

@@ -20,7 +20,7 @@ def build_optimiser(config: OptimiserConfig, module: nn.Module, *, fused: bool |
     training.
 
     Args:
-        fused: one kernel for a whole step, which `Updates` can tell to change nothing; None: on a GPU.
+        fused: one kernel for a whole step, which `Updates` can make a no-op; None: on a GPU.
     """
     parameters = [p for p in module.parameters() if p.requires_grad]
     groups = [

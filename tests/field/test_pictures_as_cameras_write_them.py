@@ -453,7 +453,7 @@ def test_a_png_whose_pixels_are_whole_is_read_without_its_end(tmp_path: Path) ->
 
 def test_what_is_no_regular_file_is_named_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "0.jpg")
-    assert "it is no regular file" in str(problem(tmp_path / "0.jpg"))
+    assert "it is not a regular file" in str(problem(tmp_path / "0.jpg"))
 
 
 @pytest.mark.parametrize(

@@ -232,7 +232,7 @@ def test_a_torn_file_is_one_sentence(tmp_path: Path, state: State) -> None:
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "w.pt")
-    with pytest.raises(ConfigError, match="it is no regular file"):
+    with pytest.raises(ConfigError, match="it is not a regular file"):
         load_weights(Trunk(), str(tmp_path / "w.pt"), WHAT, ())
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Prototypes:
-    """Further columns of one level's denominator; they are no anchors, no positives, and get no gradient."""
+    """Further columns of one level's denominator; they are neither anchors nor positives, and get no gradient."""
 
     vectors: Tensor
     """float [C, D_h], unit rows in the level's space."""
