@@ -37,7 +37,7 @@ def warn_of_duplicates(data: DataSet) -> None:
 
 
 def _hashes(split: Split) -> list[bytes]:
-    """Of each sample."""
+    """Digest of each sample."""
     if split.digests is not None:
         digests = split.digests if split.rows is None else split.digests[split.rows.numpy()]
     else:
