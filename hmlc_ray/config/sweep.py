@@ -188,8 +188,8 @@ class SweepConfig(Section):
     )
     """Path to dimension, or section to branches; see `docs/configuration.md`."""
     points: tuple[dict[str, Any], ...] = ()
-    """Trials that are listed instead of searched, in this order: partial trials, whose sections take the place of
-    those of `base`. `space` is then `{point: {int: [0, N - 1]}}` for N points."""
+    """Trials that are listed instead of searched, in this order: partial trials, whose sections replace those of
+    `base`. `space` is then `{point: {int: [0, N - 1]}}` for N points."""
 
     @model_validator(mode="after")
     def _points_are_the_space(self) -> SweepConfig:

@@ -33,7 +33,7 @@ def warn_of_duplicates(data: DataSet) -> None:
         f"{count} of {later} are in {earlier}" for (earlier, later), count in count_duplicates(data).items() if count
     ]
     if found:
-        _LOG.warning("the same samples lie in several splits, so figures flatter: %s", ", ".join(found))
+        _LOG.warning("the same samples lie in several splits, so metrics are too good: %s", ", ".join(found))
 
 
 def _hashes(split: Split) -> list[bytes]:

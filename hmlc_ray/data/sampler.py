@@ -226,7 +226,7 @@ def _class_ranges(paths: IntArray) -> IntArray:
 
 
 def _relations(bounds: IntArray) -> IntArray:
-    """Per row and slot the inner class that a companion must lie outside of: [N, H + 1], an index of `bounds`.
+    """The inner class, per row and slot, that a companion must lie outside of: [N, H + 1], an index of `bounds`.
 
     Slot 0 asks for the same leaf (inner = the row itself), slot s for a first difference s levels further up. An
     empty relation is replaced by the next coarser one that is not, else by the next finer one.

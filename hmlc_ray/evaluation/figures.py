@@ -120,7 +120,7 @@ def tree_metrics(taxonomy: Taxonomy, predictions: Predictions, judged: Frozen) -
 
 
 def confusion(taxonomy: Taxonomy, predicted: IntArray, true: IntArray) -> dict[str, Matrix]:
-    """Per level name, from the probes' classes and the true ones, int64 [n, H]."""
+    """Confusion matrix by level name, from the probes' classes and the true ones, int64 [n, H]."""
     return {
         name: confusion_matrix(true[:, h], predicted[:, h], taxonomy.num_classes[h])
         for h, name in enumerate(taxonomy.level_names)

@@ -35,11 +35,11 @@ class Evaluation:
 
     metrics: dict[str, float]
     """`<split>/<metric>/<level name>`, with `leaf` for the finest level and `mean` over levels; shares in [0, 1].
-    Figures that are undefined on these data are left out, so no value is NaN."""
+    Metrics that are undefined on these data are left out, so no value is NaN."""
     chosen_regularisation: tuple[float, ...]
     """C per level, coarsest first."""
     confusion: dict[str, Matrix]
-    """Per level name; empty unless `full`."""
+    """Confusion matrix by level name; empty unless `full`."""
 
 
 @contextmanager

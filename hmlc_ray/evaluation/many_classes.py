@@ -84,7 +84,7 @@ class ManyClassRegression:
             error = torch.addmm(weights[:, -1], rows, weights[:, :-1].T)
             error -= error.amax(dim=1, keepdim=True)
             own = error[index, labels]
-            # In place: these passes over all classes are what takes the time.
+            # Computed in place: these passes over all classes are what takes the time.
             total = error.exp_().sum(dim=1)
             loss += (total.log() - own).sum() / len(features)
             error /= len(features) * total[:, None]

@@ -62,7 +62,7 @@ class FeatureLabels:
     rows: dict[str, list[int]] = field(default_factory=dict)
     """Row numbers, by split (`train` alone where there is no column for it)."""
     classes: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
-    """Per split the classes of each of its rows, coarsest first."""
+    """Classes of each row, coarsest first, by split."""
     others: dict[str, list[int]] = field(default_factory=dict)
     """Rows of splits by other names, such as those of samples that belong to no class."""
     paths: dict[int, str] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from hmlc_ray.folders.walk import ClassPath
 
 Leaves = dict[ClassPath, list[Path]]
 Splits = dict[str, Leaves]
-"""Per split the samples of each class folder; `train` alone where none are given."""
+"""Samples of each class folder, by split; `train` alone where none are given."""
 Roles = dict[str, Role | None]
 """The split that each of several folders means by its name."""
 

@@ -50,7 +50,7 @@ class Manifest:
     leaf_paths: tuple[tuple[str, ...], ...]
     """Every leaf's classes, coarsest first; sorted."""
     samples: dict[str, list[Sample]]
-    """Per split, `train` alone without a `split` column, its rows in their order."""
+    """Rows by split, in their order; `train` alone without a `split` column."""
 
     def lacks(self) -> list[str]:
         """A sentence for each split that lacks classes."""

@@ -36,9 +36,9 @@ class FolderTree:
     level_names: tuple[str, ...]
     """H names, coarsest first: the table's columns, or `level0`, `level1`, ..."""
     leaf_paths: tuple[ClassPath, ...]
-    """Per leaf the names of its class at each level, coarsest first; sorted by folder."""
+    """Class names of each leaf, coarsest first; sorted by folder."""
     files: Mapping[str, tuple[tuple[Path, ...], ...]]
-    """Per split (`train` alone where none are given) the sorted files of each leaf, in the order of `leaf_paths`; none
+    """Sorted files of each leaf by split (`train` alone where none are given), in the order of `leaf_paths`; none
     where the split lacks the class."""
     notes: tuple[str, ...] = ()
     """What was left out or looked through, a sentence each."""

@@ -41,7 +41,7 @@ def _adamw(config: AdamWConfig, groups: Groups, fused: bool | None) -> torch.opt
 
 
 OPTIMISERS: dict[str, Callable[[Any, Groups, bool | None], torch.optim.Optimizer]] = {"sgd": _sgd, "adamw": _adamw}
-"""By kind what is called with `(config, parameter groups, fused)`."""
+"""Functions called with `(config, parameter groups, fused)`, by kind."""
 
 
 def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:

@@ -122,7 +122,7 @@ BROKEN = {
     "not finite": (as_npy(np.full((9, 3), np.nan)), ".npy", "its coordinates are not finite"),
     "one point": (as_npy(np.ones((1, 3))), ".npy", "it holds a single point"),
     "one point many times": (as_npy(np.ones((9, 3))), ".npy", "all of its points are the same"),
-    "no archive": (b"PK\x03\x04 and nothing more", ".npz", "it is no NPZ file"),
+    "no archive": (b"PK\x03\x04 and nothing more", ".npz", "it is not an NPZ file"),
     "an archive without points": (
         as_npz(a=POINTS, b=POINTS), ".npz", "none of its arrays is called points: it holds a, b"),
     "normals of another size": (as_npz(points=POINTS, normals=NORMALS[:9]), ".npz", "its normals have the shape"),

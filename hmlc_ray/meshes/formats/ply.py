@@ -56,7 +56,7 @@ def read_ply(content: bytes) -> RawMesh:
     """Vertices with their normals, and the triangles of faces and of triangle strips; polygons become fans.
 
     Raises:
-        ValueError: if the content is cut off, holds more than its header announces, or is no PLY.
+        ValueError: if the content is cut off, holds more than its header announces, or is not PLY.
     """
     elements, body, is_text = _header(content)
     vertices: FloatArray = np.zeros((0, 3))

@@ -25,7 +25,7 @@ class ColumnWeights:
     batch: Tensor
     """float [n, H], not negative, for the batch's rows; 0 leaves a column out."""
     prototypes: Sequence[Prototypes] | None = None
-    """Per level, the further columns; None: none."""
+    """Further columns per level; None: none."""
 
 
 @dataclass(frozen=True)
