@@ -62,7 +62,7 @@ class Taxonomy:
 
     @cached_property
     def parents(self) -> tuple[IntArray, ...]:
-        """Per level h the parent (an index at level h-1) of each of its classes; at level 0 all are 0, the root."""
+        """Parents of the classes of level h, as indices at level h-1, for each h; at level 0 all are 0, the root."""
         columns = self.leaf_paths.T
         result = [np.zeros(self.num_classes[0], dtype=np.int64)]
         for coarse, fine in pairwise(columns):

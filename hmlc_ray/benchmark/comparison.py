@@ -1,4 +1,4 @@
-"""Every arm against the baseline, per data set, figure and level."""
+"""Every arm against the baseline, per data set, metric and level."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ FIGURES = {
     "knn_top1": "kNN, top-1",
     "probe_balanced_accuracy": "balanced accuracy",
 }
-"""What is compared, on test, with its heading."""
+"""The metrics compared on test, with their headings."""
 MEAN = "mean"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One arm on one data set, by one figure at one level; all shares in percent, differences in points."""
+    """One arm on one data set, by one metric at one level; all shares in percent, differences in points."""
 
     data: str
     figure: str
     level: str
     arm: str
     own: Interval
-    """Of the arm's mean over its seeds."""
+    """Interval of the arm's mean over its seeds."""
     seeds: int
     against: Paired | None
     """The baseline; None for the baseline itself, where no seed is shared with it, or at a level of another tree."""
     p_holm: float
-    """Corrected over the arms of the same data set, figure and level; NaN where there is no p-value."""
+    """Corrected over the arms of the same data set, metric and level; NaN where there is no p-value."""
 
 
 def compare(suite: SuiteConfig, cells: Sequence[Line]) -> list[Row]:
@@ -83,7 +83,7 @@ def _by_seed(cells: Iterable[Line], arm: str, name: str) -> dict[int, float]:
 
 
 def _comparable(suite: SuiteConfig, data: str, arm: str, level: str, cells: Sequence[Line]) -> bool:
-    """Under another tree, a shuffled one for instance, the leaves alone are the same classes."""
+    """Under another tree, such as a shuffled one, only the leaves are the same classes."""
     if not suite.arms[arm].data:
         return True
     leaf = next(line.levels[-1] for line in cells if line.arm == suite.benchmark.baseline)

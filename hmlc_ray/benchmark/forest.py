@@ -13,7 +13,7 @@ def draw_forest(rows: Sequence[Row], baseline: str, stem: Path) -> list[Path]:
     """Write `<stem>.png` and `<stem>.svg`; nothing where no arm can be compared.
 
     Args:
-        rows: of one data set, figure and level.
+        rows: the rows of one data set, metric and level.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -23,8 +23,8 @@ def draw_forest(rows: Sequence[Row], baseline: str, stem: Path) -> list[Path]:
         return []
     figure = Figure(figsize=(8.0, 1.6 + 0.32 * len(pairs)), layout="constrained")
     axes = figure.subplots()
-    for height, (row, found) in enumerate(pairs):
-        interval, color = found.interval, "C0" if row.p_holm < 0.05 else "0.45"
+    for height, (row, difference) in enumerate(pairs):
+        interval, color = difference.interval, "C0" if row.p_holm < 0.05 else "0.45"
         axes.plot([interval.low, interval.high], [height, height], color=color, linewidth=2)
         axes.plot([interval.mean], [height], marker="s", color=color)
     labels = [f"{printable(row.arm)} ({row.own.mean:.1f})" for row, _ in pairs]

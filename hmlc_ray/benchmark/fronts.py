@@ -25,7 +25,7 @@ class Front:
     data: str
     arm: str
     points: dict[float, Point]
-    """By the leaf's weight: means over the seeds, in percent."""
+    """Means over the seeds by the leaf's weight, in percent."""
     volume: Interval
     """The share of the unit square that a seed's points dominate, in percent: mean over the seeds."""
     against: Paired | None
@@ -33,12 +33,12 @@ class Front:
 
 
 def front_name(arm: str, weight: float) -> str:
-    """What the cells of an arm under other level weights are called."""
+    """Name of an arm's cells under other level weights."""
     return f"{arm}, leaf {weight:g}"
 
 
 def front_names(suite: SuiteConfig, arm: str) -> list[str]:
-    """Of all cells of an arm's front; none where the suite asks for none."""
+    """Names of all cells of an arm's front; none where the suite asks for none."""
     fronts = suite.fronts
     return [front_name(arm, weight) for weight in fronts.leaf_weights] if fronts and arm in fronts.arms else []
 

@@ -1,4 +1,4 @@
-"""What of a suite is left, and what that costs, estimated from one epoch of each arm."""
+"""The runs of a suite that are left and their cost, estimated from one epoch of each arm."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PlanRow:
     cells: int
     cells_left: int
     seconds: float
-    """Of one run."""
+    """Seconds of one run."""
 
     @property
     def left_seconds(self) -> float:
@@ -60,7 +60,7 @@ def plan(benchmark: Benchmark) -> Plan:
 
 
 def _seconds(config: TrialConfig) -> float:
-    """Of a whole run: its epochs, and its evaluations, of which the last is of both splits."""
+    """Seconds of a whole run: its epochs and its evaluations, of which the last covers both splits."""
     optimiser = config.optimiser.model_copy(update={"warmup_epochs": min(1.0, config.optimiser.warmup_epochs)})
     short = config.training.model_copy(update={"epochs": 1})
     one = config.model_copy(update={"optimiser": optimiser, "training": short})

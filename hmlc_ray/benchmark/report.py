@@ -57,7 +57,7 @@ def write_fronts(fronts: Sequence[Front], folder: Path) -> list[Path]:
 
 
 def markdown(suite: SuiteConfig, rows: Sequence[Row]) -> str:
-    """The tables, one per data set and figure."""
+    """The tables, one per data set and metric."""
     baseline = suite.benchmark.baseline
     parts = [
         f"# {suite.benchmark.name}",

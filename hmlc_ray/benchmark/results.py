@@ -1,6 +1,6 @@
 """The results file: one JSON line per tuning trial and cell that has ended; docs/benchmark.md has its schema.
 
-A suite goes on from this file alone, on another machine too. Lines are only ever appended.
+A suite resumes from this file alone, on another machine too. Lines are only ever appended.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Line:
     data: str
     arm: str
     number: int
-    """Of a tuning trial, from 0; of a cell its seed."""
+    """Number of a tuning trial, from 0; for a cell its seed."""
     identity: str
     """See `Task.identity`."""
     fingerprint: str
@@ -36,9 +36,9 @@ class Line:
     levels: list[str]
     """Names, coarsest first."""
     value: float | None
-    """Of the objective metric, on validation; None where the trial failed."""
+    """Value of the objective metric on validation; None where the trial failed."""
     metrics: dict[str, float]
-    """Of a cell, on test: `probe_top1/digit` for instance."""
+    """Metrics of a cell on test, for example `probe_top1/digit`."""
     seconds: float
     run_id: str
     store: str

@@ -19,16 +19,16 @@ from hmlc_ray.sweep.run import resume_sweep, run_sweep
 
 NAMES: dict[Phase, str] = {"trial": "tuning", "cell": "cells"}
 MOST_POINTS = 200
-"""Of one study: its listed points are kept in one YAML file of at most 1 MiB."""
+"""Most tasks of one study: its listed points are kept in one YAML file of at most 1 MiB."""
 HARVEST_S = 15.0
-"""Between two looks at what has ended, while a study runs."""
+"""Seconds between two checks for ended trials, while a study runs."""
 
 
 class Rounds:
     """Runs tasks as studies of one benchmark, and writes what has ended into the results file.
 
     A study is a round: the tasks that were missing when it was made. One that was cut off is resumed, unless the suite
-    has changed since; whatever its trials came to is kept in either case.
+    has changed since; the results of its trials are kept in either case.
     """
 
     def __init__(self, suite: SuiteConfig, ledger: Ledger, progress: SweepProgress) -> None:
@@ -37,7 +37,7 @@ class Rounds:
         self._progress, self._before, self.total = progress, SweepCounts(0), 0
         """`total`: runs of this call, for the view."""
         self.failed: dict[str, str] = {}
-        """What failed in this call, and why."""
+        """The tasks that failed in this call, with the reasons."""
 
     def run(self, phase: Phase, tasks: Sequence[Task], levels: dict[str, list[str]], parent: str) -> None:
         """Bring every task to its end that has none yet, by its data set.
@@ -58,7 +58,7 @@ class Rounds:
         self.failed |= harvest.failed
 
     def _missing(self, tasks: Iterable[Task]) -> list[Task]:
-        """One of each identity: arms may have the same configuration."""
+        """One task of each identity: arms may have the same configuration."""
         return list({task.identity: task for task in tasks if self._results.of(task) is None}.values())
 
     def _studies(self, phase: Phase) -> list[str]:

@@ -38,10 +38,10 @@ class BenchmarkResult:
     """A suite at its end."""
 
     run_id: str
-    """Of the benchmark's MLflow run."""
+    """Id of the benchmark's MLflow run."""
     rows: list[Row]
     failed: dict[str, str]
-    """What has no result, and why."""
+    """The tasks without a result, with the reasons."""
     report: Path
     """The folder of tables and pictures."""
 

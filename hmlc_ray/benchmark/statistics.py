@@ -30,7 +30,7 @@ class Paired:
 
     interval: Interval
     p_value: float
-    """Of the paired t-test, two-sided, not corrected; NaN for fewer than two pairs."""
+    """p-value of the paired t-test, two-sided, not corrected; NaN for fewer than two pairs."""
     wins: int
     ties: int
     losses: int
@@ -50,7 +50,7 @@ def mean_interval(values: Sequence[float]) -> Interval:
     if len(sample) < 2 or np.ptp(sample) < ALIKE:
         return Interval(mean, mean, mean)
     # Percentiles: the acceleration of BCa is estimated by leaving one of few values out, and runs wild.
-    found = bootstrap(
+    result = bootstrap(
         (sample,),
         np.mean,
         n_resamples=RESAMPLES,
@@ -58,11 +58,11 @@ def mean_interval(values: Sequence[float]) -> Interval:
         method="percentile",
         rng=np.random.default_rng(0),
     )
-    return Interval(mean, float(found.confidence_interval.low), float(found.confidence_interval.high))
+    return Interval(mean, float(result.confidence_interval.low), float(result.confidence_interval.high))
 
 
 def paired(differences: Sequence[float]) -> Paired:
-    """What the differences of an arm to the baseline, one per seed, say."""
+    """Statistics of the differences of an arm to the baseline, one per seed."""
     values = np.asarray(differences, dtype=np.float64)
     wins, losses = int((values > ALIKE).sum()), int((values < -ALIKE).sum())
     return Paired(mean_interval(values.tolist()), _p_value(values), wins, len(values) - wins - losses, losses)

@@ -15,7 +15,7 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.sweep.prepare import located_trial
 
 REVISION = 1
-"""Of training and judging: to be raised when the same configuration, data and seed have another outcome than before."""
+"""Revision of training and evaluation: raised when the same configuration, data and seed give another outcome."""
 _NOT_DECIDING = {name: {*keys} for name, keys in path_keys().items()}
 _NOT_DECIDING["data"] |= {"cache", "decode_workers", "download"}
 """Keys that say where something lies, and not what it is: the data's fingerprint does."""
@@ -32,10 +32,10 @@ class Task:
     data: str
     arm: str
     number: int
-    """Of a tuning trial, from 0; of a cell the seed."""
+    """Number of a tuning trial, from 0; for a cell the seed."""
     config: TrialConfig
     fingerprint: str
-    """Of the data."""
+    """Fingerprint of the data."""
     searched: dict[str, Any]
     """What was drawn for it, by path; nothing where it is the arm as it is written."""
 
@@ -54,7 +54,7 @@ class Task:
 
     @property
     def place(self) -> Place:
-        """Where it belongs in the suite, whatever its configuration is."""
+        """Its position in the suite, whatever its configuration is."""
         return self.phase, self.data, self.arm, self.number
 
     def __str__(self) -> str:

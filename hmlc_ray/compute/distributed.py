@@ -58,7 +58,7 @@ def gather_counts(num_rows: int, device: torch.device | str = "cpu") -> tuple[in
 def all_gather_rows(x: Tensor, counts: Sequence[int] | None = None) -> Tensor:
     """The rows of all ranks in rank order; with gradient for floating point, exact under DDP's averaging.
 
-    Valid where every rank goes on to compute the same loss from the gathered rows (see the module's docstring).
+    Valid where every rank then computes the same loss from the gathered rows (see the module's docstring).
 
     Args:
         x: [n_r, ...], any number of rows per rank, the same trailing shape and dtype on all.

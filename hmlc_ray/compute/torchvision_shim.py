@@ -1,4 +1,4 @@
-"""The one place that imports torchvision: `from hmlc_ray.compute.torchvision_shim import torchvision`.
+"""The one module that imports torchvision: `from hmlc_ray.compute.torchvision_shim import torchvision`.
 
 torchvision's published wheel is built for CUDA torch. Beside a CPU-only torch its extension does not load, and the
 import then fails because it registers fake kernels for two operators that the extension would have defined. Declaring

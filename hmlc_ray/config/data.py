@@ -47,7 +47,7 @@ class MnistConfig(DataSection):
 
 
 class StoredSection(DataSection):
-    """Image files: how they are decoded, and where they are kept once they are."""
+    """Image files: how they are decoded, and where the pixels are kept."""
 
     image_size: int = Field(64, ge=8, le=1024)
     """Pixels; images are resized on the short side and cropped at the centre."""
@@ -55,7 +55,7 @@ class StoredSection(DataSection):
     background: tuple[Byte, Byte, Byte] = (255, 255, 255)
     """Colour that shows through transparent pixels: red, green, blue."""
     value_range: tuple[float, float] | None = None
-    """Of images with more than 8 bits per pixel in one channel: the values that become black and white, the same for
+    """For images with more than 8 bits per pixel in one channel, the values that become black and white, the same for
     every file; None: the full range of unsigned integers of up to 16 bits, 0 to 1 of floats, no other types."""
     max_pixels: int = Field(MAX_PIXELS, ge=1)
     """A file with more pixels (width x height) is refused before it is decoded."""

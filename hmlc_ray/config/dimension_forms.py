@@ -1,4 +1,4 @@
-"""Dimensions from their YAML forms: which there are, and what is wrong with one."""
+"""Dimensions from their YAML forms, and the errors of each form."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Form(NamedTuple):
     """How a dimension is written: `{NAME: ..., option: ...}`."""
 
     parse: Callable[[Spec, str, CountLevels], Dimension]
-    """Called with the mapping, what an error begins with, and what counts the levels."""
+    """Called with the mapping, the beginning of its errors, and the function that counts the levels."""
     options: tuple[str, ...] = ()
 
 
 def parse_dimension(spec: Any, where: str, num_levels: CountLevels) -> Dimension:
-    """A dimension from its YAML form; whatever is no mapping is a constant.
+    """A dimension from its YAML form; a value that is not a mapping is a constant.
 
     Args:
         spec: e.g. `{float: [1e-4, 1e-2], log: true}`.
@@ -41,7 +41,7 @@ def parse_dimension(spec: Any, where: str, num_levels: CountLevels) -> Dimension
     name = next((name for name in spec if name in FORMS), None)
     if name is None:
         hint = nearest(next(iter(spec), ""), FORMS)
-        raise ConfigError(f"{where}: {shorten(spec)} is no dimension{hint}; the forms are {', '.join(FORMS)}")
+        raise ConfigError(f"{where}: {shorten(spec)} is not a dimension{hint}; the forms are {', '.join(FORMS)}")
     form = FORMS[name]
     for option in spec.keys() - {name, *form.options}:
         allowed = ", ".join(form.options) or "no options"
@@ -115,4 +115,4 @@ FORMS: dict[str, Form] = {
     "choice": Form(_choices),
     "simplex": Form(_simplex),
 }
-"""By the key that names the form."""
+"""The forms by the key that names them."""

@@ -20,7 +20,7 @@ Choice = str | int | float | bool | None
 Params = dict[str, Choice]
 """A study's parameters by name."""
 LARGEST_INT = 2**53
-"""Optuna's storages hold numbers as floats, which tell no two integers beyond it apart."""
+"""Optuna's storages hold numbers as floats, which cannot represent every integer beyond it."""
 
 
 if TYPE_CHECKING:

@@ -75,7 +75,7 @@ class TorchvisionConfig(WeightsSection):
 
     kind: Literal["torchvision"] = "torchvision"
     name: str = Field(min_length=1, examples=["squeezenet1_1"])
-    """Of the model in torchvision, e.g. `efficientnet_b0`."""
+    """Name of the model in torchvision, e.g. `efficientnet_b0`."""
 
     @model_validator(mode="after")
     def _is_known(self) -> TorchvisionConfig:

@@ -1,4 +1,4 @@
-"""Search spaces that come to an end: how many points one has, and which they are.
+"""Finite search spaces: the number of their points, and the points.
 
 A point is a choice of kinds with a value for every parameter that is searched under them.
 """
@@ -13,7 +13,7 @@ from hmlc_ray.config.space import Kinds, SearchSpace
 
 
 def size_of(space: SearchSpace) -> int | None:
-    """The number of points; None where there is no end of them."""
+    """The number of points; None where it is infinite."""
     sizes = [_size(space, chosen) for chosen in _assignments(space)]
     return None if None in sizes else sum(size or 0 for size in sizes)
 

@@ -1,4 +1,4 @@
-"""How many levels the taxonomy has, as far as that is known without loading the data, and what depends on it."""
+"""Number of levels of the taxonomy, as far as it is known without loading the data, and checks that need it."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def load_yaml(path: str | Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
     Raises:
-        ConfigError: if the file cannot be read, is larger than 1 MiB, is no valid YAML (with line and column), gives
+        ConfigError: if the file cannot be read, is larger than 1 MiB, is not valid YAML (with line and column), gives
             a key twice, or holds something other than a mapping.
     """
     values = parse_yaml(_read(Path(path)), str(path))
@@ -94,7 +94,7 @@ def parse_yaml(text: str, source: str) -> Any:
     """The value of one YAML document; `source` is what an error names.
 
     Raises:
-        ConfigError: if the text is no valid YAML.
+        ConfigError: if the text is not valid YAML.
     """
     try:
         for event, depth in _nested(yaml.parse(text, Loader=_Loader)):

@@ -8,7 +8,7 @@ from hmlc_ray.config.schema import nearest
 from hmlc_ray.errors import ConfigError
 
 FIGURES = ("val/probe_top1", "val/knn_top1")
-"""What every evaluation reports on validation; other figures are computed after the last epoch only."""
+"""What every evaluation reports on validation; other metrics are computed after the last epoch only."""
 AVERAGES = ("mean", "leaf")
 
 

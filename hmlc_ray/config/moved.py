@@ -1,4 +1,4 @@
-"""The paths of configurations, and what becomes of them when a home folder is moved together with what they name."""
+"""The paths of configurations, and their update when a home folder is moved together with what they name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hmlc_ray.home import Home
 
 @cache
 def path_keys() -> dict[str, tuple[str, ...]]:
-    """By section the keys that hold a path in any kind of it."""
+    """The keys that hold a path in any kind of a section, by section."""
     found: dict[str, dict[str, None]] = {}
     for name, field in TrialConfig.model_fields.items():
         for section in sections(field):
@@ -45,22 +45,22 @@ def with_paths(config: TrialConfig, change: Callable[[str], str]) -> TrialConfig
 
 
 def followed_sweep(sweep: SweepConfig, home: Home) -> SweepConfig:
-    """The sweep with its paths, and the places of its results and trials, as they are now."""
+    """The sweep with its paths, and the locations of its results and trials, as they are now."""
     base: dict[str, Any] = dict(sweep.base)
     for section, keys in path_keys().items():
         given = base.get(section)
         if isinstance(given, dict):
             known = {key: home.followed(given[key]) for key in keys if isinstance(given.get(key), str)}
             base[section] = given | known
-    places = {name: _place(getattr(sweep.study, name), home) for name in ("storage", "optuna_storage")}
-    return sweep.model_copy(update={"base": base, "study": sweep.study.model_copy(update=places)})
+    locations = {name: _location(getattr(sweep.study, name), home) for name in ("storage", "optuna_storage")}
+    return sweep.model_copy(update={"base": base, "study": sweep.study.model_copy(update=locations)})
 
 
 def refuse_missing(sweep: SweepConfig, command: str) -> None:
     """Make sure that the study's data is there before it is read, which says less of where it came from.
 
     Raises:
-        ConfigError: naming the key, the path, and what helps.
+        ConfigError: naming the key, the path and the remedy.
     """
     data = sweep.base.get("data") or {}
     for key in path_keys()["data"]:
@@ -72,7 +72,7 @@ def refuse_missing(sweep: SweepConfig, command: str) -> None:
             )
 
 
-def _place(uri: str | None, home: Home) -> str | None:
+def _location(uri: str | None, home: Home) -> str | None:
     scheme, separator, rest = (uri or "").partition("://")
     if uri is None or (separator and scheme not in ("sqlite", "journal")):
         return uri

@@ -162,7 +162,7 @@ class AHmlcConfig(LevelsSection):
     bottleneck: int = Field(4, ge=1, le=64)
     """r: the gate is D -> D/r -> D."""
     initial_bias: float = Field(2.0, ge=-10, le=10)
-    """Of the last layer: +2 starts the gates near-unmasked (sigmoid(2) = 0.88)."""
+    """Bias of the last layer: +2 starts the gates near-unmasked (sigmoid(2) = 0.88)."""
     overlap_penalty: float = Field(0.0, ge=0)
     """lambda of the squared cosine between two levels' batch-mean gates."""
 

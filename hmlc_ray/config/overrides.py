@@ -1,4 +1,4 @@
-"""Values laid over a configuration file's, and what happens to a section's keys when its kind changes."""
+"""Values laid over a configuration file's; a section whose kind changes keeps the keys that fit."""
 
 from __future__ import annotations
 

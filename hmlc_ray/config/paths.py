@@ -68,7 +68,7 @@ def parse_override(text: str) -> tuple[str, Any]:
     """`path=value` as (path, value); the value is YAML, so that `1e-3`, `[1, 2]`, `null` and `{kind: sgd}` work.
 
     Raises:
-        ConfigError: if there is no `=`, the path is no dotted path, or the value is no YAML.
+        ConfigError: if there is no `=`, the path is not a dotted path, or the value is not YAML.
     """
     path, equals, value = text.partition("=")
     if not equals or not _is_path(path.strip()):

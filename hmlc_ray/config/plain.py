@@ -17,7 +17,7 @@ Source = str | os.PathLike[str] | Mapping[str, Any] | BaseModel
 
 
 def values_of(source: Source) -> tuple[dict[str, Any], str]:
-    """The values of a configuration, and what its errors begin with.
+    """The values of a configuration, and the beginning of its errors.
 
     Raises:
         ConfigError: if the file cannot be read (see `load_yaml`), or the values are not those of a configuration.

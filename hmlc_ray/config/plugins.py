@@ -82,7 +82,7 @@ def installed() -> tuple[Plugin, ...]:
     """Every plug-in of this environment.
 
     Raises:
-        ConfigError: naming the distribution, if one cannot be loaded or is no configuration of its section.
+        ConfigError: naming the distribution, if one cannot be loaded or is not a configuration of its section.
     """
     if not _may_have_plugins(sys.path):
         return ()
@@ -125,7 +125,7 @@ def lacking(records: Any, where: str = "here") -> str | None:
 
 
 def no_plugin_hint(section: str, kind: Any, known: Iterable[str]) -> str:
-    """What a list of the known kinds ends with, where a plug-in could have the kind and it is no slip of the pen."""
+    """The end of a list of the known kinds, where a plug-in could have the kind and it is not a misspelling."""
     could = section in GROUPS and isinstance(kind, str) and not nearest(kind, known)
     return " (and no plug-in that is installed here has it)" if could else ""
 

@@ -21,7 +21,7 @@ class PointSetSection(DataSection):
     normals: bool = False
     """Store the unit normal of each point too: six channels instead of three."""
     sample_seed: int = Field(0, ge=0)
-    """Of the sampling; a surface gives the same cloud for the same seed, whatever else is in the set."""
+    """Seed of the sampling; a surface gives the same cloud for the same seed, whatever else is in the set."""
 
 
 class PointFilesSection(PointSetSection):
@@ -65,7 +65,7 @@ class PointFolderConfig(FoldersSection, PointFilesSection):
     normals: bool = False
     """Store the unit normal of each point too, which the files must hold: six channels instead of three."""
     sample_seed: int = Field(0, ge=0)
-    """Of the drawing; a file gives the same cloud for the same seed, whatever else is in the set."""
+    """Seed of the drawing; a file gives the same cloud for the same seed, whatever else is in the set."""
     scaling: Literal["unit-ball", "none"] = "unit-ball"
     """`unit-ball`: centred on the mean, the farthest point at distance 1; `none`: the coordinates of the file."""
 
@@ -101,7 +101,7 @@ class PointViewsConfig(Section):
 
     kind: Literal["points"] = "points"
     resample: Annotated[int | None, AtMost("data.num_points")] = Field(None, ge=8)
-    """Points of a view, drawn anew from the stored ones; None: all of them."""
+    """Points of a view, drawn again from the stored ones each time; None: all of them."""
     up: Literal["x", "y", "z"] = "z"
     """The axis that points up in the data; ModelNet's is z."""
     rotation: float = Field(180.0, ge=0, le=180)
@@ -119,7 +119,7 @@ class PointViewsConfig(Section):
     jitter_clip: float = Field(0.05, gt=0, le=1)
     """Noise is clipped at this value, either way."""
     dropout: float = Field(0.0, ge=0, lt=1)
-    """Largest share of points that is dropped; copies of a point that stays take their places."""
+    """Largest share of points that is dropped; copies of a point that stays replace them."""
 
     @model_validator(mode="after")
     def _ordered(self) -> PointViewsConfig:

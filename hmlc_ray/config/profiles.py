@@ -74,7 +74,7 @@ def _profile(profiles: Any, source: str, name: str | None) -> Iterable[Pair]:
 
 
 def _set_dimension(space: dict[str, Any], path: str, value: Any) -> None:
-    """Replace a dimension where it stands, written as a path or inside its section; else add it."""
+    """Replace a dimension, written as a path or inside its section; else add it."""
     section, _, rest = path.partition(".")
     nested = space.get(section)
     if path not in space and isinstance(nested, dict) and rest and (rest in nested or rest.startswith("branch.")):

@@ -22,17 +22,17 @@ def render(error: ValidationError, model: SectionType, values: Any, source: str)
         values: what it was given.
         source: what the sentence begins with, a file for example.
     """
-    problems: dict[str, tuple[ErrorDetails, _Place]] = {}
+    problems: dict[str, tuple[ErrorDetails, _Position]] = {}
     # An unknown key goes first: it is often the reason why another one is missing.
     for details in sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden"):
-        place = _Place.find(model, details["loc"])
-        problems.setdefault(place.path, (details, place))
-    (details, place), *others = problems.values()
-    first = _sentence(details, place, values)
+        position = _Position.find(model, details["loc"])
+        problems.setdefault(position.path, (details, position))
+    (details, position), *others = problems.values()
+    first = _sentence(details, position, values)
     return f"{source}: {first}" + (f" (and {len(others)} more)" if others else "")
 
 
-class _Place:
+class _Position:
     """Where an error lies: pydantic's location without the tags of unions and the indices in lists."""
 
     def __init__(self, section: SectionType) -> None:
@@ -47,49 +47,49 @@ class _Place:
         return ".".join(self.names)
 
     @classmethod
-    def find(cls, model: SectionType, loc: Iterable[int | str]) -> _Place:
-        place, choice = cls(model), None
+    def find(cls, model: SectionType, loc: Iterable[int | str]) -> _Position:
+        position, choice = cls(model), None
         for part in map(str, loc):
             if choice is not None:
-                place.section, choice = choice.get(part, place.section), None
+                position.section, choice = choice.get(part, position.section), None
                 continue
-            if place.field is not None and not sections(place.field):
+            if position.field is not None and not sections(position.field):
                 break
-            place.section_path = place.path
-            place.names.append(part)
-            place.field = keys(place.section).get(part)
-            if place.field is None:
+            position.section_path = position.path
+            position.names.append(part)
+            position.field = keys(position.section).get(part)
+            if position.field is None:
                 break
-            if found := sections(place.field):
-                place.siblings = choice = kinds(place.field)
+            if found := sections(position.field):
+                position.siblings = choice = kinds(position.field)
                 choice = choice or None
-                place.section = found[0] if choice is None else place.section
-        return place
+                position.section = found[0] if choice is None else position.section
+        return position
 
 
-def _sentence(details: ErrorDetails, place: _Place, values: Any) -> str:
-    error, given = details["type"], shorten(get_path(values, place.path, details["input"]))
+def _sentence(details: ErrorDetails, position: _Position, values: Any) -> str:
+    error, given = details["type"], shorten(get_path(values, position.path, details["input"]))
     if error == "extra_forbidden":
-        return _unknown_key(place)
+        return _unknown_key(position)
     if error == "union_tag_invalid":
-        allowed, tag = list(place.siblings), get_path(values, f"{place.path}.kind")
-        hint = f"; the kinds are {', '.join(allowed)}{no_plugin_hint(place.path, tag, allowed)}"
-        return f"{place.path}.kind is {shorten(tag)}{nearest(str(tag), allowed)}{hint}"
+        allowed, tag = list(position.siblings), get_path(values, f"{position.path}.kind")
+        hint = f"; the kinds are {', '.join(allowed)}{no_plugin_hint(position.path, tag, allowed)}"
+        return f"{position.path}.kind is {shorten(tag)}{nearest(str(tag), allowed)}{hint}"
     if error == "value_error":
         message = str(details["ctx"]["error"])
-        return f"{place.path}: {message}" if place.path and place.path not in message else message
-    if place.field is None:
+        return f"{position.path}: {message}" if position.path and position.path not in message else message
+    if position.field is None:
         return f"the file must hold a mapping, got {given}"
-    if error == "missing" and details["loc"][-1] == place.names[-1]:
-        hint = f"give it in the file or by -o {place.path}=..."
-        return f"{place.path} is missing: {hint}; it must be {describe(place.field)}"
-    return f"{place.path} must be {describe(place.field)}, got {given}"
+    if error == "missing" and details["loc"][-1] == position.names[-1]:
+        hint = f"give it in the file or by -o {position.path}=..."
+        return f"{position.path} is missing: {hint}; it must be {describe(position.field)}"
+    return f"{position.path} must be {describe(position.field)}, got {given}"
 
 
-def _unknown_key(place: _Place) -> str:
-    key, allowed = place.names[-1], list(keys(place.section))
-    owners = [kind for kind, section in place.siblings.items() if key in keys(section)]
-    kind = kind_of(place.section)
-    here = " of kind ".join(filter(None, [place.section_path, kind])) or "the top level"
+def _unknown_key(position: _Position) -> str:
+    key, allowed = position.names[-1], list(keys(position.section))
+    owners = [kind for kind, section in position.siblings.items() if key in keys(section)]
+    kind = kind_of(position.section)
+    here = " of kind ".join(filter(None, [position.section_path, kind])) or "the top level"
     hint = f" (it belongs to kind {' and '.join(owners)})" if owners else nearest(key, allowed)
-    return f"unknown key {place.path}{hint}; {here} takes {', '.join(allowed)}"
+    return f"unknown key {position.path}{hint}; {here} takes {', '.join(allowed)}"

@@ -23,7 +23,7 @@ def sections(field: FieldInfo) -> list[SectionType]:
 
 
 def kinds(field: FieldInfo) -> dict[str, SectionType]:
-    """The classes of a field that are told apart by `kind`; empty for any other field."""
+    """The classes of a field that `kind` distinguishes; empty for any other field."""
     classes = {kind_of(section): section for section in sections(field)}
     return {kind: section for kind, section in classes.items() if kind is not None} if len(classes) > 1 else {}
 

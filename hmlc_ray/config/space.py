@@ -42,7 +42,7 @@ class SearchSpace(NamedTuple):
     source: str
     """What an error begins with."""
     points: tuple[dict[str, Any], ...] = ()
-    """Listed instead of searched: partial trials whose sections take the place of the base's, chosen by `POINT`."""
+    """Listed instead of searched: partial trials whose sections replace the base's, chosen by `POINT`."""
 
     @classmethod
     def parse(

@@ -1,4 +1,4 @@
-"""Whether every trial that a search space can draw will be valid, found out before any is drawn."""
+"""Whether every trial that a search space can draw will be valid, checked before any is drawn."""
 
 from __future__ import annotations
 

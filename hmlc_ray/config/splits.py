@@ -94,7 +94,7 @@ def level_names_checked(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class _Folders(dict[str, str]):
-    """By split. Sections are keys of caches, so it is hashable."""
+    """Folders by split. Sections are keys of caches, so it is hashable."""
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))

@@ -1,6 +1,6 @@
 """Ranges with a step, in decimal arithmetic: 0.1 and 0.2 are what they say, and 0.3 is among their multiples.
 
-A float is taken for the shortest decimal that reads back to it, which is what stands in the file.
+A float is taken for the shortest decimal that reads back to it, as written in the file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def on_grid(value: float, low: float, step: float) -> float:
 
 
 def check_step(low: float, high: float, step: float, where: str) -> None:
-    """Check that a step of floats or integers above 0 reaches both ends, and that its values can be told apart.
+    """Check that a step of floats or integers above 0 reaches both ends, and that its values are distinct.
 
     Args:
         where: what an error begins with.

@@ -10,7 +10,7 @@ _TRIALS = "sqlite:////PATH or journal:///PATH with an absolute path, or postgres
 
 
 def check_results(uri: str, source: str) -> str:
-    """The place of checkpoints and of Ray's state.
+    """Check the location of checkpoints and of Ray's state.
 
     Raises:
         ConfigError: if it is neither an absolute path nor an s3:// URI, or holds a password.
@@ -25,7 +25,7 @@ def check_results(uri: str, source: str) -> str:
 
 
 def check_trials(uri: str, source: str) -> str:
-    """The place of Optuna's trials.
+    """Check the location of Optuna's trials.
 
     Raises:
         ConfigError: if it is of another kind, relative, or holds a password.

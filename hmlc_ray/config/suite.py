@@ -37,10 +37,10 @@ class TuningConfig(Section):
     """How every arm is tuned: so many trials each, chosen by their value on validation."""
 
     trials: int = Field(ge=0, le=1000)
-    """Of each arm on each data set. The first is the arm as it is written, the others are drawn at random from its
+    """Tuning trials of each arm on each data set. The first is the arm as written, the others are drawn from its
     space; 0: no arm is tuned."""
     seed: int = Field(0, ge=0, lt=2**32)
-    """Of the draws; a parameter that several arms search has the same values in all of them."""
+    """Seed of the draws; a parameter that several arms search has the same values in all of them."""
 
 
 class FrontsConfig(Section):
@@ -60,7 +60,7 @@ class BenchmarkConfig(Section):
     baseline: Label
     """The arm that the others are compared with."""
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...]
-    """Of the runs that are judged on test."""
+    """Seeds of the runs that are evaluated on test."""
     tuning: TuningConfig
     objective_metric: Annotated[str, AfterValidator(composed)] = "val/probe_top1/mean"
     """What a choice maximises; see `study.objective_metric`."""
@@ -90,7 +90,7 @@ class DataEntry(Section):
 
 
 class ArmConfig(DataEntry):
-    """What an arm lays over `base` and the data set's values, and what is searched for it alone."""
+    """Values that an arm lays over `base` and the data set's, and the search space of this arm alone."""
 
     objective: Values = Field(default_factory=dict)
     space: Values = Field(default_factory=dict)

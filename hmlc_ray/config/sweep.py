@@ -45,12 +45,12 @@ class AshaConfig(Section):
     grace_period: int = Field(1, ge=1)
     """Evaluations before a trial can be stopped."""
     reduction_factor: float = Field(3, gt=1, le=100)
-    """At each rung one trial in this many goes on."""
+    """At each rung one trial in this many continues."""
 
 
 SamplerConfig = Annotated[TpeConfig | RandomConfig, Field(discriminator="kind")]
 SchedulerConfig = AshaConfig
-"""Of several: `Annotated[AshaConfig | OtherConfig, Field(discriminator="kind")]`."""
+"""With several kinds: `Annotated[AshaConfig | OtherConfig, Field(discriminator="kind")]`."""
 
 
 class RefitConfig(Section):
@@ -61,7 +61,7 @@ class RefitConfig(Section):
 
 
 class StallConfig(Section):
-    """When a study stands still, and what happens then: some of its trials wait for resources, and no trial of it has
+    """When a study is stalled, and what happens then: some of its trials wait for resources, and no trial of it has
     started, reported or ended for long. Trials that train while none waits take as long as they take."""
 
     after: Annotated[float, Field(gt=0)] | Literal["auto"] = Field(
@@ -70,7 +70,7 @@ class StallConfig(Section):
     """Seconds of silence. `auto`: ten times the longest that this study's trials took from one report to the next, and
     at least ten minutes; before the first report it counts only while no trial trains."""
     action: Literal["warn", "stop"] = "warn"
-    """`warn`: say what the study waits for; `stop`: end it as Ctrl-C does, so that `hmlc resume` can go on with it."""
+    """`warn`: say what the study waits for; `stop`: end it as Ctrl-C does, so that `hmlc resume` can continue it."""
 
 
 def _results(uri: str) -> str:
@@ -82,7 +82,7 @@ def _trials(uri: str) -> str:
 
 
 class StudyConfig(Section):
-    """What is searched for, and how."""
+    """The objective metric of the search, its budget and its samplers."""
 
     name: str = Field(pattern=PATTERN, max_length=MAX_LENGTH, json_schema_extra={"allowed": ALLOWED})
     """The study's name in every store; a sweep refuses one that is taken."""
@@ -91,7 +91,7 @@ class StudyConfig(Section):
     """`val/probe_top1/...` or `val/knn_top1/...`, then `mean` (over levels), `leaf` or the name of a level."""
     mode: Literal["max", "min"] = "max"
     seed: int = Field(0, ge=0, lt=2**32)
-    """Of the sampler; a trial's own seed is `seed` of its configuration."""
+    """Seed of the sampler; a trial's own seed is `seed` of its configuration."""
     sampler: SamplerConfig = Field(default_factory=TpeConfig)
     scheduler: Annotated[SchedulerConfig | None, DefaultFor(AshaConfig)] = None
     """None: every trial runs to its end."""
@@ -123,7 +123,7 @@ class StudyConfig(Section):
 
 
 class Resources(Section):
-    """Of one worker, or of a trial without workers."""
+    """Resources of one worker, or of a trial without workers."""
 
     cpus: float = Field(1, gt=0)
     gpus: float = Field(0, ge=0)
@@ -150,7 +150,7 @@ class TrialsConfig(Section):
     """0: in the warm trial process; N: a Ray Train group of N; `min:max`: an elastic group."""
     resources: Resources = Field(default_factory=Resources)
     retries: int = Field(1, ge=0)
-    """Failures of a trial before it is given up; it goes on from its last checkpoint."""
+    """Failures of a trial before it is given up; each retry resumes from its last checkpoint."""
     max_concurrent: int | None = Field(None, ge=1)
     """Trials at once; None: as many as the cluster holds."""
     scales_to: Resources | None = None
@@ -188,8 +188,8 @@ class SweepConfig(Section):
     )
     """Path to dimension, or section to branches; see `docs/configuration.md`."""
     points: tuple[dict[str, Any], ...] = ()
-    """Trials that are listed instead of searched, in this order: partial trials, whose sections take the place of
-    those of `base`. `space` is then `{point: {int: [0, N - 1]}}` for N points."""
+    """Trials that are listed instead of searched, in this order: partial trials, whose sections replace those of
+    `base`. `space` is then `{point: {int: [0, N - 1]}}` for N points."""
 
     @model_validator(mode="after")
     def _points_are_the_space(self) -> SweepConfig:
@@ -282,7 +282,7 @@ def _check_shares(sweep: SweepConfig, source: str) -> None:
 
 
 def _refuse_searched_data(space: SearchSpace, source: str) -> None:
-    """Trials on other data, splits or trees have other validation figures, which no ranking may compare."""
+    """Trials on other data, splits or trees have other validation metrics, which no ranking may compare."""
     branches = [path for branch in space.branches.values() for paths in branch.values() for path in paths]
     for path in (*space.branches, *space.shared, *branches):
         if path == "data" or path.startswith("data."):

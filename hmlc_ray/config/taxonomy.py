@@ -21,7 +21,7 @@ class Tree(Section):
     level_names: tuple[str, ...] = Field(min_length=1)
     """Names of the levels, coarsest first."""
     paths: tuple[tuple[str, ...], ...] = Field(min_length=2)
-    """Of every leaf the names of its classes, coarsest first."""
+    """Class names of every leaf, coarsest first."""
     settings: str | None = None
     """The keys beside `tree` that it was made with, as JSON, which is how a change of them is noticed."""
 
@@ -48,7 +48,7 @@ class TreeSection(Section):
     shuffled: bool = False
     """The control: a tree of the same shape, its leaves permuted at random."""
     shuffle_seed: int = Field(0, ge=0)
-    """Of the permutation."""
+    """Seed of the permutation."""
 
     def with_tree(self, tree: Tree) -> Self:
         """The same with the tree that was made of it."""
@@ -111,7 +111,7 @@ class InducedTaxonomyConfig(TreeSection):
     """`features`: the classes' mean features over the training samples; `confusion`: how often a linear probe takes
     one for another on validation."""
     linkage: Literal["auto", "ward", "average", "complete"] = "auto"
-    """Of `agglomerative`; `auto`: ward for features, average for confusions."""
+    """Linkage of `agglomerative`; `auto`: ward for features, average for confusions."""
     classes: Literal["auto"] | tuple[Annotated[int, Field(ge=2)], ...] = Field(
         "auto", json_schema_extra={"allowed": "auto, or an increasing list of integers of at least 2"}
     )
@@ -125,7 +125,7 @@ class InducedTaxonomyConfig(TreeSection):
     training: FirstTrainingConfig = Field(default_factory=FirstTrainingConfig)
     """With `source: null`: what is trained first, with the data, views, encoder and optimiser of the run."""
     seed: int = Field(0, ge=0, lt=2**32)
-    """Of that training and of 2-means."""
+    """Seed of that training and of 2-means."""
     tree: Tree | None = None
     """What was made of it when the run or study started, which fills it in; then nothing is made again."""
 

@@ -22,7 +22,7 @@ BUILDERS = {
     "features": "hmlc_ray.data.features:load",
     "primitives": "hmlc_ray.data.primitives:load",
 }
-"""By kind what is called with the configuration; imported when it is used, as some take longer to import than a small
+"""Functions of the configuration, by kind; imported when it is used, as some take longer to import than a small
 data set takes to load."""
 
 

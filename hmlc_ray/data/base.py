@@ -47,13 +47,13 @@ class Split:
     """int64 [N]."""
     rows: Tensor | None = None
     """int64 [N]: which of `inputs` belong to this split, in its order; None: all of them. So a split of a shared array
-    is no copy of it."""
+    is not a copy of it."""
     inputs_digest: str | None = None
-    """A hash that stands for the whole of `inputs`, where it is known without reading them."""
+    """A hash of all `inputs`, where it is known without reading them."""
     digests: ByteArray | None = field(default=None, compare=False, repr=False)
     """A hash of each of `inputs`, uint8 [M, bytes], where they are known without reading them."""
     paths: tuple[str, ...] | None = field(default=None, compare=False, repr=False)
-    """Of each of `inputs` the file that it came from, relative to the data's root; None: it came from none."""
+    """Source file of each of `inputs`, relative to the data's root; None: there are no files."""
     mapped: bool = False
     """Whether `inputs` is a mapped file, which other processes share."""
 

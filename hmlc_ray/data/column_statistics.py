@@ -16,7 +16,7 @@ _BLOCK = 8192
 
 
 class ColumnStatistics(NamedTuple):
-    """Of D columns."""
+    """Statistics of D columns."""
 
     mean: Tensor
     """float32 [D]."""
@@ -28,7 +28,7 @@ class ColumnStatistics(NamedTuple):
 
 
 def column_statistics(split: Split) -> ColumnStatistics:
-    """Of the rows of a split, in float64; the same rows give the same numbers."""
+    """Statistics of the rows of a split, in float64; the same rows give the same numbers."""
     columns = split.inputs.shape[1]
     total, count = torch.zeros(columns, dtype=torch.float64), len(split)
     for block in _blocks(split):

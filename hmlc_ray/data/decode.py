@@ -61,7 +61,7 @@ def decode(file: str | Path, channels: int, size: int, reading: Reading = BY_DEF
 
     Raises:
         BadImage: where this module knows what is wrong.
-        Exception: any, as Pillow's decoders raise, if it is no intact image.
+        Exception: any, as Pillow's decoders raise, if it is not an intact image.
     """
     mode = "L" if channels == 1 else "RGB"
     if not is_regular(file):
@@ -79,7 +79,7 @@ def _opened(stream: BinaryIO, reading: Reading) -> Image.Image:
     except UnidentifiedImageError as error:
         stream.seek(0)
         what = what_it_is_instead(stream.read(256))
-        raise BadImage(what or "it is no image of a format that Pillow reads") from error
+        raise BadImage(what or "it is not an image of a format that Pillow reads") from error
     width, height = image.size
     if width * height > reading.max_pixels:
         raise BadImage(
@@ -99,14 +99,14 @@ def _opened(stream: BinaryIO, reading: Reading) -> Image.Image:
 
 def _check_png(stream: BinaryIO) -> None:
     """Compare the checksums of pixels, which the decoder ignores; leaves the stream where it was."""
-    place = stream.tell()
+    start = stream.tell()
     stream.seek(8)
     while len(head := stream.read(8)) == 8:
         body, name = stream.read(int.from_bytes(head[:4])), head[4:]
         stored = stream.read(4)
         if name == b"IDAT" and len(stored) == 4 and zlib.crc32(body, zlib.crc32(name)) != int.from_bytes(stored):
             raise BadImage("its pixels do not match their checksum, so it is damaged")
-    stream.seek(place)
+    stream.seek(start)
 
 
 def _take_upper_bits(image: Image.Image, value_range: tuple[float, float] | None) -> None:
@@ -131,7 +131,7 @@ def _has_more_bits(image: Image.Image) -> bool:
 
 def _ends_in_zeros(stream: BinaryIO) -> bool:
     """Leaves the stream where it was. A camera may fill up a block with zeros, but after the end of the image."""
-    place = stream.tell()
+    start = stream.tell()
     try:
         length = stream.seek(0, os.SEEK_END)
         stream.seek(max(0, length - _TAIL))
@@ -140,7 +140,7 @@ def _ends_in_zeros(stream: BinaryIO) -> bool:
         stream.seek(0)
         return not stream.read().rstrip(b"\0").endswith(_JPEG_END)
     finally:
-        stream.seek(place)
+        stream.seek(start)
 
 
 def _upright(image: Image.Image, mode: str, size: int, value_range: tuple[float, float] | None) -> Image.Image:

@@ -33,11 +33,11 @@ def warn_of_duplicates(data: DataSet) -> None:
         f"{count} of {later} are in {earlier}" for (earlier, later), count in count_duplicates(data).items() if count
     ]
     if found:
-        _LOG.warning("the same samples lie in several splits, so figures flatter: %s", ", ".join(found))
+        _LOG.warning("the same samples lie in several splits, so metrics are too good: %s", ", ".join(found))
 
 
 def _hashes(split: Split) -> list[bytes]:
-    """Of each sample."""
+    """Digest of each sample."""
     if split.digests is not None:
         digests = split.digests if split.rows is None else split.digests[split.rows.numpy()]
     else:

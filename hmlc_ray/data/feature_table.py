@@ -20,7 +20,7 @@ from hmlc_ray.folders.feature_places import Places, TableParts, features_name, t
 Features = npt.NDArray[np.float32]
 _BLOCK = 8192
 _SHARE = 0.8
-"""Of the available memory, for a table that has to be converted."""
+"""Share of the available memory for a table that has to be converted."""
 
 
 def read_features(table: Path, array: str | None) -> Features:
@@ -56,14 +56,14 @@ def read_own_labels(places: Places, array: str | None, levels: Sequence[str] | N
     parts = table_parts(table)
     names = [name for name in parts.labels if name != features_name(parts, array, table)]
     columns = columns_of(names, levels, table)
-    wanted = {place for _, place in columns.levels} | {columns.row, columns.path, columns.split}
+    wanted = {index for _, index in columns.levels} | {columns.row, columns.path, columns.split}
     read = _texts_of_npz if table.suffix.lower() == ".npz" else _texts_of_parquet
     try:
-        texts = {place: read(table, names[place]) for place in sorted(place for place in wanted if place is not None)}
+        texts = {index: read(table, names[index]) for index in sorted(index for index in wanted if index is not None)}
     except (BadArray, OSError, UnicodeError) as error:
         reason = str(error) if isinstance(error, BadArray) else system_reason(error)
         raise DataError(f"cannot read the labels in {str(table)!r}: {reason}") from error
-    lengths = {names[place]: len(column) for place, column in texts.items()}
+    lengths = {names[index]: len(column) for index, column in texts.items()}
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise DataError(f"the labels in {str(table)!r} differ in length: {shown}")
@@ -72,7 +72,7 @@ def read_own_labels(places: Places, array: str | None, levels: Sequence[str] | N
 
 def _rows(texts: dict[int, list[str]], width: int, table: Path) -> Iterator[LabelRow]:
     for number in range(len(next(iter(texts.values())))):
-        cells = [texts[place][number] if place in texts else "" for place in range(width)]
+        cells = [texts[index][number] if index in texts else "" for index in range(width)]
         yield LabelRow(f"row {number} of {str(table)!r}", cells)
 
 
@@ -114,7 +114,7 @@ def _of_parquet(table: Path, array: str | None) -> Array:
 
 @contextmanager
 def _parquet() -> Iterator[None]:
-    """A parser meets arbitrary bytes here, and what it makes of them fails in as many ways, some of them late."""
+    """A parser meets arbitrary bytes here, and can fail in many ways, some of them late."""
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # what becomes infinite is found later
             yield
@@ -141,7 +141,7 @@ def _listed(column: Any, name: str) -> Features:
 
     lengths = compute.list_value_length(column).to_numpy(zero_copy_only=False)
     if column.null_count or len(np.unique(lengths)) > 1:
-        raise BadArray(f"the lists in the column {name!r} are missing in places, or differ in length")
+        raise BadArray(f"the lists in the column {name!r} are missing in some rows, or differ in length")
     values = column.flatten()
     if not (types.is_floating(values.type) or types.is_integer(values.type)):
         raise BadArray(f"the lists in the column {name!r} hold {values.type}, not numbers")

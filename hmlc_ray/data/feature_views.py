@@ -49,5 +49,5 @@ class TwoFeatureViews:
 
     def _partners(self, leaf: Tensor, generator: torch.Generator) -> Tensor:
         """A random training row of each leaf, float [B, D]; it may be the sample itself."""
-        place = (torch.rand(len(leaf), generator=generator) * self._counts[leaf]).long()
-        return self._train.at(self._order[self._starts[leaf] + place].to(self._train.inputs.device))
+        position = (torch.rand(len(leaf), generator=generator) * self._counts[leaf]).long()
+        return self._train.at(self._order[self._starts[leaf] + position].to(self._train.inputs.device))

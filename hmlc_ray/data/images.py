@@ -30,7 +30,7 @@ class Block:
     start: int
     """Number of the first file."""
     images: ByteArray
-    """uint8 [n, channels, size, size]; what lies in the place of a file that cannot be read means nothing."""
+    """uint8 [n, channels, size, size]; the pixels of a file that cannot be read are meaningless."""
     problems: dict[int, str] = field(default_factory=dict)
     """What is wrong with a file, by its number."""
 

@@ -18,7 +18,7 @@ Values = npt.NDArray[Any]
 
 
 class BadImage(ValueError):
-    """The file is no intact image, or none that may be read; the message says why, to follow the file's name."""
+    """The file is not an intact image, or not one that may be read; the message says why, to follow the file's name."""
 
 
 def is_deep(image: Image.Image) -> bool:
@@ -34,7 +34,7 @@ def to_eight_bits(image: Image.Image, value_range: tuple[float, float] | None) -
 
     Raises:
         BadImage: without a range, for other integers, and for floats that are not between 0 and 1; for floats that
-            are no numbers.
+            are not numbers.
     """
     values = _values(image)
     if values.dtype.kind == "f" and not np.isfinite(values).all():

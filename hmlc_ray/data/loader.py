@@ -127,7 +127,7 @@ def _decoded(split: Split, sampler: Sampler, device: torch.device) -> Iterator[t
         if "DataLoader worker" not in str(error):
             raise
         raise DataError(
-            "a process that decodes images died, as it does when the system ends it for want of memory: lower "
+            "a process that decodes images exited, probably killed by the system for lack of memory: lower "
             "data.decode_workers or training.global_batch_size, or run fewer trials at once (trials.max_concurrent)"
         ) from error
 

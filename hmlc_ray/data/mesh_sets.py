@@ -19,7 +19,7 @@ from hmlc_ray.taxonomy import Taxonomy
 
 _LOG = logging.getLogger(__name__)
 Files = Sequence[Sequence[Path]]
-"""Of each leaf."""
+"""Number of samples of each leaf."""
 
 
 def load(config: MeshFolderConfig | PointFolderConfig) -> DataSet:
@@ -51,7 +51,7 @@ def divide_clouds(
     Raises:
         DataError: see `open_clouds` and `divide`.
     """
-    # Too few files are told before all of them are sampled.
+    # Too few files are reported before all of them are sampled.
     counts = {name: np.array([len(of_leaf) for of_leaf in leaves]) for name, leaves in splits.items()}
     check_enough(taxonomy, counts, untrained=config.untrained == "keep")
     parts = {name: list(chain.from_iterable(files)) for name, files in splits.items()}

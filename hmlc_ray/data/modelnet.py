@@ -72,7 +72,7 @@ def _limited(files: Files, limit: int, seed: int) -> list[list[Path]]:
     chosen = []
     for leaf, of_leaf in enumerate(files):
         order = np.random.default_rng([seed, leaf]).permutation(len(of_leaf))[:limit]
-        chosen.append([of_leaf[place] for place in sorted(order.tolist())])
+        chosen.append([of_leaf[position] for position in sorted(order.tolist())])
     return chosen
 
 

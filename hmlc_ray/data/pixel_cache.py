@@ -34,7 +34,7 @@ from hmlc_ray.files.disk_cache import look_of, open_entry, written
 from hmlc_ray.home import CACHE_VARIABLE, cache_folder
 
 VERSION = 2
-"""Of the files here and of how an image becomes pixels: it is part of every key."""
+"""Version of the files here and of how an image becomes pixels: it is part of every key."""
 DIGEST_BYTES = 16
 _META, _DIGESTS, _IMAGES = "meta.json", "digests.bin", "images.bin"
 
@@ -54,7 +54,7 @@ class ImageSet:
         return self.channels * self.size**2
 
     def key(self, *, pixels: bool) -> str:
-        """Of the entry that holds these images, or their digests alone."""
+        """Key of the entry that holds these images, or their digests alone."""
         settings = [VERSION, PIL.__version__, self.channels, self.size, list(self.reading), pixels]
         digest = hashlib.sha256(json.dumps(settings).encode())
         for file in self.files:
@@ -69,7 +69,7 @@ class Entry:
 
     folder: Path
     shape: tuple[int, int, int, int]
-    """Of the images that could be read."""
+    """Indices of the images that could be read."""
     problems: dict[int, str]
     """What is wrong with a file, by its number."""
     flat: list[int]

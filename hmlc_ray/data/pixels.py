@@ -1,4 +1,4 @@
-"""From stored samples to what an encoder takes: the one place where pixels are scaled."""
+"""From stored samples to what an encoder takes: the one module that scales pixels."""
 
 from __future__ import annotations
 

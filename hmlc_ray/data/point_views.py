@@ -48,19 +48,19 @@ def augment_points(clouds: Tensor, config: PointViewsConfig, generator: torch.Ge
             comes from it on the CPU, and on another device from a generator there that it seeds.
     """
     clouds = _resample(clouds, config.resample, generator)
-    places, normals = clouds[..., :3], clouds[..., 3:]
+    xyz, normals = clouds[..., :3], clouds[..., 3:]
     turn = to_device(rotations(len(clouds), config, generator), clouds.device)
     size = to_device(_factors(len(clouds), config, generator), clouds.device)
     shift = to_device(_symmetric((len(clouds), 1, 3), config.translation, generator), clouds.device)
-    places = (places @ turn.transpose(1, 2)).mul_(size).add_(shift)
+    xyz = (xyz @ turn.transpose(1, 2)).mul_(size).add_(shift)
     if config.jitter:
-        noise = torch.empty_like(places).normal_(generator=generator_on(clouds.device, generator)).mul_(config.jitter)
-        places = places + noise.clamp_(-config.jitter_clip, config.jitter_clip)
+        noise = torch.empty_like(xyz).normal_(generator=generator_on(clouds.device, generator)).mul_(config.jitter)
+        xyz = xyz + noise.clamp_(-config.jitter_clip, config.jitter_clip)
     if normals.shape[2]:
         # Under a stretch normals go with the inverse, or they would not stay at right angles to the surface.
         normals = torch.nn.functional.normalize((normals @ turn.transpose(1, 2)) / size, dim=2)
-        places = torch.cat([places, normals], dim=2)
-    return drop(places, config.dropout, generator) if config.dropout else places
+        xyz = torch.cat([xyz, normals], dim=2)
+    return drop(xyz, config.dropout, generator) if config.dropout else xyz
 
 
 def rotations(count: int, config: PointViewsConfig, generator: torch.Generator) -> Tensor:
@@ -78,7 +78,7 @@ def rotations(count: int, config: PointViewsConfig, generator: torch.Generator) 
 
 
 def drop(clouds: Tensor, most: float, generator: torch.Generator) -> Tensor:
-    """Drop a random share of each cloud's points, uniform in [0, most]; copies of its first point take their places.
+    """Drop a random share of each cloud's points, uniform in [0, most]; copies of its first point replace them.
 
     The first point stays. Clouds keep their size, and a maximum over points does not see the copies.
     """

@@ -34,7 +34,7 @@ class Prepared:
     cache: Path
 
     def splits(self) -> dict[str, Split]:
-        """By name; without validation where that is part of train."""
+        """The splits by name; without validation where that is part of train."""
         return splits_of(self.data)
 
 
@@ -95,7 +95,7 @@ def draw_tree(data: DataSet, depth: int | None) -> str:
 
 
 def splits_of(data: DataSet) -> dict[str, Split]:
-    """By name; without validation where that is part of train."""
+    """The splits by name; without validation where that is part of train."""
     splits = {"train": data.train, "val": data.val, "test": data.test}
     return {name: split for name, split in splits.items() if split is not None}
 

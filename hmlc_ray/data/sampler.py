@@ -3,7 +3,7 @@
 Every worker draws the same global batches from (seed, epoch) and keeps its own slice, so the union over workers is
 what a single process gets, whatever their number. An epoch has max(1, N // B) batches for every sampler, so budgets
 compare; each batch holds exactly B samples. Samples left over at the end of an epoch are dropped (others in the
-next epoch, since the order is drawn anew). A set smaller than one batch gives one batch per epoch, of N samples.
+next epoch, since the order is drawn again). A set smaller than one batch gives one batch per epoch, of N samples.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class UniformSampler(BatchSampler):
 class ClassBalancedSampler(BatchSampler):
     """As many samples of every class as of any other, give or take one, in every batch.
 
-    B mod C classes, drawn anew per batch, get the one more; so with fewer slots than classes a batch holds a random
+    B mod C classes, drawn again for each batch, get one more; so with fewer slots than classes a batch holds a random
     choice of classes, once each. A class's samples are used in a random order that is repeated when it is used up:
     samples of rare classes recur within an epoch, but within a batch only where the class is smaller than its share.
 
@@ -196,7 +196,7 @@ SAMPLERS: dict[str, Callable[..., BatchSampler]] = {
     "class-balanced": _class_balanced,
     "hierarchical": _hierarchical,
 }
-"""By the value of `training.sampler` what is called with `(config, paths, batch_size, seed, rank, world_size)`."""
+"""Functions called with `(config, paths, batch_size, seed, rank, world_size)`, by the value of `training.sampler`."""
 
 
 def _occurrence(labels: IntArray, num_classes: int) -> IntArray:
@@ -226,7 +226,7 @@ def _class_ranges(paths: IntArray) -> IntArray:
 
 
 def _relations(bounds: IntArray) -> IntArray:
-    """Per row and slot the inner class that a companion must lie outside of: [N, H + 1], an index of `bounds`.
+    """The inner class, per row and slot, that a companion must lie outside of: [N, H + 1], an index of `bounds`.
 
     Slot 0 asks for the same leaf (inner = the row itself), slot s for a first difference s levels further up. An
     empty relation is replaced by the next coarser one that is not, else by the next finer one.

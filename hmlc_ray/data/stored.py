@@ -66,7 +66,7 @@ def read_splits(listings: Mapping[str, Listing], config: StoredSection, root: Pa
 
 
 def _keeping(config: StoredSection, images: ImageSet) -> Kept:
-    """Where the images are kept: as `cache` says, and with `auto` in the first place that they fit in."""
+    """Where the images are kept: as `cache` says, and with `auto` in the fastest storage that holds them."""
     if config.cache != "auto":
         return "memory" if config.cache == "device" else config.cache
     size = len(images.files) * images.image_bytes

@@ -44,7 +44,7 @@ def taxonomy_of(tree: Tree) -> Taxonomy:
     """The taxonomy that a configuration holds.
 
     Raises:
-        TaxonomyError: if it is no tree.
+        TaxonomyError: if it is not a tree.
     """
     return Taxonomy.from_paths(tree.level_names, tree.paths)
 

@@ -91,7 +91,7 @@ VIEWS: dict[str, Callable[[Any, Split], Views]] = {
     "points": _point_views,
     "features": TwoFeatureViews,
 }
-"""By kind what is called with `(config, train)`."""
+"""Functions called with `(config, train)`, by kind."""
 
 
 def with_views(
@@ -135,5 +135,5 @@ def _awaited(batch: Batch, made: torch.cuda.Event | None) -> Batch:
         current = torch.cuda.current_stream(batch[0].device)
         current.wait_event(made)
         for tensor in batch:
-            tensor.record_stream(current)  # its memory is not used anew before this stream has done with it
+            tensor.record_stream(current)  # its memory is not reused before this stream is done with it
     return batch

@@ -20,7 +20,7 @@ BUILDERS = {
     "pointnet": "hmlc_ray.encoders.pointnet:PointNet",
     "dgcnn": "hmlc_ray.encoders.dgcnn:Dgcnn",
 }
-"""By kind what is called with `(config, input_shape)`; imported when it is used, as torchvision takes a second."""
+"""Functions called with `(config, input_shape)`, by kind; imported when it is used, as torchvision takes a second."""
 
 
 def build_encoder(config: EncoderConfig, input_shape: tuple[int, ...]) -> Encoder:

@@ -53,7 +53,7 @@ def image_channels(kind: str, input_shape: tuple[int, ...]) -> int:
     """C of images of shape (C, height, width).
 
     Raises:
-        ConfigError: if samples of this shape are no images.
+        ConfigError: if samples of this shape are not images.
     """
     if len(input_shape) != 3:
         raise ConfigError(f"encoder `{kind}` takes images (channels, height, width), the data has shape {input_shape}")

@@ -1,4 +1,4 @@
-"""DGCNN: edge convolutions over graphs of nearest neighbours that are drawn anew in every layer."""
+"""DGCNN: edge convolutions over graphs of nearest neighbours that are drawn again in every layer."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Dgcnn(Encoder):
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
-        # The first graph is of places in space; a normal does not make a neighbour.
-        points, places, found = inputs, inputs[..., :3], []
+        # The first graph is of positions in space; a normal does not make a neighbour.
+        points, positions, found = inputs, inputs[..., :3], []
         for edge in self.edges:
-            points = edge(points, places)
-            places = points
+            points = edge(points, positions)
+            positions = points
             found.append(points)
         pooled = self.points(torch.cat(found, dim=2))
         features: Tensor = self.project(torch.cat([pooled.amax(dim=1), pooled.mean(dim=1)], dim=1))
@@ -59,28 +59,28 @@ class EdgeConv(nn.Module):
         self.other = nn.Linear(channels, width, bias=False)
         self.norm = nn.BatchNorm1d(width)
 
-    def forward(self, points: Tensor, places: Tensor) -> Tensor:
-        """[n, points, channels] to [n, points, width]; neighbours are near in `places`, [n, points, any]."""
+    def forward(self, points: Tensor, positions: Tensor) -> Tensor:
+        """[n, points, channels] to [n, points, width]; neighbours are near in `positions`, [n, points, any]."""
         other = self.other(points)
         with torch.no_grad():
-            best = strongest_neighbour(other, nearest(places, self.neighbours))
+            best = strongest_neighbour(other, nearest(positions, self.neighbours))
         edges = (self.own(points) + other.gather(1, best)).flatten(0, 1)
         result: Tensor = leaky_relu(self.norm(edges), _SLOPE).view_as(other)
         return result
 
 
-def nearest(places: Tensor, count: int) -> Tensor:
+def nearest(positions: Tensor, count: int) -> Tensor:
     """The nearest points of each point, itself among them: float [n, points, any] to int64 [n, points, count].
 
     Distances are computed for a block of points at a time, so memory grows with the points and not with their square.
     """
-    places = places.float()
-    squares = places.square().sum(dim=2).unsqueeze(1)
-    size = max(1, _DISTANCES_AT_ONCE // places.shape[1])
+    positions = positions.float()
+    squares = positions.square().sum(dim=2).unsqueeze(1)
+    size = max(1, _DISTANCES_AT_ONCE // positions.shape[1])
     blocks = [
         # The square of the point itself would add the same to all its distances.
-        torch.baddbmm(squares, block, places.transpose(1, 2), alpha=-2).topk(count, dim=2, largest=False).indices
-        for block in torch.split(places, size, dim=1)
+        torch.baddbmm(squares, block, positions.transpose(1, 2), alpha=-2).topk(count, dim=2, largest=False).indices
+        for block in torch.split(positions, size, dim=1)
     ]
     return torch.cat(blocks, dim=1)
 

@@ -14,7 +14,7 @@ class Identity(Encoder):
     """The rows of a table, standardised where the data says so; nothing is learned."""
 
     def __init__(self, config: IdentityConfig, input_shape: tuple[int, ...]) -> None:
-        """Raises ConfigError if samples are no rows of features."""
+        """Raises ConfigError if samples are not rows of features."""
         super().__init__()
         if len(input_shape) != 1:
             raise ConfigError(f"encoder `{config.kind}` takes rows of features, the data has shape {input_shape}")

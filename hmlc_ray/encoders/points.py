@@ -15,7 +15,7 @@ def point_channels(kind: str, input_shape: tuple[int, ...]) -> int:
     """Channels of point clouds of shape (points, channels): x, y, z, and with normals three more.
 
     Raises:
-        ConfigError: if samples of this shape are no point clouds.
+        ConfigError: if samples of this shape are not point clouds.
     """
     if len(input_shape) != 2 or input_shape[1] not in _CHANNELS:
         raise ConfigError(

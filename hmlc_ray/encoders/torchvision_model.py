@@ -54,7 +54,7 @@ class TorchvisionModel(Encoder):
 
 
 def _build(name: str, size: tuple[int, int]) -> nn.Module:
-    """The model with fresh weights; sizes are told to those that are made for one size (vit, maxvit)."""
+    """The model with fresh weights; models that are made for one size (vit, maxvit) are given it."""
     builder = torchvision.models.get_model_builder(name)
     options: dict[str, Any] = {"weights": None, "num_classes": _CLASSES}
     if name in ("googlenet", "inception_v3"):
@@ -78,7 +78,7 @@ def _wrong_size(name: str, size: tuple[int, int], error: Exception) -> ConfigErr
 
 
 def _cut_classifier(model: nn.Module) -> tuple[int, str]:
-    """Put an identity in the classifier's place; gives the number of features and the prefix of its parameters."""
+    """Replace the classifier by an identity; gives the number of features and the prefix of its parameters."""
     for path, layer in reversed(list(model.named_modules())):
         if isinstance(layer, nn.Linear) and layer.out_features == _CLASSES:
             features = layer.in_features

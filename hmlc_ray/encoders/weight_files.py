@@ -65,7 +65,7 @@ def _torch(path: Path, file: str) -> Any:
         found = _CLASS.search(str(error))
         more = f" ({found[1] or found[2]}, which is not unpickled; save its state dict alone)" if found else ""
         raise ConfigError(
-            f"encoder.weights {file!r} is no state dict that torch.save wrote, or holds more than tensors{more}"
+            f"encoder.weights {file!r} is not a state dict that torch.save wrote, or holds more than tensors{more}"
         ) from error
 
 
@@ -78,4 +78,4 @@ def _safetensors(path: Path, file: str) -> Any:
         return load_file(path)
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        raise ConfigError(f"encoder.weights {file!r} is no sound safetensors file ({reason})") from error
+        raise ConfigError(f"encoder.weights {file!r} is not a valid safetensors file ({reason})") from error

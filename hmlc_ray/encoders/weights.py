@@ -1,4 +1,4 @@
-"""Weights from a local file, found in it by their names, whatever these begin with."""
+"""Weights from a local file, matched by their names, whatever prefix these have."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _NEVER_TRAINED = "num_batches_tracked"
 Tensors = Mapping[str, Tensor]
 
 
-class _Place(NamedTuple):
-    """Where in a file the weights are, and how they are called there."""
+class _Naming(NamedTuple):
+    """Prefix and spelling of the weights' names in a file."""
 
     prefix: str
     spelling: dict[str, str]
@@ -29,7 +29,7 @@ class _Place(NamedTuple):
 
 
 def load_weights(trunk: nn.Module, file: str, what: str, heads: tuple[str, ...], prefix: str | None = None) -> str:
-    """Put the weights in a file into `trunk`, in place; nothing in the file is executed.
+    """Put the weights in a file into `trunk`, in naming; nothing in the file is executed.
 
     Args:
         file: see `read_tensors`.
@@ -44,13 +44,13 @@ def load_weights(trunk: nn.Module, file: str, what: str, heads: tuple[str, ...],
         ConfigError: if the file cannot be read, or has no or other weights than the trunk, or those of several.
     """
     tensors, wanted = read_tensors(file), trunk.state_dict()
-    place = _place(tensors, trunk, file, what, prefix)
+    naming = _naming(tensors, trunk, file, what, prefix)
     found = {}
     for name, value in wanted.items():
-        there = tensors.get(place.prefix + place.spelling[name])
+        there = tensors.get(naming.prefix + naming.spelling[name])
         if there is None:
             if not name.endswith(_NEVER_TRAINED):
-                raise ConfigError(_lacking(tensors, place, name, file, what))
+                raise ConfigError(_lacking(tensors, naming, name, file, what))
         elif there.shape != value.shape:
             sizes = ("x".join(map(str, tensor.shape)) for tensor in (there, value))
             raise ConfigError(
@@ -58,15 +58,15 @@ def load_weights(trunk: nn.Module, file: str, what: str, heads: tuple[str, ...],
             )
         else:
             found[name] = there
-    _refuse_more(tensors, place, heads, file, what)
+    _refuse_more(tensors, naming, heads, file, what)
     trunk.load_state_dict(found, strict=False)
-    if place.prefix not in _PLAIN:
-        _LOG.info("the weights in %r were found below %r", file, place.prefix)
-    return place.prefix
+    if naming.prefix not in _PLAIN:
+        _LOG.info("the weights in %r are below %r", file, naming.prefix)
+    return naming.prefix
 
 
-def _place(tensors: Tensors, trunk: nn.Module, file: str, what: str, prefix: str | None) -> _Place:
-    """The one place that has every tensor; where there is none, the one that has most of them."""
+def _naming(tensors: Tensors, trunk: nn.Module, file: str, what: str, prefix: str | None) -> _Naming:
+    """The one naming that has every tensor; where there is none, the one that has most of them."""
     wanted = list(trunk.state_dict())
     needed = {name for name in wanted if not name.endswith(_NEVER_TRAINED)}
     counts: Counter[tuple[str, int]] = Counter()
@@ -76,21 +76,21 @@ def _place(tensors: Tensors, trunk: nn.Module, file: str, what: str, prefix: str
         counts.update((start, number) for start in _starts(tensors, spelled))
     if prefix is not None:
         prefix = prefix if prefix.endswith(".") or not prefix else f"{prefix}."
-        counts = Counter({place: count for place, count in counts.items() if place[0] == prefix})
-    whole = [place for place, count in counts.items() if count == len(needed)]
-    plain = [place for place in whole if place[0] in _PLAIN]
+        counts = Counter({naming: count for naming, count in counts.items() if naming[0] == prefix})
+    whole = [naming for naming, count in counts.items() if count == len(needed)]
+    plain = [naming for naming in whole if naming[0] in _PLAIN]
     if len(whole) > 1 and not plain:
         shown = " and ".join(repr(start) for start, _ in whole[:4])
         raise ConfigError(
             f"the weights in {file!r} are those of {len(whole)} networks like {what}, whose names begin with {shown}: "
             "set encoder.weights_prefix to one of these"
         )
-    best = (plain or whole or [place for place, _ in counts.most_common(1)] or [(prefix or "", 0)])[0]
-    return _Place(best[0], spellings[best[1]])
+    best = (plain or whole or [naming for naming, _ in counts.most_common(1)] or [(prefix or "", 0)])[0]
+    return _Naming(best[0], spellings[best[1]])
 
 
 def _starts(tensors: Tensors, spelled: set[str]) -> list[str]:
-    """What stands before each name that ends as one of `spelled`."""
+    """Prefixes of the names that end as one of `spelled`."""
     cuts = ((name.split("."), depth) for name in tensors for depth in range(name.count(".") + 1))
     return ["".join(f"{part}." for part in parts[:at]) for parts, at in cuts if ".".join(parts[at:]) in spelled]
 
@@ -107,20 +107,20 @@ def _spellings(trunk: nn.Module) -> list[dict[str, str]]:
     return [own] + [spelling for spelling in (shortcut, numbered) if spelling != own]
 
 
-def _lacking(tensors: Tensors, place: _Place, name: str, file: str, what: str) -> str:
-    below = f" below {place.prefix!r}" if place.prefix else ""
-    if any(other.startswith(place.prefix) for other in tensors):
-        example = next(other for other in tensors if other.startswith(place.prefix))
+def _lacking(tensors: Tensors, naming: _Naming, name: str, file: str, what: str) -> str:
+    below = f" below {naming.prefix!r}" if naming.prefix else ""
+    if any(other.startswith(naming.prefix) for other in tensors):
+        example = next(other for other in tensors if other.startswith(naming.prefix))
         return f"the weights in {file!r} are not of {what}: they lack {name}{below}, and have {example!r} for example"
     return (
-        f"no name of the weights in {file!r} begins with encoder.weights_prefix {place.prefix!r}; "
+        f"no name of the weights in {file!r} begins with encoder.weights_prefix {naming.prefix!r}; "
         f"there is {next(iter(tensors))!r} for example"
     )
 
 
-def _refuse_more(tensors: Tensors, place: _Place, heads: tuple[str, ...], file: str, what: str) -> None:
-    known = set(place.spelling.values())
+def _refuse_more(tensors: Tensors, naming: _Naming, heads: tuple[str, ...], file: str, what: str) -> None:
+    known = set(naming.spelling.values())
     for name in tensors:
-        own = name.removeprefix(place.prefix)
-        if name.startswith(place.prefix) and own not in known and not own.startswith(heads):
+        own = name.removeprefix(naming.prefix)
+        if name.startswith(naming.prefix) and own not in known and not own.startswith(heads):
             raise ConfigError(f"the weights in {file!r} are not of {what}: it has no {own}")

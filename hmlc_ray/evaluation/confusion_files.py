@@ -16,7 +16,7 @@ from hmlc_ray.taxonomies.drawing import printable, save_figure
 from hmlc_ray.taxonomy import Taxonomy
 
 Matrices = Mapping[str, Mapping[str, Matrix]]
-"""By split, then by level."""
+"""Confusion matrices by split, then by level."""
 _MOST_NAMES = 40
 """Classes whose names still fit beside a picture."""
 

@@ -1,4 +1,4 @@
-"""Frozen features in, named figures out, without the split's name in front."""
+"""Frozen features in, named metrics out, without the split's name in front."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def per_level(name: str, taxonomy: Taxonomy, values: list[float]) -> dict[str, f
 
 
 def defined(values: dict[str, float]) -> dict[str, float]:
-    """Without the figures that are undefined (NaN) on these data."""
+    """The metrics without those that are undefined (NaN) on these data."""
     return {name: value for name, value in values.items() if not math.isnan(value)}
 
 
@@ -101,7 +101,7 @@ def geometry(taxonomy: Taxonomy, judged: Frozen, seed: int, device: torch.device
 
 
 def tree_metrics(taxonomy: Taxonomy, predictions: Predictions, judged: Frozen) -> dict[str, float]:
-    """Every figure of `tree.py`, by decoding where the decoding matters."""
+    """Every metric of `tree.py`, by decoding where the decoding matters."""
     true, leaf = judged.paths, judged.paths[:, -1]
     result = {"tree/cpcc": cpcc(taxonomy, judged.features, leaf)}
     for name, predicted in predictions.paths.items():
@@ -120,7 +120,7 @@ def tree_metrics(taxonomy: Taxonomy, predictions: Predictions, judged: Frozen) -
 
 
 def confusion(taxonomy: Taxonomy, predicted: IntArray, true: IntArray) -> dict[str, Matrix]:
-    """Per level name, from the probes' classes and the true ones, int64 [n, H]."""
+    """Confusion matrix by level name, from the probes' classes and the true ones, int64 [n, H]."""
     return {
         name: confusion_matrix(true[:, h], predicted[:, h], taxonomy.num_classes[h])
         for h, name in enumerate(taxonomy.level_names)

@@ -34,12 +34,12 @@ class Evaluation:
     """What an encoder is worth on one split."""
 
     metrics: dict[str, float]
-    """`<split>/<figure>/<level name>`, with `leaf` for the finest level and `mean` over levels; shares in [0, 1].
-    Figures that are undefined on these data are left out, so no value is NaN."""
+    """`<split>/<metric>/<level name>`, with `leaf` for the finest level and `mean` over levels; shares in [0, 1].
+    Metrics that are undefined on these data are left out, so no value is NaN."""
     chosen_regularisation: tuple[float, ...]
     """C per level, coarsest first."""
     confusion: dict[str, Matrix]
-    """Per level name; empty unless `full`."""
+    """Confusion matrix by level name; empty unless `full`."""
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def evaluate(
     device: torch.device,
     full: bool = False,
 ) -> Evaluation:
-    """Judge an encoder on one split; the same inputs and threads give the same figures.
+    """Evaluate an encoder on one split; the same inputs and threads give the same metrics.
 
     Probes and kNN learn from the training split, or from a stratified subset of it if it has more than
     `evaluation.probe_max_samples` samples. C is `evaluation.chosen_regularisation` where that is set, else the best
@@ -68,7 +68,7 @@ def evaluate(
 
     Args:
         encoder: images [n, ...] to features [n, F], on `device`.
-        full: every figure; otherwise the top-1 of probes and kNN.
+        full: every metric; otherwise the top-1 of probes and kNN.
 
     Raises:
         ConfigError: if there is no validation split, and C would have to be chosen on it or it is to be judged.

@@ -16,7 +16,7 @@ from hmlc_ray.arrays import FloatArray, IntArray
 _NUMBERS_AT_ONCE = 1 << 21
 _NUMBERS_AT_ONCE_GPU = 1 << 25
 _TOLERANCE = 1e-4
-"""Of the gradient's largest entry; scikit-learn's default, as all else that decides where the solver ends."""
+"""Tolerance of the gradient's largest entry; scikit-learn's default, as in all else that ends the solver."""
 _CORRECTIONS = 4
 """Pairs of vectors that L-BFGS keeps, each as large as all weights; scikit-learn's 10 need a gigabyte more."""
 
@@ -43,7 +43,7 @@ class ManyClassRegression:
         start = self.weights if self.weights.shape == shape else np.zeros(shape)
         rows, classes = (torch.as_tensor(values, device=self.device) for values in (features, target))
         with self._threads():
-            found = minimize(
+            solution = minimize(
                 self._loss,
                 start.ravel(),
                 args=(shape, rows, classes, 1 / (regularisation * len(rows))),
@@ -57,8 +57,8 @@ class ManyClassRegression:
                     "maxcor": _CORRECTIONS,
                 },
             )
-        self.weights = found.x.reshape(shape)
-        return bool(found.success)
+        self.weights = solution.x.reshape(shape)
+        return bool(solution.success)
 
     def predict_proba(self, features: FloatArray) -> FloatArray:
         """float64 [n, K]."""
@@ -66,7 +66,7 @@ class ManyClassRegression:
         return probabilities
 
     def _threads(self) -> AbstractContextManager[object]:
-        """Of the solver: where the loss is on a GPU, its vectors are all that is left here, too short to be shared."""
+        """Limit the solver's threads: where the loss is on a GPU, its vectors here are too short to be shared."""
         gpu = self.device.type == "cuda"
         return threadpool_limits(limits=1, user_api="blas") if gpu else nullcontext()
 
@@ -84,7 +84,7 @@ class ManyClassRegression:
             error = torch.addmm(weights[:, -1], rows, weights[:, :-1].T)
             error -= error.amax(dim=1, keepdim=True)
             own = error[index, labels]
-            # In place: these passes over all classes are what takes the time.
+            # Computed in place: these passes over all classes are what takes the time.
             total = error.exp_().sum(dim=1)
             loss += (total.log() - own).sum() / len(features)
             error /= len(features) * total[:, None]

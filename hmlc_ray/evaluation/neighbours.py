@@ -24,8 +24,8 @@ def nearest(queries: Tensor, references: Tensor, k: int) -> tuple[Tensor, Tensor
     references = normalize(references, dim=1)
     k = min(k, len(references))
     blocks = torch.tensor_split(normalize(queries, dim=1), _cuts(len(queries)))
-    found = [(block @ references.T).topk(k, dim=1) for block in blocks]
-    return torch.cat([top.values for top in found]), torch.cat([top.indices for top in found])
+    nearest_rows = [(block @ references.T).topk(k, dim=1) for block in blocks]
+    return torch.cat([top.values for top in nearest_rows]), torch.cat([top.indices for top in nearest_rows])
 
 
 def vote(similarities: Tensor, labels: Tensor, num_classes: int) -> Tensor:

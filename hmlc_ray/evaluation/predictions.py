@@ -20,10 +20,10 @@ _FEW = 1000
 
 @dataclass(frozen=True)
 class Predictions:
-    """Of n samples."""
+    """Predictions for n samples."""
 
     paths: dict[str, IntArray]
-    """By decoding, int64 [n, H]; `argmax` holds what each level's probe says."""
+    """Predicted classes by decoding, int64 [n, H]; `argmax` holds the predictions of each level's probe."""
     ranked: IntArray
     """The likeliest leaves, likeliest first, int64 [n, k]."""
 

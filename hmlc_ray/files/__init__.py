@@ -1,1 +1,1 @@
-"""What files have in common: written whole or not at all, and what lies under a name without being it."""
+"""Files: written whole or not at all, and what only looks like a file."""

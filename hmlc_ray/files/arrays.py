@@ -30,7 +30,7 @@ class Header(NamedTuple):
     shape: tuple[int, ...]
     fortran_order: bool
     dtype: np.dtype[Any]
-    place: int
+    offset: int
     """Where the numbers begin."""
 
 
@@ -42,7 +42,7 @@ def read_header(stream: BinaryIO, size: int, *, text: bool = False) -> Header:
         text: accept texts instead of numbers.
 
     Raises:
-        BadArray: if it is no NPY file, does not hold what it announces, or holds neither real numbers nor texts.
+        BadArray: if it is not an NPY file, does not hold what it announces, or holds neither real numbers nor texts.
     """
     try:
         with warnings.catch_warnings():
@@ -53,7 +53,7 @@ def read_header(stream: BinaryIO, size: int, *, text: bool = False) -> Header:
     except KeyError:
         raise BadArray("it is an NPY file of a version that holds names of fields, and no plain array") from None
     except Exception as error:  # a parser meets arbitrary bytes here, and fails in as many ways
-        raise BadArray(f"it is no NPY file ({first_line(error)[:120]})") from error
+        raise BadArray(f"it is not an NPY file ({first_line(error)[:120]})") from error
     header = Header(shape, fortran_order, dtype, stream.tell())
     _check(header, size, text=text)
     return header
@@ -68,7 +68,7 @@ def _check(header: Header, size: int, *, text: bool) -> None:
         raise BadArray(f"it holds values of type {str(dtype)[:60]}, not {'texts' if text else 'real numbers'}")
     if any(length < 0 for length in header.shape):
         raise BadArray("its header announces a negative size")
-    announced, there = math.prod(header.shape) * dtype.itemsize, size - header.place
+    announced, there = math.prod(header.shape) * dtype.itemsize, size - header.offset
     if announced > there:
         raise BadArray(f"the file is cut off: its header announces {announced:,} bytes, but it holds {max(0, there):,}")
     if announced < there:
@@ -121,7 +121,7 @@ def map_npy(file: Path) -> Array:
     if not math.prod(header.shape):
         return np.zeros(header.shape, header.dtype)
     order: Literal["F", "C"] = "F" if header.fortran_order else "C"
-    mapped: Array = np.memmap(file, header.dtype, "c", header.place, header.shape, order)
+    mapped: Array = np.memmap(file, header.dtype, "c", header.offset, header.shape, order)
     return mapped
 
 
@@ -129,7 +129,7 @@ def npz_names(source: Path | BinaryIO) -> list[str]:
     """The names of the arrays in an NPZ file, by its directory alone.
 
     Raises:
-        BadArray: if it is no NPZ file.
+        BadArray: if it is not an NPZ file.
     """
     with _opened(source) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
@@ -171,4 +171,4 @@ def _opened(source: Path | BinaryIO) -> zipfile.ZipFile:
         else:
             source.seek(0)
             start = source.read(_START)
-        raise BadArray(what_it_is_instead(start) or f"it is no NPZ file ({first_line(error)[:120]})") from error
+        raise BadArray(what_it_is_instead(start) or f"it is not an NPZ file ({first_line(error)[:120]})") from error

@@ -17,12 +17,12 @@ _ABANDONED_S = 3600.0
 
 @contextmanager
 def staged(file: Path) -> Iterator[Path]:
-    """A new path beside `file`, to be written within the block, which takes its place when the block ends well.
+    """A new path beside `file`, to be written within the block; it replaces the file when the block succeeds.
 
     The name is random: containers that share a folder have the same process ids, and threads share one.
 
     Raises:
-        OSError: if it cannot take its place; what was there stays, and nothing is left beside it.
+        OSError: if it cannot replace it; what was there stays, and nothing is left beside it.
     """
     _drop_abandoned(file.parent)
     part = file.with_name(f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}")
@@ -49,10 +49,10 @@ def write_whole(file: Path, text: str) -> None:
 
 @contextmanager
 def staged_folder(folder: Path) -> Iterator[Path]:
-    """A new folder beside `folder`, to be filled within the block, which takes its place when the block ends well.
+    """A new folder beside `folder`, to be filled within the block; it replaces the folder when the block succeeds.
 
     Raises:
-        OSError: if it cannot take its place; what was there stays, and nothing is left beside it.
+        OSError: if it cannot replace it; what was there stays, and nothing is left beside it.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -65,10 +65,10 @@ def staged_folder(folder: Path) -> Iterator[Path]:
 
 
 def replace_folder(staging: Path, folder: Path) -> None:
-    """Rename into place; a folder can't be renamed over a filled one, so the old one steps aside first.
+    """Rename to the final path; a folder can't be renamed over a filled one, so the old one is moved aside first.
 
     Raises:
-        OSError: if that does not work; the old one is then back in its place.
+        OSError: if that fails; the old folder is then restored.
     """
     if not folder.exists():
         staging.rename(folder)

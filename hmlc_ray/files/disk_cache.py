@@ -59,10 +59,10 @@ def written(file: Path) -> Iterator[BinaryIO]:
 def look_of(file: str | Path) -> str:
     """Size and time of change of a file, by which keys notice that it has changed."""
     try:
-        found = os.stat(file)
+        status = os.stat(file)
     except OSError:
         return "missing"
-    return f"{found.st_size} {found.st_mtime_ns}"
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def _make(folder: Path, fill: Callable[[Path], None], size: int) -> None:

@@ -12,11 +12,11 @@ _STARTS = {
 }
 
 
-NO_FILE = "it is no regular file"
+NO_FILE = "it is not a regular file"
 
 
 def what_it_is_instead(start: bytes) -> str | None:
-    """Why a file is no data, to follow its name; None where it may be.
+    """Why a file is not data, to follow its name; None where it may be.
 
     Args:
         start: its first 100 bytes or more.

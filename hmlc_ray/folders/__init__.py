@@ -1,4 +1,4 @@
-"""The structure of a folder of labelled files, found without opening any: what `hmlc check` needs to count levels.
+"""The structure of a folder of labelled files, read without opening any: what `hmlc check` needs to count levels.
 
 ```
 root/fruit/apple/1.png                      class folders of any depth; the path is the class's path in the taxonomy

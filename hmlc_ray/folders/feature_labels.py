@@ -60,13 +60,13 @@ class FeatureLabels:
     numbered: bool
     """Whether a column says which row of the table each label is of; else they are in the table's order."""
     rows: dict[str, list[int]] = field(default_factory=dict)
-    """Per split (`train` alone where there is no column for it) the numbers of its rows."""
+    """Row numbers, by split (`train` alone where there is no column for it)."""
     classes: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
-    """Per split the classes of each of its rows, coarsest first."""
+    """Classes of each row, coarsest first, by split."""
     others: dict[str, list[int]] = field(default_factory=dict)
     """Rows of splits by other names, such as those of samples that belong to no class."""
     paths: dict[int, str] = field(default_factory=dict)
-    """By row, where there is a column for it."""
+    """Path of each row, where there is a column for it."""
 
     @property
     def leaf_paths(self) -> list[tuple[str, ...]]:
@@ -203,13 +203,13 @@ class _Collector:
         found.classes.setdefault(role, []).append(classes)
 
     def _number(self, row: LabelRow) -> int:
-        """Of the row of features that is meant: as the column says, or else the next."""
+        """Number of the row of features: as the column says, or else the next."""
         self._count += 1
         if self._columns.row is None:
             return self._count - 1
         cell = row.cells[self._columns.row]
         if not (cell.isascii() and cell.removesuffix(".0").isdecimal()):
-            raise DataError(f"{row.where} has {cell[:40]!r} in the column row, which is no number of a row, from 0 on")
+            raise DataError(f"{row.where} has {cell[:40]!r} in the column row, which is not a row number, from 0 on")
         number = int(cell.removesuffix(".0"))
         first = self._numbers.setdefault(number, row.where)
         if first is not row.where:

@@ -13,7 +13,7 @@ from hmlc_ray.errors import DataError, first_line
 from hmlc_ray.folders.walk import is_file, is_folder
 
 LABELS_FILE = "labels.csv"
-"""Of a folder with a table of features."""
+"""Names of the table in a folder of features."""
 TABLE_FILES = ("features.npy", "features.npz", "features.parquet")
 SUFFIXES = (".npy", ".npz", ".parquet")
 FEATURES = ("features", "embeddings", "embedding", "arr_0")

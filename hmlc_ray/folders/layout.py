@@ -1,4 +1,4 @@
-"""Which folders are splits, which are classes, and which are neither: by their names and by where they lie."""
+"""Which folders are splits, which are classes, and which are neither: by their names and their depth."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hmlc_ray.folders.walk import ClassPath
 
 Leaves = dict[ClassPath, list[Path]]
 Splits = dict[str, Leaves]
-"""Per split the samples of each class folder; `train` alone where none are given."""
+"""Samples of each class folder, by split; `train` alone where none are given."""
 Roles = dict[str, Role | None]
 """The split that each of several folders means by its name."""
 
@@ -28,39 +28,39 @@ def find_splits(root: Path, leaves: Leaves) -> Splits:
     Raises:
         DataError: if it is not clear which folders are splits; naming them and the setting that says it.
     """
-    place, roles = _split_place(root, leaves)
-    if place is None:
+    position, roles = _split_position(root, leaves)
+    if position is None:
         splits: Splits = {"train": leaves}
     else:
         splits, deepest = {}, max(map(len, leaves))
-        for path, files in sorted(leaves.items(), key=lambda item: (roles[item[0][place]] != "train", item[0])):
-            role, rest = roles[path[place]], _without(path, place)
-            assert role is not None, "all names at this place are splits"
-            if not rest or len(path) == place + 1 < deepest:
+        for path, files in sorted(leaves.items(), key=lambda item: (roles[item[0][position]] != "train", item[0])):
+            role, rest = roles[path[position]], _without(path, position)
+            assert role is not None, "all names at this position are splits"
+            if not rest or len(path) == position + 1 < deepest:
                 raise _unlabelled(root, path, role, roles)
             splits.setdefault(role, {}).setdefault(rest, []).extend(files)
     splits = {role: _unwrapped(role, splits[role]) for role in SPLIT_NAMES if role in splits}
     for found in splits.values():
-        _refuse_inner_splits(root, found, first=1 if place is None else 0)
+        _refuse_inner_splits(root, found, first=1 if position is None else 0)
     return splits
 
 
-def constant_places(paths: Iterable[ClassPath]) -> list[int]:
-    """Places at which all paths have the same folder, which so tells nothing; one place is always left.
+def constant_positions(paths: Iterable[ClassPath]) -> list[int]:
+    """Positions at which all paths have the same folder, which carries no information; one position is always left.
 
     Args:
         paths: of the same length, at least two.
     """
     columns = list(zip(*paths, strict=True))
-    same = [place for place, names in enumerate(columns) if len(set(names)) == 1]
+    same = [position for position, names in enumerate(columns) if len(set(names)) == 1]
     return same if len(same) < len(columns) else same[:-1]
 
 
-def dropped(splits: Splits, places: Iterable[int]) -> Splits:
-    """The splits without these places of their paths."""
-    for place in sorted(places, reverse=True):
+def dropped(splits: Splits, positions: Iterable[int]) -> Splits:
+    """The splits without these positions of their paths."""
+    for position in sorted(positions, reverse=True):
         splits = {
-            name: {_without(path, place): files for path, files in leaves.items()} for name, leaves in splits.items()
+            name: {_without(path, position): files for path, files in leaves.items()} for name, leaves in splits.items()
         }
     return splits
 
@@ -74,20 +74,20 @@ def filled(splits: Splits) -> Splits:
     }
 
 
-def _split_place(root: Path, leaves: Leaves) -> tuple[int | None, Roles]:
-    """The place in the paths at which every folder is a split, and which; None where no place is."""
-    for place in range(min(map(len, leaves))):
-        roles = roles_among(sorted({path[place] for path in leaves}))
+def _split_position(root: Path, leaves: Leaves) -> tuple[int | None, Roles]:
+    """The position in the paths at which every folder is a split, with the splits; None where there is none."""
+    for position in range(min(map(len, leaves))):
+        roles = roles_among(sorted({path[position] for path in leaves}))
         found = set(roles.values())
-        if None not in found and ("train" in found or place == 0 or len(found) > 1):
+        if None not in found and ("train" in found or position == 0 or len(found) > 1):
             if "train" not in found:
                 raise DataError(
                     f"{str(root)!r} holds {' and '.join(roles)}, but no `train` folder; "
                     f"data.splits names the folder of the training split, and {AS_CLASSES}"
                 )
-            _refuse_twins(root, leaves, place, roles)
-            return place, roles
-        if place == 0:
+            _refuse_twins(root, leaves, position, roles)
+            return position, roles
+        if position == 0:
             _refuse_mixed_top(root, leaves, roles)
             _refuse_folds(root, leaves)
     return None, {}
@@ -102,21 +102,21 @@ def _unlabelled(root: Path, path: ClassPath, role: Role, roles: Roles) -> DataEr
     )
 
 
-def _refuse_twins(root: Path, leaves: Leaves, place: int, roles: Roles) -> None:
+def _refuse_twins(root: Path, leaves: Leaves, position: int, roles: Roles) -> None:
     """Two folders, side by side, that mean the same split."""
     seen: dict[tuple[ClassPath, Role | None], str] = {}
     for path in sorted(leaves):
-        other = seen.setdefault((path[:place], roles[path[place]]), path[place])
-        if other != path[place]:
-            where = str(root.joinpath(*path[:place]))
+        other = seen.setdefault((path[:position], roles[path[position]]), path[position])
+        if other != path[position]:
+            where = str(root.joinpath(*path[:position]))
             raise DataError(
-                f"{other!r} and {path[place]!r} in {where!r} both look like the {roles[other]} split; "
+                f"{other!r} and {path[position]!r} in {where!r} both look like the {roles[other]} split; "
                 f"data.splits: {{{roles[other]}: {other}}} (and the others) names one, and {AS_CLASSES}"
             )
 
 
 def _refuse_mixed_top(root: Path, leaves: Leaves, roles: Roles) -> None:
-    """Splits beside other folders: what else lies there may be no class, or the splits may be classes."""
+    """Refuse splits beside other folders: those may not be classes, or the splits may be classes."""
     splits = [name for name, role in roles.items() if role]
     others = [name for name, role in roles.items() if not role]
     several = len({roles[name] for name in splits}) > 1
@@ -162,8 +162,8 @@ def _refuse_inner_splits(root: Path, leaves: Leaves, first: int) -> None:
     with `first` 0, splits within splits."""
     siblings: dict[ClassPath, set[str]] = {}
     for path in leaves:
-        for place in range(first, len(path)):
-            siblings.setdefault(path[:place], set()).add(path[place])
+        for position in range(first, len(path)):
+            siblings.setdefault(path[:position], set()).add(path[position])
     for parent, names in siblings.items():
         roles = {name: role for name, role in roles_among(sorted(names)).items() if role}
         if len(set(roles.values())) > 1:
@@ -210,5 +210,5 @@ def _settings(folders: list[str], roles: Mapping[str, Role | None]) -> str:
     return "data.splits: {" + ", ".join(f"{role}: {pairs[role]}" for role in SPLIT_NAMES if role in pairs) + "}"
 
 
-def _without(path: ClassPath, place: int) -> ClassPath:
-    return path[:place] + path[place + 1 :]
+def _without(path: ClassPath, position: int) -> ClassPath:
+    return path[:position] + path[position + 1 :]

@@ -5,7 +5,7 @@ path,leaf,kind,realm,split
 shop/0001.jpg,beagle,dog,animal,train
 shop/0002.jpg,tabby,cat,animal,test
 ```
-The header is needed. `path` and `split` are known by their names, wherever they stand; `split` may be missing. The
+The header is needed. `path` and `split` are known by their names, in any order; `split` may be missing. The
 other columns are the levels, finest first, and the first of them is called `leaf`. Splits may be called `validation`,
 `Train`, `dev` and the like, and paths may have backslashes. Imports neither torch nor numpy.
 """
@@ -50,7 +50,7 @@ class Manifest:
     leaf_paths: tuple[tuple[str, ...], ...]
     """Every leaf's classes, coarsest first; sorted."""
     samples: dict[str, list[Sample]]
-    """Per split, `train` alone without a `split` column, its rows in their order."""
+    """Rows by split, in their order; `train` alone without a `split` column."""
 
     def lacks(self) -> list[str]:
         """A sentence for each split that lacks classes."""
@@ -112,7 +112,7 @@ class _Reader:
         header = next(rows, None)
         if header is None:
             raise _empty(self._file)
-        self._place, self._split, names = _columns(self._file, header[1])
+        self._path, self._split, names = _columns(self._file, header[1])
         self._parents = [{} for _ in names[1:]]
         samples: dict[str, list[Sample]] = {}
         for line, row in rows:
@@ -139,13 +139,13 @@ class _Reader:
                 f"{where} names the split {row[self._split or 0]!r}; the splits are {', '.join(SPLIT_NAMES)}"
             )
         try:
-            file = self._paths.find(row[self._place])
+            file = self._paths.find(row[self._path])
         except BadPath as error:
             raise DataError(f"{where}: {error}") from None
         first = self._lines.setdefault(str(file), line)
         if first != line:
-            raise DataError(f"{where} lists {row[self._place]!r} a second time (first in line {first})")
-        fine_first = [composed(cell) for column, cell in enumerate(row) if column not in (self._place, self._split)]
+            raise DataError(f"{where} lists {row[self._path]!r} a second time (first in line {first})")
+        fine_first = [composed(cell) for column, cell in enumerate(row) if column not in (self._path, self._split)]
         self._check_parents(where, line, fine_first)
         return split, Sample(file, tuple(reversed(fine_first)))
 

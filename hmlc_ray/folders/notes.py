@@ -19,14 +19,14 @@ def lacking(split: str, names: Sequence[str], total: int) -> str:
     if split == "train":
         end = "; without training samples they cannot be learned, and their samples in other splits count as mistakes"
     else:
-        end = ", which its figures so say nothing about"
+        end = ", which its metrics do not cover"
     return f"{split} has no sample of {len(names)} of {total} classes: {some(names)}{end}"
 
 
 def of_one_class(level_names: Iterable[str], classes: Iterable[Collection[str]]) -> list[str]:
-    """Levels that tell nothing, by the names of the classes at each level."""
+    """Levels that carry no information, by the names of the classes at each level."""
     return [
-        f"the level {level!r} has one class, {next(iter(names))!r}: its figures are perfect and raise every mean"
+        f"the level {level!r} has one class, {next(iter(names))!r}: its metrics are perfect and raise every mean"
         for level, names in zip(level_names, classes, strict=True)
         if len(names) == 1
     ]

@@ -1,4 +1,4 @@
-"""A folder of labelled files, found without opening any: its classes, levels, splits and files."""
+"""A folder of labelled files, read without opening any: its classes, levels, splits and files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hmlc_ray.folders.layout import (
     Leaves,
     Splits,
     check_depth,
-    constant_places,
+    constant_positions,
     dropped,
     filled,
     find_splits,
@@ -36,9 +36,9 @@ class FolderTree:
     level_names: tuple[str, ...]
     """H names, coarsest first: the table's columns, or `level0`, `level1`, ..."""
     leaf_paths: tuple[ClassPath, ...]
-    """Per leaf the names of its class at each level, coarsest first; sorted by folder."""
+    """Class names of each leaf, coarsest first; sorted by folder."""
     files: Mapping[str, tuple[tuple[Path, ...], ...]]
-    """Per split (`train` alone where none are given) the sorted files of each leaf, in the order of `leaf_paths`; none
+    """Sorted files of each leaf by split (`train` alone where none are given), in the order of `leaf_paths`; none
     where the split lacks the class."""
     notes: tuple[str, ...] = ()
     """What was left out or looked through, a sentence each."""
@@ -92,7 +92,7 @@ def scan_folder(
         parts = filled(parts)
     paths = {path for leaves in parts.values() for path in leaves}
     check_depth(root, paths, (path for part in found for path in part.barren))
-    same = constant_places(paths) if len(next(iter(paths))) != levels else []
+    same = constant_positions(paths) if len(next(iter(paths))) != levels else []
     wrappers = ["/".join({path[place] for path in paths}) for place in same]
     table = _table(root, wrappers)
     parts = dropped(parts, same)
@@ -126,11 +126,11 @@ def _parts(root: Path, suffixes: frozenset[str], splits: SplitFolders) -> tuple[
 
 
 def _split_folder(root: Path, name: str, folder: str) -> Path:
-    place = root / folder
-    if not is_folder(place):
+    path = root / folder
+    if not is_folder(path):
         there = ", ".join(map(repr, entries(root)[0][:20])) or "no folder at all"
         raise DataError(f"data.splits.{name} is {folder!r}, but {str(root)!r} holds {there}")
-    return place
+    return path
 
 
 def _look(top: Path, suffixes: frozenset[str], *, loose: bool = False) -> Found:

@@ -1,4 +1,4 @@
-"""Which files are samples, by their suffixes, and what is said about the others."""
+"""Which files are samples, by their suffixes, and the notes on the others."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _USUAL = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 
 
 def is_document(suffix: str) -> bool:
-    """Whether files of this suffix describe samples and are none: a folder of them alone is no class."""
+    """Whether files of this suffix describe samples and are none: a folder with only such files is not a class."""
     return suffix.lower().lstrip(".") in _DOCUMENTS or not suffix
 
 

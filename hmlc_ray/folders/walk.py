@@ -43,7 +43,7 @@ class Found:
     lists: list[Path] = field(default_factory=list)
     """Documents that are called as splits, such as `train.txt`."""
     renamed: dict[str, str] = field(default_factory=dict)
-    """Names that cannot be written as they are, and what stands for them."""
+    """Names that cannot be written as they are, and their replacements."""
 
 
 def is_folder(path: Path) -> bool:
@@ -79,8 +79,8 @@ def entries(folder: Path) -> tuple[list[str], list[str]]:
     """
     folders, files = [], []
     try:
-        with os.scandir(folder) as found:
-            for entry in found:
+        with os.scandir(folder) as entries:
+            for entry in entries:
                 if is_litter(entry.name):
                     continue
                 if entry.is_dir():
@@ -128,7 +128,7 @@ class _Walker:
 
     def visit(self, folder: Path, path: ClassPath, above: tuple[tuple[int, int], ...]) -> Counter[str] | None:
         """None where samples lie below; otherwise what does, by suffix."""
-        here = self._place(folder, path, above)
+        here = self._identity(folder, path, above)
         folders, files = entries(folder)
         barren: dict[ClassPath, Counter[str]] = {}
         fruitful = False
@@ -157,17 +157,17 @@ class _Walker:
 
     def _samples(self, files: list[str], *, deepest: bool) -> set[str]:
         """Those of a folder's files that are samples. What may be a document by its suffix (`.txt`) is one only where
-        there is no other, no class folder beside it, and its name is none of a document."""
+        there is no other, there is no class folder beside it, and its name is not that of a document."""
         known = {name for name in files if suffix_of(name) in self._suffixes}
         surely = {name for name in known if not is_document(suffix_of(name))}
         return surely or {name for name in known if deepest and not _is_text_beside(name)}
 
-    def _place(self, folder: Path, path: ClassPath, above: tuple[tuple[int, int], ...]) -> tuple[int, int]:
+    def _identity(self, folder: Path, path: ClassPath, above: tuple[tuple[int, int], ...]) -> tuple[int, int]:
         try:
-            found = folder.stat()
+            status = folder.stat()
         except OSError as error:
             raise DataError(f"cannot read the folder {str(folder)!r}: {system_reason(error)}") from error
-        here = (found.st_dev, found.st_ino)
+        here = (status.st_dev, status.st_ino)
         if here in above:
             raise DataError(f"cannot read the folder {str(folder)!r}: it is a link to a folder that contains it")
         if len(path) > MAX_DEPTH:

@@ -1,1 +1,1 @@
-"""What this process may use of its machine, and how other processes of it are told apart; without torch and Ray."""
+"""What this process may use of its machine, and the identity of other processes on it; without torch and Ray."""

@@ -63,14 +63,14 @@ def _folders(controller: str, root: Path) -> Iterator[Path]:
 
 def _groups(controller: str, root: Path) -> dict[str, str]:
     """The path of this process's group by the kind of hierarchy: `cgroup2`, or `cgroup` with this controller."""
-    found = {}
+    groups = {}
     for line in (root / "proc/self/cgroup").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
         number, controllers, path = line.split(":", 2)
         if number == "0" and not controllers:
-            found["cgroup2"] = path
+            groups["cgroup2"] = path
         elif controller in controllers.split(","):
-            found["cgroup"] = path
-    return found
+            groups["cgroup"] = path
+    return groups
 
 
 def _mounts(controller: str, root: Path) -> Iterator[tuple[str, str, str]]:

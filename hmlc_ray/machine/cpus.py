@@ -24,7 +24,7 @@ def usable_cpus(environment: Mapping[str, str] = os.environ, root: Path = ROOT) 
         root: see `cpu_quota`.
 
     Raises:
-        ConfigError: if `HMLC_CPUS` is no number of CPUs.
+        ConfigError: if `HMLC_CPUS` is not a number of CPUs.
     """
     if given := environment.get(VARIABLE):
         if not given.isascii() or not given.isdecimal() or int(given) < 1:

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 _EXEMPT = ("no_proxy", "NO_PROXY")
 """Libraries read one or the other, and most of them the first that is set."""
 _GRPC = "no_grpc_proxy"
-"""gRPC reads this one in their place, where it is set."""
+"""gRPC reads this one instead, where it is set."""
 EXEMPTIONS = (*_EXEMPT, _GRPC)
 """The variables that `bypass_proxies` may set."""
 _LOOPBACK = ("localhost", "127.0.0.1", "127.0.0.0/8", "::1")

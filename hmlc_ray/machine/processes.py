@@ -45,7 +45,7 @@ def lives(pid: int, start: int | None, when: float) -> bool | None:
         when: its `created`.
 
     Returns:
-        None where that cannot be told: without `start` another time of creation means another process, or a clock that
+        None where that is unknown: without `start` another time of creation means another process, or a clock that
         was set since.
     """
     if start is not None and has_starts():
@@ -58,7 +58,7 @@ def lives(pid: int, start: int | None, when: float) -> bool | None:
 
 
 def has_starts() -> bool:
-    """Whether the system tells when a process was started since the boot."""
+    """Whether the system reports when a process was started since the boot."""
     return (_PROC / "self" / "stat").exists()
 
 

@@ -1,7 +1,7 @@
-"""Temporary folders: in a private place of this user's, short enough for sockets, and gone when their process is.
+"""Temporary folders: in a private folder of this user, short enough for sockets, and gone when their process is.
 
 The temporary directory belongs to all users of a machine. Whatever lies there under a name that can be guessed may have
-been put there by another of them, so nothing of ours does without a look at its owner.
+been put there by another of them, so the owner of every folder is checked.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def scratch_folder(purpose: str) -> Iterator[Path]:
         ConfigError: if there is no temporary directory that can be used.
     """
     _clear_once()
-    place = _scratch()
-    with _locked(place, fcntl.LOCK_SH):
-        folder = Path(tempfile.mkdtemp(prefix=f"hmlc-{purpose}-", dir=place))
+    parent = _scratch()
+    with _locked(parent, fcntl.LOCK_SH):
+        folder = Path(tempfile.mkdtemp(prefix=f"hmlc-{purpose}-", dir=parent))
         held = os.open(folder, os.O_RDONLY)
         with suppress(OSError):  # a file system without locks: the folder is then never taken for a dead one's
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -54,13 +54,12 @@ def scratch_folder(purpose: str) -> Iterator[Path]:
 def clear_dead() -> None:
     """Delete the scratch folders of processes that ended without doing so; those of living processes stay.
 
-    The system lets go of a process's locks when it ends, however it ends, which also tells processes of other
-    containers apart.
+    The system releases a process's locks when it ends, however it ends, which works across containers too.
     """
     with suppress(OSError, ConfigError):
-        place = _scratch()
-        with _locked(place, fcntl.LOCK_EX) as alone:
-            for folder in place.iterdir() if alone else ():
+        parent = _scratch()
+        with _locked(parent, fcntl.LOCK_EX) as alone:
+            for folder in parent.iterdir() if alone else ():
                 _delete_if_dead(folder)
 
 
@@ -175,8 +174,8 @@ def _scratch() -> Path:
 
 
 def _is_private(folder: Path) -> bool:
-    found = folder.lstat()
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+    status = folder.lstat()
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022
 
 
 @contextmanager
@@ -204,7 +203,7 @@ def _delete_if_dead(folder: Path) -> None:
     with suppress(OSError):
         held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # an error: its process lives, or nobody can tell
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # an error: its process lives, or that is unknown
             shutil.rmtree(folder, ignore_errors=True)
         finally:
             os.close(held)

@@ -18,7 +18,7 @@ def prepare_process() -> None:
     Raises:
         ConfigError: if there is no temporary directory that can be used.
     """
-    # Python takes an empty one for none; Ray for the current folder, where it would look for a cluster's address.
+    # Python treats an empty one as unset; Ray as the current folder, where it would look for a cluster's address.
     for name in ("TMPDIR", "RAY_TMPDIR"):
         if os.environ.get(name) == "":
             del os.environ[name]

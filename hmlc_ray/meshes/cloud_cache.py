@@ -24,7 +24,7 @@ from hmlc_ray.home import CACHE_VARIABLE, cache_folder
 from hmlc_ray.meshes.sample import Cloud
 
 VERSION = 1
-"""Of the files here and of all that decides what a cloud is: it is part of every key."""
+"""Version of the files here and of all that decides what a cloud is: it is part of every key."""
 Shape = tuple[int, int, int]
 _META, _POINTS = "meta.json", "points.npy"
 
@@ -35,7 +35,7 @@ class Block(NamedTuple):
     clouds: Cloud
     """float32 [n, points, channels]; zeros where a row has a problem."""
     problems: dict[int, str]
-    """By number of the row in the whole array."""
+    """Values by the row's number in the whole array."""
 
 
 class Stored(NamedTuple):
@@ -44,7 +44,7 @@ class Stored(NamedTuple):
     clouds: Cloud
     """float32 [N, points, channels], mapped: pages are read when they are used, and shared between processes."""
     problems: dict[int, str]
-    """Rows that mean nothing, and why."""
+    """Rows without meaning, with the reasons."""
 
 
 def open_stored(key: str, shape: Shape, make: Callable[[], Iterable[Block]], maker: int = 0) -> Stored:

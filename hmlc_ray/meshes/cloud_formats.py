@@ -17,7 +17,7 @@ from hmlc_ray.meshes.formats.ply import read_ply
 from hmlc_ray.meshes.formats.raw import CutOff, text_of
 
 MOST_BYTES = 1 << 30
-"""Of a cloud, unpacked."""
+"""Most bytes of a cloud, unpacked."""
 _NAMES = ("points", "pos", "xyz", "pointcloud", "data", "arr_0")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _SEPARATORS = str.maketrans(",;\t", "   ")
@@ -115,10 +115,10 @@ def _mistake(lines: list[tuple[int, str]], columns: int, *, whole: bool) -> Valu
             return CutOff()
         for cell in cells:
             if not _is_number(cell):
-                return ValueError(f"line {number} holds {cell[:40]!r}, which is no number")
+                return ValueError(f"line {number} holds {cell[:40]!r}, which is not a number")
         if len(cells) != columns:
             return ValueError(f"line {number} has {len(cells)} numbers, line {lines[0][0]} has {columns}")
-    return ValueError("its lines are no table of numbers")
+    return ValueError("its lines are not a table of numbers")
 
 
 def _plain(line: str) -> str:
@@ -141,5 +141,5 @@ def _is_number(cell: str) -> bool:
 CLOUD_READERS: Mapping[str, Callable[[bytes], RawCloud]] = MappingProxyType(
     {".npy": _npy, ".npz": _npz, ".ply": _ply, ".xyz": _text, ".txt": _text, ".pts": _text}
 )
-"""By suffix. Each raises ValueError with the reason, or whatever arbitrary bytes make its parser raise."""
+"""Readers by suffix. Each raises ValueError with the reason, or whatever arbitrary bytes make its parser raise."""
 __all__ = ["CLOUD_READERS", "MOST_BYTES", "BadArray", "RawCloud"]

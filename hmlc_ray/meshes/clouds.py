@@ -14,7 +14,7 @@ from hmlc_ray.meshes.read import BrokenMesh
 from hmlc_ray.meshes.sample import Cloud, in_unit_ball
 
 VERSION = 1
-"""Of what the readers take a file for, and of the drawing: it is part of every key."""
+"""Version of the readers and of the drawing: it is part of every key."""
 _UNIT = (0.9, 1.1)
 """Lengths between which the middle one of a file's normals lies."""
 
@@ -74,7 +74,7 @@ class Drawing(NamedTuple):
             good = np.isfinite(numbers).all(axis=1) & np.isfinite(length) & (length > 0)
             if good.any() and not _UNIT[0] <= np.median(length[good]) <= _UNIT[1]:
                 raise BrokenMesh(
-                    f"the numbers behind x, y and z are no unit normals (their middle length is "
+                    f"the numbers behind x, y and z are not unit normals (their middle length is "
                     f"{np.median(length[good]):.3g}), but data.normals is true"
                 )
             numbers = np.concatenate([numbers[good], raw.normals[good] / length[good, None]], axis=1)
@@ -94,8 +94,8 @@ class Drawing(NamedTuple):
         reach = float((high / 2 - low / 2).max())
         if not reach > 0:
             raise BrokenMesh("the points that were drawn are all the same: data.num_points is too small for it")
-        places = in_unit_ball((cloud[:, :3] - (low / 2 + high / 2)) / reach)
-        return np.concatenate([places, cloud[:, 3:]], axis=1).astype(np.float32)
+        points = in_unit_ball((cloud[:, :3] - (low / 2 + high / 2)) / reach)
+        return np.concatenate([points, cloud[:, 3:]], axis=1).astype(np.float32)
 
 
 def _raw(content: bytes, suffix: str) -> RawCloud:

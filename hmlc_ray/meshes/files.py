@@ -88,7 +88,7 @@ class Sampled(NamedTuple):
 
 
 def open_clouds(files: Sequence[Path], root: Path, sampling: Maker, *, strict: bool) -> tuple[str, Stored]:
-    """A key that stands for the files' content, and their clouds, float32 [files, points, channels].
+    """A key of the files' content, and their clouds, float32 [files, points, channels].
 
     The key is remembered for the names, sizes and times of change of the files, so that as long as these stay the
     same no file is opened.

@@ -25,7 +25,7 @@ def file_digests(files: Sequence[Path]) -> list[bytes]:
 
 
 def content_key(files: Sequence[Path], digests: Sequence[bytes], settings: Settings) -> str:
-    """Of the files' contents, in order, and every setting; not of their names and places."""
+    """Key of the files' contents, in order, and every setting; not of their names and paths."""
     key = hashlib.sha256(json.dumps(list(settings)).encode())
     for file, digest in zip(files, digests, strict=True):
         key.update(file.suffix.lower().encode() + digest + b"\0")
@@ -33,7 +33,7 @@ def content_key(files: Sequence[Path], digests: Sequence[bytes], settings: Setti
 
 
 def listing_key(files: Sequence[Path], root: Path, settings: Settings) -> str:
-    """Of the files' names below `root`, sizes and times of change, of the root and every setting."""
+    """Key of the files' names below `root`, sizes and times of change, of the root and every setting."""
     key = hashlib.sha256(json.dumps([*settings, os.fsencode(root).hex()]).encode())
     start = len(str(root))
     for file in map(str, files):

@@ -50,7 +50,7 @@ def _in_processes(
 ) -> Iterator[tuple[range, list[Result]]]:
     size = _TASK * _TASKS * processes
     blocks = [range(start, min(start + size, len(items))) for start in range(first, len(items), size)]
-    # loky neither forks a process that has threads (Ray's, OpenMP's) nor imports the main module anew.
+    # loky neither forks a process that has threads (Ray's, OpenMP's) nor imports the main module again.
     with ProcessPoolExecutor(processes, timeout=_ORPHANED_S, env={"OMP_NUM_THREADS": "1"}) as pool:
         for rows in blocks:
             tasks = [items[start : min(start + _TASK, rows.stop)] for start in range(rows.start, rows.stop, _TASK)]

@@ -104,7 +104,7 @@ PATHS: tuple[tuple[str, str, str], ...] = tuple(
     for family, leaves in families.items()
     for leaf in leaves
 )
-"""The path of every leaf class, coarsest first; a class's number is its place."""
+"""The path of every leaf class, coarsest first; a class's number is its position."""
 
 
 def make_cloud(

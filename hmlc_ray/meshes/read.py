@@ -17,7 +17,7 @@ from hmlc_ray.meshes.formats.raw import CutOff, RawMesh
 
 
 class BrokenMesh(ValueError):
-    """The content is no mesh with a surface; the message says why, to follow the file's name."""
+    """The content is not a mesh with a surface; the message says why, to follow the file's name."""
 
 
 class Surface(NamedTuple):

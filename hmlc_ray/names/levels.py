@@ -43,7 +43,7 @@ def check_printable(names: Iterable[str]) -> None:
 def check_level_names(names: Sequence[str]) -> None:
     """Check the names of a tree's levels, coarsest first.
 
-    Figures are reported as `<figure>/<level>`, with `leaf` for the finest level and `mean` for the mean over all.
+    Metrics are reported as `<metric>/<level>`, with `leaf` for the finest level and `mean` for the mean over all.
 
     Raises:
         TaxonomyError: if two are alike, as they are or in MLflow, one is empty or no text, one is `mean`, or one but
@@ -54,7 +54,7 @@ def check_level_names(names: Sequence[str]) -> None:
     if len(set(names)) != len(names):
         raise TaxonomyError(f"level names must differ, got {', '.join(names)}")
     if "mean" in names:
-        raise TaxonomyError("no level can be called 'mean': figures have that name for the mean over levels")
+        raise TaxonomyError("no level can be called 'mean': metrics have that name for the mean over levels")
     if "leaf" in names[:-1]:
-        raise TaxonomyError("no level but the finest can be called 'leaf': figures have that name for the finest level")
+        raise TaxonomyError("no level but the finest can be called 'leaf': metrics have that name for the finest level")
     check_level_keys(names)

@@ -1,4 +1,4 @@
-"""Figures' names as MLflow takes them; level names come from the user's folders, so they may hold anything."""
+"""Metric names as MLflow accepts them; level names come from the user's folders, so they may hold anything."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from hmlc_ray.errors import TaxonomyError
 
 MAX_KEY = 250
-_LONGEST_FIGURE = 60
-"""Characters of a figure's name at most, without its level."""
+_LONGEST_METRIC = 60
+"""Most characters of a metric's name, without its level."""
 
 
 def metric_key(name: str) -> str:
@@ -20,22 +20,22 @@ def metric_key(name: str) -> str:
 
 
 def check_level_keys(names: Sequence[str]) -> None:
-    """Check that no two levels share a figure: the second would be taken for a repetition of the first.
+    """Check that no two levels share a metric name: the second would be a repetition of the first.
 
     Raises:
         TaxonomyError: naming the two.
     """
-    figure = "x" * _LONGEST_FIGURE
-    seen = {metric_key(f"{figure}/mean"): "mean"}
+    metric = "x" * _LONGEST_METRIC
+    seen = {metric_key(f"{metric}/mean"): "mean"}
     if "leaf" not in names:
-        seen[metric_key(f"{figure}/leaf")] = "leaf"
+        seen[metric_key(f"{metric}/leaf")] = "leaf"
     for name in names:
-        key = metric_key(f"{figure}/{name}")
-        if not key.startswith(f"{figure}/"):
-            raise TaxonomyError(f"no level can be called {name!r}: in a figure's name it would be a path upwards")
+        key = metric_key(f"{metric}/{name}")
+        if not key.startswith(f"{metric}/"):
+            raise TaxonomyError(f"no level can be called {name!r}: in a metric's name it would lead to a parent folder")
         if key in seen:
             raise TaxonomyError(
-                f"level names {seen[key]!r} and {name!r} would be one in MLflow, which tells names apart by letters, "
-                f"digits, _ - . : / and spaces, and by {MAX_KEY - _LONGEST_FIGURE - 1} characters at most: rename one"
+                f"level names {seen[key]!r} and {name!r} would be one in MLflow, which distinguishes names by letters, "
+                f"digits, _ - . : / and spaces, and by {MAX_KEY - _LONGEST_METRIC - 1} characters at most: rename one"
             )
         seen[key] = name

@@ -19,25 +19,25 @@ def public_uri(uri: str) -> str:
     """The URI without user, password, token, query or fragment: fit to be printed and logged."""
     if "://" not in uri:
         return uri
-    start, _, place = _parts(uri)
-    place = place.partition("?")[0]
+    start, _, location = _parts(uri)
+    location = location.partition("?")[0]
     # A file's name may hold a # as well.
-    return start + (place if _is_sqlite(start) else place.partition("#")[0])
+    return start + (location if _is_sqlite(start) else location.partition("#")[0])
 
 
 def without_password(uri: str) -> str:
     """The URI with its user but without the password."""
-    start, login, place = _parts(uri)
-    return start + login.partition(":")[0] + ("@" if login else "") + place
+    start, login, location = _parts(uri)
+    return start + login.partition(":")[0] + ("@" if login else "") + location
 
 
 def typed_uri(uri: str) -> str:
     """A store's URI as it can be typed again: whole, but for passwords and tokens."""
     if is_server(uri):
         return public_uri(uri)
-    place, question, query = without_password(uri).partition("?")
+    location, question, query = without_password(uri).partition("?")
     kept = [part for part in query.split("&") if part and not _is_secret(part)]
-    return place + (question + "&".join(kept) if kept else "")
+    return location + (question + "&".join(kept) if kept else "")
 
 
 def scrub(text: str, uri: str) -> str:
@@ -62,8 +62,8 @@ def _parts(uri: str) -> tuple[str, str, str]:
         return "", "", uri
     if _is_sqlite(scheme):  # a file's name may hold an @ as well
         return f"{scheme}://", "", rest
-    login, _, place = rest.rpartition("@")
-    return f"{scheme}://", login, place
+    login, _, location = rest.rpartition("@")
+    return f"{scheme}://", login, location
 
 
 def _is_sqlite(scheme: str) -> bool:

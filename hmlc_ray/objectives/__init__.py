@@ -21,7 +21,7 @@ BUILDERS = {
     "bhcl": "hmlc_ray.objectives.bhcl:Bhcl",
     "cross-entropy": "hmlc_ray.objectives.cross_entropy:CrossEntropy",
 }
-"""By kind what is called with `(config, dims)`."""
+"""Functions called with `(config, dims)`, by kind."""
 
 
 def build_objective(config: ObjectiveConfig, dims: Dims) -> Objective:

@@ -11,8 +11,8 @@ class Bhcl(LevelObjective):
     """Per-level SupCon with the balanced denominator and prototypes of `Balance`, w_h = exp(1 / (H - h)), h from 0.
 
     The first `unbalanced_epochs` epochs contrast without balance, while the prototypes already follow the classes.
-    Ours, since we state the method from its description: positives are rows of the batch alone (a prototype is no
-    positive), and sum_h w_h divides the sum.
+    Ours, since we state the method from its description: positives are rows of the batch alone (a prototype is
+    not a positive), and sum_h w_h divides the sum.
     """
 
     def __init__(self, config: BhclConfig, dims: Dims) -> None:

@@ -21,7 +21,7 @@ class CrossEntropy(Objective):
     - `consistency_penalty`: plus its value times the Jensen-Shannon divergence between a level's prediction and the
       next finer one's summed over children, averaged over rows and neighbouring levels. CHBC penalises both directions
       of disagreement; the Jensen-Shannon divergence is symmetric, so one term holds both.
-    - `max_constraint`: MCLoss of C-HMCNN (arXiv 2010.10151, eq. 3) in place of the softmax. Every class has a sigmoid;
+    - `max_constraint`: MCLoss of C-HMCNN (arXiv 2010.10151, eq. 3) instead of the softmax. Every class has a sigmoid;
       a class's output is the maximum over itself and its descendants, so predictions obey the tree; a true class's
       maximum runs over its true descendants alone. Deviation: summed over a level's classes and weighed by w_h, not
       averaged over all classes.
@@ -101,7 +101,7 @@ def _softmax(logits: list[Tensor], paths: Tensor) -> list[Tensor]:
 
 
 def _jensen_shannon(first: Tensor, second: Tensor) -> Tensor:
-    """Of two batches of distributions [n, C], averaged over rows; in nats. Clipped, since log 0 has no gradient."""
+    """Divergence of two batches of distributions [n, C], in nats, mean over rows. Clipped: log 0 has no gradient."""
     first, second = first.clamp_min(1e-12), second.clamp_min(1e-12)
     middle = ((first + second) / 2).log()
     divergence = (first * (first.log() - middle) + second * (second.log() - middle)) / 2

@@ -70,7 +70,7 @@ class HierarchicalMultiLabel(LevelObjective):
         return report
 
     def _released(self, unit: Tensor, batch: Batch) -> LossReport:
-        """A row that a level leaves out is no column there, and of a class of its own: no positive, no anchor."""
+        """A row that a level leaves out is not a column there and has its own class: no positive, no anchor."""
         paths = batch.paths
         kept = self._kept(paths, batch.instance if batch.draw is None else batch.draw)
         apart = -1 - torch.arange(len(paths), device=paths.device)[:, None]

@@ -29,7 +29,7 @@ def level_weights(config: WeightSettings, num_classes: Sequence[int]) -> Tensor:
     - `uniform`: 1
     - `coarse_to_fine`: rho^(H-l), growing from the coarsest level to the finest; `fine_to_coarse`: rho^(l-1)
     - `pow2`: 2^(1/l), the released code of arXiv 2204.13207; `exp`: e^(1/l), its training script
-    - `log_classes`: log C_h, so that a level weighs what its labels can tell; a level of one class weighs nothing
+    - `log_classes`: log C_h, so that a level weighs the information in its labels; a level of one class weighs nothing
     - a list: one weight per level, coarsest first
     """
     levels = len(num_classes)

@@ -12,7 +12,7 @@ from hmlc_ray.objectives.contrast import contrast_one
 class Supcon(Objective):
     """Supervised contrastive loss, L_out of arXiv 2004.11362 (eq. 2), at one level.
 
-    The mean over positives stands outside the logarithm; the mean over anchors leaves out anchors without a positive.
+    The mean over positives is outside the logarithm; the mean over anchors leaves out anchors without a positive.
     Deviation: the released code multiplies by tau / 0.07, which only scales the gradient; we do not.
     """
 

@@ -39,14 +39,14 @@ class BadTable(ValueError):
 def read_table(file: Path, known: Collection[str]) -> Iterator[Row]:
     """The header and the rows of a table; empty rows, and columns with neither a name nor a value, are left out.
 
-    Commas, semicolons, tabs and bars are told apart by the header.
+    Commas, semicolons, tabs and bars are distinguished by the header.
 
     Args:
         known: names that the header has, in lower case.
 
     Raises:
         OSError: if the file cannot be read.
-        BadTable: if it is no table of UTF-8 or UTF-16 text.
+        BadTable: if it is not a table of UTF-8 or UTF-16 text.
     """
     with _opened(file) as stream:
         yield from table_rows(stream, known)
@@ -121,7 +121,7 @@ def decode(content: bytes) -> str:
     """The text of a whole file.
 
     Raises:
-        BadTable: with the line, if it is no text of UTF-8, or of UTF-16 where that is what it begins as.
+        BadTable: with the line, if it is not UTF-8 text, or UTF-16 where it begins as that.
     """
     encoding = encoding_of(content)
     try:
@@ -150,7 +150,7 @@ def _first_row(line: str, delimiter: str) -> list[str]:
 
 
 def _named(number: int, row: list[str], header: list[str]) -> list[str]:
-    """The cells of columns with a name, and what stands beyond the header."""
+    """The cells of columns with a name, and those beyond the header."""
     while len(row) > len(header) and not row[-1]:
         row = row[:-1]
     if not any(_UNNAMED.fullmatch(name) for name in header):

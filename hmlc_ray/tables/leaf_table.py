@@ -29,7 +29,7 @@ class LeafTable:
     level_names: tuple[str, ...]
     """The header, turned round: coarsest first, the leaf column last."""
     paths: Mapping[str, tuple[str, ...]]
-    """Per leaf its class at each level, coarsest first, the leaf itself last; in the order of the rows."""
+    """Classes of each leaf, coarsest first, the leaf itself last; in the order of the rows."""
 
 
 def read_leaf_table(file: Path) -> LeafTable:
@@ -58,7 +58,7 @@ def read_text(file: Path) -> str:
 
     Raises:
         OSError: if it cannot be read.
-        BadTable: if it is no such text.
+        BadTable: if it is not such text.
         TaxonomyError: if it is larger than any taxonomy.
     """
     with file.open("rb") as stream:

@@ -69,13 +69,13 @@ class ListedPaths:
         parts = name.replace("\\", "/").removeprefix("./").split("/")
         if parts[0] == self._root.name and (self._root.joinpath(*parts[1:])).is_file():
             return f", but {'/'.join(parts[1:])!r} is there: leave out {parts[0]!r}, the root itself"
-        place = self._root
+        path_here = self._root
         for part in parts:
             try:
-                place = next(entry for entry in place.iterdir() if entry.name.casefold() == part.casefold())
+                path_here = next(entry for entry in path_here.iterdir() if entry.name.casefold() == part.casefold())
             except (OSError, StopIteration):
                 return ""
-        return f", but {os.path.relpath(place, self._root)!r} is there: upper and lower case matter"
+        return f", but {os.path.relpath(path_here, self._root)!r} is there: upper and lower case matter"
 
 
 def _spellings(name: str) -> Iterator[str]:

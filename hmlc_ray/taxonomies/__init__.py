@@ -38,7 +38,7 @@ def load_taxonomy(source: str | Path) -> Taxonomy:
         return from_folders(path, IMAGE_SUFFIXES | MESH_SUFFIXES)
     if not is_file(path) or path.suffix.lower() not in SUFFIXES:
         raise TaxonomyError(
-            f"{str(source)!r} is no taxonomy: it must be a folder of class folders, a .csv or .json file, "
+            f"{str(source)!r} is not a taxonomy: it must be a folder of class folders, a .csv or .json file, "
             f"or one of {', '.join(NAMED)}"
         )
     return read_tree(path)

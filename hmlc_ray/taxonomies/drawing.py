@@ -64,7 +64,7 @@ def printable(name: str) -> str:
 
 
 def save_figure(figure: Figure, path: Path, **options: Any) -> None:
-    """Write a picture in which names may stand that the font lacks characters of, whatever the user's settings are.
+    """Write a picture whose names may have characters that the font lacks, whatever the user's settings are.
 
     Raises:
         OSError: if it cannot be written.
@@ -97,7 +97,7 @@ def _draw_tree(axes: Axes, taxonomy: Taxonomy) -> None:
 
 
 def _write(axes: Axes, x: float, y: float, name: str, **style: Any) -> None:
-    """A name as it is: a pair of dollar signs in it is no formula."""
+    """A name as it is: a pair of dollar signs in it is not a formula."""
     axes.text(x, y, f" {printable(name)}", va="center", parse_math=False, **style)
 
 

@@ -236,7 +236,7 @@ def _split_largest(means: FloatArray, labels: IntArray, seed: int) -> IntArray:
 
 
 def _from_columns(columns: Sequence[IntArray], leaf_names: Sequence[str]) -> Taxonomy:
-    """A taxonomy from the classes of each leaf at each coarser level, numbered anew in the order of the leaves."""
+    """A taxonomy from the classes of each leaf at each coarser level, numbered again in the order of the leaves."""
     numbered = [_by_first_leaf(column) for column in columns]
     names = [tuple(f"induced{h}-{c}" for c in range(column.max() + 1)) for h, column in enumerate(numbered)]
     paths = np.stack([*numbered, np.arange(len(leaf_names))], axis=1)

@@ -23,7 +23,7 @@ def render_text(taxonomy: Taxonomy, *, counts: Sequence[IntArray] | None = None,
     Args:
         counts: samples per class and level, shown in brackets: per level int64 [C_h], as `Taxonomy.class_counts` gives
             them, or [C_h, S] for several splits.
-        depth: show this many levels; below the last one shown, the number of leaves stands in for the rest.
+        depth: show this many levels; below the last one shown, the number of leaves replaces the rest.
     """
     depth = taxonomy.num_levels if depth is None else min(depth, taxonomy.num_levels)
     header = zip(taxonomy.level_names, taxonomy.num_classes, strict=True)

@@ -50,7 +50,7 @@ def life(tags: Mapping[str, str]) -> Life:
 def seems_dead(tags: Mapping[str, str]) -> bool:
     """Whether a driver's last sign of life is so old, by this machine's clock, that it is worth watching for another.
 
-    It is no proof: a clock that was set, or that is wrong, can make the sign of a living driver look old.
+    It proves nothing: a clock that was set, or that is wrong, can make the sign of a living driver look old.
     """
     try:
         return schema.DRIVER_SEEN in tags and time.time() - float(tags[schema.DRIVER_SEEN]) > _MOST_SKEW_S

@@ -1,4 +1,4 @@
-"""Checkpoints: everything a run needs to go on, written so that a reader never sees half of one."""
+"""Checkpoints: everything a run needs to resume, written so that a reader never sees half of one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from hmlc_ray.training.checkpoint_files import (
     META_FILE,
     STATE_FILE,
     TAXONOMY_FILE,
-    figures,
+    float_metrics,
     read_config,
     read_json,
     read_meta,
@@ -54,15 +54,15 @@ class Checkpoint:
     """C of the linear probe per level, as chosen on validation."""
     input_shape: tuple[int, ...]
     fingerprint: str
-    """Of the data it was trained on."""
+    """Fingerprint of the data it was trained on."""
     state: dict[str, Any]
     """`learner`, `optimiser`, `schedule` (state dicts; masks are buffers of the learner), `rng` (torch's global
     generator), `masks` (float [H, D], or None), a copy that is readable without building the learner, `weights_prefix`
     (see `Encoder`), and `confusion` (by split and level name int64 [C_h, C_h], sparse where there are many classes;
     empty before the last evaluation)."""
     history: tuple[EpochRecord, ...] = ()
-    """Every epoch so far, as far as the checkpoint that the run went on from knew them: what was reported in vain,
-    because who listened was killed, is told again from here."""
+    """Every epoch so far, as far as the checkpoint that the run resumed from has them. Reports that were lost because
+    the receiver was killed are repeated from here."""
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
@@ -108,7 +108,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     """Read a checkpoint onto the CPU; nothing in it is executed.
 
     Raises:
-        CheckpointError: if the folder is no checkpoint, a file is truncated, or its format is unknown.
+        CheckpointError: if the folder is not a checkpoint, a file is truncated, or its format is unknown.
     """
     meta = read_meta(folder)
     if not (folder / STATE_FILE).is_file() or _sha256(folder / STATE_FILE) != meta.get("state_sha256"):
@@ -118,7 +118,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
             config=read_config(folder, meta),
             taxonomy=Taxonomy.from_dict(read_json(folder / TAXONOMY_FILE)),
             epochs_done=int(meta["epochs_done"]),
-            metrics=figures(meta["metrics"]),
+            metrics=float_metrics(meta["metrics"]),
             chosen_regularisation=tuple(meta["chosen_regularisation"]) if meta["chosen_regularisation"] else None,
             input_shape=tuple(meta["input_shape"]),
             fingerprint=str(meta["data_fingerprint"]),
@@ -134,7 +134,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
 
 
 def _record(entry: dict[str, Any]) -> EpochRecord:
-    return EpochRecord(int(entry["epoch"]), figures(entry["metrics"]), bool(entry["evaluated"]))
+    return EpochRecord(int(entry["epoch"]), float_metrics(entry["metrics"]), bool(entry["evaluated"]))
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

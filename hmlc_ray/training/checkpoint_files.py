@@ -27,11 +27,11 @@ def read_summary(folder: Path) -> tuple[TrialConfig, dict[str, float]]:
     Needs `meta.json` and `config.json` of the folder alone.
 
     Raises:
-        CheckpointError: if the folder is no checkpoint, or its format is unknown.
+        CheckpointError: if the folder is not a checkpoint, or its format is unknown.
     """
     meta = read_meta(folder)
     try:
-        return read_config(folder, meta), figures(meta["metrics"])
+        return read_config(folder, meta), float_metrics(meta["metrics"])
     except CheckpointError:
         raise
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -74,7 +74,7 @@ def read_meta(folder: Path) -> dict[str, Any]:
     return meta
 
 
-def figures(values: dict[str, Any]) -> dict[str, float]:
+def float_metrics(values: dict[str, Any]) -> dict[str, float]:
     """Metrics as they were written."""
     return {str(name): float(value) for name, value in values.items()}
 

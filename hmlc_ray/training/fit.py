@@ -69,8 +69,9 @@ def fit(config: TrialConfig, report: Report, *, resume: Checkpoint | None = None
     Args:
         config: what to train.
         report: called after every epoch.
-        resume: go on from here; the next epoch is `resume.epochs_done + 1`. A run that was complete is judged again.
-        test: also judge on the test split, once, after the last epoch.
+        resume: the checkpoint to resume from; the next epoch is `resume.epochs_done + 1`. A run that was complete is
+            evaluated again.
+        test: also evaluate on the test split, once, after the last epoch.
 
     Raises:
         ConfigError: if the configuration does not fit the data or the device.
@@ -144,8 +145,8 @@ class _Run:
     def epochs(self) -> Iterator[EpochRecord]:
         total = self.config.training.epochs
         if self.epochs_done == total:
-            told = self.history.pop().metrics if self.history else {}
-            yield EpochRecord(total, told | self._evaluate(), evaluated=True)
+            reported = self.history.pop().metrics if self.history else {}
+            yield EpochRecord(total, reported | self._evaluate(), evaluated=True)
         while self.epochs_done < total:
             start = time.perf_counter()
             metrics = self._train_epoch(self.epochs_done)
@@ -205,7 +206,7 @@ class _Run:
         return result.metrics
 
     def snapshot(self) -> Checkpoint:
-        """The run as it stands, on the CPU."""
+        """A snapshot of the run, on the CPU."""
         return Checkpoint(
             config=self.config,
             taxonomy=self.data.taxonomy,

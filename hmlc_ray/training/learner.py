@@ -39,7 +39,7 @@ class Learner(nn.Module):
         Args:
             views: float [V, B, ...], V random views of this worker's B samples.
             leaf: int64 [B].
-            instance: int64 [B], indices in the training split; tells views of one sample from others.
+            instance: int64 [B], indices in the training split; distinguishes views of one sample from others.
             amp: run encoder and head in bfloat16; the objective is always computed in float32.
         """
         count = len(views)

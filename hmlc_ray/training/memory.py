@@ -1,4 +1,4 @@
-"""Memory that is not there, told in a sentence."""
+"""Lack of memory, reported in one sentence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hmlc_ray.errors import TrainingError, first_line, last_line
 
 @contextmanager
 def memory_errors() -> Iterator[None]:
-    """Turns what torch and Python raise for want of memory into a TrainingError that says what helps."""
+    """Turns the errors of torch and Python for lack of memory into a TrainingError with the remedy."""
     try:
         yield
     except torch.OutOfMemoryError as error:

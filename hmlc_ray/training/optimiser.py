@@ -20,7 +20,7 @@ def build_optimiser(config: OptimiserConfig, module: nn.Module, *, fused: bool |
     training.
 
     Args:
-        fused: one kernel for a whole step, which `Updates` can tell to change nothing; None: on a GPU.
+        fused: one kernel for a whole step, which `Updates` can make a no-op; None: on a GPU.
     """
     parameters = [p for p in module.parameters() if p.requires_grad]
     groups = [
@@ -41,7 +41,7 @@ def _adamw(config: AdamWConfig, groups: Groups, fused: bool | None) -> torch.opt
 
 
 OPTIMISERS: dict[str, Callable[[Any, Groups, bool | None], torch.optim.Optimizer]] = {"sgd": _sgd, "adamw": _adamw}
-"""By kind what is called with `(config, parameter groups, fused)`."""
+"""Functions called with `(config, parameter groups, fused)`, by kind."""
 
 
 def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from hmlc_ray.evaluation.embed import embed
 from hmlc_ray.taxonomy import Taxonomy
 
 _ROUNDING = 1e-3
-"""By how much intensities may lie outside [0, 1]: resampling filters and half precision round."""
+"""Tolerance of intensities outside [0, 1]: resampling filters and half precision round."""
 
 
 class TrainedEncoder(nn.Module):
@@ -127,8 +127,8 @@ class TrainedEncoder(nn.Module):
         allowed = inputs.is_floating_point() or (inputs.dtype == torch.uint8 and not points)
         free = self.encoder.free_dims
         fits = inputs.ndim == 1 + len(self.input_shape) and all(
-            dim in free or found == wanted
-            for dim, (found, wanted) in enumerate(zip(inputs.shape[1:], self.input_shape, strict=True), start=1)
+            dim in free or given == wanted
+            for dim, (given, wanted) in enumerate(zip(inputs.shape[1:], self.input_shape, strict=True), start=1)
         )
         if not allowed or not fits:
             shape = ", ".join(free.get(dim, str(size)) for dim, size in enumerate(self.input_shape, start=1))

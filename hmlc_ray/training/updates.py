@@ -17,7 +17,7 @@ _LOOKED_AT_ONCE = 50
 class Updates:
     """Gradient, clipping and optimiser step of each batch.
 
-    On the CPU loss and gradient are looked at before the step. On a GPU they are looked at some steps later, and by
+    On the CPU loss and gradient are checked before the step. On a GPU they are checked some steps later, and by
     `finish`: until then the device itself leaves the weights as they are, from the first loss or gradient on that is
     not finite.
     """

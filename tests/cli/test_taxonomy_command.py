@@ -79,7 +79,7 @@ def test_classes_that_cannot_be_shown_become_question_marks(hmlc: Run) -> None:
     [
         (
             ["cifar10"],
-            "'cifar10' is no taxonomy: it must be a folder of class folders, a .csv or .json file, or one of ",
+            "'cifar10' is not a taxonomy: it must be a folder of class folders, a .csv or .json file, or one of ",
         ),
         (["digits-parity", "--draw", "t.bmp"], "cannot draw to 't.bmp': its suffix must be one of .png, .svg, .pdf"),
         (["digits-parity", "--draw", "no/t.svg"], "cannot write 'no/t.svg': No such file or directory"),

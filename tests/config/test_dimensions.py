@@ -50,8 +50,8 @@ def test_parse(spec: object, dimension: object) -> None:
 @pytest.mark.parametrize(
     ("spec", "sentence"),
     [
-        ({"flot": [0, 1]}, "{\"flot\": [0, 1]} is no dimension (did you mean 'float'?); the forms are float, int, "),
-        ({}, "{} is no dimension; the forms are float, int, choice, simplex"),
+        ({"flot": [0, 1]}, "{\"flot\": [0, 1]} is not a dimension (did you mean 'float'?); the forms are float, int, "),
+        ({}, "{} is not a dimension; the forms are float, int, choice, simplex"),
         ({"float": [0, 1], "lg": True}, "unknown key lg (did you mean 'log'?); float takes log, step"),
         ({"choice": [1], "log": True}, "unknown key log; choice takes no options"),
         ({"float": [1, 0]}, "low end 1 must not exceed high end 0"),

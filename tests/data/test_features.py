@@ -163,7 +163,7 @@ def _lines(*lines: str) -> str:
 
 
 WRONG: dict[str, tuple[dict[str, object], dict[str, object], str]] = {
-    "cut off": ({"features_npy": b"\x93NUMPY"}, {}, "it is no NPY file"),
+    "cut off": ({"features_npy": b"\x93NUMPY"}, {}, "it is not an NPY file"),
     "pickled": ({"features_npy": np.array([{}])}, {}, "pickled Python objects"),
     "one column of numbers": ({"features_npy": ROWS[:, 0]}, {}, r"has the shape \[48\], not \[rows, features\]"),
     "a web page": ({"features_npy": b"<html>"}, {}, "it is a web page"),

@@ -119,7 +119,7 @@ def test_weights_that_do_not_fit_are_told_in_a_sentence(published: Path, tmp_pat
         (config("resnet18", tmp_path / "nothing.pt"), r"cannot read encoder\.weights .*nothing\.pt': No such file"),
     ]
     (tmp_path / "text.pt").write_text("hello")
-    cases.append((config("resnet18", tmp_path / "text.pt"), r"is no state dict that torch\.save wrote"))
+    cases.append((config("resnet18", tmp_path / "text.pt"), r"is not a state dict that torch\.save wrote"))
     for wrong, sentence in cases:
         with pytest.raises(ConfigError, match=sentence) as caught:
             build_encoder(wrong, (3, 64, 64))

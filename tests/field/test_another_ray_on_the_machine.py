@@ -109,7 +109,7 @@ class _Head(BaseHTTPRequestHandler):
 
 
 def test_a_job_goes_to_the_head_that_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ray's own client lets either variable take the place of the address that it is given."""
+    """Ray's own client lets either variable override the address that it is given."""
     for name in (ADDRESS, API_SERVER, *PROXIES):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with HTTPServer(("127.0.0.1", 0), _Head) as server:

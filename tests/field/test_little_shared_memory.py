@@ -87,7 +87,7 @@ def test_a_process_that_decodes_and_dies_ends_the_run_in_a_sentence(tmp_path: Pa
     next(batches)
     for process in loader._loader(split, False)[0]._iterator._workers:  # type: ignore[union-attr]
         psutil.Process(process.pid).kill()
-    with pytest.raises(DataError, match=r"^a process that decodes images died, .*: lower data\.decode_workers"):
+    with pytest.raises(DataError, match=r"^a process that decodes images exited, .*: lower data\.decode_workers"):
         list(batches)
     assert loader._loader.cache_info().currsize == 0, "the next trial of this process gets processes of its own"
 

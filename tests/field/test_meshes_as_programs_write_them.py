@@ -413,9 +413,9 @@ def test_what_is_no_mesh_at_all_is_called_what_it_is(name: str, suffix: str) -> 
 
 def test_a_pipe_among_the_meshes_is_named_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "0.off")
-    assert sampled(tmp_path / "0.off", Sampling(16, False, 0)).problem == "it is no regular file"
+    assert sampled(tmp_path / "0.off", Sampling(16, False, 0)).problem == "it is not a regular file"
     _, stored = open_clouds([tmp_path / "0.off"], tmp_path, Sampling(16, False, 0), strict=False)
-    assert stored.problems == {0: "it is no regular file"}
+    assert stored.problems == {0: "it is not a regular file"}
 
 
 def mesh_folder(root: Path) -> Path:

@@ -414,7 +414,7 @@ DAMAGED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "a web page": ("jpg", lambda: b"\xef\xbb\xbf\n <!DOCTYPE html><html></html>", "it is a web page"),
     "an LFS pointer": ("png", lambda: b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
     "a drawing program": ("png", lambda: encoded(Image.fromarray(DETAILED), "EPS"), "it is EPS"),
-    "a text": ("png", lambda: b"404: not found", "no image of a format that Pillow reads"),
+    "a text": ("png", lambda: b"404: not found", "not an image of a format that Pillow reads"),
     "a JPEG cut off": ("jpg", half("JPEG"), "truncated"),
     "a progressive JPEG cut off": ("jpg", half("JPEG", progressive=True), "truncated"),
     "a PNG cut off": ("png", half("PNG"), "cannot read the image"),
@@ -453,7 +453,7 @@ def test_a_png_whose_pixels_are_whole_is_read_without_its_end(tmp_path: Path) ->
 
 def test_what_is_no_regular_file_is_named_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "0.jpg")
-    assert "it is no regular file" in str(problem(tmp_path / "0.jpg"))
+    assert "it is not a regular file" in str(problem(tmp_path / "0.jpg"))
 
 
 @pytest.mark.parametrize(

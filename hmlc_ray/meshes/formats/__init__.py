@@ -17,8 +17,8 @@ from hmlc_ray.meshes.formats.raw import RawMesh
 from hmlc_ray.meshes.formats.stl import read_stl
 
 VERSION = 1
-"""Of what the readers take a file for: clouds that another version sampled are sampled again."""
+"""Version of the readers: clouds that another version sampled are sampled again."""
 READERS: Mapping[str, Callable[[bytes], RawMesh]] = MappingProxyType(
     {".off": read_off, ".stl": read_stl, ".ply": read_ply, ".obj": read_obj, ".glb": read_glb}
 )
-"""By suffix. Each raises ValueError with the reason, or whatever arbitrary bytes make its parser raise."""
+"""Readers by suffix. Each raises ValueError with the reason, or whatever arbitrary bytes make its parser raise."""

@@ -42,8 +42,8 @@ def _refuse_unread(tree: dict[str, Any]) -> None:
     for primitive in (primitive for mesh in tree.get("meshes", ()) for primitive in mesh["primitives"]):
         if primitive.get("mode") == _FAN:
             raise ValueError("it holds triangle fans; export it as triangles")
-        for place in (primitive["attributes"].get("POSITION"), primitive.get("indices")):
-            accessor = accessors[place] if place is not None else {}
+        for reference in (primitive["attributes"].get("POSITION"), primitive.get("indices")):
+            accessor = accessors[reference] if reference is not None else {}
             if "sparse" in accessor:
                 raise ValueError("its geometry is in sparse accessors; export it without them")
             if accessor.get("normalized"):

@@ -12,7 +12,7 @@ def read_obj(content: bytes) -> RawMesh:
     above its line.
 
     Raises:
-        ValueError: naming the line, if a vertex lacks coordinates, or a face corners, or a number is no vertex.
+        ValueError: naming the line, if a vertex lacks coordinates, or a face corners, or a number is not a vertex's.
     """
     vertices: list[list[float]] = []
     corners: list[int] = []

@@ -90,7 +90,7 @@ def _coordinates(line: str) -> list[float]:
 
 
 def _corners(line: str, *, at_the_end: bool) -> list[int]:
-    """Of one face; what follows them in its line is a colour."""
+    """Corners of one face; what follows them in its line is a colour."""
     size, *rest = line.split()
     if int(size) < 0:
         raise ValueError(f"a face has {size} corners")

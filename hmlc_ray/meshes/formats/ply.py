@@ -49,14 +49,14 @@ class _Body(NamedTuple):
 
     content: bytes
     order: str
-    place: int
+    offset: int
 
 
 def read_ply(content: bytes) -> RawMesh:
     """Vertices with their normals, and the triangles of faces and of triangle strips; polygons become fans.
 
     Raises:
-        ValueError: if the content is cut off, holds more than its header announces, or is no PLY.
+        ValueError: if the content is cut off, holds more than its header announces, or is not PLY.
     """
     elements, body, is_text = _header(content)
     vertices: FloatArray = np.zeros((0, 3))
@@ -64,17 +64,17 @@ def read_ply(content: bytes) -> RawMesh:
     faces: list[IntArray] = []
     for element in elements:
         wanted = _list_of_corners(element)
-        columns, lists, place = _read(body, element, wanted)
-        body = body._replace(place=place)
+        columns, lists, offset = _read(body, element, wanted)
+        body = body._replace(offset=offset)
         if element.name == "vertex" and element.rows:
             vertices = _stacked(columns, ("x", "y", "z"))
             normals = _stacked(columns, _NORMAL) if columns.keys() >= set(_NORMAL) else None
         elif wanted is not None:
             faces.append(_strips(*lists) if element.name == "tristrips" else fans(*lists))
-    more = len(body.content) - body.place
+    more = len(body.content) - body.offset
     if is_text and more:
         raise ValueError(f"it holds {more // 8} numbers more than its header announces")
-    note = f"{more} bytes follow what its header announces" if body.content[body.place :].strip() else None
+    note = f"{more} bytes follow what its header announces" if body.content[body.offset :].strip() else None
     return RawMesh(vertices, np.concatenate(faces) if faces else np.zeros((0, 3), dtype=np.int64), note, normals)
 
 
@@ -121,7 +121,7 @@ def _as_floats(one: _Property) -> _Property:
 
 def _numbers(text: bytes) -> FloatArray:
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # older versions of numpy warn of what is no number
+        warnings.simplefilter("error")  # older versions of numpy warn of what is not a number
         try:
             return np.fromstring(text, dtype="<f8", sep=" ")
         except (ValueError, DeprecationWarning) as error:
@@ -132,8 +132,8 @@ def _list_of_corners(element: _Element) -> int | None:
     """Which property lists the corners of faces; None where no such element was found."""
     if element.name not in ("face", "tristrips"):
         return None
-    lists = [place for place, one in enumerate(element.properties) if one.counted_by]
-    named = [place for place in lists if element.properties[place].name in _CORNERS]
+    lists = [offset for offset, one in enumerate(element.properties) if one.counted_by]
+    named = [offset for offset in lists if element.properties[offset].name in _CORNERS]
     if not element.rows:
         return None
     if not named and len(lists) != 1:
@@ -142,19 +142,19 @@ def _list_of_corners(element: _Element) -> int | None:
 
 
 def _read(body: _Body, element: _Element, wanted: int | None) -> tuple[dict[str, Any], Lists, int]:
-    """Columns by name, the items of the list that is wanted, and the place behind the element."""
+    """Columns by name, the items of the list that is wanted, and the offset behind the element."""
     smallest = sum(int((one.counted_by or one.type)[1]) for one in element.properties)
-    if element.rows < 0 or element.rows * smallest > len(body.content) - body.place:
+    if element.rows < 0 or element.rows * smallest > len(body.content) - body.offset:
         raise CutOff
     if not element.rows or not element.properties:
-        return {}, (np.zeros(0, np.int64), np.zeros(0, np.int64)), body.place
+        return {}, (np.zeros(0, np.int64), np.zeros(0, np.int64)), body.offset
     return _alike(body, element, wanted) or _row_by_row(body, element, wanted)
 
 
 def _alike(body: _Body, element: _Element, wanted: int | None) -> tuple[dict[str, Any], Lists, int] | None:
     """All rows at once, where their lists are as long as those of the first row; else None."""
     fields: list[tuple[str, str] | tuple[str, str, int]] = []
-    lengths, _ = _row(body, element.properties, body.place)
+    lengths, _ = _row(body, element.properties, body.offset)
     for number, (one, items) in enumerate(zip(element.properties, lengths, strict=True)):
         if one.counted_by:
             fields.append((f"#{number}", body.order + one.counted_by))
@@ -162,10 +162,10 @@ def _alike(body: _Body, element: _Element, wanted: int | None) -> tuple[dict[str
         else:
             fields.append((f"{number}", body.order + one.type))
     dtype = np.dtype(fields)
-    end = body.place + element.rows * dtype.itemsize
+    end = body.offset + element.rows * dtype.itemsize
     if end > len(body.content):
         return None
-    table = np.frombuffer(body.content, dtype, element.rows, body.place)
+    table = np.frombuffer(body.content, dtype, element.rows, body.offset)
     for number, items in enumerate(lengths):
         if element.properties[number].counted_by and not (table[f"#{number}"] == len(items)).all():
             return None
@@ -177,46 +177,46 @@ def _alike(body: _Body, element: _Element, wanted: int | None) -> tuple[dict[str
 
 
 def _row_by_row(body: _Body, element: _Element, wanted: int | None) -> tuple[dict[str, Any], Lists, int]:
-    place = body.place
+    offset = body.offset
     rows = []
     items: list[float] = []
     sizes: list[int] = []
     for _ in range(element.rows):
-        row, place = _row(body, element.properties, place)
+        row, offset = _row(body, element.properties, offset)
         if element.name == "vertex":
             rows.append(row)
         if wanted is not None:
             items += row[wanted]
             sizes.append(len(row[wanted]))
     columns = {one.name: [row[n][0] for row in rows] for n, one in enumerate(element.properties) if not one.counted_by}
-    return columns, (_whole(np.array(items)), np.array(sizes, dtype=np.int64)), place
+    return columns, (_whole(np.array(items)), np.array(sizes, dtype=np.int64)), offset
 
 
-def _row(body: _Body, properties: list[_Property], place: int) -> tuple[list[tuple[float, ...]], int]:
-    """The values of each property in the row at `place`, and the place behind it."""
+def _row(body: _Body, properties: list[_Property], offset: int) -> tuple[list[tuple[float, ...]], int]:
+    """The values of each property in the row at `offset`, and the offset behind it."""
     row: list[tuple[float, ...]] = []
     for one in properties:
         length = 1
         if one.counted_by:
-            (count,), place = _unpack(body, one.counted_by, 1, place)
+            (count,), offset = _unpack(body, one.counted_by, 1, offset)
             length = int(count)
             if length != count or length < 0:
                 raise ValueError(f"a list has {count:g} items")
-        values, place = _unpack(body, one.type, length, place)
+        values, offset = _unpack(body, one.type, length, offset)
         row.append(values)
-    return row, place
+    return row, offset
 
 
-def _unpack(body: _Body, kind: str, length: int, place: int) -> tuple[tuple[float, ...], int]:
-    end = place + length * int(kind[1])
+def _unpack(body: _Body, kind: str, length: int, offset: int) -> tuple[tuple[float, ...], int]:
+    end = offset + length * int(kind[1])
     if end > len(body.content):
         raise CutOff
-    return struct.unpack_from(f"{body.order}{length}{_STRUCT[kind]}", body.content, place), end
+    return struct.unpack_from(f"{body.order}{length}{_STRUCT[kind]}", body.content, offset), end
 
 
 def _whole(numbers: np.ndarray[Any, Any]) -> IntArray:
     if numbers.dtype.kind == "f" and not (np.isfinite(numbers).all() and (numbers == np.floor(numbers)).all()):
-        raise ValueError("a corner of a face is no whole number")
+        raise ValueError("a corner of a face is not a whole number")
     return numbers.astype(np.int64)
 
 

@@ -46,5 +46,5 @@ def fans(corners: IntArray, sizes: IntArray) -> IntArray:
 
 
 def text_of(content: bytes) -> str:
-    """Of a text format: names and comments in any encoding do no harm, and a byte-order mark is no part of it."""
+    """Content of a text format: names and comments may be in any encoding, and a byte-order mark is dropped."""
     return content.removeprefix(b"\xef\xbb\xbf").decode("latin-1")

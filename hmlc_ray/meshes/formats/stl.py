@@ -55,12 +55,12 @@ def _text_corners(text: str) -> FloatArray:
         raise CutOff
     opened: list[tuple[str, ...]] | None = None
     corners: list[tuple[str, ...]] = []
-    for found in _FACETS.finditer(_SOLID_LINES.sub("", text)):
-        word = found.group().split()[0]
+    for match in _FACETS.finditer(_SOLID_LINES.sub("", text)):
+        word = match.group().split()[0]
         if word == "vertex":
             if opened is None:
                 raise ValueError("a vertex lies outside of a facet")
-            opened.append(found.groups())
+            opened.append(match.groups())
         elif (word == "facet") != (opened is None):
             raise ValueError("a facet does not end")
         elif word == "facet":

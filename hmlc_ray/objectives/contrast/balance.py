@@ -25,7 +25,7 @@ class Balance(nn.Module):
 
     so that every class weighs the same in the denominator, as in balanced contrast (arXiv 2512.24074). A prototype is
     the exponential moving average of its class's mean vector. Those of a step come from the steps before it; a class
-    not seen yet has none. In evaluation mode they stand still.
+    not seen yet has none. In evaluation mode they do not change.
 
     Args:
         config: the mode and its settings.

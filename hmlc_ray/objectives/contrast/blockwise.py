@@ -65,11 +65,11 @@ def of_levels(values: Tensor, levels: Sequence[int]) -> Tensor:
 
 
 class _Run(NamedTuple):
-    """Neighbouring levels of one temperature whose vectors stand side by side."""
+    """Neighbouring levels of one temperature whose vectors are adjacent."""
 
     levels: slice
     place: Place
-    """Of the first level."""
+    """Slot of the first level."""
     tau: float
 
 
@@ -92,7 +92,7 @@ def groups_of(places: Sequence[Place], terms: LevelTerms, dtype: torch.dtype) ->
 
 
 def _runs(places: Sequence[Place], terms: LevelTerms) -> list[_Run]:
-    """Of one level each where the caller asks for little memory."""
+    """Runs of levels, of one level each where the caller asks for little memory."""
     runs: list[_Run] = []
     for h, (place, tau) in enumerate(zip(places, terms.temperatures, strict=True)):
         together = h > 0 and terms.chunk is None and tau == terms.temperatures[h - 1]
@@ -108,7 +108,7 @@ def _is_next(place: Place, other: Place) -> bool:
 
 
 def _columns(levels: list[int], columns: ColumnWeights | None, dtype: torch.dtype) -> Columns:
-    """Of K levels that share vectors; a prototype counts at its own level only."""
+    """Columns of K levels that share vectors; a prototype counts at its own level only."""
     if columns is None:
         return Columns()
     omega = of_levels(columns.batch.T, levels).to(dtype)

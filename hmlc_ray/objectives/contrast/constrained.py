@@ -68,7 +68,7 @@ class _Pairs:
         self.blocks = row_slices(len(v), chunk or (CPU_ROWS if hardware.on_cpu(v) else len(v)))
 
     def similarities(self, rows: slice) -> Tensor:
-        """Of a block's rows to all from its start on, float [rows, from the start on]."""
+        """Similarities of a block's rows to all rows from its start on, float [rows, from the start on]."""
         return self.v[rows] @ self.v[rows.start :].T
 
     def positive(self, level: int, rows: slice, out: Tensor) -> Tensor:

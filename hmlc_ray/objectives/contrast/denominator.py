@@ -65,7 +65,7 @@ class Block:
     shares: Tensor
     """All of it by threads: [threads, rows from the start on / threads, rows]; by fewer where that leaves a rest."""
     scratch: Tensor
-    """Of the shape of the shares, for passing use; a thread's part of the memory is the same for every block."""
+    """Scratch memory of the shape of the shares; a thread's part of it is the same for every block."""
 
     @property
     def whole_scratch(self) -> Tensor:

@@ -156,7 +156,7 @@ class Part:
             into.addmm_(self.e_extra.mul_(g.T @ psi), q, alpha=1 / self.tau)
 
     def weighed(self, g: Tensor) -> Tensor:
-        """W of `denominator`, float [S, n, n], in place of e."""
+        """W of `denominator`, float [S, n, n]; it overwrites e."""
         omega = self.columns.batch
         if omega is None:
             return self.e.mul_(g[:, :, None] + g[:, None, :])

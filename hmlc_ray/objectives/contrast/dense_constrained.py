@@ -59,7 +59,7 @@ class _Floors:
 
     @classmethod
     def of(cls, pairs: Tensor, same: Tensor) -> _Floors:
-        """From what pairs lose, and who is positive to whom, both [H, n, n]."""
+        """Floors from the losses of pairs and the mask of positives, both [H, n, n]."""
         worst, pair = pairs.masked_fill(same == 0, -torch.inf).flatten(1).max(dim=1)
         value, reverse = worst.flip(0).cummax(dim=0)
         level = (len(worst) - 1 - reverse).flip(0).roll(-1)

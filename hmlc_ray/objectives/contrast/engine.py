@@ -29,7 +29,7 @@ def level_contrast(vectors: LevelVectors, labels: Tensor, terms: LevelTerms) -> 
     """The weighted sum of the levels' contrasts.
 
     Args:
-        vectors: v^h. Levels of the same place (and the same temperature) share their similarities.
+        vectors: v^h. Levels of the same slot (and the same temperature) share their similarities.
         labels: int64 [n, H]; any integers, equal where rows are of one class.
         terms: temperatures and weights.
 

@@ -23,7 +23,7 @@ class Solution:
     valid: Tensor
     """int64 [H]: anchors with a positive."""
     gradients: Sequence[Tensor] | None
-    """Of the total with respect to every tensor of vectors; None where none was wanted."""
+    """Gradients of the total with respect to every tensor of vectors; None where none was wanted."""
 
 
 Solve = Callable[[Sequence[Tensor], bool], Solution]
@@ -66,11 +66,11 @@ class _ClosedForm(torch.autograd.Function):
 def gradient_with_graph(
     function: Callable[..., Tensor | tuple[Tensor, ...]], inputs: Sequence[Tensor], outer: Tensor | Sequence[Tensor]
 ) -> list[Tensor | None]:
-    """Of outer . function(*inputs) with respect to the inputs, in a way that can be differentiated again."""
+    """Gradients of outer . function(*inputs) with respect to the inputs, which can be differentiated again."""
     wanted = [value for value in inputs if value.requires_grad]
     with torch.enable_grad():
-        found = iter(torch.autograd.grad(function(*inputs), wanted, outer, create_graph=True))
-    return [next(found) if value.requires_grad else None for value in inputs]
+        gradients = iter(torch.autograd.grad(function(*inputs), wanted, outer, create_graph=True))
+    return [next(gradients) if value.requires_grad else None for value in inputs]
 
 
 def without_autocast(tensor: Tensor) -> AbstractContextManager[Any]:

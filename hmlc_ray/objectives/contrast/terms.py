@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Prototypes:
-    """Further columns of one level's denominator; they are no anchors, no positives, and get no gradient."""
+    """Further columns of one level's denominator; they are neither anchors nor positives, and get no gradient."""
 
     vectors: Tensor
     """float [C, D_h], unit rows in the level's space."""
@@ -25,7 +25,7 @@ class ColumnWeights:
     batch: Tensor
     """float [n, H], not negative, for the batch's rows; 0 leaves a column out."""
     prototypes: Sequence[Prototypes] | None = None
-    """Per level, the further columns; None: none."""
+    """Further columns per level; None: none."""
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class _Normalise(torch.autograd.Function):
 
 
 def unit_vectors(rows: Tensor, in_place: bool = False) -> tuple[Tensor, Tensor]:
-    """v, and what the rows were divided by.
+    """The unit vectors v, and the divisors of the rows.
 
     Lengths are summed in float64, where squares of float32 numbers neither overflow nor vanish.
     """
@@ -68,7 +68,7 @@ def unit_gradient(gradient: Tensor, unit: Tensor, divisor: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the vectors of a level stand."""
+    """The slot of a level's vectors."""
 
     stack: int
     slot: int
@@ -83,7 +83,7 @@ class LevelVectors:
     stacks: tuple[Tensor, ...]
     """float32 or float64 [n, S, D_s]: vectors side by side, filled up to one width, for what treats all at once."""
     places: tuple[Place, ...]
-    """Per level; levels of the same place have the same vectors, and share what is computed of them."""
+    """Slot per level; levels of the same slot have the same vectors, and share what is computed of them."""
 
     @classmethod
     def shared(cls, unit: Tensor, levels: int) -> LevelVectors:

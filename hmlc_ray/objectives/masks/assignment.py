@@ -21,14 +21,14 @@ from hmlc_ray.objectives.masks.mixture import Mixture
 TIE_BREAK = 1e-6
 """Weight of the descriptor beside responsibilities: it decides between dimensions that these treat alike."""
 MAX_SHIFTS = 1000
-"""Iterations that move prior odds towards a quota; more would change masks by less than anyone can tell."""
+"""Iterations that move prior odds towards a quota; more would not change masks noticeably."""
 SMALLEST_LEVEL = 8
 """Dimensions that a level gets at least, where there are enough."""
 
 
 @dataclass(frozen=True)
 class LevelShares:
-    """What a mixture, or a control in its place, says about dimensions and levels."""
+    """What a mixture, or a control instead of it, says about dimensions and levels."""
 
     responsibility: FloatArray
     """R, [D, H]."""
@@ -105,12 +105,12 @@ def assign(shares: LevelShares, u: FloatArray, quotas: IntArray | None) -> BoolA
     floor = smallest_level(num_dims, num_levels)
     if (shares.member.sum(axis=0) >= floor).all():
         return shares.member
-    # Each level has `floor` places to fill; whoever fills none of them stays where it is.
+    # Each level has `floor` slots to fill; a dimension that fills none of them keeps its levels.
     stays = np.where(shares.member, score, -np.inf).max(axis=1)
     sizes = np.append(np.full(num_levels, floor), num_dims - floor * num_levels)
-    place = _transport(np.column_stack([score, stays]), sizes)
-    reassigned = np.append(np.eye(num_levels, dtype=bool), np.zeros((1, num_levels), dtype=bool), axis=0)[place]
-    stays_member = (place == num_levels) | (shares.member & reassigned).any(axis=1)
+    slot = _transport(np.column_stack([score, stays]), sizes)
+    reassigned = np.append(np.eye(num_levels, dtype=bool), np.zeros((1, num_levels), dtype=bool), axis=0)[slot]
+    stays_member = (slot == num_levels) | (shares.member & reassigned).any(axis=1)
     return np.where(stays_member[:, None], shares.member, reassigned)
 
 
@@ -161,7 +161,7 @@ def overlap(masks: FloatArray) -> float:
 def _transport(worth: FloatArray, sizes: IntArray) -> IntArray:
     """The column of each row [D], `sizes[c]` rows in column c, for the largest total of worth [D, C].
 
-    A linear assignment to places, as a transportation problem: its polytope has integer vertices, so the simplex method
+    A linear assignment to slots, as a transportation problem: its polytope has integer vertices, so the simplex method
     ends at an assignment, in memory D x C instead of D x D. The last constraint follows from the others; left in, it
     makes the method hundreds of times slower.
     """

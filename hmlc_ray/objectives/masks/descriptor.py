@@ -1,4 +1,4 @@
-"""What each embedding dimension tells about each level: a nested analysis of variance from running class sums.
+"""The information of each embedding dimension about each level: a nested analysis of variance from running class sums.
 
 With N samples, N_c of them in class c, level-h class means m_c and the parent's mean m_p(c) (the grand mean at the
 coarsest level), per dimension d:
@@ -80,7 +80,7 @@ def nested_variances(sums: ClassSums, taxonomy: Taxonomy) -> NestedVariances:
 
 
 def descriptor(variances: NestedVariances) -> FloatArray:
-    """u, float64 [D, H], each column of mean 0 and standard deviation 1 (or 0 where a level tells nothing apart).
+    """u, float64 [D, H], each column of mean 0 and standard deviation 1 (or 0 where a level distinguishes nothing).
 
     A ratio below its expectation under no effect is noise, whose logarithm has a long lower tail; it counts as that
     expectation. The same holds for a dimension without any variance.

@@ -30,18 +30,18 @@ class FeatureMasks:
     """
 
     places: tuple[Place, ...]
-    """Per level, where its vectors stand."""
+    """Slot of the vectors, per level."""
     stacks: tuple[tuple[int, int], ...]
-    """S and D_s of the vectors' stacks: masks that follow each other stand together where they are filled up to one
+    """S and D_s of the vectors' stacks: masks that follow each other are stacked where they are filled up to one
     width, as all are on an accelerator."""
     columns: Tensor
-    """The dimensions of one place after the other, int64 [sum of S D_s], each filled up with any dimension."""
+    """The dimensions of one slot after the other, int64 [sum of S D_s], each filled up with any dimension."""
     weights: Tensor | None
     """The mask on those dimensions, float [sum of S D_s], 0 on what is filled up; None: all ones."""
     origins: Tensor
-    """Where in `columns` each dimension stands at each of the R places where it may, int64 [R D]."""
+    """Position in `columns` of each dimension in each of its R slots, int64 [R D]."""
     shares: Tensor | None
-    """The mask there, 0 where a dimension stands at fewer places, float [R D]; None: all ones."""
+    """The mask there, 0 where a dimension is in fewer slots, float [R D]; None: all ones."""
 
     @classmethod
     def of(cls, values: Tensor) -> FeatureMasks:
@@ -78,10 +78,10 @@ class FeatureMasks:
 
     def spread(self, chosen: Tensor, width: int) -> Tensor:
         """The transpose of `choose`: [n, sum of S D_s] to [n, D]."""
-        found = chosen.index_select(1, self.origins)
+        own = chosen.index_select(1, self.origins)
         if self.shares is not None:
-            found.mul_(self.shares.to(found.dtype))
-        return found if found.shape[1] == width else found.view(len(found), -1, width).sum(dim=1)
+            own.mul_(self.shares.to(own.dtype))
+        return own if own.shape[1] == width else own.view(len(own), -1, width).sum(dim=1)
 
     def vectors(self, rows: Tensor) -> LevelVectors:
         """v^h of rows [n, D]: cut to the level's dimensions, masked and normalised."""
@@ -126,10 +126,10 @@ def _unless_ones(values: Tensor, device: torch.device) -> Tensor | None:
 
 
 def _origins(columns: Tensor, weights: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """Per dimension the positions in `columns` at which it stands, and the weights there; both [R D], R the most."""
+    """Positions in `columns` of each dimension, and the weights there; both [R D], R the most."""
     ordered, order = columns.sort(stable=True)
     rank = torch.arange(len(columns)) - torch.searchsorted(ordered, ordered)
-    ordered, order, rank = (found[ordered < width] for found in (ordered, order, rank))
+    ordered, order, rank = (values[ordered < width] for values in (ordered, order, rank))
     most = int(rank.max()) + 1
     origins, shares = torch.zeros(most, width, dtype=torch.int64), torch.zeros(most, width, dtype=weights.dtype)
     origins[rank, ordered], shares[rank, ordered] = order, weights[order]

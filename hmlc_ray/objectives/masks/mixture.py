@@ -54,7 +54,7 @@ def fit_mixture(u: FloatArray, num_components: int, *, dirichlet: bool, seed: in
         random_state=seed,
     )
     with warnings.catch_warnings():
-        # Non-convergence is reported as `Mixture.converged`; coinciding descriptors are no fault either.
+        # Non-convergence is reported as `Mixture.converged`; coinciding descriptors are not an error either.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(u)
     responsibilities = model.predict_proba(u)

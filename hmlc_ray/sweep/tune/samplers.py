@@ -87,4 +87,4 @@ def _tpe(stream: Stream, config: TpeConfig) -> NumberedSampler:
 
 
 SAMPLERS: dict[str, Callable[[Stream, Any], NumberedSampler]] = {"random": _random, "tpe": _tpe}
-"""By kind what is called with `(stream, config)`."""
+"""Functions called with `(stream, config)`, by kind."""

@@ -11,7 +11,7 @@ from hmlc_ray.config.sweep import SchedulerConfig
 from hmlc_ray.sweep.tune.asha import Asha
 
 SCHEDULERS: dict[str, Callable[[Any], TrialScheduler]] = {"asha": Asha}
-"""By kind what is called with the configuration."""
+"""Functions called with the configuration, by kind."""
 
 
 def build_scheduler(config: SchedulerConfig | None) -> TrialScheduler:

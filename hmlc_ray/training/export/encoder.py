@@ -156,5 +156,5 @@ def _input_range(checkpoint: Checkpoint) -> str:
     if not isinstance(data, PointSetSection):
         return "uint8 / 127.5 - 1"
     scaled = not isinstance(data, PointFolderConfig) or data.scaling == "unit-ball"
-    places = "x, y, z less their mean, the farthest point at distance 1" if scaled else "x, y, z"
-    return f"float32; {places}" + ("; then the unit normal" if data.normals else "")
+    coordinates = "x, y, z less their mean, the farthest point at distance 1" if scaled else "x, y, z"
+    return f"float32; {coordinates}" + ("; then the unit normal" if data.normals else "")

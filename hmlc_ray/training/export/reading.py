@@ -70,9 +70,9 @@ def read_export(folder: Path) -> TrainedEncoder:
 def _described(folder: Path) -> dict[str, Any]:
     file = folder / CONFIG_FILE
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        values = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{file} cannot be read: {system_reason(error)}") from error
-    if not isinstance(found, dict):
+    if not isinstance(values, dict):
         raise CheckpointError(f"{file} is damaged: it holds no object")
-    return found
+    return values
