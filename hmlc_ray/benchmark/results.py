@@ -82,16 +82,23 @@ class ResultsFile:
         """Append a line, whole and on disk when this returns; a second one of the same task is not added."""
         if (line.identity, line.place) in self._known:
             return
+        self._append(json.dumps(asdict(line), sort_keys=True).encode() + b"\n")
+        self._note(line)
+
+    def check_writable(self) -> None:
+        """Find out whether lines can be added, before anything is trained for one."""
+        self._append(b"")
+
+    def _append(self, text: bytes) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab+") as file:
                 _end_torn_line(file)
-                file.write(json.dumps(asdict(line), sort_keys=True).encode() + b"\n")
+                file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise StudyError(f"the results file {self.path} cannot be written: {system_reason(error)}") from error
-        self._note(line)
 
 
 def _end_torn_line(file: Any) -> None:

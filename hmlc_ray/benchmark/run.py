@@ -147,6 +147,8 @@ class Benchmark:
         workspace = self._request.workspace
         tracker = workspace.open_tracker()
         with alone(self._request), workspace.home.current():
+            self.results.check_writable()
+            self._make_report_folder()
             self.refuse_changed(self.trials)
             parent = self._open_parent(tracker)
             try:
@@ -169,6 +171,13 @@ class Benchmark:
             rows = self._report(tracker, parent, cells)
             tracker.finish(parent, "FAILED" if failed else "FINISHED")
             return BenchmarkResult(parent, rows, failed, self._request.report)
+
+    def _make_report_folder(self) -> None:
+        try:
+            self._request.report.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            where = self._request.report
+            raise StudyError(f"the report cannot be written to {where}: {system_reason(error)}") from error
 
     def _report(self, tracker: Tracker, parent: str, cells: list[Task]) -> list[Row]:
         lines, folder = self.ended(cells), self._request.report

@@ -98,6 +98,16 @@ def test_a_study_that_was_cut_off_before_the_suite_changed_is_not_resumed(sweeps
     assert objectives(sweeps.trained[1:]) == {"hmce", "sum-supcon"}
 
 
+@pytest.mark.parametrize("place", ["results", "out"])
+def test_what_cannot_be_written_is_found_out_before_anything_is_trained(
+    place: str, sweeps: FakeSweeps, home: Home, tmp_path: Path
+) -> None:
+    (tmp_path / "a-file").touch()
+    with pytest.raises(StudyError, match="cannot be written"):
+        run_suite(suite_of(), home, **{place: tmp_path / "a-file" / "below"})
+    assert sweeps.trained == []
+
+
 def test_arms_alike_share_their_runs(sweeps: FakeSweeps, home: Home) -> None:
     arms = {name: {"objective": {"kind": "hmce"}} for name in ("hmce", "the same")}
     result = run_suite(suite_of(arms=arms), home)
