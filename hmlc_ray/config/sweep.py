@@ -61,7 +61,7 @@ class RefitConfig(Section):
 
 
 class StallConfig(Section):
-    """When a study is stalled, and what happens then: some of its trials wait for resources, and no trial of it has
+    """Stalled studies, and what happens to them: some of their trials wait for resources, and no trial of it has
     started, reported or ended for long. Trials that train while none waits take as long as they take."""
 
     after: Annotated[float, Field(gt=0)] | Literal["auto"] = Field(
@@ -104,10 +104,10 @@ class StudyConfig(Section):
     """The MLflow run below which the study's run is shown; None: none."""
     stall: StallConfig = Field(default_factory=StallConfig)
     storage: Annotated[str, AfterValidator(_results)] | None = None
-    """For checkpoints and Ray's state: an absolute path that every node has, or `s3://BUCKET/PREFIX`. None: what
-    `HMLC_STORAGE` says, else the home folder."""
+    """Location of checkpoints and Ray's state: an absolute path that every node has, or `s3://BUCKET/PREFIX`. None:
+    what `HMLC_STORAGE` says, else the home folder."""
     optuna_storage: Annotated[str, AfterValidator(_trials)] | None = None
-    """For Optuna's trials: `sqlite:////PATH`, `journal:///PATH` or `postgresql://USER@HOST/DATABASE` without a
+    """Storage of Optuna's trials: `sqlite:////PATH`, `journal:///PATH` or `postgresql://USER@HOST/DATABASE` without a
     password. None: what `HMLC_OPTUNA_STORAGE` says, else the home folder."""
 
     @model_validator(mode="before")

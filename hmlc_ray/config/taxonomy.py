@@ -96,7 +96,7 @@ class FirstTrainingConfig(Section):
     """The training that features or confusions come from."""
 
     objective: Literal["cross-entropy", "supcon"] = "cross-entropy"
-    """At the leaves alone."""
+    """Its objective, on the leaf level alone."""
     epochs: int = Field(10, ge=0)
     """0: the encoder as it begins, for `encoder.weights`."""
 

@@ -89,7 +89,7 @@ def _unlisted(labels: FeatureLabels, count: int) -> list[str]:
 
 
 def _looked_through(table: Features) -> tuple[str, npt.NDArray[np.bool_]]:
-    """A hash of the numbers, and which rows hold one that is not finite; one pass over what may be a large file."""
+    """A hash of the numbers and a mask of the rows with one that is not finite, in one pass over the table."""
     digest = hashlib.sha256(f"features {table.shape}".encode())
     bad = np.zeros(len(table), dtype=np.bool_)
     for start in range(0, len(table), _BLOCK):

@@ -35,7 +35,7 @@ class Block:
     """What is wrong with a file, by its number."""
 
     def flat(self) -> list[int]:
-        """Numbers of the files that were read, and whose pixels are all of nearly one brightness."""
+        """Numbers of the files that were read and have nearly one brightness everywhere."""
         rows = self.images.reshape(len(self.images), -1)
         found = np.flatnonzero(rows.max(axis=1) - rows.min(axis=1) < _FLAT) + self.start
         return [row for row in found.tolist() if row not in self.problems]

@@ -73,7 +73,7 @@ def _by_rule(image: Image.Image, values: Values) -> ByteArray:
 
 
 def _unsigned_bits(image: Image.Image) -> int | None:
-    """How wide unsigned integers are; None for signed ones, and where the width says nothing."""
+    """Width of unsigned integers; None for signed ones, and where the width is not meaningful."""
     if image.format == "TIFF":
         return (_tag(image, _BITS) or 16) if image.mode.startswith("I;16") else None
     # Pillow scales a PGM of more than 8 bits to 16, and older versions of it read a PNG of 16 bits as 32.

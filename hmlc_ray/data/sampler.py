@@ -1,4 +1,4 @@
-"""Batch samplers: which samples make up each global batch, and which of them are this worker's.
+"""Batch samplers: the samples of each global batch, and this worker's share of them.
 
 Every worker draws the same global batches from (seed, epoch) and keeps its own slice, so the union over workers is
 what a single process gets, whatever their number. An epoch has max(1, N // B) batches for every sampler, so budgets

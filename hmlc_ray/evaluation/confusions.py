@@ -39,7 +39,7 @@ def confusion_matrix(true: IntArray, predicted: IntArray, num_classes: int) -> M
 
 
 def to_tensor(matrix: Matrix) -> Tensor:
-    """For a checkpoint: dense or sparse as the matrix is."""
+    """The matrix for a checkpoint, dense or sparse as it is."""
     if not isinstance(matrix, SparseCounts):
         return torch.from_numpy(matrix)
     where, count = np.stack([matrix.true, matrix.predicted]), torch.from_numpy(matrix.count)
@@ -47,7 +47,7 @@ def to_tensor(matrix: Matrix) -> Tensor:
 
 
 def from_tensor(tensor: Tensor) -> Matrix:
-    """From a checkpoint; older ones hold dense matrices of any size."""
+    """The matrix of a checkpoint; older ones hold dense matrices of any size."""
     if not tensor.is_sparse and len(tensor) <= MOST_DENSE:
         dense: IntArray = tensor.numpy()
         return dense

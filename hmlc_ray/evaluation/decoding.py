@@ -1,4 +1,4 @@
-"""From per-level probabilities to one class per level: four ways, kept apart.
+"""Decodings of per-level probabilities into one class per level, of which there are four.
 
 `probabilities` holds one array per level h, float64 [n, C_h], coarsest first. Every decoding gives int64 [n, H].
 """

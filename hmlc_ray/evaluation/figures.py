@@ -44,7 +44,7 @@ class Frozen:
     """int64 [N, H]."""
 
     def subset(self, limit: int, seed: int) -> Frozen:
-        """At most `limit` samples, every leaf in proportion."""
+        """A subset of at most `limit` samples, every leaf in proportion."""
         rows = stratified_subset(self.paths[:, -1], limit, (seed,))
         return Frozen(self.features[rows], self.paths[rows])
 

@@ -118,7 +118,7 @@ def _reference(train: Split, limit: int, seed: int) -> Split:
 
 
 def _wide(split: Frozen) -> FloatArray:
-    """In float64: in float32 the solver's line search can stall short of the optimum."""
+    """Features in float64: in float32 the solver's line search can stall short of the optimum."""
     return split.features.astype(np.float64)
 
 

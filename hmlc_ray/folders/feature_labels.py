@@ -34,7 +34,7 @@ class LabelRow(NamedTuple):
     where: str
     """What an error says of it."""
     cells: Sequence[str]
-    """In the order of the columns."""
+    """Names in the order of the columns."""
 
 
 class Columns(NamedTuple):

@@ -33,7 +33,7 @@ def of_one_class(level_names: Iterable[str], classes: Iterable[Collection[str]])
 
 
 def some(names: Sequence[str]) -> str:
-    """The first few, and how many more."""
+    """The first few, and the number of others."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(map(repr, names[:_SHOWN])) + more
 

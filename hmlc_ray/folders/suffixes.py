@@ -41,7 +41,7 @@ def count_suffixes(counts: Mapping[str, int]) -> str:
 
 
 def list_suffixes(suffixes: frozenset[str]) -> str:
-    """The suffixes that are read, for an error: the usual ones, and how many more."""
+    """The suffixes that are read, for an error: the usual ones and the number of others."""
     usual = [suffix for suffix in _USUAL if suffix in suffixes]
     if len(suffixes) <= _SHOWN or not usual:
         return ", ".join(sorted(suffixes))

@@ -102,7 +102,7 @@ def sample_files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
 
 
 def suffix_of(name: str) -> str:
-    """In lower case, with its dot; empty where there is none."""
+    """The suffix in lower case, with its dot; empty where there is none."""
     return os.path.splitext(name)[1].lower()
 
 

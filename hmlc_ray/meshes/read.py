@@ -88,5 +88,5 @@ def double_areas(triangles: FloatArray) -> FloatArray:
 
 
 def crosses(triangles: FloatArray) -> FloatArray:
-    """At right angles to each triangle, twice its area long: [F, 3, 3] to [F, 3]."""
+    """Normals of the triangles, twice their area long: [F, 3, 3] to [F, 3]."""
     return np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])

@@ -1,4 +1,4 @@
-"""The trials of a study with their status and values, and which one is best, read from MLflow alone."""
+"""The trials of a study with their status and values, and the best one, read from MLflow alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a study keeps its results, and where Optuna keeps its trials: home folder, shared folder, S3, a database."""
+"""Storage of a study's checkpoints and of Optuna's trials: home folder, shared folder, S3, a database."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _REFUSED, _REFUSED_ARTIFACTS = "refused.jsonl", "refused-artifacts"
 
 
 class Spool:
-    """An append-only file of operations, and how far it has been sent.
+    """An append-only file of operations, with a mark of how far it has been sent.
 
     A line is complete once it ends: what a crash cut off was never acknowledged, and is dropped. The mark is written
     after an operation was sent, so a crash between the two sends it once more; every operation is idempotent.

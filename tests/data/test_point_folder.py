@@ -104,7 +104,7 @@ def test_bad_files_are_refused_or_skipped_and_few_points_are_noted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (write_classes(tmp_path, points=9) / "fruit" / "apple" / "torn.npy").write_bytes(b"\x93NUMPY\1\0")
-    with pytest.raises(DataError, match=r"cannot use the point cloud '.*torn\.npy': .*no NPY.*on_bad_file: skip"):
+    with pytest.raises(DataError, match=r"cannot use the point cloud '.*torn\.npy': .*not an NPY.*on_bad_file: skip"):
         load_data(folder(tmp_path))
     with caplog.at_level(logging.WARNING):
         data = load_data(folder(tmp_path, on_bad_file="skip"))

@@ -276,7 +276,7 @@ def test_triangle_strips_of_scanners_are_read() -> None:
     [
         ((b"4 0 1 6 5", b"4 0 1 6 10"), "names vertex 10"),
         ((b"4 0 1 6 5", b"4 0 1 6 -1"), "names vertex -1"),
-        ((b"4 0 1 6 5", b"4 0 1 6 0.5"), "no whole number"),
+        ((b"4 0 1 6 5", b"4 0 1 6 0.5"), "not a whole number"),
         ((b"4 0 1 6 5", b"4 0 1 6 x"), "something other than numbers"),
         ((b"list uchar int", b"list uchar real"), "unknown type 'real'"),
         ((b"format ascii", b"format text"), "its format is 'text'"),

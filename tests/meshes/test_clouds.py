@@ -111,7 +111,7 @@ BROKEN = {
     "an npy that is cut off": (as_npy(POINTS)[:300], ".npy", "the file is cut off: its header announces 960 bytes"),
     "an npy with more": (as_npy(POINTS) + b"12345678", ".npy", "it holds 8 bytes more"),
     "a header of exabytes": (huge((2**60, 3)), ".npy", "is cut off: its header announces 27,6"),
-    "a header of negative size": (huge((-5, 3)), ".npy", "negative size|no NPY"),
+    "a header of negative size": (huge((-5, 3)), ".npy", "negative size|not an NPY"),
     "pickled objects": (as_npy(np.array([{}, None]), allow_pickle=True), ".npy", "pickled Python objects"),
     "texts": (as_npy(np.array(["a", "b"])), ".npy", "values of type <U1, not real numbers"),
     "complex numbers": (as_npy(POINTS.astype(complex)), ".npy", "type complex128"),
@@ -165,7 +165,7 @@ def test_normals_that_are_wanted_have_to_be_normals() -> None:
     with pytest.raises(BrokenMesh, match=r"it holds no normals, but data\.normals is true"):
         draw(as_npy(POINTS), ".npy", normals=True)
     colours = np.hstack([POINTS, RNG.integers(0, 256, (40, 3))])
-    with pytest.raises(BrokenMesh, match=r"no unit normals"):
+    with pytest.raises(BrokenMesh, match=r"not unit normals"):
         draw(as_npy(colours), ".npy", normals=True)
     assert draw(as_npy(colours), ".npy").shape == (40, 3)
 

@@ -22,7 +22,8 @@ from hmlc_ray.sweep.cluster.placement_groups import freeing_ended_groups
 
 _EMBEDDED = (None, "local")
 _OBJECTS_BYTES = 256 * 2**20
-"""For configurations and results. Ray's own choice, a third of the memory, leaves others little of a small /dev/shm."""
+"""Bytes of the object store, for configurations and results. Ray's own choice, a third of the memory, leaves others
+little of a small /dev/shm."""
 _OPTIONS = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
 
 

@@ -60,7 +60,7 @@ def visible_gpus_variable() -> str | None:
 
 @contextmanager
 def no_joins() -> Iterator[None]:
-    """For the time of the block, what `NO_JOINS` does: Ray itself reads that variable only when it is imported."""
+    """Do in the block what `NO_JOINS` does: Ray itself reads that variable only when it is imported."""
     joins = ray_constants.ENABLE_RAY_CLUSTER
     ray_constants.ENABLE_RAY_CLUSTER = False
     try:
@@ -92,7 +92,7 @@ def keep_locks_in(folder: Any) -> None:
 
 @contextmanager
 def passing_on(more: Set[str] = frozenset(), *, without: Set[str] = frozenset()) -> Iterator[None]:
-    """For the time of the block, what Tune hands to its trials and Train to its workers of the driver's environment.
+    """Change, in the block, which of the driver's variables Tune hands to its trials and Train to its workers.
 
     Args:
         more: variables that both hand on as well.
@@ -118,7 +118,7 @@ Delete = Callable[[Any, str], None]
 def checkpoints_kept_by(
     delete: Callable[[Delete], Delete], on_checkpoint: Callable[[Any, Any], None]
 ) -> Iterator[None]:
-    """How Tune deletes checkpoints, given its own way, and what it does when a trial has written one.
+    """Replace the way Tune deletes checkpoints, and what it does when a trial has written one.
 
     Args:
         on_checkpoint: called with the manager of Tune's snapshots and the trial, instead of a count of checkpoints

@@ -1,4 +1,4 @@
-"""Which checkpoints of ended trials are kept, and how many bytes that frees."""
+"""Checkpoints of ended trials: which are kept, and the bytes that this frees."""
 
 from __future__ import annotations
 
