@@ -1,4 +1,4 @@
-"""Writes the tables of `docs/runs.md` from `hmlc_ray/study/schema.py`: `python docs/run_tags.py`."""
+"""Writes the tables of `docs/runs.md` from `hmlc_ray/study/schema/tags.py`: `python docs/run_tags.py`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from hmlc_ray.study import schema
-from hmlc_ray.study.schema import StudyStatus, TrialStatus
+from hmlc_ray.study.schema import StudyStatus, TrialStatus, statuses
+from hmlc_ray.study.schema import tags as schema_tags
 
 PAGE = Path(__file__).with_name("runs.md")
 MARK = "<!-- tables: written by docs/run_tags.py -->\n"
@@ -22,7 +23,7 @@ def tags() -> dict[str, tuple[str, str, str]]:
     Raises:
         ValueError: if a docstring does not say so.
     """
-    body = ast.parse(Path(schema.__file__).read_text(encoding="utf-8")).body
+    body = ast.parse(Path(schema_tags.__file__).read_text(encoding="utf-8")).body
     found: dict[str, tuple[str, str, str]] = {}
     for node, text in pairwise(body):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(text, ast.Expr):
@@ -41,7 +42,7 @@ def tables() -> str:
     runs = [row for name, row in known.items() if not name.startswith("JOB_")]
     jobs = [(row[0], *row[2:]) for name, row in known.items() if name.startswith("JOB_")]
     trials = [(_code(s), _code(s.tag), _code(s.mlflow), _code(s.optuna), _tune(s)) for s in TrialStatus]
-    studies = [(_code(s), _names(schema._STUDY_OF_MLFLOW, s), _names(schema._STUDY_OF_JOB, s)) for s in StudyStatus]
+    studies = [(_code(s), _names(statuses._STUDY_OF_MLFLOW, s), _names(statuses._STUDY_OF_JOB, s)) for s in StudyStatus]
     return "\n\n".join(
         [
             "## Tags",
@@ -61,7 +62,7 @@ def _code(text: str) -> str:
 
 
 def _tune(status: TrialStatus) -> str:
-    return _names(schema._OF_TUNE, TrialStatus.COMPLETED if status == TrialStatus.PRUNED else status)
+    return _names(statuses._OF_TUNE, TrialStatus.COMPLETED if status == TrialStatus.PRUNED else status)
 
 
 def _names(table: dict[str, TrialStatus] | dict[str, StudyStatus], status: TrialStatus | StudyStatus) -> str:

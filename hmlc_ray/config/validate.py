@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from hmlc_ray.config.base import Section
-from hmlc_ray.config.render import render
+from hmlc_ray.config.error_messages import render
 from hmlc_ray.errors import ConfigError
 
 SectionT = TypeVar("SectionT", bound=Section)

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from hmlc_ray import __version__
+from hmlc_ray.config.error_messages import render
 from hmlc_ray.config.plugins import lacking
-from hmlc_ray.config.render import render
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError, first_line
 
