@@ -48,6 +48,7 @@ class Harvest:
         for task in tasks:
             self._tasks.setdefault(_key(task.config), []).append(task)
         self._sweeps: dict[str, SweepConfig] = {}
+        self._found: dict[tuple[str, int], list[Task]] = {}
         self.failed: dict[str, str] = {}
 
     def wants(self, sweep: SweepConfig, run_id: str | None) -> bool:
@@ -58,16 +59,16 @@ class Harvest:
             ended = {row.number for row in rows if row.status in (TrialStatus.COMPLETED, TrialStatus.FAILED)}
         left = [number for number in range(len(sweep.points)) if number not in ended]
         open_ = [any(self._results.of(task) is None for task in self._of(sweep, number)) for number in left]
-        return bool(left) and all(open_)
+        return all(open_)
 
     def __call__(self, name: str) -> None:
         """Write what a study's trials have come to, as far as it is wanted and not written yet."""
         run_id = self._tracker.find_study(name)
         if run_id is None:
             return
-        sweep = self._sweeps.get(name)
-        if sweep is None:
-            sweep = self._sweeps[name] = find_sweep(name, self._home, self._tracker)
+        if name not in self._sweeps:
+            self._sweeps[name] = find_sweep(name, self._home, self._tracker)
+        sweep = self._sweeps[name]
         runs = {run.run_id: run for run in trial_runs(self._tracker, run_id)}
         for row in rows_of(list(runs.values()), sweep.study):
             for task in self._of(sweep, row.number):
@@ -75,7 +76,11 @@ class Harvest:
 
     def _of(self, sweep: SweepConfig, number: int) -> list[Task]:
         """The tasks of a study's point, as far as they are tasks of the suite now."""
-        return self._tasks.get(_key(sweep.search_space().assemble({}, {POINT: number})), [])
+        place = sweep.study.name, number
+        if place not in self._found:
+            config = sweep.search_space().assemble({}, {POINT: number})
+            self._found[place] = self._tasks.get(_key(config), [])
+        return self._found[place]
 
     def _end(self, task: Task, row: TrialRow, run: TrialRun) -> None:
         if row.status == TrialStatus.FAILED:

@@ -256,13 +256,14 @@ def check_sweep(sweep: SweepConfig, source: str = "search space") -> None:
 
     space = sweep.search_space(source)
     _refuse_searched_data(space, source)
-    check_space(space, check)
     for index, point in enumerate(sweep.points):
         if "data" in point:
             raise ConfigError(f"{source}: points[{index}] has data: give it in base, and run a study per data set")
         config = space.assemble({}, {POINT: index}, f"{source}: points[{index}]")
         check_trial(config)
         check(config)
+    if not sweep.points:
+        check_space(space, check)
     check_metric(sweep.study.objective_metric, space.first().data, f"{source}: study.objective_metric")
 
 
