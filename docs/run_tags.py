@@ -74,7 +74,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def page() -> str:
-    """The whole page, its tables made anew."""
+    """The whole page, with its tables made again."""
     before, _, after = PAGE.read_text(encoding="utf-8").partition(MARK)
     _, _, after = after.partition(MARK)
     return before + MARK + "\n" + tables() + "\n\n" + MARK + after
