@@ -88,7 +88,7 @@ def test_what_runs_log_is_what_the_page_lists_and_in_its_range(tmp_path: Path) -
 
 
 def test_what_can_be_searched_for_is_in_the_first_table() -> None:
-    first = PAGE.read_text(encoding="utf-8").partition("## Of the last evaluation")[0]
+    first = PAGE.read_text(encoding="utf-8").partition("## The last evaluation")[0]
     assert re.findall(r"^\| `([^`]+)`", first, re.MULTILINE) == [
         f"{figure.replace('val/', '<split>/')}/<level>" for figure in FIGURES
     ]

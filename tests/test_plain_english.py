@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
-FOLDERS = ("hmlc_ray",)
-"""Folders that are held to it: of Python files the texts, of Markdown files everything."""
+FOLDERS = ("hmlc_ray", "docs", "README.md", "CONTRIBUTING.md", "search_spaces")
+"""What is held to it: the texts of Python files, the comments of YAML files, the paragraphs of Markdown files."""
 
 _NOT_THERE = r"(?<!\bthere )(?<!\bThere )"
 _OTHER = r"(?!longer\b|more\b|less\b|other\b|one\b)"
@@ -38,6 +38,7 @@ ALLOWED = (
     r"\bin[ -]place\b",  # the term for an operation that overwrites its input
     r"\bstudy\.tell\b",  # Optuna's method
     r"\bmatplotlib\.figure\b|\bFigure\b",  # matplotlib's class
+    r"`figures\.py`",  # the module that computes metrics, in the map
     r"`figure`",  # a column of the results file, whose name is stored
     r"\bhmlc\.standing\b|\bstanding\.json\b|\bhmlc\.data_place\b",  # stored names
     r"\bnight_stand\b|\btv_stand\b|\btv stand\b|\bnight stand\b",  # classes of ModelNet
@@ -65,16 +66,42 @@ def texts_of(source: str) -> Iterator[tuple[int, str, bool]]:
             yield token.start[0], token.string, False
 
 
+def paragraphs_of(page: str) -> Iterator[tuple[int, str, bool]]:
+    """(line, text, whether it is a heading) of each paragraph, item and table row of a Markdown page.
+
+    The glossary's section is left out, since it names what is not written.
+    """
+    start, text, glossary = 1, "", False
+    for line, content in enumerate([*page.splitlines(), ""], start=1):
+        if not content.strip() or re.match(r"\s*(?:[-#|]|```)", content):
+            if text and not glossary:
+                yield start, text.lstrip("# "), text.startswith("#")
+            start, text = line, content.strip()
+            glossary = content == "## Glossary" or (glossary and not content.startswith("## "))
+        else:
+            start, text = (start, f"{text} {content.strip()}") if text else (line, content.strip())
+
+
+def comments_of(space: str) -> Iterator[tuple[int, str, bool]]:
+    """(line, text, False) of each comment of a YAML file; lines of comments that follow one another are one text."""
+    start, text = 1, ""
+    for line, content in enumerate([*space.splitlines(), ""], start=1):
+        comment = content.partition("#")[2].strip()
+        if text and not content.lstrip().startswith("#"):
+            yield start, text, False
+            text = ""
+        start, text = (start, f"{text} {comment}") if text else (line, comment)
+
+
+READERS = {".py": texts_of, ".md": paragraphs_of, ".yaml": comments_of}
+
+
 def texts_in(folder: Path) -> Iterator[tuple[str, str, bool]]:
     """(file and line, text, whether it is a sentence of its own) of a folder or a file."""
-    for file in [folder] if folder.is_file() else sorted([*folder.rglob("*.py"), *folder.rglob("*.md")]):
-        where, content = file.relative_to(REPOSITORY), file.read_text(encoding="utf-8")
-        if file.suffix == ".py":
-            for line, text, whole in texts_of(content):
-                yield f"{where}:{line}", text, whole
-        else:
-            for line, text in enumerate(content.splitlines(), start=1):
-                yield f"{where}:{line}", text, False
+    for file in [folder] if folder.is_file() else sorted(folder.rglob("*.*")):
+        if file.suffix in READERS:
+            for line, text, whole in READERS[file.suffix](file.read_text(encoding="utf-8")):
+                yield f"{file.relative_to(REPOSITORY)}:{line}", text, whole
 
 
 def faults_of(text: str, *, whole: bool) -> list[str]:
@@ -125,3 +152,38 @@ def test_the_wordings_are_recognised(text: str) -> None:
 )
 def test_plain_wordings_are_left_alone(text: str) -> None:
     assert not faults_of(text, whole=True)
+
+
+def test_every_paragraph_of_a_page_is_read_but_the_glossary() -> None:
+    page = """## Of training
+
+- a trial that goes
+  on with it
+
+| a | told |
+```
+text
+```
+## Glossary
+
+| "told" | "reported" |
+
+## After
+
+| 1 | 2 |
+"""
+    expected = [
+        (1, "Of training", True),
+        (3, "- a trial that goes on with it", False),
+        (6, "| a | told |", False),
+        (7, "``` text", False),
+        (9, "```", False),
+        (14, "After", True),
+        (16, "| 1 | 2 |", False),
+    ]
+    assert list(paragraphs_of(page)) == expected
+
+
+def test_the_comments_of_a_search_space_are_read() -> None:
+    space = "# Trials go\n# on.\nbase:\n  data: {}  # told\n"
+    assert list(comments_of(space)) == [(1, "Trials go on.", False), (4, "told", False)]
