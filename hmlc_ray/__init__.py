@@ -107,6 +107,10 @@ class _CallablePackage(_Module):
 
         return signature(self.__call__)
 
+    @property
+    def __doc__(self) -> Any:  # type: ignore[override]
+        return self.__call__.__doc__
+
 
 class _Package(_Module):
     """This package: a subpackage becomes callable when the import system binds it here."""

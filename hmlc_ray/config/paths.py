@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -64,6 +64,9 @@ def get_path(values: Any, path: str, default: Any = None) -> Any:
     return values
 
 
+_FORMS = "give a mapping of dotted paths to values, texts path=value, or pairs of a path and a value"
+
+
 def parse_override(text: str) -> tuple[str, Any]:
     """`path=value` as (path, value); the value is YAML, so that `1e-3`, `[1, 2]`, `null` and `{kind: sgd}` work.
 
@@ -86,10 +89,15 @@ def parse_overrides(overrides: Overrides) -> list[tuple[str, Any]]:
         overrides = [overrides]
     elif isinstance(overrides, Mapping):
         overrides = overrides.items()
-    return [parse_override(given) if isinstance(given, str) else _checked(*given) for given in overrides]
+    elif not isinstance(overrides, Iterable):
+        raise ConfigError(f"overrides {overrides!r}: {_FORMS}")
+    return [parse_override(given) if isinstance(given, str) else _checked(given) for given in overrides]
 
 
-def _checked(path: str, value: Any) -> tuple[str, Any]:
+def _checked(pair: Any) -> tuple[str, Any]:
+    if not isinstance(pair, Sequence) or len(pair) != 2:
+        raise ConfigError(f"override {pair!r}: {_FORMS}")
+    path, value = pair
     if not isinstance(path, str) or not _is_path(path):
         raise ConfigError(f"override {path!r}: give a dotted path, for example objective.temperature")
     return path, plain(value, f"override {path!r}")

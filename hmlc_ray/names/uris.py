@@ -7,12 +7,14 @@ from urllib.parse import unquote
 
 # A password may hold any character but those that end it: all up to the last @ is the login.
 _PASSWORD = re.compile(r"(?<![a-z0-9+])[a-z0-9+]+://[^/\s:@]*:[^/\s]+@", re.IGNORECASE)
-_SECRET = re.compile(r"pass|pwd|secret|token|credential", re.IGNORECASE)
+_SECRET = re.compile(r"pass|pwd|secret|token|credential|access_?key|api_?key|signature", re.IGNORECASE)
+_QUERY = re.compile(r"[a-z0-9+]+://[^\s?]*\?([^\s#]*)", re.IGNORECASE)
 
 
 def has_password(text: str) -> bool:
-    """Whether a text, a URI or one that holds some, has a password in a URI."""
-    return _PASSWORD.search(text) is not None
+    """Whether a text, a URI or one that holds some, has a password in a URI, before its host or in its query."""
+    queries = (part for query in _QUERY.findall(text) for part in query.split("&"))
+    return _PASSWORD.search(text) is not None or any("=" in part and _is_secret(part) for part in queries)
 
 
 def public_uri(uri: str) -> str:
@@ -26,18 +28,17 @@ def public_uri(uri: str) -> str:
 
 
 def without_password(uri: str) -> str:
-    """The URI with its user but without the password."""
+    """The URI with its user but without passwords and tokens, in its query too."""
     start, login, location = _parts(uri)
+    location, question, query = location.partition("?")
+    kept = [part for part in query.split("&") if part and not _is_secret(part)]
+    location += question + "&".join(kept) if kept else ""
     return start + login.partition(":")[0] + ("@" if login else "") + location
 
 
 def typed_uri(uri: str) -> str:
     """A store's URI as it can be typed again: whole, but for passwords and tokens."""
-    if is_server(uri):
-        return public_uri(uri)
-    location, question, query = without_password(uri).partition("?")
-    kept = [part for part in query.split("&") if part and not _is_secret(part)]
-    return location + (question + "&".join(kept) if kept else "")
+    return public_uri(uri) if is_server(uri) else without_password(uri)
 
 
 def scrub(text: str, uri: str) -> str:

@@ -27,7 +27,7 @@ def build_optimiser(config: OptimiserConfig, module: nn.Module, *, fused: bool |
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    fused = fused or any(p.is_cuda for p in parameters) or None
+    fused = True if fused or (fused is None and any(p.is_cuda for p in parameters)) else None
     return OPTIMISERS[config.kind](config, groups, fused)
 
 

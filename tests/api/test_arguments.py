@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -126,11 +127,14 @@ def test_a_wrong_configuration_is_one_sentence(source: Any, sentence: str) -> No
         ({"training": {"epochs": 0}}, "configuration: training.epochs must be an integer of at least 1, got 0"),
         ({"a b": 1}, "override 'a b': give a dotted path, for example objective.temperature"),
         ({3: 1}, "override 3: give a dotted path, for example objective.temperature"),
+        (5, "overrides 5: give a mapping of dotted paths to values, texts path=value, or pairs of a path and a value"),
+        ([5], "override 5: give a mapping of dotted paths to values, texts path=value, or pairs of a path and a value"),
+        ([("training.epochs",)], "override ('training.epochs',): give a mapping"),
         (["seed"], "override 'seed': write it as path=value, for example objective.temperature=0.2"),
     ],
 )
 def test_a_wrong_override_is_one_sentence(overrides: Any, sentence: str) -> None:
-    with pytest.raises(errors.ConfigError, match="^" + sentence.replace(".", r"\.")):
+    with pytest.raises(errors.ConfigError, match="^" + re.escape(sentence)):
         check({}, overrides=overrides)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.engine import URL, make_url
@@ -34,3 +35,23 @@ def test_a_password_as_it_is_typed_is_read_as_sqlalchemy_reads_it(user: str, pas
     if read.password is not None and read.host == "host":
         assert without_password(uri) == f"postgresql://{read.username}@{read.host}/{read.database}"
     assert without_password(uri) == f"postgresql://{user}@host/db"
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("postgresql://h/db?password=SECRET", "postgresql://h/db"),
+        ("postgresql://u@h/db?sslmode=require&sslpassword=SECRET", "postgresql://u@h/db?sslmode=require"),
+        ("s3://b/x?access_key=A&secret_key=SECRET&region=eu", "s3://b/x?region=eu"),
+    ],
+)
+def test_a_password_in_the_query_is_refused_and_never_shown(uri: str, shown: str) -> None:
+    assert has_password(uri)
+    assert has_password(f"study: {{storage: '{uri}'}}")
+    assert without_password(uri) == shown
+    assert not has_password(shown)
+
+
+def test_a_query_without_secrets_is_no_password() -> None:
+    assert not has_password("postgresql://u@h/db?sslmode=require&passfile=/etc/pass")
+    assert not has_password("see https://example.org/?page=2")

@@ -261,8 +261,7 @@ def test_levels_in_the_opposite_order_are_those_of_a_tree_that_is_upside_down(ki
     batch = make_batch(taxonomy, samples=12)
     counts = taxonomy.class_counts(np.arange(3 * taxonomy.num_leaves) % taxonomy.num_leaves)
     given = TypeAdapter(ObjectiveConfig).validate_python(values)
-    sizes = {"taxonomy": taxonomy, "embedding_dim": WIDTH, "feature_dim": FEATURES}
-    upside_down = build_objective(given, class_counts=counts[::-1], **sizes)
+    upside_down = build_objective(given, Dims(taxonomy, counts[::-1], WIDTH, FEATURES))
     expected = upside_down(replace(batch, paths=batch.paths.flip(1)))
     found = build(values | {"level_order": "fine_first"}, taxonomy)(batch)
     assert found.total.item() == pytest.approx(expected.total.item())

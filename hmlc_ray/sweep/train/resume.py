@@ -35,10 +35,6 @@ class ResumesFromNearest:
         super().restore(type(result)(nearest, result.metrics))  # type: ignore[misc]
 
 
-GoesOn = ResumesFromNearest
-"""The name by which pickles of earlier versions know it."""
-
-
 def read_checkpoint(named: Any) -> Checkpoint | None:
     """The checkpoint that Ray names (None: none), or the nearest intact one beside it, or none."""
     if named is None:
