@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from filelock import FileLock
 from planted_classes import LEAVES, PAIRS, make_pairs, trial
 
+from hmlc_ray.config.features import FeaturesConfig
 from hmlc_ray.config.files import dump_trial, load_trial
 from hmlc_ray.config.taxonomy import FileTaxonomyConfig, InducedTaxonomyConfig, has_tree_to_make
+from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data import load_data
 from hmlc_ray.errors import CheckpointError, DataError, HmlcError, TaxonomyError
 from hmlc_ray.evaluation.confusion_files import write_confusion
@@ -116,6 +119,22 @@ def test_a_first_training_is_made_once_and_gives_the_same_tree_again(
     made(root, training={"epochs": 2}, seed=1)
     made(root, training={"epochs": 2, "objective": "supcon"})
     assert trained == [1] * 4
+
+
+def test_what_decides_the_first_training_is_in_the_key_of_its_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = SimpleNamespace(fingerprint="the same")
+
+    def key(**data: object) -> str:
+        config = TrialConfig.model_validate({"data": {"kind": "features", "file": "a", **data}})
+        return first_training._key(config, InducedTaxonomyConfig(), found)  # type: ignore[arg-type]
+
+    plain = key()
+    assert key(standardise=not FeaturesConfig(file="a").standardise) != plain
+    assert key(split_seed=1) != plain
+    assert key(file="b", labels="c", keep_levels=["leaf"], taxonomy={"kind": "induced"}) == plain
+    record = {"section": "encoder", "kind": "mine", "distribution": "mine", "version": "2"}
+    monkeypatch.setattr(first_training, "records_of", lambda _: [record])
+    assert key() != plain
 
 
 def test_the_encoder_as_it_begins_needs_no_training(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,9 @@ from filelock import FileLock, Timeout
 
 from hmlc_ray.compute.devices import resolve_device
 from hmlc_ray.config.data import DataConfig
+from hmlc_ray.config.marks import OnDisk, marked
 from hmlc_ray.config.objective import CrossEntropyConfig, SupconConfig
+from hmlc_ray.config.plugins import records_of
 from hmlc_ray.config.taxonomy import InducedTaxonomyConfig, digest_of
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet
@@ -32,6 +34,8 @@ VERSION = 1
 """Version of what is cached: it is part of every key."""
 _OF_THE_MACHINE = {"device", "amp", "cpu_threads"}
 """Keys of `training` that change only the last digits: the first run decides these for all later ones."""
+_NOT_OF_THE_SAMPLES = {"taxonomy", "keep_levels", "cache", "decode_workers", "download"}
+"""Keys of `data` that change nothing in a training on the leaves. Nor do paths: what lies there has a fingerprint."""
 Note = Callable[[str], None]
 
 
@@ -112,7 +116,9 @@ def _held(lock: FileLock, note: Note) -> Iterator[None]:
 
 
 def _key(config: TrialConfig, given: InducedTaxonomyConfig, data: DataSet) -> str:
-    values = config.model_dump(mode="json", exclude={"data": True, "training": _OF_THE_MACHINE})
+    paths = {path for path, _, _ in marked(config.data, OnDisk)}
+    values = config.model_dump(mode="json", exclude={"data": _NOT_OF_THE_SAMPLES | paths, "training": _OF_THE_MACHINE})
+    values["plugins"] = records_of(config)
     weights = getattr(config.encoder, "weights", None)
     if weights is not None:
         with Path(weights).expanduser().open("rb") as file:
