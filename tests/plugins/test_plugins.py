@@ -22,6 +22,8 @@ from hmlc_ray.runs.recording import plugin_tags
 from hmlc_ray.sweep.doctor.nodes import packages
 from hmlc_ray.sweep.train.params import received
 from hmlc_ray.training.checkpoint_files import read_meta
+from hmlc_ray.training.export.encoder import CONFIG_FILE
+from hmlc_ray.training.export.reading import read_export
 
 CONFIG = """
 from typing import Literal
@@ -170,6 +172,12 @@ def test_a_missing_plugin_is_named_wherever_its_configuration_is_read(site: Path
     with pytest.raises(CheckpointError) as refused:
         read_meta(site)
     assert str(refused.value) == f"checkpoint {site} cannot be read: {NEEDED}here: pip install hmlc-example==1.2"
+    (site / CONFIG_FILE).write_text(json.dumps({"trial": {"objective": {"kind": "centroid"}}, "plugins": [RECORD]}))
+    with pytest.raises(CheckpointError) as unread:
+        read_export(site)
+    assert (
+        str(unread.value) == f"the exported encoder {site} cannot be read: {NEEDED}here: pip install hmlc-example==1.2"
+    )
     install_example(site)
     installed.cache_clear()
     assert lacking([RECORD]) is None
@@ -181,6 +189,9 @@ def test_damaged_records_of_plugins_are_refused(site: Path, plugins: Any) -> Non
     (site / "meta.json").write_text(json.dumps({"format": 1, "plugins": plugins}))
     with pytest.raises(CheckpointError, match="is damaged: its plugins are not a list of records"):
         read_meta(site)
+    (site / CONFIG_FILE).write_text(json.dumps({"plugins": plugins}))
+    with pytest.raises(CheckpointError, match="is damaged: its plugins are not a list of records"):
+        read_export(site)
 
 
 USED = """

@@ -11,6 +11,7 @@ import torch
 
 from hmlc_ray import __version__
 from hmlc_ray.config.encoder import without_weights
+from hmlc_ray.config.plugins import lacking
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.encoders import build_encoder
@@ -44,9 +45,11 @@ def read_export(folder: Path) -> TrainedEncoder:
     """The encoder in a folder that `export_encoder` wrote, in evaluation mode on the CPU. Nothing in it is executed.
 
     Raises:
-        CheckpointError: if a file of it is missing or damaged, or of another version of hmlc-ray.
+        CheckpointError: if a file of it is missing or damaged, or of another version of hmlc-ray, or a plug-in that it
+            names is not installed.
     """
     described = _described(folder)
+    _refuse_missing_plugin(described, folder)
     try:
         config = validate(TrialConfig, described["trial"], CONFIG_FILE)
         taxonomy, shape = Taxonomy.from_dict(described["taxonomy"]), tuple(described["input_shape"])
@@ -65,6 +68,15 @@ def read_export(folder: Path) -> TrainedEncoder:
             f"{folder / WEIGHTS_FILE} is damaged or of another encoder: {first_line(error)}"
         ) from error
     return TrainedEncoder(encoder, config=config, taxonomy=taxonomy, input_shape=shape).eval()
+
+
+def _refuse_missing_plugin(described: dict[str, Any], folder: Path) -> None:
+    try:
+        missing = lacking(described.get("plugins"))
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder / CONFIG_FILE} is damaged: its plugins are not a list of records") from error
+    if missing is not None:
+        raise CheckpointError(f"the exported encoder {folder} cannot be read: {missing}")
 
 
 def _described(folder: Path) -> dict[str, Any]:
