@@ -131,12 +131,16 @@ class InducedTaxonomyConfig(TreeSection):
 
     @property
     def level_names(self) -> tuple[str, ...]:
-        """Coarsest first."""
+        """Coarsest first: those of the tree, where it is made."""
+        if self.tree is not None:
+            return self.tree.level_names
         return (*(f"induced{h}" for h in range(self.num_levels - 1)), "leaf")
 
     @property
     def num_levels(self) -> int:
         """H."""
+        if self.tree is not None:
+            return len(self.tree.level_names)
         return (self.levels or 2) if self.classes == "auto" else len(self.classes) + 1
 
     @model_validator(mode="after")

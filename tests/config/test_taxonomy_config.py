@@ -167,3 +167,11 @@ def test_a_file_that_holds_no_tree_is_named(tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text('{"level_names": "kind", "tree": {"a": ["b"]}}')
     with pytest.raises(TaxonomyError, match="must be a list of names"):
         levels("t.json")
+
+
+def test_an_induced_tree_that_is_given_names_its_own_levels() -> None:
+    made = InducedTaxonomyConfig(levels=3, tree=Tree.model_validate(TREE))
+    assert made.level_names == ("kind", "leaf")
+    assert made.num_levels == 2
+    config = trial({**required("image-folder"), "taxonomy": made.model_dump(mode="json", by_alias=True)})
+    assert level_names(config.data) == ("kind", "leaf")
