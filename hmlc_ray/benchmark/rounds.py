@@ -19,7 +19,7 @@ from hmlc_ray.sweep.run import resume_sweep, run_sweep
 
 NAMES: dict[Phase, str] = {"trial": "tuning", "cell": "cells"}
 MOST_POINTS = 200
-"""Most tasks of one study: its listed points are kept in one YAML file of at most 1 MiB."""
+"""Most tasks of one study: its listed points are kept in one YAML file."""
 HARVEST_S = 15.0
 """Seconds between two checks for ended trials, while a study runs."""
 

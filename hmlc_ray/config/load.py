@@ -17,7 +17,8 @@ from yaml.resolver import BaseResolver
 
 from hmlc_ray.errors import ConfigError, system_reason
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 16 << 20
+"""Largest size of a file: a written-out tree of tens of thousands of leaves takes some MiB."""
 MAX_DEPTH = 50
 _TOO_DEEP = f"values are nested more than {MAX_DEPTH} deep"
 _FLOAT = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
@@ -80,7 +81,7 @@ def load_yaml(path: str | Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
     Raises:
-        ConfigError: if the file cannot be read, is larger than 1 MiB, is not valid YAML (with line and column), gives
+        ConfigError: if the file cannot be read, is larger than 16 MiB, is not valid YAML (with line and column), gives
             a key twice, or holds something other than a mapping.
     """
     values = parse_yaml(_read(Path(path)), str(path))

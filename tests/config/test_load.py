@@ -78,7 +78,7 @@ def test_a_file_of_brackets_alone_is_refused_by_whatever_libyaml_there_is() -> N
         (b"- 1\n", "the file must hold a mapping of keys to values, found a list"),
         (b"a: \xff\n", "the file is not UTF-8 text (byte 3)"),
         (b"a: \x01\n", "character 1 is not allowed in YAML"),
-        (b"#" * (MAX_BYTES + 1), "the file is larger than 1 MiB, which no configuration needs"),
+        (b"#" * (MAX_BYTES + 1), "the file is larger than 16 MiB, which no configuration needs"),
     ],
 )
 def test_errors_without_a_place(tmp_path: Path, content: bytes, sentence: str) -> None:
@@ -87,6 +87,14 @@ def test_errors_without_a_place(tmp_path: Path, content: bytes, sentence: str) -
     with pytest.raises(ConfigError) as error:
         load_yaml(path)
     assert str(error.value) == f"{path}: {sentence}"
+
+
+def test_a_written_out_tree_of_many_leaves_is_read_back(tmp_path: Path) -> None:
+    paths = [[f"a group with a long name {i // 10}", f"a leaf with a name as long as those of species often are {i}"] for i in range(14_000)]
+    path = tmp_path / "f.yaml"
+    path.write_text(dump_yaml({"paths": paths}))
+    assert path.stat().st_size > 1 << 20
+    assert load_yaml(path) == {"paths": paths}
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:
