@@ -7,6 +7,7 @@ torch, `load_encoder` no Ray.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -30,7 +31,15 @@ def workspace_of(home: AnyPath | None, tracking_uri: str | None = None, address:
     from hmlc_ray.study.workspace import Workspace
 
     prepare_process()
+    _forget_data()
     return Workspace.of(None if home is None else Path(home), tracking_uri, address)
+
+
+def _forget_data() -> None:
+    """Have data read again, since it may have changed on disk after an earlier call of this process."""
+    fit = sys.modules.get("hmlc_ray.training.fit")  # where it is not imported, nothing was read
+    if fit is not None:
+        fit.cached_data.cache_clear()
 
 
 def start(config: SweepConfig, workspace: Workspace, progress: SweepProgress) -> SweepSummary:
@@ -84,7 +93,7 @@ def train(plan: RunPlan, workers: int | str, workspace: Workspace, progress: Run
     return train_on_ray(plan, workers, workspace, progress)
 
 
-def probe(target: str, workspace: Workspace, split: Literal["val", "test"]) -> dict[str, float]:
+def probe(target: AnyPath, workspace: Workspace, split: Literal["val", "test"]) -> dict[str, float]:
     """Evaluate a trained encoder."""
     from hmlc_ray.runs.single import probe_run
 
