@@ -88,17 +88,20 @@ def probe(
     True
 
     Args:
-        target: the id of an MLflow run, a checkpoint folder, or a result of `train` or `best`.
+        target: a checkpoint folder, the name of a study, the id of an MLflow run, or a result of `train`, `sweep` or
+            `best`; see `load_encoder`.
         split: the split to evaluate on. Test uses the regularisation that was chosen on validation.
         home, tracking_uri: see `train`.
 
     Raises:
-        CheckpointError: if the target is neither, or its data changed.
+        CheckpointError: if the target is none of these, is an exported encoder without its checkpoint, or its data
+            changed.
+        StudyError, TrackingError: see `load_encoder`.
         ConfigError: if the split is neither `val` nor `test`.
     """
     if split not in ("val", "test"):
         raise ConfigError(f"split must be val or test, got {split!r}")
-    return calls.probe(os.fspath(name_of(target)), workspace_of(home, tracking_uri), split)
+    return calls.probe(name_of(target), workspace_of(home, tracking_uri), split)
 
 
 def embed(

@@ -18,7 +18,10 @@ class Split(StrEnum):
 
 def probe(
     target: Annotated[
-        str, typer.Argument(metavar="RUN|CHECKPOINT", help="An MLflow run's id, or a folder.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="RUN|STUDY|CHECKPOINT", help="An MLflow run's id, a study's name, or a folder.", show_default=False
+        ),
     ],
     split: Annotated[Split, typer.Option(help="Split to evaluate on.")] = Split.VAL,
     as_json: Json = False,

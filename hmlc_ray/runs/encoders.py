@@ -41,19 +41,10 @@ def find_encoder(source: str | os.PathLike[str], workspace: Workspace) -> Traine
         StudyError: if no trial of the study is complete yet.
         TrackingError: if the MLflow store cannot be reached.
     """
-    folder = expanded(source)
-    if folder.name in _EXPORTED and folder.is_file():
-        folder = folder.parent
+    folder = _folder(source)
     if (encoder := _in_folder(folder)) is not None:
         return encoder
-    if not isinstance(source, str):
-        what = "has neither a checkpoint nor an exported encoder in it" if folder.exists() else "does not exist"
-        raise CheckpointError(f"{folder} {what}")
-    tracker = workspace.existing_tracker()
-    if tracker is None:
-        raise CheckpointError(f"{_no_folder(source, folder)}, and there is no MLflow store in {workspace.home.root}")
-    run = _run(source, folder, workspace.home, tracker)
-    return trained_encoder(checkpoint_of_run(run, tracker))
+    return trained_encoder(_in_store(source, folder, workspace))
 
 
 def checkpoint_in(folder: Path) -> Checkpoint | None:
@@ -66,24 +57,21 @@ def checkpoint_in(folder: Path) -> Checkpoint | None:
     return load_checkpoint(folders[0]) if folders else None
 
 
-def find_checkpoint(target: str, workspace: Workspace) -> Checkpoint:
-    """The checkpoint of a folder or of a run.
+def find_checkpoint(source: str | os.PathLike[str], workspace: Workspace) -> Checkpoint:
+    """The checkpoint of a folder, a study or a run, found as `find_encoder` finds the encoder.
 
     Raises:
-        CheckpointError: if the target is neither.
+        CheckpointError: see `find_encoder`; also if the source is an exported encoder, which is without a checkpoint.
+        StudyError, TrackingError: see `find_encoder`.
     """
-    if (checkpoint := checkpoint_in(Path(target))) is not None:
+    folder = _folder(source)
+    if (checkpoint := checkpoint_in(folder)) is not None:
         return checkpoint
-    if Path(target).exists():
-        raise CheckpointError(f"{target} is not a checkpoint: it has no {META_FILE}")
-    tracker = workspace.open_tracker()
-    with scratch_folder("fetched") as scratch:
-        try:
-            return load_checkpoint(tracker.download(target, CHECKPOINT, scratch))
-        except TrackingError as error:
-            raise CheckpointError(
-                f"{target!r} is neither a checkpoint folder nor a run with a checkpoint in {tracker.uri}"
-            ) from error
+    if _exports(folder):
+        raise CheckpointError(
+            f"{folder} is an exported encoder, which has no checkpoint: give its run, its study or its checkpoint"
+        )
+    return _in_store(source, folder, workspace)
 
 
 def checkpoint_of_run(run: TrialRun, tracker: Tracker) -> Checkpoint:
@@ -110,12 +98,33 @@ def checkpoint_of_run(run: TrialRun, tracker: Tracker) -> Checkpoint:
             raise CheckpointError(f"the checkpoint of run {run.run_id} cannot be used: {error}") from error
 
 
+def _folder(source: str | os.PathLike[str]) -> Path:
+    """The folder that a source may be; a file of an exported encoder means its folder."""
+    folder = expanded(source)
+    return folder.parent if folder.name in _EXPORTED and folder.is_file() else folder
+
+
+def _exports(folder: Path) -> list[Path]:
+    return [path for path in (folder, folder / ENCODER) if is_export(path)]
+
+
 def _in_folder(folder: Path) -> TrainedEncoder | None:
     checkpoint = checkpoint_in(folder)
     if checkpoint is not None:
         return trained_encoder(checkpoint)
-    exports = [path for path in (folder, folder / ENCODER) if is_export(path)]
+    exports = _exports(folder)
     return read_export(exports[0]) if exports else None
+
+
+def _in_store(source: str | os.PathLike[str], folder: Path, workspace: Workspace) -> Checkpoint:
+    """The checkpoint of a study or a run, where the source is no folder of one."""
+    if not isinstance(source, str):
+        what = "has neither a checkpoint nor an exported encoder in it" if folder.exists() else "does not exist"
+        raise CheckpointError(f"{folder} {what}")
+    tracker = workspace.existing_tracker()
+    if tracker is None:
+        raise CheckpointError(f"{_no_folder(source, folder)}, and there is no MLflow store in {workspace.home.root}")
+    return checkpoint_of_run(_run(source, folder, workspace.home, tracker), tracker)
 
 
 def _run(source: str, folder: Path, home: Home, tracker: Tracker) -> TrialRun:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Literal
@@ -66,11 +67,14 @@ def train_run(plan: RunPlan, workspace: Workspace, progress: RunProgress) -> Run
     )
 
 
-def probe_run(target: str, workspace: Workspace, *, split: Literal["val", "test"] = "val") -> dict[str, float]:
-    """Evaluate the encoder of a checkpoint folder or of an MLflow run, on the data it was trained on.
+def probe_run(
+    target: str | os.PathLike[str], workspace: Workspace, *, split: Literal["val", "test"] = "val"
+) -> dict[str, float]:
+    """Evaluate the encoder of a checkpoint folder, a study or an MLflow run, on the data it was trained on.
 
     Raises:
-        CheckpointError: if the target is neither, or its data changed.
+        CheckpointError: see `find_checkpoint`; also if the data changed.
+        StudyError, TrackingError: see `find_checkpoint`.
     """
     checkpoint = find_checkpoint(target, workspace)
     config = followed(checkpoint.config, workspace.home)

@@ -198,8 +198,9 @@ def test_a_study_gives_the_encoder_that_it_ended_with_or_the_best_so_far(trained
     sweep = SweepConfig.model_validate(space)
     save_study(sweep, home)
     parent = tracker.study_run("s", tags={}, params={"study.num_trials": 3})
-    with pytest.raises(errors.StudyError, match="no trial of study 's' is complete yet"):
-        load_encoder("s", home=home.root)
+    for find in (load_encoder, probe):
+        with pytest.raises(errors.StudyError, match="no trial of study 's' is complete yet"):
+            find("s", home=home.root)
     for number, value in enumerate(("0.9", "0.1")):
         run_id = tracker.trial_run(parent, str(number), name=f"s-{number}", params={}, tags={})
         if number == 0:
@@ -209,6 +210,8 @@ def test_a_study_gives_the_encoder_that_it_ended_with_or_the_best_so_far(trained
     for source in ("s", parent):
         found = load_encoder(source, home=home.root).state_dict()
         assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+    metrics = probe(SweepSummary("s", "m", "max", [], None, (), "", 1.0), home=home.root)
+    assert metrics == {name: trained.run.metrics[name] for name in metrics}
     # Where the study says which run's encoder is its result, that is taken: here one without a checkpoint.
     tracker.set_tags(parent, {"hmlc.encoder_run": run_id})
     with pytest.raises(errors.CheckpointError, match=rf"run {run_id} \(completed\) has no checkpoint in sqlite"):
@@ -217,14 +220,36 @@ def test_a_study_gives_the_encoder_that_it_ended_with_or_the_best_so_far(trained
 
 def test_runs_that_have_none_to_give(trained: Trained, home: Home) -> None:
     run_id = trained.run.run_id
-    with pytest.raises(errors.CheckpointError, match=r"^there is no folder 'none', and the MLflow store .* neither"):
-        load_encoder("none", home=home.root)
-    with pytest.raises(errors.CheckpointError, match=r"'none', and there is no MLflow store in /"):
-        load_encoder("none", home=home.root / "elsewhere")
-    assert not (home.root / "elsewhere").exists()
+    for find in (load_encoder, probe):
+        with pytest.raises(
+            errors.CheckpointError, match=r"^there is no folder 'none', and the MLflow store .* neither"
+        ):
+            find("none", home=home.root)
+        with pytest.raises(errors.CheckpointError, match=r"'none', and there is no MLflow store in /"):
+            find("none", home=home.root / "elsewhere")
+        assert not (home.root / "elsewhere").exists()
     MlflowClient(home.tracking_uri).delete_run(run_id)
-    with pytest.raises(errors.CheckpointError, match=rf"^run {run_id} was deleted in MLflow: restore it with `MLFLOW_"):
-        load_encoder(run_id, home=home.root)
+    for find in (load_encoder, probe):
+        with pytest.raises(errors.CheckpointError, match=rf"^run {run_id} was deleted in MLflow: restore it with"):
+            find(run_id, home=home.root)
+
+
+def test_what_probe_finds_in_folders(trained: Trained, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(home.root))
+    metrics = probe(f"~/runs/{trained.run.run_id}", home=home.root)
+    assert metrics == {name: trained.run.metrics[name] for name in metrics}
+    with pytest.raises(errors.CheckpointError, match=r"/encoder is an exported encoder, which has no checkpoint: give"):
+        probe(home.run(trained.run.run_id) / "encoder", home=home.root)
+
+
+def test_a_store_that_is_away_is_not_taken_for_one_without_the_run(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise errors.StoreAway("the store does not answer")
+
+    monkeypatch.setattr(Tracker, "run", away)
+    monkeypatch.setattr(Tracker, "download", away)
+    with pytest.raises(errors.StoreAway, match="does not answer"):
+        probe("a-run", home=home.root)
 
 
 @pytest.mark.parametrize(

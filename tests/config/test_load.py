@@ -90,7 +90,10 @@ def test_errors_without_a_place(tmp_path: Path, content: bytes, sentence: str) -
 
 
 def test_a_written_out_tree_of_many_leaves_is_read_back(tmp_path: Path) -> None:
-    paths = [[f"a group with a long name {i // 10}", f"a leaf with a name as long as those of species often are {i}"] for i in range(14_000)]
+    paths = [
+        [f"a group with a long name {i // 10}", f"a leaf with a name as long as those of species often are {i}"]
+        for i in range(14_000)
+    ]
     path = tmp_path / "f.yaml"
     path.write_text(dump_yaml({"paths": paths}))
     assert path.stat().st_size > 1 << 20
