@@ -14,6 +14,7 @@ from hmlc_ray.config.load import load_yaml
 from hmlc_ray.config.moved import path_keys
 from hmlc_ray.config.profiles import overlay
 from hmlc_ray.config.sweep import SweepConfig, check_sweep
+from hmlc_ray.config.taxonomy import CONFUSION_FILES, FEATURE_FILES
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError, DataError
 from hmlc_ray.names.uris import has_password
@@ -68,13 +69,14 @@ class SpaceFile:
             sweep: what `read` gave.
 
         Raises:
-            ConfigError: if the data is named by a path of this machine, or a file is too large or lies above the
-                current folder.
+            ConfigError: if the data, or what a tree is induced from, is named by a path of this machine, or a file is
+                too large or lies above the current folder.
         """
         _refuse_local_data(base_data(sweep), str(self.path))
         shutil.copyfile(self.path, folder / SPACE_FILE)
         for path, text in _texts(sweep.model_dump(mode="json"), ""):
             if path not in ("base.data.root", "study.name"):
+                _refuse_local_source(path, text, str(self.path))
                 _take(path, text, str(self.path), folder)
 
 
@@ -86,6 +88,21 @@ def _refuse_local_data(data: DataConfig, source: str) -> None:
                 f"{source}: data.{key} is {given!r}, relative to a folder of this machine; data is not uploaded, so "
                 f"give the absolute path at which every node of the cluster has it, e.g. -o data.{key}=/mnt/data"
             )
+
+
+def _refuse_local_source(path: str, text: str, source: str) -> None:
+    """Refuse a folder, or a file of one, that trees are induced from; files of features or confusions are sent."""
+    keys = path.split(".")
+    if "taxonomy" not in keys or "source" not in keys or not _may_be_path(text):
+        return
+    given = Path(text)
+    sent = given.suffix.lower() in (*FEATURE_FILES, *CONFUSION_FILES) and not given.is_dir()
+    if not given.is_absolute() and not sent and given.exists():
+        what = "folder" if given.is_dir() else "file"
+        raise ConfigError(
+            f"{source}: {path} is {text!r}, a {what} of this machine, which is not uploaded; give the id of a run, or "
+            "the absolute path at which every node of the cluster has it"
+        )
 
 
 def refuse_secrets(text: str, source: str) -> None:
@@ -113,9 +130,13 @@ def _texts(values: Any, path: str) -> Iterator[tuple[str, str]]:
         yield path, values
 
 
+def _may_be_path(text: str) -> bool:
+    return "\0" not in text and "://" not in text and len(text) <= 1000
+
+
 def _take(path: str, text: str, source: str, folder: Path) -> None:
     """Copy the file that a value names, if it names one."""
-    if "\0" in text or "://" in text or len(text) > 1000:
+    if not _may_be_path(text):
         return
     file = Path(text)
     if file.is_absolute() or not file.suffix or not file.is_file():

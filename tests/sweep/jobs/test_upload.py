@@ -66,6 +66,30 @@ def test_what_the_cluster_cannot_have_is_one_sentence(space: Path, base: dict[st
         SpaceFile(space).pack(sweep_with(**base), Path("sent"))
 
 
+INDUCED = {"kind": "induced", "from": "features"}
+
+
+@pytest.mark.parametrize("given", ["trained", "./trained", "trained/encoder.pt"])
+def test_a_folder_that_a_tree_is_induced_from_is_not_left_behind(space: Path, given: str) -> None:
+    Path("trained").mkdir()
+    Path("trained/encoder.pt").write_text("x")
+    sweep = sweep_with(data={"kind": "digits", "taxonomy": {**INDUCED, "source": given}})
+    with pytest.raises(ConfigError, match=rf"^space\.yaml: base\.data\.taxonomy\.source is '{given}', a f.* of this"):
+        SpaceFile(space).pack(sweep, Path("sent"))
+    searched = {"data.taxonomy": {"choice": ["parity", {**INDUCED, "source": given}]}}
+    sweep = SweepConfig.model_validate({"study": {"name": "s"}, "space": searched})
+    with pytest.raises(ConfigError, match=rf"^space\.yaml: space\.data\.taxonomy.*\.source is '{given}', a f"):
+        SpaceFile(space).pack(sweep, Path("sent"))
+
+
+@pytest.mark.parametrize("given", ["means.npy", "a-run", "/shared/trained", "~/trained", "x" * 2000, "a\0"])
+def test_other_sources_of_a_tree_are_taken_as_they_are(space: Path, given: str) -> None:
+    Path("means.npy").write_text("x")
+    sweep = sweep_with(data={"kind": "digits", "taxonomy": {**INDUCED, "source": given}})
+    SpaceFile(space).pack(sweep, Path("sent"))
+    assert sent() == ["means.npy", "space.yaml"] if given == "means.npy" else ["space.yaml"]
+
+
 @pytest.mark.parametrize(
     ("text", "overrides"),
     [
