@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -12,13 +13,15 @@ from hmlc_ray.config.moved import path_keys
 from hmlc_ray.config.plugins import records_of
 from hmlc_ray.config.suite import SuiteConfig
 from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.files.digests import known_sha256
+from hmlc_ray.files.imposters import is_regular
+from hmlc_ray.machine.user import expanded
 from hmlc_ray.sweep.prepare import located_trial
 
 REVISION = 1
 """Revision of training and evaluation: raised when the same configuration, data and seed give another outcome."""
-_NOT_DECIDING = {name: {*keys} for name, keys in path_keys().items()}
-_NOT_DECIDING["data"] |= {"cache", "decode_workers", "download"}
-"""Keys that say where something lies, and not what it is: the data's fingerprint does."""
+_NOT_DECIDING = {*path_keys()["data"], "cache", "decode_workers", "download"}
+"""Keys of `data` that say where something is, and not what it is: the data's fingerprint does."""
 Phase = Literal["trial", "cell"]
 Place = tuple[Phase, str, str, int]
 """Phase, data set, arm, and number or seed."""
@@ -70,11 +73,30 @@ def describe(place: Place) -> str:
 def deciding(config: TrialConfig) -> dict[str, Any]:
     """The configuration without what cannot change an outcome."""
     values: dict[str, Any] = config.model_dump(mode="json")
-    for section, keys in _NOT_DECIDING.items():
-        values[section] = {key: value for key, value in values[section].items() if key not in keys}
+    values["data"] = {key: value for key, value in values["data"].items() if key not in _NOT_DECIDING}
+    for section, keys in path_keys().items():
+        if section != "data":
+            values[section] = _with_contents(values[section], keys)
     if isinstance(tree := values["data"].get("taxonomy"), dict):
         values["data"]["taxonomy"] = {key: value for key, value in tree.items() if key not in ("file", "source")}
     return values
+
+
+def _with_contents(section: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
+    """A section with the SHA-256 of files in place of their paths, as for `encoder.weights`, and without unset ones."""
+    given = {key: section[key] for key in paths if section.get(key) is not None}
+    return {key: value for key, value in section.items() if key not in paths} | {
+        key: _content(value) for key, value in given.items()
+    }
+
+
+def _content(path: str) -> str:
+    """The SHA-256 of a file; of one that is not there any more only the path is known."""
+    file = expanded(path).absolute()
+    try:
+        return known_sha256(file) if is_regular(file) else path
+    except OSError:
+        return path
 
 
 def cell(suite: SuiteConfig, place: tuple[str, str, int], chosen: Task) -> Task:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import pickle
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from hmlc_ray.config.plugins import records_of
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError, first_line
 from hmlc_ray.files.atomic import staged_folder
+from hmlc_ray.files.digests import sha256_of
 from hmlc_ray.taxonomy import Taxonomy
 from hmlc_ray.training.checkpoint_files import (
     CONFIG_FILE,
@@ -96,7 +96,7 @@ def write_checkpoint_files(folder: Path, checkpoint: Checkpoint) -> None:
         "chosen_regularisation": checkpoint.chosen_regularisation,
         "input_shape": checkpoint.input_shape,
         "data_fingerprint": checkpoint.fingerprint,
-        "state_sha256": _sha256(folder / STATE_FILE),
+        "state_sha256": sha256_of(folder / STATE_FILE),
         "history": [asdict(record) for record in checkpoint.history],
     }
     _write_json(folder / CONFIG_FILE, checkpoint.config.model_dump(mode="json"))
@@ -111,7 +111,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         CheckpointError: if the folder is not a checkpoint, a file is truncated, or its format is unknown.
     """
     meta = read_meta(folder)
-    if not (folder / STATE_FILE).is_file() or _sha256(folder / STATE_FILE) != meta.get("state_sha256"):
+    if not (folder / STATE_FILE).is_file() or sha256_of(folder / STATE_FILE) != meta.get("state_sha256"):
         raise CheckpointError(f"checkpoint {folder} is damaged: {STATE_FILE} is missing or not what was written")
     try:
         return Checkpoint(
@@ -139,8 +139,3 @@ def _record(entry: dict[str, Any]) -> EpochRecord:
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
     path.write_text(json.dumps(value, indent=2, allow_nan=True) + "\n", encoding="utf-8")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

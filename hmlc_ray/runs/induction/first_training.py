@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +23,9 @@ from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.evaluation import evaluate
 from hmlc_ray.evaluation.confusions import from_tensor
 from hmlc_ray.files.atomic import staged
+from hmlc_ray.files.digests import sha256_of
 from hmlc_ray.home import CACHE_VARIABLE, cache_folder
+from hmlc_ray.machine.user import expanded
 from hmlc_ray.runs.induction.sources import Classes, dense, mean_features
 from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord
 from hmlc_ray.training.fit import fit
@@ -121,8 +122,7 @@ def _key(config: TrialConfig, given: InducedTaxonomyConfig, data: DataSet) -> st
     values["plugins"] = records_of(config)
     weights = getattr(config.encoder, "weights", None)
     if weights is not None:
-        with Path(weights).expanduser().open("rb") as file:
-            values["weights"] = hashlib.file_digest(file, "sha256").hexdigest()
+        values["weights"] = sha256_of(expanded(weights))
     return digest_of([VERSION, data.fingerprint, given.training.epochs, values])[:32]
 
 

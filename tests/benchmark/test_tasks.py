@@ -1,0 +1,34 @@
+"""What decides a task's outcome, and what does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hmlc_ray.benchmark.harvest import _key
+from hmlc_ray.benchmark.tasks import Task, deciding
+from hmlc_ray.config.trial import TrialConfig
+
+
+def task_of(**values: Any) -> Task:
+    return Task("cell", "d", "a", 0, TrialConfig.model_validate(values), "fingerprint", {})
+
+
+def test_the_weights_that_an_encoder_begins_with_decide_by_their_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, content in (("a.pt", b"one"), ("b.pt", b"two"), ("moved.pt", b"one")):
+        Path(name).write_bytes(content)
+    fresh, one, other, moved, gone = (
+        task_of(encoder={"kind": "resnet18", "weights": weights})
+        for weights in (None, "a.pt", "b.pt", str(tmp_path / "moved.pt"), "gone.pt")
+    )
+    assert len({task.identity for task in (fresh, one, other, gone)}) == 4
+    assert len({_key(task.config) for task in (fresh, one, other, gone)}) == 4
+    assert (moved.identity, _key(moved.config)) == (one.identity, _key(one.config))
+    assert "weights" not in deciding(fresh.config)["encoder"]  # as in results of earlier versions
+    Path("a.pt").write_bytes(b"changed")
+    assert task_of(encoder={"kind": "resnet18", "weights": "a.pt"}).identity not in (one.identity, other.identity)
