@@ -79,6 +79,8 @@ def deciding(config: TrialConfig) -> dict[str, Any]:
             values[section] = _with_contents(values[section], keys)
     if isinstance(tree := values["data"].get("taxonomy"), dict):
         values["data"]["taxonomy"] = {key: value for key, value in tree.items() if key not in ("file", "source")}
+        if isinstance(made := tree.get("tree"), dict):  # its settings repeat these keys
+            values["data"]["taxonomy"]["tree"] = {key: value for key, value in made.items() if key != "settings"}
     return values
 
 

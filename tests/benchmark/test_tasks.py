@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from hmlc_ray.benchmark.harvest import _key
 from hmlc_ray.benchmark.tasks import Task, deciding
+from hmlc_ray.config.taxonomy import Tree
 from hmlc_ray.config.trial import TrialConfig
 
 
@@ -32,3 +34,20 @@ def test_the_weights_that_an_encoder_begins_with_decide_by_their_content(
     assert "weights" not in deciding(fresh.config)["encoder"]  # as in results of earlier versions
     Path("a.pt").write_bytes(b"changed")
     assert task_of(encoder={"kind": "resnet18", "weights": "a.pt"}).identity not in (one.identity, other.identity)
+
+
+@pytest.mark.parametrize(("kind", "key"), [("file", "file"), ("induced", "source")])
+def test_a_taxonomy_file_can_be_moved_and_not_changed(kind: str, key: str) -> None:
+    tree = Tree(level_names=("parity", "digit"), paths=(("even", "0"), ("odd", "1")))
+    other = tree.model_copy(update={"paths": (("even", "0"), ("even", "1"))})
+
+    def made(file: str, tree: Tree, **more: Any) -> Task:
+        task = task_of(data={"kind": "digits", "taxonomy": {"kind": kind, key: file} | more})
+        given: Any = task.config.data.taxonomy
+        data = task.config.data.model_copy(update={"taxonomy": given.with_tree(tree)})
+        return replace(task, config=task.config.model_copy(update={"data": data}))
+
+    assert made("here.json", tree).identity == made("there/here.json", tree).identity
+    assert _key(made("here.json", tree).config) == _key(made("there/here.json", tree).config)
+    assert made("here.json", tree).identity != made("here.json", other).identity
+    assert made("here.json", tree).identity != made("here.json", tree, shuffled=True).identity
