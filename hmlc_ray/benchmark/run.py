@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from hmlc_ray.benchmark.comparison import Row, compare
-from hmlc_ray.benchmark.draws import draw
 from hmlc_ray.benchmark.fronts import front_cells, front_names, fronts_of
 from hmlc_ray.benchmark.harvest import Ledger
 from hmlc_ray.benchmark.known import Known
@@ -29,6 +28,7 @@ from hmlc_ray.study.summary import SweepProgress
 from hmlc_ray.sweep.cluster.connect import connected
 from hmlc_ray.sweep.cluster.signals import stoppable
 from hmlc_ray.sweep.driver import SweepInterrupted
+from hmlc_ray.sweep.tune.draws import draw
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.training.fit import cached_data, check_fits
 
