@@ -28,6 +28,7 @@ from hmlc_ray.study.summary import SweepProgress
 from hmlc_ray.sweep.cluster.connect import connected
 from hmlc_ray.sweep.cluster.signals import stoppable
 from hmlc_ray.sweep.driver import SweepInterrupted
+from hmlc_ray.sweep.prepare import device_here
 from hmlc_ray.sweep.tune.draws import draw
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.training.fit import cached_data, check_fits
@@ -62,6 +63,7 @@ class Benchmark:
 
     def __init__(self, request: BenchmarkRequest, progress: SweepProgress) -> None:
         self.suite, self._request, self._progress = request.suite, request, progress
+        self.workspace = request.workspace
         self.results = ResultsFile(request.results_file, request.suite.benchmark.name)
         self.known = Known()
         with request.workspace.home.current():
@@ -73,7 +75,8 @@ class Benchmark:
             for arm in self.suite.arms:
                 given = self.suite.config(data, arm)
                 if given.data not in self.known.made:
-                    made = with_tree(given, self._request.workspace, self._progress.note).data
+                    device = device_here(given, self.suite.trials.resources.gpus)
+                    made = with_tree(given, self.workspace, self._progress.note, device=device).data
                     found = cached_data(made)
                     warn_about(found)
                     self.known.add(given.data, made, found)
@@ -144,7 +147,7 @@ class Benchmark:
             StudyError: if another process runs the suite, or results do not fit it any more.
             SweepInterrupted: on Ctrl-C, when everything is saved.
         """
-        workspace = self._request.workspace
+        workspace = self.workspace
         tracker = workspace.open_tracker()
         with alone(self._request), workspace.home.current():
             self.results.check_writable()

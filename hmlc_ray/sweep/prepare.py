@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from hmlc_ray.config.data import DataConfig
 from hmlc_ray.config.marks import OnDisk, marked
@@ -72,13 +73,21 @@ def with_made_tree(sweep: SweepConfig, workspace: Workspace, note: Callable[[str
     from hmlc_ray.runs.induction import with_tree  # loads torch, which reading a study does without
 
     first = sweep.search_space().first()
-    # Where trials are given GPUs this machine need not have one.
-    device = "auto" if sweep.trials.resources.gpus and first.training.device != "cpu" else "cpu"
+    device = device_here(first, sweep.trials.resources.gpus)
     made = with_tree(first, workspace, note, device=device).data.taxonomy
     assert made is not None
     assert not isinstance(made, str)
     data = {**sweep.base.get("data", {}), "taxonomy": made.model_dump(mode="json")}
     return sweep.model_copy(update={"base": {**sweep.base, "data": data}})
+
+
+def device_here(config: TrialConfig, gpus: float) -> Literal["auto", "cpu"]:
+    """The device of a training in this process, which need not have the GPUs that trials are given.
+
+    Args:
+        gpus: of a trial.
+    """
+    return "auto" if gpus and config.training.device != "cpu" else "cpu"
 
 
 def located(sweep: SweepConfig) -> SweepConfig:

@@ -23,7 +23,7 @@ from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.cluster.capacity import nodes_of
 from hmlc_ray.sweep.cluster.connect import connected
 from hmlc_ray.sweep.cluster.demand import require, worker_demand
-from hmlc_ray.sweep.prepare import located_trial
+from hmlc_ray.sweep.prepare import device_here, located_trial
 from hmlc_ray.sweep.train.group import train_group
 from hmlc_ray.sweep.train.trial import Group
 from hmlc_ray.training.fit import cached_data
@@ -40,7 +40,8 @@ def train_on_ray(plan: RunPlan, workers: int | str, workspace: Workspace, progre
         TrainingError: if training itself fails.
     """
     home = workspace.home
-    config = located_trial(with_tree(plan.config, workspace, progress.note, device=_here(plan.config)))
+    device = device_here(plan.config, gpus=1)  # those of the cluster are not known yet
+    config = located_trial(with_tree(plan.config, workspace, progress.note, device=device))
     with home.current():
         data = cached_data(config.data)
     warn_about(data)
@@ -74,11 +75,6 @@ def train_on_ray(plan: RunPlan, workers: int | str, workspace: Workspace, progre
         epochs=config.training.epochs,
         seconds=time.monotonic() - start,
     )
-
-
-def _here(config: TrialConfig) -> str:
-    """The device of a training in this process: the cluster may have GPUs where this machine has none."""
-    return "auto" if config.training.device == "cuda" else config.training.device
 
 
 def _trials(config: TrialConfig, workers: int | str) -> TrialsConfig:
