@@ -9,6 +9,7 @@ from hmlc_ray.benchmark.run import Benchmark
 from hmlc_ray.config.suite import SuiteConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.machine.cpus import usable_cpus
+from hmlc_ray.sweep.prepare import device_here
 from hmlc_ray.training.fit import SECONDS, cached_data, fit
 
 
@@ -54,15 +55,17 @@ def plan(benchmark: Benchmark) -> Plan:
             measured = [line.seconds for place, line in known.items() if place[1:3] == (data, arm) and line.seconds]
             seconds = sum(measured) / len(measured) if measured else 0.0
             if not measured and (left or cells_left):
-                seconds = _seconds(suite.config(data, arm))
+                config = benchmark.known.on_made_tree(suite.config(data, arm))
+                with benchmark.workspace.home.current():
+                    seconds = _seconds(config, device_here(config, suite.trials.resources.gpus))
             rows.append(PlanRow(data, arm, len(own), len(left), len(places), cells_left, seconds))
     return Plan(rows, _at_once(suite))
 
 
-def _seconds(config: TrialConfig) -> float:
+def _seconds(config: TrialConfig, device: str) -> float:
     """Seconds of a whole run: its epochs and its evaluations, of which the last covers both splits."""
     optimiser = config.optimiser.model_copy(update={"warmup_epochs": min(1.0, config.optimiser.warmup_epochs)})
-    short = config.training.model_copy(update={"epochs": 1})
+    short = config.training.model_copy(update={"epochs": 1, "device": device})
     one = config.model_copy(update={"optimiser": optimiser, "training": short})
     metrics: dict[str, float] = {}
     fit(one, lambda record, snapshot: metrics.update(record.metrics))
