@@ -23,7 +23,7 @@ from hmlc_ray.errors import StudyError, TrackingError, system_reason
 from hmlc_ray.machine.scratch import nothing_left
 from hmlc_ray.runs.induction import with_tree
 from hmlc_ray.runs.recording import error_sentence
-from hmlc_ray.study.schema import ERROR, RunKind
+from hmlc_ray.study.schema import DRIVER, ERROR, RunKind
 from hmlc_ray.study.summary import SweepProgress
 from hmlc_ray.sweep.cluster.connect import connected
 from hmlc_ray.sweep.cluster.signals import stoppable
@@ -31,6 +31,7 @@ from hmlc_ray.sweep.driver import SweepInterrupted
 from hmlc_ray.sweep.prepare import device_here
 from hmlc_ray.sweep.tune.draws import draw
 from hmlc_ray.tracking import Tracker
+from hmlc_ray.tracking.drivers import identity
 from hmlc_ray.training.fit import cached_data, check_fits
 
 
@@ -197,6 +198,7 @@ class Benchmark:
         benchmark = self.suite.benchmark
         params = {f"benchmark.{name}": value for name, value in benchmark.model_dump(mode="json").items()}
         parent = tracker.study_run(benchmark.name, tags={}, params=params, kind=RunKind.BENCHMARK)
+        tracker.set_tags(parent, {DRIVER: identity()})  # of this process: the one that made the run may be dead
         tracker.reopen(parent)
         tracker.log_dict(parent, self.suite.model_dump(mode="json"), "suite.yaml")
         return parent

@@ -14,6 +14,7 @@ from hmlc_ray.study import schema
 from hmlc_ray.study.folder import driven, is_saved
 from hmlc_ray.study.heartbeat import driver_lives
 from hmlc_ray.study.lookup import find_run, find_sweep
+from hmlc_ray.study.schema import RunKind
 from hmlc_ray.study.summary import SweepProgress
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
@@ -23,10 +24,10 @@ from hmlc_ray.tracking.drivers import Life, life, where
 
 @dataclass(frozen=True)
 class Reaped:
-    """What was done with a study, or with a single run."""
+    """What was done with a study, or with the run of a benchmark or of a single training."""
 
     name: str
-    """Study name, or the id of the single run."""
+    """Study name, or the id of the run."""
     runs: int = 0
     """MLflow runs that were closed, the study's own included."""
     trials: int = 0
@@ -37,7 +38,7 @@ class Reaped:
 
 
 def reap(name: str | None, workspace: Workspace, progress: SweepProgress) -> list[Reaped]:
-    """Close the runs of dead drivers: of one study, or of all studies and single runs of the store.
+    """Close the runs of dead drivers: of one study, or of all studies, benchmarks and single runs of the store.
 
     A study that was closed is `interrupted`, and `hmlc resume` continues it.
 
@@ -52,7 +53,9 @@ def reap(name: str | None, workspace: Workspace, progress: SweepProgress) -> lis
     studies = [run for run in tracker.studies() if wanted in (None, run.run_id)]
     lives = driver_lives(tracker, [run for run in studies if run.is_open], progress)
     closed = [_reap_study(run, lives.get(run.run_id), tracker, workspace, progress) for run in studies]
-    closed += [_reap_single(run, tracker) for run in tracker.singles() if wanted is None and run.is_open]
+    if wanted is None:
+        alone = [run for run in (*tracker.benchmarks(), *tracker.singles()) if run.is_open]
+        closed += [_reap_alone(run, tracker) for run in alone]
     return [entry for entry in closed if entry.runs or entry.trials or entry.left]
 
 
@@ -107,11 +110,12 @@ def _close_trials(name: str, tracker: Tracker, home: Home) -> int:
     return len(running)
 
 
-def _reap_single(run: TrialRun, tracker: Tracker) -> Reaped:
-    """A single run gives no signs of life: only its own machine can know."""
+def _reap_alone(run: TrialRun, tracker: Tracker) -> Reaped:
+    """Benchmarks and single runs give no signs of life: only the machine of their driver can know."""
     alive = life(run.tags)
     if alive != "dead":
-        reason = "trains it" if alive == "alive" else "may train it; only that machine can know"
+        drives = "train" if run.tags.get(schema.KIND) == RunKind.SINGLE else "drive"
+        reason = f"{drives}s it" if alive == "alive" else f"may {drives} it; only that machine can know"
         return Reaped(
             run.run_id, left=f"{where(run.tags)} {reason}" if schema.DRIVER in run.tags else None, is_study=False
         )

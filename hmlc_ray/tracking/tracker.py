@@ -143,6 +143,10 @@ class Tracker:
         """Every run that belongs to no study, oldest first."""
         return [trial_run_of(run) for run in self._writer.search(_of_kind(RunKind.SINGLE))]
 
+    def benchmarks(self) -> list[TrialRun]:
+        """The run of every benchmark, oldest first."""
+        return [trial_run_of(run) for run in self._writer.search(_of_kind(RunKind.BENCHMARK))]
+
     def find_study(self, study: str, kind: RunKind = RunKind.STUDY) -> str | None:
         """The run id of a study or of another run with runs below it; None if the store has none of that name."""
         runs = map(trial_run_of, self._writer.search(_of_kind(kind)))

@@ -10,8 +10,9 @@ from fake_sweeps import FakeSweeps, Killed, objectives, run_suite, suite_of
 from hmlc_ray.benchmark import harvest
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
-from hmlc_ray.study.schema import PARENT, STUDY
+from hmlc_ray.study.schema import DRIVER, PARENT, STUDY, RunKind
 from hmlc_ray.study.workspace import Workspace
+from hmlc_ray.tracking.drivers import identity
 
 RUNS = 2 * 2 + 2 * 2
 """Tuning trials and cells of two arms."""
@@ -131,6 +132,14 @@ def test_an_arm_whose_tuning_failed_has_no_cells(sweeps: FakeSweeps, home: Home)
     sweeps.failing = {"supcon"}
     result = run_suite(suite_of(), home)
     assert result.failed == {"arm 'supcon' on digits": "no tuning trial of it was completed"}
+
+
+def test_a_resumed_benchmark_names_the_process_that_drives_it(sweeps: FakeSweeps, home: Home) -> None:
+    tracker = Workspace(home).open_tracker()
+    dead = {DRIVER: '{"host": "other", "pid": 1, "started": 0.0}'}
+    parent = tracker.study_run("tiny", tags=dead, params={}, kind=RunKind.BENCHMARK)
+    assert run_suite(suite_of(), home).run_id == parent
+    assert tracker.run(parent).tags[DRIVER] == identity()
 
 
 def test_studies_are_shown_below_the_benchmark(sweeps: FakeSweeps, home: Home) -> None:

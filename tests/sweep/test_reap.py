@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from hmlc_ray.home import Home
 from hmlc_ray.study import heartbeat, schema
 from hmlc_ray.study.folder import driven, save_study
 from hmlc_ray.study.heartbeat import refuse_alive
+from hmlc_ray.study.schema import RunKind
 from hmlc_ray.study.status import statuses
 from hmlc_ray.study.summary import SweepCounts
 from hmlc_ray.study.workspace import Workspace
@@ -121,6 +123,22 @@ def test_single_runs_are_closed_on_their_own_machine_alone(home: Home, dead: str
     found = {entry.name: entry for entry in reap(None, Workspace.of(home.root), Quiet())}
     assert [found[run].runs for run in runs] == [1, 0, 0]
     assert found[runs[2]].left == "process 1 on other may train it; only that machine can know"
+    assert [tracker.run(run).status for run in runs] == ["KILLED", "RUNNING", "RUNNING"]
+
+
+def test_benchmarks_are_closed_like_single_runs(home: Home, dead: str) -> None:
+    tracker = Workspace(home).open_tracker()
+    away = json.dumps({"host": "other", "pid": 1, "started": 0.0})
+    runs = [
+        tracker.study_run(f"b{number}", params={}, tags={schema.DRIVER: driver}, kind=RunKind.BENCHMARK)
+        for number, driver in enumerate((dead, identity(), away))
+    ]
+    found = {entry.name: entry for entry in reap(None, Workspace.of(home.root), Quiet())}
+    assert found[runs[0]] == Reaped(runs[0], 1, is_study=False)
+    assert [found[run].left for run in runs[1:]] == [
+        f"process {os.getpid()} on {platform.node()} drives it",
+        "process 1 on other may drive it; only that machine can know",
+    ]
     assert [tracker.run(run).status for run in runs] == ["KILLED", "RUNNING", "RUNNING"]
 
 
