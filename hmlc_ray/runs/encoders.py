@@ -117,7 +117,7 @@ def _in_folder(folder: Path) -> TrainedEncoder | None:
 
 
 def _in_store(source: str | os.PathLike[str], folder: Path, workspace: Workspace) -> Checkpoint:
-    """The checkpoint of a study or a run, where the source is no folder of one."""
+    """The checkpoint of a study or a run, where the source is not a folder of one."""
     if not isinstance(source, str):
         what = "has neither a checkpoint nor an exported encoder in it" if folder.exists() else "does not exist"
         raise CheckpointError(f"{folder} {what}")

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from types import ModuleType
 
-import cloudpickle
 import pytest
+from ray import cloudpickle
 
 import hmlc_ray
 

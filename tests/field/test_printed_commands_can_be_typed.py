@@ -148,7 +148,7 @@ def test_a_taken_or_finished_study(tmp_path: Path) -> None:
     store.send_again = lambda: None
     context = StudyContext(sweep, cast(Any, None), Workspace(home), store, cast(Any, None))
     with pytest.raises(StudyError) as taken:
-        run._refuse_taken(context)
+        run._refuse_taken(sweep, context.workspace, store)
     assert read_back(between(str(taken.value), "with `", "`, or"))[1]["home"] == home.root
     with pytest.raises(StudyError) as complete:
         with_trials(sweep, store, None, context.workspace)
@@ -159,7 +159,7 @@ def test_a_taken_or_finished_study(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("state", "verb"), [("RUNNING", "logs"), ("SUCCEEDED", "best"), ("STOPPED", "resume")])
 def test_a_study_that_the_cluster_knows(state: str, verb: str) -> None:
-    attempt = cast(Any, SimpleNamespace(state=state, exit_code=0, active=state == "RUNNING", standing="is here"))
+    attempt = cast(Any, SimpleNamespace(state=state, exit_code=0, active=state == "RUNNING", status_words="is here"))
     with pytest.raises(StudyError) as taken:
         submit._refuse_known("s", [attempt], "http://h:8265")
     found, options = read_back(between(str(taken.value), "`", "`"))

@@ -59,8 +59,10 @@ def connected(address: str | None) -> Iterator[None]:
 
 def _refuse_another(address: str | None) -> None:
     """A process has one connection to Ray. `auto` is the cluster that it has: the one on its machine may be another."""
+    if address in (*_EMBEDDED, "auto"):
+        return
     connected_to = ray.get_runtime_context().gcs_address
-    if address in (*_EMBEDDED, "auto") or same_address(str(address), connected_to):
+    if same_address(str(address), connected_to):
         return
     raise ClusterError(
         f"this process is connected to the Ray cluster {connected_to} already, so --address {address} cannot be used: "
