@@ -150,8 +150,8 @@ def best(
 
     >>> from hmlc_ray import best
     >>> winner = best("digits-1", emit_config="best.yaml")
-    >>> winner.config.encoder.kind, winner.row.status
-    ('mlp', 'completed')
+    >>> print(winner.config.encoder.kind, winner.row.status)
+    mlp completed
 
     Args:
         name: the study's name.
@@ -192,8 +192,8 @@ def status(
     """The status of a study, or of all: its trials, the best so far. Nothing is started or written.
 
     >>> from hmlc_ray import status
-    >>> status("digits-1").state
-    'complete'
+    >>> print(status("digits-1").state)
+    complete
     >>> [study.study for study in status()]
     ['digits-1']
 
