@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from hmlc_ray.tracking import Tracker, tags
+from hmlc_ray.study.schema import STATUS
+from hmlc_ray.tracking import Tracker
 
 home = Path(sys.argv[1])
 tracker = Tracker.connect(f"sqlite:///{home}/mlflow.db")
@@ -21,5 +22,5 @@ assert not unfinished, f"left open: {[run.run_id for run in unfinished]}"
 (refit,) = (run for run in children if not run.trial_id.isdecimal())
 leaf = refit.metrics["test/probe_top1/leaf"]
 assert leaf >= 0.95, f"leaf probe on test is {leaf:.3f}, at least 0.95 expected"
-pruned = sum(run.tags[tags.STATUS] == "pruned" for run in trials)
+pruned = sum(run.tags[STATUS] == "pruned" for run in trials)
 print(f"demo: {len(trials)} trials, {pruned} of them pruned; leaf probe of the refit on test {leaf:.3f}")

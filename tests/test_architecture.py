@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from functools import cache
@@ -12,6 +13,7 @@ from pathlib import Path
 import hmlc_ray
 
 PACKAGE = Path(hmlc_ray.__file__).parent
+ROOT = Path(__file__).parents[1]
 SWEEP = {"ray", "optuna", "mlflow"}
 
 
@@ -132,3 +134,23 @@ def test_a_workspace_is_handed_on_whole() -> None:
     known = _signatures("sweep", "study", "runs")
     apart = {name: arguments for name, arguments in known.items() if "tracking_uri" in arguments}
     assert [name.rpartition(" ")[2] for name in apart] == ["of"], apart  # Workspace.of
+
+
+def test_scripts_beside_the_package_import_what_there_is() -> None:
+    missing = [
+        f"{file.relative_to(ROOT)}:{node.lineno}: {node.module}.{alias.name}"
+        for folder in (".ci", "benchmarks", "docs", "docker", "cluster")
+        for file in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "hmlc_ray"
+        for alias in node.names
+        if not _exists(str(node.module), alias.name)
+    ]
+    assert missing == []
+
+
+def _exists(module: str, name: str) -> bool:
+    try:
+        return hasattr(importlib.import_module(module), name) or bool(importlib.import_module(f"{module}.{name}"))
+    except ImportError:
+        return False
