@@ -136,7 +136,7 @@ def test_levels_are_known_before_anything_is_made(tmp_path: Path) -> None:
     assert _levels(taxonomy={"kind": "induced"}) == ("induced0", "leaf")
     assert _levels(taxonomy={"kind": "induced", "levels": 3}) == ("induced0", "induced1", "leaf")
     assert _levels(taxonomy={"kind": "induced", "classes": [2, 4, 8]})[-2:] == ("induced2", "leaf")
-    assert _levels(taxonomy={"kind": "induced", "tree": TREE, "classes": [2]}) == ("induced0", "leaf")
+    assert _levels(taxonomy={"kind": "induced", "tree": TREE, "classes": [2]}) == ("kind", "leaf")
     assert _levels(kind="cifar100", taxonomy="five-levels", keep_levels=["class", "group"]) == ("group", "class")
     assert _levels(kind="modelnet", root="x", taxonomy={"name": "flat"}) == ("class",)
     (tmp_path / "t.csv").write_text("leaf,kind\na,b\nc,b\n")

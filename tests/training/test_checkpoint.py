@@ -12,6 +12,7 @@ import torch
 
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError
+from hmlc_ray.files.digests import sha256_of
 from hmlc_ray.taxonomy import Taxonomy
 from hmlc_ray.training import checkpoint as module
 from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord, load_checkpoint, save_checkpoint
@@ -116,7 +117,7 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "c", make())
     torch.save({"learner": Evil()}, tmp_path / "c" / "state.pt")
     meta = tmp_path / "c" / "meta.json"
-    digest = module._sha256(tmp_path / "c" / "state.pt")
+    digest = sha256_of(tmp_path / "c" / "state.pt")
     meta.write_text(json.dumps({**json.loads(meta.read_text()), "state_sha256": digest}))
     with pytest.raises(CheckpointError, match=r"is refused: state\.pt holds more than tensors"):
         load_checkpoint(tmp_path / "c")
