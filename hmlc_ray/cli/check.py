@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 def check(file: File, override: Overrides = None, profile: Profile = None) -> None:
     """Check a trial file, a search space or a suite, without starting anything."""
     from hmlc_ray.cli.check_tree import tree_lines
-    from hmlc_ray.config.load import load_yaml
-    from hmlc_ray.config.suite_check import is_suite
+    from hmlc_ray.config.load import is_suite, load_yaml
     from hmlc_ray.config.trial import TrialConfig
 
     if is_suite(load_yaml(file)):

@@ -124,6 +124,11 @@ def _nested(events: Iterable[Any]) -> Iterator[tuple[Any, int]]:
         yield event, depth
 
 
+def is_suite(values: dict[str, Any]) -> bool:
+    """Whether a file's values are those of a suite; here, so that no other file pays for the models of suites."""
+    return "benchmark" in values or "arms" in values
+
+
 def _check_event(event: Any, depth: int) -> None:
     """Refuse what must not be composed at all: composing is recursive, and in libyaml without a limit."""
     problem = None

@@ -8,7 +8,7 @@ from hmlc_ray.config.paths import Overrides, parse_overrides
 from hmlc_ray.config.plain import Source, values_of
 from hmlc_ray.config.schema import nearest
 from hmlc_ray.config.space_check import check_space
-from hmlc_ray.config.suite import ArmConfig, DataEntry, SuiteConfig, Values, has_key, where
+from hmlc_ray.config.suite import ArmConfig, DataEntry, SuiteConfig, has_key, where
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError, DataError
@@ -35,11 +35,6 @@ def load_suite(path: Source, overrides: Overrides = ()) -> SuiteConfig:
     suite = validate(SuiteConfig, values, source)
     check_suite(suite, source)
     return suite
-
-
-def is_suite(values: Values) -> bool:
-    """Whether a file's values are those of a suite."""
-    return "benchmark" in values or "arms" in values
 
 
 def check_suite(suite: SuiteConfig, source: str = "suite") -> None:
