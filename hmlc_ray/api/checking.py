@@ -99,13 +99,16 @@ def _found(config: TrialConfig) -> FoundData | None:
     from hmlc_ray.config.data import ManifestConfig
     from hmlc_ray.config.features import FeaturesConfig
     from hmlc_ray.config.splits import FoldersSection
+
+    data, unit = config.data, "files"
+    if not isinstance(data, FoldersSection | ManifestConfig | FeaturesConfig):
+        return None  # what reads the others is not loaded in vain
     from hmlc_ray.folders.feature_labels import read_labels
     from hmlc_ray.folders.feature_places import find_places
     from hmlc_ray.folders.manifest import check_several, read_manifest
     from hmlc_ray.folders.notes import of_one_class
     from hmlc_ray.folders.walk import is_file, is_folder
 
-    data, unit = config.data, "files"
     if isinstance(data, FoldersSection) and is_folder(Path(data.root).expanduser()):
         tree = data.tree()
         leaves, levels = tree.leaf_paths, data.level_names or tree.level_names

@@ -11,13 +11,13 @@ from hmlc_ray.cli.options import File, Overrides, Profile
 
 if TYPE_CHECKING:
     from hmlc_ray.api.checking import FoundData
+    from hmlc_ray.config.data import DataConfig
     from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
     from hmlc_ray.config.trial import TrialConfig
 
 
 def check(file: File, override: Overrides = None, profile: Profile = None) -> None:
     """Check a trial file, a search space or a suite, without starting anything."""
-    from hmlc_ray.cli.check_tree import tree_lines
     from hmlc_ray.config.load import is_suite, load_yaml
     from hmlc_ray.config.trial import TrialConfig
 
@@ -33,7 +33,15 @@ def check(file: File, override: Overrides = None, profile: Profile = None) -> No
         lines, what = trial_lines(config), "trial"
     else:
         lines, what = sweep_lines(config), "search space"
-    _print(file, what, [*lines, *data_lines(checked.found), *tree_lines(checked.trial.data)])
+    _print(file, what, [*lines, *data_lines(checked.found), *_tree_lines(checked.trial.data)])
+
+
+def _tree_lines(data: DataConfig) -> list[str]:
+    if data.taxonomy is None and data.keep_levels is None:
+        return []
+    from hmlc_ray.cli.check_tree import tree_lines
+
+    return tree_lines(data)
 
 
 def _print(file: Path, what: str, lines: list[str]) -> None:
