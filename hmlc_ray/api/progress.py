@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from hmlc_ray.api.text import print_text
 from hmlc_ray.study.summary import RunProgress, SweepCounts, SweepProgress
 
 _LOSS, _SPEED = "train/loss", "train/images_per_second"
@@ -52,10 +53,10 @@ class SweepLines:
             return
         self._done = counts.done
         text = f"{self._study}: {counts.done}/{counts.total} trials done, {sweep_state(counts, self._metric)}"
-        _print(self._console, f"{text}, {left} left" if left else text)
+        print_text(self._console, f"{text}, {left} left" if left else text)
 
     def note(self, text: str) -> None:
-        _print(self._console, f"{self._study}: {text}")
+        print_text(self._console, f"{self._study}: {text}")
 
 
 class SweepBar:
@@ -72,7 +73,7 @@ class SweepBar:
         self._bar.update(self._task, total=counts.total, completed=counts.done, state=escape(state))
 
     def note(self, text: str) -> None:
-        _print(self._bar.console, text)
+        print_text(self._bar.console, text)
 
 
 class RunLines:
@@ -82,10 +83,10 @@ class RunLines:
         self._console = console
 
     def epoch(self, epoch: int, total: int, metrics: dict[str, float]) -> None:
-        _print(self._console, f"epoch {epoch}/{total}: {epoch_state(metrics)}")
+        print_text(self._console, f"epoch {epoch}/{total}: {epoch_state(metrics)}")
 
     def note(self, text: str) -> None:
-        _print(self._console, text)
+        print_text(self._console, text)
 
 
 class RunBar:
@@ -97,12 +98,12 @@ class RunBar:
 
     def epoch(self, epoch: int, total: int, metrics: dict[str, float]) -> None:
         if any(name.startswith("val/") for name in metrics):
-            _print(self._bar.console, f"epoch {epoch}/{total}: {epoch_state(metrics)}")
+            print_text(self._bar.console, f"epoch {epoch}/{total}: {epoch_state(metrics)}")
         training = {name: value for name, value in metrics.items() if name.startswith("train/")}
         self._bar.update(self._task, total=total, completed=epoch, state=escape(epoch_state(training)))
 
     def note(self, text: str) -> None:
-        _print(self._bar.console, text)
+        print_text(self._bar.console, text)
 
 
 class Remaining:
@@ -151,7 +152,3 @@ def _levels(metrics: dict[str, float], prefix: str) -> str:
 def _bar(console: Console) -> Progress:
     columns = TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn(), TimeElapsedColumn()
     return Progress(*columns, TextColumn("{task.fields[state]}"), console=console)
-
-
-def _print(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)

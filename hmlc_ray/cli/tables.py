@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hmlc_ray.api.text import print_text
 from hmlc_ray.config.dimensions import readable
 from hmlc_ray.names.uris import is_server, public_uri
 from hmlc_ray.study.commands import command
@@ -38,20 +39,22 @@ def print_sweep(summary: SweepSummary, workspace: Workspace, console: Console | 
     console = console or output_console()
     console.print(ranked_table(summary))
     if summary.best is None:
-        _print(console, f"no trial of {summary.study} was completed")
+        print_text(console, f"no trial of {summary.study} was completed")
     else:
-        _print(console, f"best: trial {summary.best.number}, {summary.objective_metric} {_value(summary.best.value)}")
+        print_text(
+            console, f"best: trial {summary.best.number}, {summary.objective_metric} {_value(summary.best.value)}"
+        )
     if summary.test_metrics:
         console.print(level_table(summary.test_metrics, "test", summary.level_names))
     if summary.export_dir is not None:
-        _print(console, f"encoder: {summary.export_dir}")
+        print_text(console, f"encoder: {summary.export_dir}")
     if summary.checkpoints is not None:
         held, freed = (f"{count / 1e6:,.1f} MB" for count in (summary.checkpoints.held, summary.checkpoints.freed))
-        _print(console, f"checkpoints of trials: {held} held, {freed} freed")
+        print_text(console, f"checkpoints of trials: {held} held, {freed} freed")
     if summary.best is not None:
         configuration = command("best", summary.study, emit_config="best.yaml", **workspace.options())
-        _print(console, f"configuration: {configuration}")
-    _print(console, f"took {_time(summary.wall_seconds)}; look at the runs with: {ui_command(workspace)}")
+        print_text(console, f"configuration: {configuration}")
+    print_text(console, f"took {_time(summary.wall_seconds)}; look at the runs with: {ui_command(workspace)}")
 
 
 def print_run(summary: RunSummary, workspace: Workspace, console: Console | None = None) -> None:
@@ -60,20 +63,20 @@ def print_run(summary: RunSummary, workspace: Workspace, console: Console | None
     for split in ("val", "test"):
         if any(name.startswith(f"{split}/") for name in summary.metrics):
             console.print(level_table(summary.metrics, split, summary.level_names))
-    _print(console, f"run: {summary.run_id} ({summary.epochs} epochs, {_time(summary.seconds)})")
+    print_text(console, f"run: {summary.run_id} ({summary.epochs} epochs, {_time(summary.seconds)})")
     for name, folder in (("checkpoint", summary.checkpoint_dir), ("encoder", summary.export_dir)):
         if folder is not None:
-            _print(console, f"{name}: {folder}")
-    _print(console, f"look at it with: {ui_command(workspace)}")
+            print_text(console, f"{name}: {folder}")
+    print_text(console, f"look at it with: {ui_command(workspace)}")
 
 
 def print_best(study: str, best: BestTrial, console: Console | None = None) -> None:
     """The best trial: its value, what was searched, its metrics."""
     console = console or output_console()
     row = best.row
-    _print(console, f"best trial of {study}: {row.number}, {_value(row.value)} after {row.epochs} epochs")
+    print_text(console, f"best trial of {study}: {row.number}, {_value(row.value)} after {row.epochs} epochs")
     for name, value in readable(row.params).items():
-        _print(console, f"  {name}: {_param(value)}")
+        print_text(console, f"  {name}: {_param(value)}")
     console.print(level_table(best.metrics, "val"))
 
 
@@ -83,7 +86,7 @@ def print_metrics(metrics: dict[str, float], split: str, console: Console | None
     console.print(level_table(metrics, split))
     for name, value in sorted(metrics.items()):
         if name.removeprefix(f"{split}/").partition("/")[0] not in FIGURES:
-            _print(console, f"{name}: {value:.4f}")
+            print_text(console, f"{name}: {value:.4f}")
 
 
 def ranked_table(summary: SweepSummary) -> Table:
@@ -180,7 +183,3 @@ def _percent(value: float | None) -> str:
 
 def _time(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
-
-
-def _print(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)

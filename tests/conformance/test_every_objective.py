@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
+import small_objectives
 import torch
 from conformance.members import EXAMPLES, built_by_table, own, variants
 from planted import regular_tree
+from small_objectives import WIDTH, assert_gradients_are_exact, make_batch
 
 from hmlc_ray.config.objective import ObjectiveSection
-from hmlc_ray.objectives import BUILDERS, Batch, Dims, Objective, build_objective
+from hmlc_ray.objectives import BUILDERS, Batch, Objective
 from hmlc_ray.taxonomy import Taxonomy
 
-WIDTH, FEATURES = 12, 6
 CASES: dict[str, Any] = {
     name: config
     for section in (*own("objective").values(), EXAMPLES["objective"])
@@ -25,19 +25,7 @@ every_objective = pytest.mark.parametrize("config", CASES.values(), ids=CASES)
 
 def made(config: Any, taxonomy: Taxonomy) -> Objective:
     torch.manual_seed(0)
-    counts = taxonomy.class_counts(np.arange(3 * taxonomy.num_leaves) % taxonomy.num_leaves)
-    return build_objective(config, Dims(taxonomy, counts, WIDTH, FEATURES))
-
-
-def make_batch(taxonomy: Taxonomy, samples: int = 6, seed: int = 0, dtype: torch.dtype = torch.float32) -> Batch:
-    random = torch.Generator().manual_seed(seed)
-    leaf = torch.randint(0, taxonomy.num_leaves, (samples,), generator=random).repeat(2)
-    return Batch(
-        torch.randn(2 * samples, WIDTH, generator=random, dtype=dtype),
-        torch.from_numpy(taxonomy.paths(leaf.numpy())),
-        torch.arange(samples).repeat(2),
-        torch.randn(2 * samples, FEATURES, generator=random, dtype=dtype),
-    )
+    return small_objectives.made(config, taxonomy)
 
 
 def test_the_table_has_every_kind_and_no_other() -> None:
@@ -58,21 +46,7 @@ def test_it_says_whether_it_has_parameters(config: Any) -> None:
 
 @every_objective
 def test_gradients_are_exact(config: Any) -> None:
-    taxonomy = regular_tree((2, 2, 2))
-    objective = made(config, taxonomy).double()
-    batch = make_batch(taxonomy, samples=4, dtype=torch.float64)
-    objective(batch)
-    objective.eval()  # Prototypes stand still.
-    parameters = [p.detach().requires_grad_() for p in objective.parameters()]
-    names = [name for name, _ in objective.named_parameters()]
-    inputs = (batch.embeddings.requires_grad_(), batch.features.requires_grad_(), *parameters)  # type: ignore[union-attr]
-
-    def loss(z: torch.Tensor, f: torch.Tensor, *parameters: torch.Tensor) -> torch.Tensor:
-        own = dict(zip(names, parameters, strict=True))
-        report = torch.func.functional_call(objective, own, Batch(z, batch.paths, batch.instance, f))
-        return report.total
-
-    assert torch.autograd.gradcheck(loss, inputs, fast_mode=True, atol=1e-4)
+    assert_gradients_are_exact(config)
 
 
 @every_objective

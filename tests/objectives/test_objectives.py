@@ -11,6 +11,7 @@ import pytest
 import torch
 from planted import regular_tree
 from pydantic import TypeAdapter, ValidationError
+from small_objectives import FEATURES, WIDTH, assert_gradients_are_exact, made, make_batch
 
 from hmlc_ray.config.objective import CrossEntropyConfig, ObjectiveConfig
 from hmlc_ray.objectives import Batch, Dims, Objective, build_objective
@@ -18,7 +19,6 @@ from hmlc_ray.objectives.a_hmlc import AHmlc
 from hmlc_ray.objectives.level_objective import LevelObjective
 from hmlc_ray.taxonomy import Taxonomy
 
-WIDTH, FEATURES = 12, 6
 TOGETHER: tuple[dict[str, Any], ...] = (
     *({"kind": "a-hmlc", "imbalance": mode, "overlap_penalty": 0.1} for mode in ("anchor", "denominator")),
     {"kind": "cross-entropy", "max_constraint": True, "consistency_penalty": 0.5},
@@ -27,40 +27,12 @@ TOGETHER: tuple[dict[str, Any], ...] = (
 
 
 def build(values: dict[str, Any], taxonomy: Taxonomy) -> Objective:
-    counts = taxonomy.class_counts(np.arange(3 * taxonomy.num_leaves) % taxonomy.num_leaves)
-    config = TypeAdapter(ObjectiveConfig).validate_python(values)
-    return build_objective(config, Dims(taxonomy, counts, WIDTH, FEATURES))
-
-
-def make_batch(taxonomy: Taxonomy, samples: int = 6, seed: int = 0, dtype: torch.dtype = torch.float32) -> Batch:
-    random = torch.Generator().manual_seed(seed)
-    leaf = torch.randint(0, taxonomy.num_leaves, (samples,), generator=random).repeat(2)
-    return Batch(
-        torch.randn(2 * samples, WIDTH, generator=random, dtype=dtype),
-        torch.from_numpy(taxonomy.paths(leaf.numpy())),
-        torch.arange(samples).repeat(2),
-        torch.randn(2 * samples, FEATURES, generator=random, dtype=dtype),
-    )
+    return made(TypeAdapter(ObjectiveConfig).validate_python(values), taxonomy)
 
 
 @pytest.mark.parametrize("values", TOGETHER, ids=lambda values: "-".join(map(str, values.values())))
 def test_gradients_are_exact(values: dict[str, Any]) -> None:
-    torch.manual_seed(0)
-    taxonomy = regular_tree((2, 2, 2))
-    objective = build(values, taxonomy).double()
-    batch = make_batch(taxonomy, samples=4, dtype=torch.float64)
-    objective(batch)
-    objective.eval()  # Prototypes stand still.
-    parameters = [p.detach().requires_grad_() for p in objective.parameters()]
-    names = [name for name, _ in objective.named_parameters()]
-    inputs = (batch.embeddings.requires_grad_(), batch.features.requires_grad_(), *parameters)  # type: ignore[union-attr]
-
-    def loss(z: torch.Tensor, f: torch.Tensor, *parameters: torch.Tensor) -> torch.Tensor:
-        own = dict(zip(names, parameters, strict=True))
-        report = torch.func.functional_call(objective, own, Batch(z, batch.paths, batch.instance, f))
-        return report.total
-
-    assert torch.autograd.gradcheck(loss, inputs, fast_mode=True, atol=1e-4)
+    assert_gradients_are_exact(TypeAdapter(ObjectiveConfig).validate_python(values))
 
 
 @pytest.mark.parametrize(("kind", "unused"), [("simclr", 3), ("supcon", 2), ("sum-supcon", 0)])
