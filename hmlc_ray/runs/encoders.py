@@ -9,9 +9,9 @@ from pathlib import Path
 from hmlc_ray.config.schema import nearest
 from hmlc_ray.errors import CheckpointError, StoreAway, StudyError, TrackingError
 from hmlc_ray.home import Home
-from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.machine.user import expanded
 from hmlc_ray.names.studies import PATTERN
+from hmlc_ray.runs.recording import checkpoint_of
 from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import best_row, rows_of, trial_runs
 from hmlc_ray.study.lookup import find_sweep, refuse_deleted
@@ -84,18 +84,15 @@ def checkpoint_of_run(run: TrialRun, tracker: Tracker) -> Checkpoint:
         raise CheckpointError(
             f"run {run.run_id} was deleted in MLflow: restore it with `{tracker.restore_command(run.run_id)}`"
         )
-    with scratch_folder("fetched") as scratch:
-        try:
-            folder = tracker.download(run.run_id, CHECKPOINT, scratch)
-        except StoreAway:
-            raise
-        except TrackingError as error:
-            status = run.tags.get(schema.STATUS, run.status.lower())
-            raise CheckpointError(f"run {run.run_id} ({status}) has no checkpoint in {tracker.uri}") from error
-        try:
-            return load_checkpoint(folder)
-        except CheckpointError as error:
-            raise CheckpointError(f"the checkpoint of run {run.run_id} cannot be used: {error}") from error
+    try:
+        return checkpoint_of(tracker, run.run_id)
+    except StoreAway:
+        raise
+    except TrackingError as error:
+        status = run.tags.get(schema.STATUS, run.status.lower())
+        raise CheckpointError(f"run {run.run_id} ({status}) has no checkpoint in {tracker.uri}") from error
+    except CheckpointError as error:
+        raise CheckpointError(f"the checkpoint of run {run.run_id} cannot be used: {error}") from error
 
 
 def _folder(source: str | os.PathLike[str]) -> Path:
