@@ -117,7 +117,7 @@ def _bare(batch: int, bench: Bench) -> float:
 
 def _against_bare(kind: str, batch: int) -> Callable[[Bench], Values]:
     def measure(bench: Bench) -> Values:
-        with kernels(_config("supcon", batch, bench, 2).training):
+        with kernels(_config("supcon", batch, bench, 2).training, bench.device):
             before, own, after = _bare(batch, bench), _ours(kind, batch, bench), _bare(batch, bench)
         bare = (before + after) / 2
         return {"images/s": own, "bare images/s": bare, "ratio": own / bare}
@@ -198,7 +198,7 @@ def _sent(loader: Any, bench: Bench) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
 
 def _against_usual(batch: int) -> Callable[[Bench], Values]:
     def measure(bench: Bench) -> Values:
-        with kernels(_config("supcon", batch, bench, 2).training):
+        with kernels(_config("supcon", batch, bench, 2).training, bench.device):
             usual, own = _usual(batch, bench), _ours("supcon", batch, bench)
         return {"images/s": own, "usual images/s": usual, "ratio": own / usual}
 

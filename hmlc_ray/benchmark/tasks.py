@@ -71,8 +71,9 @@ def describe(place: Place) -> str:
 
 
 def deciding(config: TrialConfig) -> dict[str, Any]:
-    """The configuration without what cannot change an outcome."""
-    values: dict[str, Any] = config.model_dump(mode="json")
+    """The configuration without what cannot change an outcome, and without keys that are null: so a later version's
+    new key, which is null unless it is used, leaves the results of this one as they are."""
+    values: dict[str, Any] = config.model_dump(mode="json", exclude_none=True)
     values["data"] = {key: value for key, value in values["data"].items() if key not in _NOT_DECIDING}
     for section, keys in path_keys().items():
         if section != "data":

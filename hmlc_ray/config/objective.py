@@ -21,6 +21,8 @@ def _some_weight(weights: WeightForm | tuple[Weight, ...]) -> WeightForm | tuple
 
 
 LevelWeights = Annotated[WeightForm | tuple[Weight, ...], AfterValidator(_some_weight), PerLevel()]
+QuotaForm = Literal["free", "equal", "log_classes"]
+Share = Annotated[float, Field(gt=0)]
 
 
 class ObjectiveSection(Section):
@@ -135,7 +137,8 @@ class GHmlcConfig(LevelsSection):
     """K, the mixture count (for `dirichlet` its upper bound); None: H + 1 for H levels, 2 H + 2 for `dirichlet`."""
     share_margin: float = Field(0.0, ge=0)
     """A component whose two best levels lie within this margin belongs to both."""
-    quota: Literal["free", "equal", "log_classes"] = "equal"
+    quota: Annotated[QuotaForm | tuple[Share, ...], PerLevel()] = "equal"
+    """How many dimensions a level gets: a named form, or one share per level (coarsest first), e.g. [0.25, 0.75]."""
     nesting: Literal["partition", "nested"] = "partition"
     hardness: Literal["hard", "soft"] = "hard"
     soft_floor: float = Field(0.05, ge=0, le=1)

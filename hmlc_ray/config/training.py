@@ -55,8 +55,9 @@ class TrainingConfig(Section):
     cpu_threads: int | None = Field(None, ge=1)
     """Threads of the CPU kernels; None: one for each CPU that the process may use (affinity, cgroup quota, Slurm;
     `OMP_NUM_THREADS` where it is less). A sweep sets it to the trial's CPUs; results depend on it."""
-    deterministic: bool = True
-    """Choose deterministic kernels where there are any."""
+    deterministic: bool | None = None
+    """Choose deterministic kernels where there are any; None: on a CPU, and not on a GPU, where they cost speed: there
+    two runs of one configuration may differ in the last digits."""
 
 
 class EvaluationConfig(Section):

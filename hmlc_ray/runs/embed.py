@@ -74,7 +74,7 @@ def embed_data(
         loaded = load_data(config)
     _check_fits(encoder, loaded, data or "its data")
     encoder, splits = encoder.to(resolve_device("auto")), splits_of(loaded)
-    with kernels(encoder.config.training):
+    with kernels(encoder.config.training, encoder.device):
         features = {
             name: embed(encoder.encoder, split.inputs, encoder.device, rows=split.rows)
             for name, split in splits.items()

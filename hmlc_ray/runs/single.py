@@ -88,5 +88,5 @@ def probe_run(
     chosen = checkpoint.chosen_regularisation if split == "test" else config.evaluation.chosen_regularisation
     config = config.with_regularisation(chosen)
     device = resolve_device(config.training.device)
-    with kernels(config.training):
+    with kernels(config.training, device):
         return evaluate(encoder_of(checkpoint).to(device), data, config, split=split, device=device, full=True).metrics

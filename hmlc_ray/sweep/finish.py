@@ -41,7 +41,7 @@ def judge_best(context: StudyContext, best: TrialRow) -> Conclusion:
     config = checkpoint.config.with_regularisation(checkpoint.chosen_regularisation)
     # Where the trials were given GPUs this machine need not have one.
     device = resolve_device("auto" if asks_for_gpus and config.training.device != "cpu" else "cpu")
-    with kernels(config.training):
+    with kernels(config.training, device):
         encoder = encoder_of(checkpoint).to(device)
         judgement = evaluate(encoder, context.data, config, split="test", device=device, full=True)
     tracker.log(best.run_id, [(checkpoint.epochs_done, judgement.metrics)])

@@ -82,7 +82,7 @@ def fit(config: TrialConfig, report: Report, *, resume: Checkpoint | None = None
     """
     data = cached_data(config.data)
     check_levels(config, data.taxonomy.num_levels)
-    with kernels(config.training), memory_errors():
+    with kernels(config.training, resolve_device(config.training.device)), memory_errors():
         run = _Run(config, data, test=test)
         if resume is not None:
             run.restore(resume)

@@ -36,21 +36,31 @@ def threads_of(config: TrainingConfig) -> int:
     return config.cpu_threads or usable_threads()
 
 
+def is_deterministic(config: TrainingConfig, device: torch.device) -> bool:
+    """Whether deterministic kernels are chosen on this device."""
+    return device.type == "cpu" if config.deterministic is None else config.deterministic
+
+
 @contextmanager
-def kernels(config: TrainingConfig) -> Iterator[None]:
+def kernels(config: TrainingConfig, device: torch.device) -> Iterator[None]:
     """Set CPU threads and the choice of kernels, and put back what was there: trials share a warm process.
 
     Where kernels need not be deterministic, cuDNN tries which of its own are fastest.
 
+    Args:
+        config: threads, and whether kernels are deterministic.
+        device: where they run.
+
     Sums depend on how they are split over threads, so `cpu_threads` decides the last digits of a CPU run.
     """
     threads = threads_of(config)
+    deterministic = is_deterministic(config, device)
     before_threads = torch.get_num_threads()
     before_mode, before_search = torch.get_deterministic_debug_mode(), torch.backends.cudnn.benchmark
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(config.deterministic, warn_only=True)
-    torch.backends.cudnn.benchmark = not config.deterministic
-    if config.deterministic:
+    torch.use_deterministic_algorithms(deterministic, warn_only=True)
+    torch.backends.cudnn.benchmark = not deterministic
+    if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
         with threadpool_limits(limits=threads):

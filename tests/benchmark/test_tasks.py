@@ -51,3 +51,14 @@ def test_a_taxonomy_file_can_be_moved_and_not_changed(kind: str, key: str) -> No
     assert _key(made("here.json", tree).config) == _key(made("there/here.json", tree).config)
     assert made("here.json", tree).identity != made("here.json", other).identity
     assert made("here.json", tree).identity != made("here.json", tree, shuffled=True).identity
+
+
+def test_a_key_that_is_null_is_as_if_it_were_not_there() -> None:
+    def empty(value: Any) -> bool:
+        return value is None or (isinstance(value, dict) and any(map(empty, value.values())))
+
+    config = TrialConfig.model_validate({})
+    assert config.model_dump()["training"]["cpu_threads"] is None
+    assert not empty(deciding(config))
+    used = task_of(training={"cpu_threads": 2})
+    assert used.identity != task_of().identity

@@ -48,7 +48,7 @@ CASES = {
     "must be an integer of at least 1, got 0 (and 1 more)",
     "training: {global_batch_size: 1}": "training.global_batch_size must be an integer of at least 2, got 1",
     "training: {amp: on}": 'training.amp must be one of auto, off, bf16, got "on"',
-    "training: {deterministic: 1}": "training.deterministic must be true or false, got 1",
+    "training: {deterministic: 1}": "training.deterministic must be true or false, or null, got 1",
     "optimiser: {warmup_epochs: 30}": "optimiser.warmup_epochs (30) must not exceed training.epochs (20)",
     "optimiser: {learning_rate: .inf}": "optimiser.learning_rate must be a number above 0 and of at most 100, "
     "got Infinity",

@@ -49,7 +49,7 @@ def check(tmp_path: Path, path: str, choice: list[Any]) -> None:
     ("path", "choice", "sentence"),
     [
         ("objective.warmup_epochs", [0, False], "an integer of at least 0, got false"),
-        ("training.deterministic", [True, 1], "training.deterministic must be true or false, got 1"),
+        ("training.deterministic", [True, 1], "training.deterministic must be true or false, or null, got 1"),
         ("training.epochs", [1, 1.0], "training.epochs must be an integer of at least 1, got 1.0"),
         ("training.epochs", [1, "1"], 'training.epochs must be an integer of at least 1, got "1"'),
         ("objective.temperature", [1, 1.0], "space.objective.temperature: choice holds 1 and 1.0, the same value here"),

@@ -153,7 +153,7 @@ def test_torch_and_the_processes_for_meshes_follow(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("HMLC_CPUS", "1")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     before = torch.get_num_threads()
-    with kernels(TrainingConfig()):
+    with kernels(TrainingConfig(), torch.device("cpu")):
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
     assert parallel.cpu_count() == 1

@@ -64,18 +64,27 @@ def smallest_level(num_dims: int, num_levels: int) -> int:
     return min(max(SMALLEST_LEVEL, num_dims // (4 * num_levels)), num_dims // num_levels)
 
 
-def level_quotas(form: str, num_dims: int, num_classes: Sequence[int]) -> IntArray:
+def level_quotas(form: str | Sequence[float], num_dims: int, num_classes: Sequence[int]) -> IntArray:
     """Dimensions per level, int64 [H], adding up to D.
 
     `equal`: D / H each, the remainder to the finest levels. `log_classes`: in proportion to log C_h by largest
-    remainders, but no level gets less than the floor of `smallest_level`.
+    remainders, but no level gets less than the floor of `smallest_level`. Shares: in proportion to them, but at
+    least 1.
     """
     num_levels = len(num_classes)
     if form == "equal":
         return (num_dims + np.arange(num_levels)) // num_levels
-    floor = smallest_level(num_dims, num_levels)
-    shares = np.log(num_classes) if max(num_classes) > 1 else np.ones(num_levels)
-    lifted = np.zeros(num_levels, dtype=bool)
+    if form == "log_classes":
+        shares = np.log(num_classes) if max(num_classes) > 1 else np.ones(num_levels)
+        return _in_proportion(shares, num_dims, smallest_level(num_dims, num_levels))
+    assert not isinstance(form, str), form
+    assert len(form) == num_levels
+    return _in_proportion(np.asarray(form, dtype=np.float64), num_dims, 1)
+
+
+def _in_proportion(shares: FloatArray, num_dims: int, floor: int) -> IntArray:
+    """Integers [H] that add up to D and follow the shares, none below the floor (floor x H <= D)."""
+    lifted = np.zeros(len(shares), dtype=bool)
     while True:
         weight = np.where(lifted, 0.0, shares)
         exact = np.where(lifted, floor, (num_dims - floor * lifted.sum()) * weight / weight.sum())

@@ -141,7 +141,7 @@ def _train(config: TrialConfig, given: InducedTaxonomyConfig, data: DataSet, not
     device, level = resolve_device(config.training.device), data.taxonomy.level_names[-1]
     if given.training.epochs == 0:
         note("the tree is induced from the encoder as it begins")
-        with kernels(config.training):
+        with kernels(config.training, device):
             seed_everything(stream_seed(config.seed))
             encoder = build_encoder(config.encoder, data.input_shape).to(device)
             judged = evaluate(encoder, data, config, split="val", device=device, full=True)
@@ -153,6 +153,6 @@ def _train(config: TrialConfig, given: InducedTaxonomyConfig, data: DataSet, not
         note(f"training for the induced tree: epoch {record.epoch} of {epochs}")
 
     result = fit(config, report)
-    with kernels(config.training):
+    with kernels(config.training, device):
         means = mean_features(result.learner.encoder, data, device)
     return Classes(means, dense(from_tensor(result.checkpoint.state["confusion"]["val"][level])))

@@ -110,7 +110,7 @@ def _mean_features(
             f"have shape {list(data.input_shape)}"
         )
     device = resolve_device(config.training.device)
-    with kernels(config.training):
+    with kernels(config.training, device):
         return mean_features(encoder.to(device), data, device)
 
 

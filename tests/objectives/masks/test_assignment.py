@@ -162,3 +162,19 @@ def test_overlap_is_the_mean_jaccard_index() -> None:
     assert overlap(masks) == pytest.approx((1 / 3 + 0 + 0) / 3)
     assert overlap(np.ones((2, 5))) == 1
     assert overlap(np.ones((1, 5))) == 0
+
+
+@given(st.lists(st.floats(1e-3, 10), min_size=1, max_size=5), st.integers(5, 300))
+def test_shares_give_dimensions_in_proportion(shares: list[float], num_dims: int) -> None:
+    quotas = level_quotas(shares, num_dims, [2] * len(shares))
+    assert quotas.sum() == num_dims
+    assert quotas.min() >= 1
+    exact = np.asarray(shares) / sum(shares) * num_dims
+    if exact.min() >= 1:
+        assert (np.abs(quotas - exact) < 1).all()
+
+
+def test_a_quarter_of_the_dimensions_for_the_coarse_level() -> None:
+    assert level_quotas((0.25, 0.75), 128, (10, 150)).tolist() == [32, 96]
+    assert level_quotas((1, 3, 4), 128, (2, 4, 8)).tolist() == [16, 48, 64]
+    assert level_quotas((1e-6, 1.0), 10, (2, 4)).tolist() == [1, 9]
