@@ -25,6 +25,7 @@ from hmlc_ray.evaluation.decoding import DECODINGS
 from hmlc_ray.evaluation.embed import embed
 from hmlc_ray.evaluation.figures import Frozen
 from hmlc_ray.evaluation.predictions import predict
+from hmlc_ray.evaluation.principal_axes import TrainingRows
 from hmlc_ray.evaluation.probe import Probe, choose_probe, fit_probes
 from hmlc_ray.taxonomy import Taxonomy
 
@@ -131,13 +132,13 @@ def _probes(
     device: torch.device,
 ) -> list[Probe]:
     """One probe per level; its C is the one given, or else the best on `val`."""
-    inputs = scaler.transform(_wide(train))
+    rows = TrainingRows(scaler.transform(_wide(train)), device)
     given = settings.chosen_regularisation
     held_out = None if given is not None or val is None else scaler.transform(_wide(val))
     probes: list[Probe] = []
     for h, count in enumerate(taxonomy.num_classes):
         candidates = settings.probe_regularisation if given is None else (given[h],)
-        path = fit_probes(inputs, train.paths[:, h], count, candidates, settings.probe_max_iter, device)
+        path = fit_probes(rows, train.paths[:, h], count, candidates, settings.probe_max_iter)
         if held_out is None or val is None:
             probes.extend(path)
         else:

@@ -15,10 +15,15 @@ from sklearn.linear_model import LogisticRegression
 
 from hmlc_ray.arrays import FloatArray, IntArray
 from hmlc_ray.evaluation.many_classes import ManyClassRegression
+from hmlc_ray.evaluation.principal_axes import CPU, TrainingRows
 
 MOST_NUMBERS = 1 << 25
 """Samples times classes up to which scikit-learn fits on a CPU, where it keeps some such matrices of float64."""
-CPU = torch.device("cpu")
+MOST_WORK = 1 << 28
+"""Samples times features times classes up to which scikit-learn fits on a CPU, as it always has: of such data it takes
+seconds, and earlier results are the same to the last digit. Beyond, the solver in torch is many times as fast."""
+_LEAST_CLASSES = 16
+"""Fewer classes cost as much: reading the features takes the time."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class Probe:
 
 
 def fit_probes(
-    features: FloatArray,
+    features: FloatArray | TrainingRows,
     labels: IntArray,
     num_classes: int,
     candidates: Sequence[float],
@@ -59,22 +64,23 @@ def fit_probes(
     """One probe per candidate C, ascending, each started from the one before it.
 
     Args:
-        features: float64 [N, F], standardised.
+        features: float64 [N, F], standardised; as `TrainingRows` where they are fitted to more than once.
         labels: int64 [N], classes of one level in [0, num_classes).
-        device: where the loss is computed, in float64; a GPU reaches the optimum that the CPU does, many times sooner.
+        device: of features that are not `TrainingRows`, where the loss is computed.
     """
+    rows = features if isinstance(features, TrainingRows) else TrainingRows(features, device)
     if len(np.unique(labels)) == 1:
         # Nothing to separate, and logistic regression refuses: the one class is certain whatever C is.
-        constant = DummyClassifier(strategy="prior").fit(features, labels)
+        constant = DummyClassifier(strategy="prior").fit(rows.features, labels)
         yield Probe(constant, num_classes, min(candidates), converged=True)
         return
-    if device.type == "cuda" or len(features) * num_classes > MOST_NUMBERS:
-        yield from _many(features, labels, num_classes, candidates, max_iter, device)
+    if rows.device.type == "cuda" or _is_large(rows.features, num_classes):
+        yield from _many(rows, labels, num_classes, candidates, max_iter)
         return
     classifier = LogisticRegression(max_iter=max_iter, warm_start=True)
     for candidate in sorted(candidates):
         classifier.set_params(C=candidate)
-        converged = _fit(classifier, features, labels)
+        converged = _fit(classifier, rows.features, labels)
         yield Probe(copy.deepcopy(classifier), num_classes, candidate, converged)
 
 
@@ -83,15 +89,14 @@ def choose_probe(probes: Iterator[Probe], features: FloatArray, labels: IntArray
     return max(probes, key=lambda probe: probe.accuracy(features, labels))
 
 
+def _is_large(features: FloatArray, num_classes: int) -> bool:
+    return len(features) * num_classes > MOST_NUMBERS or features.size * max(num_classes, _LEAST_CLASSES) > MOST_WORK
+
+
 def _many(
-    features: FloatArray,
-    labels: IntArray,
-    num_classes: int,
-    candidates: Sequence[float],
-    max_iter: int,
-    device: torch.device,
+    rows: TrainingRows, labels: IntArray, num_classes: int, candidates: Sequence[float], max_iter: int
 ) -> Iterator[Probe]:
-    classifier, rows = ManyClassRegression(max_iter, device), torch.as_tensor(features, device=device)
+    classifier = ManyClassRegression(max_iter, rows.device)
     for candidate in sorted(candidates):
         converged = classifier.fit(rows, labels, candidate)
         yield Probe(copy.copy(classifier), num_classes, candidate, converged)
