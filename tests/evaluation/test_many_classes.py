@@ -163,7 +163,7 @@ def test_no_matrix_is_larger_than_the_features(monkeypatch: pytest.MonkeyPatch) 
                     self.largest = max(self.largest, value.numel())
             return result
 
-    inputs, labels = made(1000, 5, 50)
+    inputs, labels = made(500, 5, 30)
     with Sizes() as sizes:
-        ManyClassRegression(max_iter=20).fit(inputs, labels, 1.0)
+        ManyClassRegression(max_iter=3).fit(inputs, labels, 1.0)
     assert sizes.largest == inputs.size
