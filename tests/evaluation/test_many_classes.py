@@ -78,7 +78,7 @@ def test_at_the_usual_tolerance_it_predicts_what_the_minimum_does(classes: int) 
         excess = loss(inputs[:1000], labels[:1000], own, regularisation) / loss(
             inputs[:1000], labels[:1000], best, regularisation
         )
-        assert 1 - 1e-9 < excess < 1 + 1e-5
+        assert 1 - 1e-9 < excess < 1 + 5e-5
 
 
 def degenerate() -> dict[str, tuple[np.ndarray, np.ndarray]]:
