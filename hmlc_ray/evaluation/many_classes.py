@@ -17,7 +17,7 @@ from hmlc_ray.evaluation.principal_axes import TrainingRows
 
 _NUMBERS_AT_ONCE = 1 << 21
 _NUMBERS_AT_ONCE_GPU = 1 << 25
-TOLERANCE = 1e-6
+TOLERANCE = 1e-7
 """How far above the minimum the loss may be, of itself, when the solver stops, by an estimate."""
 _LEAST_LOSS = 1e-3
 """The tolerance is not of less: every training sample is then all but certain, and the minimum may be at infinity."""
