@@ -139,7 +139,8 @@ class GHmlcConfig(LevelsSection):
     """A component whose two best levels lie within this margin belongs to both."""
     quota: Annotated[QuotaForm | tuple[Share, ...], PerLevel()] = "equal"
     """How many dimensions a level gets: a named form, or one share per level (coarsest first), e.g. [0.25, 0.75]."""
-    nesting: Literal["partition", "nested"] = "partition"
+    nesting: Literal["partition", "nested"] = "nested"
+    """`partition`: a dimension belongs to one level; `nested`: a level also sees the dimensions of all coarser ones."""
     hardness: Literal["hard", "soft"] = "hard"
     soft_floor: float = Field(0.05, ge=0, le=1)
     """Smallest entry of a soft mask."""
