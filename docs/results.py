@@ -107,8 +107,9 @@ def _how(one: Measured) -> str:
     hardware = ", ".join(dict.fromkeys(line.hardware for line in lines))
     commits = ", ".join(dict.fromkeys(f"`{line.commit[:7]}`" for line in lines if line.commit))
     hours = sum(line.seconds for line in lines) / 3600
+    name = benchmark.name
     return (
-        f"`hmlc benchmark search_spaces/suites/{benchmark.name}.yaml --results benchmarks/results/{benchmark.name}.jsonl`; "
+        f"`hmlc benchmark search_spaces/suites/{name}.yaml --results benchmarks/results/{name}.jsonl`; "
         f"{benchmark.tuning.trials} tuning trials for each arm, {len(benchmark.seeds)} seeds; {len(lines)} runs, "
         f"{hours:.1f} hours of trials; {ended[0][:10]} to {ended[-1][:10]}, {hardware}; commits {commits}."
     )
