@@ -65,7 +65,7 @@ def test_without_a_fit_the_loss_is_sum_supcon(made: Planted, mask: str) -> None:
 
 
 def test_masks_are_ones_until_the_warm_up_is_over_and_then_recover_what_was_planted(made: Planted) -> None:
-    g_hmlc = objective(made, quota="free", warmup_epochs=2)
+    g_hmlc = objective(made, quota="free", nesting="partition", warmup_epochs=2)
     assert run_epoch(g_hmlc, made, 0) == {}
     masks = g_hmlc.masks()
     assert masks is not None
