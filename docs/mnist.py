@@ -1,7 +1,7 @@
 """Runs the qualitative study of `docs/mnist.md` and writes its tables and pictures: `python docs/mnist.py --root data`.
 
 Every objective is trained with the same seeds on the same images; what has been trained is found again in `--home`, so
-an interrupted study goes on where it was.
+a second call resumes an interrupted study.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
     "G-HMLC, random, nested": {"kind": "g-hmlc", "mask": "random", "nesting": "nested"},
     "A-HMLC": {"kind": "a-hmlc"},
 }
-"""By their names on the page."""
+"""Configurations by the names that the page uses."""
 COLUMNS = {
     "probe parity": "test/probe_top1/parity",
     "probe digit": "test/probe_top1/digit",

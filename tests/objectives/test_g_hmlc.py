@@ -179,7 +179,7 @@ def train_on_digits(seed: int) -> tuple[GHmlc, nn.Module, Tensor]:
     train, test = torch.randperm(len(images)).split([1200, 597])
     encoder = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 48))
     counts = taxonomy.class_counts(digit[train].numpy())
-    g_hmlc = GHmlc(GHmlcConfig(), Dims(taxonomy, counts, 48, feature_dim=48))
+    g_hmlc = GHmlc(GHmlcConfig(nesting="partition"), Dims(taxonomy, counts, 48, feature_dim=48))
     optimiser = torch.optim.Adam(encoder.parameters(), 2e-3)
     paths = torch.from_numpy(taxonomy.paths(digit.numpy()))
     for epoch in range(12):
