@@ -24,6 +24,8 @@ from hmlc_ray.evaluation.confusions import Matrix
 from hmlc_ray.evaluation.decoding import DECODINGS
 from hmlc_ray.evaluation.embed import embed
 from hmlc_ray.evaluation.figures import Frozen
+from hmlc_ray.evaluation.hit_curve import hit_curve_areas
+from hmlc_ray.evaluation.open_set import Samples, open_set_metrics
 from hmlc_ray.evaluation.predictions import predict
 from hmlc_ray.evaluation.probe import Probe, choose_probe, fit_probes
 from hmlc_ray.taxonomy import Taxonomy
@@ -68,7 +70,8 @@ def evaluate(
 
     Args:
         encoder: images [n, ...] to features [n, F], on `device`.
-        full: every metric; otherwise the top-1 of probes and kNN.
+        full: every metric, those of the open set where the data has samples of no class for the split; otherwise the
+            top-1 of probes and kNN.
 
     Raises:
         ConfigError: if there is no validation split, and C would have to be chosen on it or it is to be judged.
@@ -97,6 +100,12 @@ def evaluate(
         metrics |= figures.probe_balance(data.taxonomy, predicted.own, judged.paths)
         metrics |= figures.geometry(data.taxonomy, judged, config.seed, device)
         metrics |= figures.tree_metrics(data.taxonomy, predicted, judged)
+        metrics |= hit_curve_areas(data.taxonomy, probes, inputs, judged.paths, config.seed)
+        if split in data.open_set:
+            unknown = embed(encoder, data.open_set[split].inputs, device, rows=data.open_set[split].rows)
+            looks = predict(data.taxonomy, probes, scaler.transform(unknown.astype(np.float64)), ranks=1)
+            scored = Samples(judged.features, predicted.confidence), Samples(unknown, looks.confidence)
+            metrics |= open_set_metrics(data.taxonomy, train, scored, settings.neighbours, device)
     return Evaluation(
         {f"{split}/{name}": value for name, value in metrics.items()},
         tuple(probe.regularisation for probe in probes),

@@ -1,4 +1,4 @@
-"""What cosine neighbours say: kNN classification and MAP@R."""
+"""What cosine neighbours say: kNN classification, nearness to classes, and MAP@R."""
 
 from __future__ import annotations
 
@@ -46,6 +46,58 @@ def vote(similarities: Tensor, labels: Tensor, num_classes: int) -> Tensor:
         own = labels[start : start + BLOCK]
         votes.append(scores[: len(own)].zero_().scatter_add_(1, own, weights[start : start + BLOCK]).argmax(dim=1))
     return torch.cat(votes)
+
+
+def class_similarities(queries: Tensor, references: Tensor, paths: Tensor, k: int) -> Tensor:
+    """Cosine similarity of every query to the k-th nearest reference of a class, the largest over a level's classes.
+
+    Args:
+        queries: float [n, F].
+        references: float [N, F], on the same device.
+        paths: int64 [N, H], the references' classes.
+        k: capped, for each class, at the number of its references.
+
+    Returns:
+        float [n, H].
+    """
+    references = normalize(references, dim=1)
+    blocks = torch.tensor_split(normalize(queries, dim=1), _cuts(len(queries)))
+    needed = [torch.bincount(labels).clamp(max=k) for labels in paths.T]
+    found = []
+    for block in blocks:
+        similarities = block @ references.T
+        levels = zip(paths.T, needed, strict=True)
+        found.append(
+            torch.stack([_of_first_class(similarities, labels, each, 4 * k) for labels, each in levels], dim=1)
+        )
+    return torch.cat(found)
+
+
+def _of_first_class(similarities: Tensor, labels: Tensor, needed: Tensor, count: int) -> Tensor:
+    """float [b]: similarity of the neighbour with which, from the nearest on, the first class has what is needed.
+
+    No class has its k-th neighbour nearer. So many neighbours as `count` are looked at, and twice as many of the
+    queries for which they are too few.
+    """
+    result, rows = similarities.new_empty(len(similarities)), torch.arange(len(similarities), device=labels.device)
+    while len(rows):
+        count = min(count, len(labels))
+        top = similarities[rows].topk(count, dim=1)
+        first = _first_complete(labels[top.indices], needed)
+        is_found = first < count
+        result[rows[is_found]] = top.values[is_found].gather(1, first[is_found, None])[:, 0]
+        rows, count = rows[~is_found], 2 * count
+    return result
+
+
+def _first_complete(labels: Tensor, needed: Tensor) -> Tensor:
+    """int64 [b]: the first position in each row of labels [b, M] by which a class occurs as often as needed; else M."""
+    ordered, order = labels.sort(dim=1, stable=True)
+    position = torch.arange(labels.shape[1], device=labels.device)
+    begins = torch.ones_like(ordered, dtype=torch.bool)
+    begins[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    start = torch.where(begins, position, 0).cummax(dim=1).values
+    return torch.where(position - start + 1 == needed[ordered], order, labels.shape[1]).amin(dim=1)
 
 
 def map_at_r(features: Tensor, paths: Tensor) -> Tensor:
