@@ -28,8 +28,8 @@ class Places(NamedTuple):
     """None: the table's own columns."""
 
 
-def find_places(file: str, labels: str | None) -> Places:
-    """The table and its labels, as `data.file` and `data.labels` name them.
+def find_table(file: str) -> Path:
+    """The table of features that a path names: a file, or in a folder the one of `TABLE_FILES`.
 
     Raises:
         DataError: if there is no such file, or it is of another type.
@@ -47,6 +47,16 @@ def find_places(file: str, labels: str | None) -> Places:
         raise DataError(f"the table of features {str(table)!r} must be a file of type {', '.join(SUFFIXES)}")
     if not is_file(table):
         raise DataError(f"there is no table of features {str(table)!r}")
+    return table
+
+
+def find_places(file: str, labels: str | None) -> Places:
+    """The table and its labels, as `data.file` and `data.labels` name them.
+
+    Raises:
+        DataError: see `find_table`; if there are no labels.
+    """
+    table = find_table(file)
     if labels is not None:
         place = Path(labels).expanduser().absolute()
         if not is_file(place):
