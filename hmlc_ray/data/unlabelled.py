@@ -84,9 +84,7 @@ def _rows(config: FeaturesConfig) -> Split:
     table = read_features(file, config.array)
     bad = np.flatnonzero(~np.isfinite(table).all(axis=1))
     if len(bad):
-        raise DataError(
-            f"row {bad[0]} of {str(file)!r} holds a number that is not finite, one of {len(bad)} such rows: correct them"
-        )
+        raise DataError(f"row {bad[0]} of {str(file)!r} holds a number that is not finite, one of {len(bad)} such rows")
     if not len(table):
         raise DataError(f"the table of features {str(file)!r} has no rows")
     return _of_no_class(Split(torch.from_numpy(table), torch.empty(0), mapped=isinstance(table, np.memmap)))

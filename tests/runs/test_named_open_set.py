@@ -142,7 +142,7 @@ def no_rows(of_features: Path, tmp_path: Path) -> Path:
 REFUSED: dict[Callable[[Path, Path], Path], str] = {
     own_rows: r"48 of the 48 samples of .*table are samples of the run's own data, which have a class: the open set",
     wide_rows: r"the encoder takes samples of shape \[8\], but those of .*x.npy have \[9\]",
-    broken_rows: r"row 3 of '.*x.npy' holds a number that is not finite, one of 2 such rows: correct them",
+    broken_rows: r"row 3 of '.*x.npy' holds a number that is not finite, one of 2 such rows",
     no_rows: r"the table of features '.*x.npy' has no rows",
     lambda of_features, tmp_path: tmp_path / "none": r"there is no folder, file or kind of data '.*none'",
     lambda of_features, tmp_path: tmp_path: r"the folder '.*' holds none of features.npy",
