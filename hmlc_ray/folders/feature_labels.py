@@ -208,8 +208,8 @@ class _Collector:
         self._count = 0
 
     def find_open_set(self) -> None:
-        """Separate rows of no known class from rows of known classes, which may be called out of distribution too, where
-        they come from elsewhere."""
+        """Separate rows of no known class from those of known classes, which may be called out of distribution too
+        where they come from elsewhere."""
         found = self._found
         paths = {path for split in found.classes.values() for path in split}
         known = {(h, name) for path in paths for h, name in enumerate(path)}

@@ -40,7 +40,7 @@ def find_table(file: str) -> Path:
         if len(found) != 1:
             what = "none of" if not found else "several of"
             raise DataError(
-                f"the folder {str(table)!r} holds {what} {', '.join(TABLE_FILES)}: data.file names the table"
+                f"the folder {str(table)!r} holds {what} {', '.join(TABLE_FILES)}: name the table itself"
             )
         table = found[0]
     if table.suffix.lower() not in SUFFIXES:

@@ -94,6 +94,15 @@ def test_other_metrics_stay_and_so_do_those_of_the_other_split(data: DataSet) ->
     )
 
 
+def test_samples_of_no_class_on_which_the_encoder_overflows_fail_no_run(
+    data: DataSet, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = _outside(40, slice(8, 9))
+    broken.inputs[3, 0] = math.inf  # type: ignore[index]
+    assert _metrics(replace(data, open_set={"test": broken})) == _metrics(data)
+    assert "open-set metrics are left out" in caplog.text
+
+
 def test_confidence_says_nothing_of_a_level_with_one_class() -> None:
     stem = Taxonomy.from_paths(("all", "digit"), [("x", "0"), ("x", "1"), ("x", "2")])
     splits = [_rows(stem, 30, seed) for seed in range(3)]
