@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from hmlc_ray.arrays import IntArray
+
+Similarities = npt.NDArray[np.float32]
 BLOCK = 256
 """Queries compared at once; bounds memory to BLOCK x references similarities."""
 
@@ -48,7 +55,7 @@ def vote(similarities: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     return torch.cat(votes)
 
 
-def class_similarities(queries: Tensor, references: Tensor, paths: Tensor, k: int) -> Tensor:
+def class_similarities(queries: Tensor, references: Tensor, paths: IntArray, k: int) -> Similarities:
     """Cosine similarity of every query to the k-th nearest reference of a class, the largest over a level's classes.
 
     Args:
@@ -58,46 +65,45 @@ def class_similarities(queries: Tensor, references: Tensor, paths: Tensor, k: in
         k: capped, for each class, at the number of its references.
 
     Returns:
-        float [n, H].
+        float32 [n, H].
     """
-    references = normalize(references, dim=1)
-    blocks = torch.tensor_split(normalize(queries, dim=1), _cuts(len(queries)))
-    needed = [torch.bincount(labels).clamp(max=k) for labels in paths.T]
+    order = np.lexsort(paths.T[::-1])  # which puts the classes of every level together
+    leaves, first = np.unique(paths[order], axis=0, return_index=True)
+    ordered = normalize(references, dim=1)[torch.from_numpy(order).to(references.device)]
+    children = _children(leaves)
     found = []
-    for block in blocks:
-        similarities = block @ references.T
-        levels = zip(paths.T, needed, strict=True)
-        found.append(
-            torch.stack([_of_first_class(similarities, labels, each, 4 * k) for labels, each in levels], dim=1)
-        )
-    return torch.cat(found)
+    for block in torch.tensor_split(normalize(queries, dim=1), _cuts(len(queries))):
+        parts = np.split((block @ ordered.T).cpu().numpy(), first[1:], axis=1)
+        levels = []
+        for groups in children:
+            # The nearest of a class are among the nearest of its children.
+            parts = [_largest(parts[start:end], k) for start, end in groups]
+            levels.append(np.max([part.min(axis=1) for part in parts], axis=0))
+        found.append(np.stack(levels[::-1], axis=1))
+    return np.concatenate(found)
 
 
-def _of_first_class(similarities: Tensor, labels: Tensor, needed: Tensor, count: int) -> Tensor:
-    """float [b]: similarity of the neighbour with which, from the nearest on, the first class has what is needed.
+def _children(leaves: IntArray) -> list[list[tuple[int, int]]]:
+    """Per level, the finest one first, the classes as ranges of those of the next finer level; of the leaves themselves
+    each is its own.
 
-    No class has its k-th neighbour nearer. So many neighbours as `count` are looked at, and twice as many of the
-    queries for which they are too few.
+    Args:
+        leaves: int64 [L, H], sorted paths.
     """
-    result, rows = similarities.new_empty(len(similarities)), torch.arange(len(similarities), device=labels.device)
-    while len(rows):
-        count = min(count, len(labels))
-        top = similarities[rows].topk(count, dim=1)
-        first = _first_complete(labels[top.indices], needed)
-        is_found = first < count
-        result[rows[is_found]] = top.values[is_found].gather(1, first[is_found, None])[:, 0]
-        rows, count = rows[~is_found], 2 * count
+    finer, result = np.arange(len(leaves)), []
+    for labels in leaves.T[::-1]:
+        starts = np.flatnonzero(np.diff(labels, prepend=labels[0] - 1))
+        bounds = [*np.searchsorted(finer, starts).tolist(), len(finer)]
+        result.append(list(pairwise(bounds)))
+        finer = starts
     return result
 
 
-def _first_complete(labels: Tensor, needed: Tensor) -> Tensor:
-    """int64 [b]: the first position in each row of labels [b, M] by which a class occurs as often as needed; else M."""
-    ordered, order = labels.sort(dim=1, stable=True)
-    position = torch.arange(labels.shape[1], device=labels.device)
-    begins = torch.ones_like(ordered, dtype=torch.bool)
-    begins[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    start = torch.where(begins, position, 0).cummax(dim=1).values
-    return torch.where(position - start + 1 == needed[ordered], order, labels.shape[1]).amin(dim=1)
+def _largest(parts: list[Similarities], k: int) -> Similarities:
+    """The k largest of the columns of several arrays, in each row: float32 [n, at most k]."""
+    joined = np.concatenate(parts, axis=1)
+    cut = joined.shape[1] - k
+    return np.partition(joined, cut, axis=1)[:, cut:] if cut > 0 else joined
 
 
 def map_at_r(features: Tensor, paths: Tensor) -> Tensor:

@@ -51,11 +51,11 @@ def open_set_metrics(
         samples: of known classes, and of none.
         k: capped at the number of references, and within a class at the number of the class's.
     """
-    references, paths = (torch.from_numpy(array).to(device) for array in (train.features, train.paths))
+    references = torch.from_numpy(train.features).to(device)
     known, unknown = samples
     queries = [torch.from_numpy(part.features).to(device) for part in samples]
     of_any = [nearest(rows, references, k)[0][:, -1:].cpu().numpy() for rows in queries]
-    of_class = [class_similarities(rows, references, paths, k).cpu().numpy() for rows in queries]
+    of_class = [class_similarities(rows, references, train.paths, k) for rows in queries]
     result = {}
     for name, rate in (("auroc", auroc), ("fpr95", fpr_at_95_tpr)):
         result[f"open_set_{name}_knn"] = rate(of_any[0][:, 0], of_any[1][:, 0])

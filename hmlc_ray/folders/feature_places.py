@@ -39,9 +39,7 @@ def find_table(file: str) -> Path:
         found = [table / name for name in TABLE_FILES if is_file(table / name)]
         if len(found) != 1:
             what = "none of" if not found else "several of"
-            raise DataError(
-                f"the folder {str(table)!r} holds {what} {', '.join(TABLE_FILES)}: name the table itself"
-            )
+            raise DataError(f"the folder {str(table)!r} holds {what} {', '.join(TABLE_FILES)}: name the table itself")
         table = found[0]
     if table.suffix.lower() not in SUFFIXES:
         raise DataError(f"the table of features {str(table)!r} must be a file of type {', '.join(SUFFIXES)}")
