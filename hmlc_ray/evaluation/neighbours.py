@@ -84,8 +84,7 @@ def class_similarities(queries: Tensor, references: Tensor, paths: IntArray, k: 
 
 
 def _children(leaves: IntArray) -> list[list[tuple[int, int]]]:
-    """Per level, the finest one first, the classes as ranges of those of the next finer level; of the leaves themselves
-    each is its own.
+    """Classes as ranges of those of the next finer level, per level, the finest level first; a leaf is its own range.
 
     Args:
         leaves: int64 [L, H], sorted paths.
