@@ -22,7 +22,7 @@ from hmlc_ray.evaluation.decoding import Probabilities
 from hmlc_ray.evaluation.probe import Probe
 from hmlc_ray.taxonomy import Taxonomy
 
-MAX_PAIRS = 1 << 22
+MAX_PAIRS = 1 << 21
 """Pairs that are ranked at most."""
 _Blocks = tuple[IntArray, FloatArray]
 """Classes of a subtree in the order in which they are called, and the mean score of each one's block: [n, classes]
