@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_features import write_features
 from planted_classes import LEAVES, PAIRS, make_pairs, trial
 
 from hmlc_ray.config.metrics import FIGURES
@@ -64,6 +65,16 @@ def logged(root: Path) -> Iterator[tuple[str, float]]:
             values["objective"] = {"kind": kind, **settings}
             values["training"]["epochs"] = 4 if kind == "g-hmlc" else 1
             yield from logged_by(TrialConfig.model_validate(values), test=kind == "supcon")
+    yield from logged_by(with_open_set(root.parent / "table"), test=True)
+
+
+def with_open_set(folder: Path) -> TrialConfig:
+    """A run on a table of features with rows of no class."""
+    lines = (write_features(folder, splits=True) / "labels.csv").read_text().splitlines()
+    lines[:1], lines[-2:] = ["row,species,kind,split"], ["46,,,oos_val", "47,,,oos_test"]
+    (folder / "labels.csv").write_text("\n".join(lines))
+    values = trial(folder).model_dump(mode="json", include={"encoder", "head", "objective", "training", "evaluation"})
+    return TrialConfig.model_validate({**values, "data": {"kind": "features", "file": str(folder)}})
 
 
 def logged_by(config: TrialConfig, *, test: bool) -> list[tuple[str, float]]:

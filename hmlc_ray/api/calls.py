@@ -93,11 +93,13 @@ def train(plan: RunPlan, workers: int | str, workspace: Workspace, progress: Run
     return train_on_ray(plan, workers, workspace, progress)
 
 
-def probe(target: AnyPath, workspace: Workspace, split: Literal["val", "test"]) -> dict[str, float]:
+def probe(
+    target: AnyPath, workspace: Workspace, split: Literal["val", "test"], open_set: AnyPath | None
+) -> dict[str, float]:
     """Evaluate a trained encoder."""
     from hmlc_ray.runs.single import probe_run
 
-    return probe_run(target, workspace, split=split)
+    return probe_run(target, workspace, split=split, open_set=None if open_set is None else os.fspath(open_set))
 
 
 def find_encoder(source: AnyPath, workspace: Workspace) -> TrainedEncoder:

@@ -77,6 +77,7 @@ def probe(
     target: Trained,
     *,
     split: Literal["val", "test"] = "val",
+    open_set: AnyPath | None = None,
     home: AnyPath | None = None,
     tracking_uri: str | None = None,
 ) -> dict[str, float]:
@@ -91,6 +92,10 @@ def probe(
         target: a checkpoint folder, the name of a study, the id of an MLflow run, or a result of `train`, `sweep` or
             `best`; see `load_encoder`.
         split: the split to evaluate on. Test uses the regularisation that was chosen on validation.
+        open_set: samples of no known class, to judge how well the encoder distinguishes them from those of the split: a
+            folder of files or a table of features, of which all are taken whatever their labels, a CSV file with a
+            column `path`, or a YAML file or a kind of data, of which the test split is taken. None: what the data
+            itself has, if anything.
         home, tracking_uri: see `train`.
 
     Raises:
@@ -98,10 +103,11 @@ def probe(
             changed.
         StudyError, TrackingError: see `load_encoder`.
         ConfigError: if the split is neither `val` nor `test`.
+        DataError: if the open set cannot be read, does not fit the encoder, or most of it is the run's own data.
     """
     if split not in ("val", "test"):
         raise ConfigError(f"split must be val or test, got {split!r}")
-    return calls.probe(name_of(target), workspace_of(home, tracking_uri), split)
+    return calls.probe(name_of(target), workspace_of(home, tracking_uri), split, open_set)
 
 
 def embed(

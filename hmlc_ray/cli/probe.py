@@ -24,6 +24,14 @@ def probe(
         ),
     ],
     split: Annotated[Split, typer.Option(help="Split to evaluate on.")] = Split.VAL,
+    open_set: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATA",
+            help="Samples of no known class: a folder, table, CSV file of paths, YAML file or kind of data.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
     tracking_uri: TrackingUri = None,
@@ -32,7 +40,7 @@ def probe(
     from hmlc_ray.api import runs
 
     judged: Literal["val", "test"] = "test" if split is Split.TEST else "val"
-    metrics = runs.probe(target, split=judged, home=home, tracking_uri=tracking_uri)
+    metrics = runs.probe(target, split=judged, open_set=open_set, home=home, tracking_uri=tracking_uri)
     if as_json:
         typer.echo(json.dumps(metrics, indent=2, sort_keys=True))
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,15 +19,19 @@ from hmlc_ray.config.training import EvaluationConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.data.splits import select, stratified_subset
-from hmlc_ray.errors import ConfigError
+from hmlc_ray.errors import ConfigError, TrainingError
 from hmlc_ray.evaluation import figures
 from hmlc_ray.evaluation.confusions import Matrix
 from hmlc_ray.evaluation.decoding import DECODINGS
-from hmlc_ray.evaluation.embed import embed
+from hmlc_ray.evaluation.embed import Features, embed
 from hmlc_ray.evaluation.figures import Frozen
+from hmlc_ray.evaluation.hit_curve import hit_curve_areas
+from hmlc_ray.evaluation.open_set import Samples, open_set_metrics
 from hmlc_ray.evaluation.predictions import predict
 from hmlc_ray.evaluation.probe import Probe, choose_probe, fit_probes
 from hmlc_ray.taxonomy import Taxonomy
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -68,11 +73,12 @@ def evaluate(
 
     Args:
         encoder: images [n, ...] to features [n, F], on `device`.
-        full: every metric; otherwise the top-1 of probes and kNN.
+        full: every metric, those of the open set where the data has samples of no class for the split; otherwise the
+            top-1 of probes and kNN.
 
     Raises:
         ConfigError: if there is no validation split, and C would have to be chosen on it or it is to be judged.
-        TrainingError: if a feature is not finite.
+        TrainingError: if a feature of the splits is not finite.
     """
 
     def frozen(part: Split) -> Frozen:
@@ -97,6 +103,12 @@ def evaluate(
         metrics |= figures.probe_balance(data.taxonomy, predicted.own, judged.paths)
         metrics |= figures.geometry(data.taxonomy, judged, config.seed, device)
         metrics |= figures.tree_metrics(data.taxonomy, predicted, judged)
+        metrics |= hit_curve_areas(data.taxonomy, probes, inputs, judged.paths, config.seed)
+        unknown = _open_set_features(encoder, data.open_set.get(split), device)
+        if unknown is not None:
+            looks = predict(data.taxonomy, probes, scaler.transform(unknown.astype(np.float64)), ranks=1)
+            scored = Samples(judged.features, predicted.confidence), Samples(unknown, looks.confidence)
+            metrics |= open_set_metrics(data.taxonomy, train, scored, settings.neighbours, device)
     return Evaluation(
         {f"{split}/{name}": value for name, value in metrics.items()},
         tuple(probe.regularisation for probe in probes),
@@ -111,6 +123,18 @@ def _validation(data: DataSet) -> Split:
             "evaluation.chosen_regularisation, and judge the test split"
         )
     return data.val
+
+
+def _open_set_features(encoder: nn.Module, part: Split | None, device: torch.device) -> Features | None:
+    """Features of samples of no class, float32 [m, F]. Nothing is trained on them, so that an encoder which overflows
+    on them is not a failed one."""
+    if part is None:
+        return None
+    try:
+        return embed(encoder, part.inputs, device, rows=part.rows)
+    except TrainingError:
+        _LOG.warning("open-set metrics are left out: the encoder's features of samples of no class are not finite")
+        return None
 
 
 def _reference(train: Split, limit: int, seed: int) -> Split:

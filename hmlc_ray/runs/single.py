@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 from hmlc_ray.compute.devices import resolve_device
@@ -15,6 +16,7 @@ from hmlc_ray.errors import CheckpointError
 from hmlc_ray.evaluation import evaluate
 from hmlc_ray.runs.encoders import find_checkpoint
 from hmlc_ray.runs.induction import with_tree
+from hmlc_ray.runs.open_set import named_open_set
 from hmlc_ray.runs.plan import RunPlan
 from hmlc_ray.runs.recording import Lenient, data_tags, log_taxonomy, recorded, run_tags
 from hmlc_ray.study import schema
@@ -68,13 +70,21 @@ def train_run(plan: RunPlan, workspace: Workspace, progress: RunProgress) -> Run
 
 
 def probe_run(
-    target: str | os.PathLike[str], workspace: Workspace, *, split: Literal["val", "test"] = "val"
+    target: str | os.PathLike[str],
+    workspace: Workspace,
+    *,
+    split: Literal["val", "test"] = "val",
+    open_set: str | None = None,
 ) -> dict[str, float]:
     """Evaluate the encoder of a checkpoint folder, a study or an MLflow run, on the data it was trained on.
+
+    Args:
+        open_set: samples of no known class, see `named_open_set`; None: those that the data itself has.
 
     Raises:
         CheckpointError: see `find_checkpoint`; also if the data changed.
         StudyError, TrackingError: see `find_checkpoint`.
+        ConfigError, DataError: see `named_open_set`.
     """
     checkpoint = find_checkpoint(target, workspace)
     config = followed(checkpoint.config, workspace.home)
@@ -85,6 +95,8 @@ def probe_run(
             f"the data of {target} changed since it was trained (fingerprint {checkpoint.fingerprint[:12]}, "
             f"now {data.fingerprint[:12]})"
         )
+    if open_set is not None:
+        data = replace(data, open_set={split: named_open_set(open_set, checkpoint, data, workspace.home)})
     chosen = checkpoint.chosen_regularisation if split == "test" else config.evaluation.chosen_regularisation
     config = config.with_regularisation(chosen)
     device = resolve_device(config.training.device)

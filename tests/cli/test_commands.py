@@ -170,7 +170,7 @@ def test_probe(hmlc: Run, layer: Layer) -> None:
     result = hmlc("probe", "abc", "--split", "test")
     assert result.exit_code == 0
     assert probe_run.args == ("abc", Workspace.of(Path("hmlc-home")))
-    assert probe_run.kwargs == {"split": "test"}
+    assert probe_run.kwargs == {"split": "test", "open_set": None}
     assert "test/tree/cpcc: 0.1234" in result.output
     assert json.loads(hmlc("probe", "abc", "--json").stdout) == probe_run.result
 
