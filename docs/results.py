@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from hmlc_ray.benchmark.comparison import MEAN, Row, compare
@@ -27,7 +28,7 @@ BARS = ("hmce code", "sum-supcon", "g-hmlc random partition", "g-hmlc random, ne
 """What they are to be better than."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Measured:
     """One suite with the results that it has."""
 
@@ -46,6 +47,7 @@ class Measured:
     def seeds(self, data: str, arm: str) -> list[int]:
         return sorted(line.number for line in self.cells if (line.data, line.arm) == (data, arm))
 
+    @cache  # noqa: B019 - a program that ends
     def against(self, baseline: str) -> list[Row]:
         """The rows of linear probes with another baseline."""
         benchmark = self.suite.benchmark.model_copy(update={"baseline": baseline})
