@@ -18,6 +18,7 @@ from hmlc_ray.config.points import (
 )
 from hmlc_ray.config.splits import DataSection, FoldersSection, Levels
 from hmlc_ray.config.taxonomy import CifarTaxonomy, DigitTaxonomy
+from hmlc_ray.config.unions import BY_KIND
 
 CacheMode = Literal["auto", "device", "memory", "disk", "none"]
 Byte = Annotated[int, Field(ge=0, le=255)]
@@ -151,7 +152,7 @@ DataConfig = Annotated[
     | PointFolderConfig
     | PrimitivesConfig
     | FeaturesConfig,
-    Field(discriminator="kind"),
+    BY_KIND,
 ]
 
 
@@ -186,4 +187,4 @@ class ViewsConfig(Section):
         return self
 
 
-AnyViewsConfig = Annotated[ViewsConfig | PointViewsConfig | FeatureViewsConfig, Field(discriminator="kind")]
+AnyViewsConfig = Annotated[ViewsConfig | PointViewsConfig | FeatureViewsConfig, BY_KIND]

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from hmlc_ray.config.base import FEATURES, IMAGES, POINTS, Modality, Section
 from hmlc_ray.config.marks import AtMost, OnDisk
 from hmlc_ray.config.torchvision_models import model_names
+from hmlc_ray.config.unions import BY_KIND
 
 
 class EncoderSection(Section):
@@ -144,7 +145,7 @@ ResNetConfig = ResNet18Config | ResNet34Config | ResNet50Config
 PointEncoderConfig = PointNetConfig | DgcnnConfig
 EncoderConfig = Annotated[
     ConvNetConfig | ResNetConfig | TorchvisionConfig | MlpConfig | IdentityConfig | PointEncoderConfig,
-    Field(discriminator="kind"),
+    BY_KIND,
 ]
 
 
@@ -173,7 +174,7 @@ class IdentityHeadConfig(Section):
     kind: Literal["identity"] = "identity"
 
 
-HeadConfig = Annotated[MlpHeadConfig | IdentityHeadConfig, Field(discriminator="kind")]
+HeadConfig = Annotated[MlpHeadConfig | IdentityHeadConfig, BY_KIND]
 FEATURE_DIMS = MappingProxyType({"resnet18": 512, "resnet34": 512, "resnet50": 2048})
 """F of the encoders that have no key for it."""
 

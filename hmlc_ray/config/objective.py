@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.marks import AtMost, LevelIndex, PerLevel
+from hmlc_ray.config.unions import BY_KIND
 
 Temperature = Annotated[float, Field(gt=0, le=10)]
 Weight = Annotated[float, Field(ge=0)]
@@ -220,5 +221,5 @@ ObjectiveConfig = Annotated[
     | MlclConfig
     | BhclConfig
     | CrossEntropyConfig,
-    Field(discriminator="kind"),
+    BY_KIND,
 ]

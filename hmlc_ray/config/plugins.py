@@ -14,13 +14,12 @@ from functools import cache
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
-from pydantic import Field
-
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.encoder import EncoderSection
 from hmlc_ray.config.objective import ObjectiveSection
 from hmlc_ray.config.schema import SectionType, members, nearest
 from hmlc_ray.config.splits import DataSection
+from hmlc_ray.config.unions import BY_KIND
 from hmlc_ray.errors import ConfigError, HmlcError, first_line
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def with_plugins(section: str, union: Any) -> Any:
     if not found:
         return union
     classes = (*own, *(plugin.config for plugin in found))
-    return Annotated[Union[classes], Field(discriminator="kind")]  # noqa: UP007 - classes of a tuple
+    return Annotated[Union[classes], BY_KIND]  # noqa: UP007 - classes of a tuple
 
 
 @cache

@@ -18,6 +18,7 @@ from hmlc_ray.config.space import POINT, SearchSpace
 from hmlc_ray.config.space_check import check_space
 from hmlc_ray.config.storage import check_results, check_trials
 from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.config.unions import BY_KIND
 from hmlc_ray.config.validate import validate, with_tuples
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.names.levels import composed
@@ -48,9 +49,9 @@ class AshaConfig(Section):
     """At each rung one trial in this many continues."""
 
 
-SamplerConfig = Annotated[TpeConfig | RandomConfig, Field(discriminator="kind")]
+SamplerConfig = Annotated[TpeConfig | RandomConfig, BY_KIND]
 SchedulerConfig = AshaConfig
-"""With several kinds: `Annotated[AshaConfig | OtherConfig, Field(discriminator="kind")]`."""
+"""With several kinds: `Annotated[AshaConfig | OtherConfig, BY_KIND]`."""
 
 
 class RefitConfig(Section):

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from hmlc_ray.config.base import Section
+from hmlc_ray.config.unions import WHEN_USED
 
 FEATURE_FILES = (".npy", ".npz")
 CONFUSION_FILES = (".npy", ".csv")
@@ -182,9 +183,9 @@ def _kind_or_name(value: Any) -> str | None:
 
 
 OtherTaxonomy = (
-    Annotated[OwnTaxonomyConfig, Tag("own")]
-    | Annotated[FileTaxonomyConfig, Tag("file")]
-    | Annotated[InducedTaxonomyConfig, Tag("induced")]
+    Annotated[OwnTaxonomyConfig, WHEN_USED, Tag("own")]
+    | Annotated[FileTaxonomyConfig, WHEN_USED, Tag("file")]
+    | Annotated[InducedTaxonomyConfig, WHEN_USED, Tag("induced")]
 )
 TaxonomyConfig = Annotated[OtherTaxonomy, Discriminator(_kind)]
 """A section."""
