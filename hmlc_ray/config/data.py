@@ -1,7 +1,5 @@
 """Data sets and augmentation, as configuration."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -177,7 +175,7 @@ class ViewsConfig(Section):
     """Standard deviation of additive Gaussian noise, for intensities in [0, 1]."""
 
     @model_validator(mode="after")
-    def _ordered(self) -> ViewsConfig:
+    def _ordered(self) -> Self:
         low, high = self.crop_scale
         if not 0 < low <= high <= 1:
             raise ValueError(f"crop_scale must satisfy 0 < low <= high <= 1, got [{low}, {high}]")

@@ -1,10 +1,7 @@
 """Encoders and the projection head, as configuration (no torch here: `hmlc check` must start fast)."""
 
-from __future__ import annotations
-
-from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -79,7 +76,9 @@ class TorchvisionConfig(WeightsSection):
     """Name of the model in torchvision, e.g. `efficientnet_b0`."""
 
     @model_validator(mode="after")
-    def _is_known(self) -> TorchvisionConfig:
+    def _is_known(self) -> Self:
+        from difflib import get_close_matches
+
         known = model_names()
         if known and self.name not in known:
             near = get_close_matches(self.name.lower(), known, n=5, cutoff=0.5)

@@ -1,8 +1,6 @@
 """Objectives, as configuration. The formulas are in `hmlc_ray/objectives` and `docs/objectives.md`."""
 
-from __future__ import annotations
-
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -202,7 +200,7 @@ class CrossEntropyConfig(ObjectiveSection):
     """Train with C-HMCNN's max-constraint loss instead of one softmax per level."""
 
     @model_validator(mode="after")
-    def _levels_to_compare(self) -> CrossEntropyConfig:
+    def _levels_to_compare(self) -> Self:
         if self.level == "leaf" and (self.max_constraint or self.consistency_penalty):
             name = "max_constraint" if self.max_constraint else "consistency_penalty"
             raise ValueError(f"{name} compares levels, so it needs `level: all`")

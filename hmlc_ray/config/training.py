@@ -1,7 +1,5 @@
 """The loop, the optimiser and the judging, as configuration."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

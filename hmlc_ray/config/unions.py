@@ -10,7 +10,6 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema, to_json
 
-from hmlc_ray.config.base import Section
 from hmlc_ray.config.schema import SectionType, kind_of, members
 
 
@@ -38,16 +37,16 @@ _AS_IT_IS = core_schema.simple_ser_schema("any")
 
 
 def _when_used(section: SectionType) -> CoreSchema:
-    def strict(value: Any) -> Section:
+    def strict(value: Any) -> Any:
         return section.__pydantic_validator__.validate_python(value, strict=True)
 
-    def lax(value: Any) -> Section:
+    def lax(value: Any) -> Any:
         return section.__pydantic_validator__.validate_python(value, strict=False)
 
-    def strict_json(value: Any) -> Section:
+    def strict_json(value: Any) -> Any:
         return section.__pydantic_validator__.validate_json(to_json(value), strict=True)
 
-    def lax_json(value: Any) -> Section:
+    def lax_json(value: Any) -> Any:
         return section.__pydantic_validator__.validate_json(to_json(value), strict=False)
 
     plain, either = core_schema.no_info_plain_validator_function, core_schema.lax_or_strict_schema
