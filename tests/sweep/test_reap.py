@@ -142,6 +142,24 @@ def test_benchmarks_are_closed_like_single_runs(home: Home, dead: str) -> None:
     assert [tracker.run(run).status for run in runs] == ["KILLED", "RUNNING", "RUNNING"]
 
 
+def test_a_benchmark_is_closed_by_its_name_with_its_studies_and_no_others(home: Home, dead: str) -> None:
+    tracker = Workspace(home).open_tracker()
+    mine, other = (
+        tracker.study_run(name, params={}, tags={schema.DRIVER: dead}, kind=RunKind.BENCHMARK) for name in ("b", "c")
+    )
+    below, alone = (
+        tracker.study_run(f"{name}.cells-1", params={}, tags={schema.DRIVER: dead, schema.PARENT: parent})
+        for name, parent in (("b", mine), ("c", other))
+    )
+    found = reap("b", Workspace.of(home.root), Quiet())
+    assert {entry.name: entry.runs for entry in found if entry.left is None} == {mine: 1} | {
+        entry.name: entry.runs for entry in found if entry.is_study and entry.left is None
+    }
+    assert [tracker.run(run).status for run in (mine, other, alone)] == ["KILLED", "RUNNING", "RUNNING"]
+    assert {entry.name for entry in found} == {mine, "b.cells-1"}
+    assert tracker.run(below).tags[schema.PARENT] == mine
+
+
 def test_names_that_are_not_there(home: Home) -> None:
     with pytest.raises(StudyError, match=r"there is nothing to close: .* holds no runs"):
         reap("s", Workspace.of(home.root), Quiet())
