@@ -147,17 +147,16 @@ def test_a_benchmark_is_closed_by_its_name_with_its_studies_and_no_others(home: 
     mine, other = (
         tracker.study_run(name, params={}, tags={schema.DRIVER: dead}, kind=RunKind.BENCHMARK) for name in ("b", "c")
     )
-    below, alone = (
-        tracker.study_run(f"{name}.cells-1", params={}, tags={schema.DRIVER: dead, schema.PARENT: parent})
-        for name, parent in (("b", mine), ("c", other))
+    below = SWEEP.model_copy(update={"study": SWEEP.study.model_copy(update={"name": "b.cells-1"})})
+    save_study(below, home)
+    first, second = (
+        tracker.study_run(name, params={}, tags={schema.DRIVER: dead, schema.PARENT: parent})
+        for name, parent in (("b.cells-1", mine), ("c.cells-1", other))
     )
-    found = reap("b", Workspace.of(home.root), Quiet())
-    assert {entry.name: entry.runs for entry in found if entry.left is None} == {mine: 1} | {
-        entry.name: entry.runs for entry in found if entry.is_study and entry.left is None
-    }
-    assert [tracker.run(run).status for run in (mine, other, alone)] == ["KILLED", "RUNNING", "RUNNING"]
-    assert {entry.name for entry in found} == {mine, "b.cells-1"}
-    assert tracker.run(below).tags[schema.PARENT] == mine
+    found = {entry.name: entry for entry in reap("b", Workspace.of(home.root), Quiet())}
+    assert found == {mine: Reaped(mine, 1, is_study=False), "b.cells-1": Reaped("b.cells-1", 1)}
+    states = [tracker.run(run).status for run in (mine, first, other, second)]
+    assert states == ["KILLED", "KILLED", "RUNNING", "RUNNING"]
 
 
 def test_names_that_are_not_there(home: Home) -> None:
