@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hmlc_ray.api.encoders import load_data, load_encoder
     from hmlc_ray.api.runs import embed, probe, train
     from hmlc_ray.api.studies import best, resume, retry, status, sweep
+    from hmlc_ray.api.suites import benchmark
     from hmlc_ray.config.sweep import SweepConfig
     from hmlc_ray.config.trial import TrialConfig
     from hmlc_ray.taxonomies import load_taxonomy
@@ -33,6 +34,7 @@ __all__ = [
     "SweepConfig",
     "Taxonomy",
     "TrialConfig",
+    "benchmark",
     "best",
     "check",
     "embed",
@@ -64,7 +66,7 @@ _DEFINED_IN = {
     "status": "hmlc_ray.api.studies",
     "train": "hmlc_ray.api.runs",
 }
-_FUNCTIONS_OF_PACKAGES = {"sweep": "hmlc_ray.api.studies"}
+_FUNCTIONS_OF_PACKAGES = {"benchmark": "hmlc_ray.api.suites", "sweep": "hmlc_ray.api.studies"}
 """Functions that share their name with a package; see `_CallablePackage`."""
 
 if not TYPE_CHECKING:  # type checkers would accept any name

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Literal
 from hmlc_ray.machine.user import prepare_process
 
 if TYPE_CHECKING:
+    from hmlc_ray.benchmark.run import BenchmarkResult
     from hmlc_ray.config.paths import Overrides
+    from hmlc_ray.config.suite import SuiteConfig
     from hmlc_ray.config.sweep import SweepConfig
     from hmlc_ray.runs.embed import EmbeddedTable
     from hmlc_ray.runs.plan import RunPlan
@@ -61,6 +63,16 @@ def retry(name: str, workspace: Workspace, progress: SweepProgress) -> SweepSumm
     from hmlc_ray.sweep.run import retry_failed
 
     return retry_failed(name, workspace, progress)
+
+
+def benchmark(
+    suite: SuiteConfig, workspace: Workspace, progress: SweepProgress, options: tuple[Path | None, Path | None, bool]
+) -> BenchmarkResult:
+    """Run what is missing of a suite; `options`: results file, folder of the report, whether changed results go."""
+    from hmlc_ray.benchmark.request import BenchmarkRequest
+    from hmlc_ray.benchmark.run import run_benchmark
+
+    return run_benchmark(BenchmarkRequest(suite, workspace, *options, again="hmlc_ray.benchmark(...)"), progress)
 
 
 def best(name: str, workspace: Workspace) -> BestTrial:

@@ -1,13 +1,12 @@
 """Objectives, as configuration. The formulas are in `hmlc_ray/objectives` and `docs/objectives.md`."""
 
-from __future__ import annotations
-
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.marks import AtMost, LevelIndex, PerLevel
+from hmlc_ray.config.unions import BY_KIND
 
 Temperature = Annotated[float, Field(gt=0, le=10)]
 Weight = Annotated[float, Field(ge=0)]
@@ -201,7 +200,7 @@ class CrossEntropyConfig(ObjectiveSection):
     """Train with C-HMCNN's max-constraint loss instead of one softmax per level."""
 
     @model_validator(mode="after")
-    def _levels_to_compare(self) -> CrossEntropyConfig:
+    def _levels_to_compare(self) -> Self:
         if self.level == "leaf" and (self.max_constraint or self.consistency_penalty):
             name = "max_constraint" if self.max_constraint else "consistency_penalty"
             raise ValueError(f"{name} compares levels, so it needs `level: all`")
@@ -220,5 +219,5 @@ ObjectiveConfig = Annotated[
     | MlclConfig
     | BhclConfig
     | CrossEntropyConfig,
-    Field(discriminator="kind"),
+    BY_KIND,
 ]

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.data import DataConfig
 from hmlc_ray.config.marks import OnDisk, marked
-from hmlc_ray.config.moved import path_keys, with_paths
+from hmlc_ray.config.moved import with_given_paths, with_paths, with_searched_paths
 from hmlc_ray.config.objective import GHmlcConfig, HmceConfig, VariantSection
 from hmlc_ray.config.plugins import Plugin, plugins_of
 from hmlc_ray.config.schema import default_kinds, kinds
@@ -115,12 +115,10 @@ def device_here(config: TrialConfig, gpus: float) -> Literal["auto", "cpu"]:
 
 
 def located(sweep: SweepConfig) -> SweepConfig:
-    """The sweep with absolute paths in its base: a cluster's workers run in other folders than the command."""
+    """The sweep with absolute paths in its base, its listed points and the choices of its space: a cluster's workers
+    run in other folders than the command."""
+    sweep = with_searched_paths(with_given_paths(sweep, _absolute), _absolute)
     base = dict(sweep.base)
-    for section, keys in path_keys().items():
-        given = base.get(section)
-        if isinstance(given, dict):
-            base[section] = given | {key: _absolute(given[key]) for key in keys if isinstance(given.get(key), str)}
     defaults = {key: _absolute(path) for key, path, _ in marked(base_data(sweep), OnDisk) if path is not None}
     if defaults:  # what is not given may be a path all the same
         base["data"] = {**base.get("data", {}), **defaults}

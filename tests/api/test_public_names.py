@@ -14,6 +14,7 @@ from ray import cloudpickle
 import hmlc_ray
 
 FUNCTIONS = [
+    "benchmark",
     "best",
     "check",
     "embed",

@@ -12,6 +12,7 @@ from hmlc_ray import (
     SweepConfig,
     Taxonomy,
     TrialConfig,
+    benchmark,
     best,
     check,
     errors,
@@ -25,6 +26,7 @@ from hmlc_ray import (
     sweep,
     train,
 )
+from hmlc_ray.benchmark.run import BenchmarkResult
 from hmlc_ray.data import DataSet
 from hmlc_ray.study.status import StudyOverview
 from hmlc_ray.study.summary import BestTrial, RunSummary, SweepSummary
@@ -50,6 +52,8 @@ def studies(space: SweepConfig) -> None:
     assert_type(status("s"), StudyOverview)
     assert_type(status(), list[StudyOverview])
     assert_type(check("file.yaml").config, TrialConfig | SweepConfig)
+    assert_type(benchmark("suite.yaml", overrides={"benchmark.tuning.trials": 2}), BenchmarkResult)
+    assert_type(hmlc_ray.benchmark("suite.yaml", results="r.jsonl", replace_changed=True), BenchmarkResult)
     hmlc_ray.swep()  # type: ignore[attr-defined]
 
 

@@ -64,6 +64,33 @@ def test_files_of_the_base_become_absolute_too(tmp_path: Path, monkeypatch: pyte
     assert (trial.data.file, trial.data.root) == (str(tmp_path / "list.csv"), None)
 
 
+def test_searched_and_listed_paths_become_absolute_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    here, there = str(tmp_path / "w.pt"), {"choice": [str(tmp_path / "w.pt"), "/else/v.pt"]}
+    given = {"choice": ["w.pt", "/else/v.pt"]}
+    spaces: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({"encoder.weights": given}, {"encoder.weights": there}),
+        ({"encoder.weights": "w.pt"}, {"encoder.weights": here}),
+        ({"encoder": {"weights": given, "stem": "cifar"}}, {"encoder": {"weights": there, "stem": "cifar"}}),
+        (
+            {"encoder": {"branch": {"resnet18": {"weights": given}, "convnet": None}}},
+            {"encoder": {"branch": {"resnet18": {"weights": there}, "convnet": None}}},
+        ),
+        (
+            {"encoder": {"choice": [{"kind": "resnet18", "weights": "w.pt"}, {"kind": "convnet"}]}},
+            {"encoder": {"choice": [{"kind": "resnet18", "weights": here}, {"kind": "convnet"}]}},
+        ),
+        ({"objective.temperature": {"float": [0.1, 0.2]}}, {"objective.temperature": {"float": [0.1, 0.2]}}),
+    ]
+    for written, wanted in spaces:
+        made = located(SweepConfig.model_validate({"study": {"name": "s"}, "space": written}))
+        assert made.space == wanted
+    points = ({"encoder": {"kind": "resnet18", "weights": "w.pt"}}, {"encoder": {"kind": "convnet"}}, {})
+    listed = {"study": {"name": "s"}, "points": points, "space": {"point": {"int": (0, 2)}}}
+    made = located(SweepConfig.model_validate(listed))
+    assert made.points == ({"encoder": {"kind": "resnet18", "weights": here}}, *points[1:])
+
+
 @pytest.mark.parametrize(
     ("base", "key", "now", "before"),
     [

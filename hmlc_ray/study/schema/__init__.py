@@ -61,6 +61,7 @@ from hmlc_ray.study.schema.tags import (
     TRIAL_ID,
     VALUE,
     VERSION,
+    WEIGHTS_DIGEST,
     WEIGHTS_PREFIX,
 )
 
@@ -114,6 +115,7 @@ __all__ = [
     "TRIAL_ID",
     "VALUE",
     "VERSION",
+    "WEIGHTS_DIGEST",
     "WEIGHTS_PREFIX",
     "RunKind",
     "StudyStatus",

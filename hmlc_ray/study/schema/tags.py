@@ -97,6 +97,8 @@ trained."""
 WEIGHTS_PREFIX = "hmlc.weights_prefix"
 """On trials and single runs, by `runs/recording.py`: the prefix of the weights in the file `encoder.weights`, where
 it has one."""
+WEIGHTS_DIGEST = "hmlc.weights_digest"
+"""On trials and single runs, by `runs/recording.py`: SHA-256 of the file `encoder.weights` when they started."""
 REFIT_OF = "hmlc.refit_of"
 """On refits, by `sweep/finish.py`: the run id of the trial whose configuration was trained again."""
 SUPERSEDED_BY = "hmlc.superseded_by"
