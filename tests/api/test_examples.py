@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 OPTIONS = doctest.ELLIPSIS
 ALONE = ["check", "load_data"]
 """Functions whose examples need no study."""
-ON_A_STUDY = ["train", "sweep", "resume", "retry", "best", "status", "probe", "load_encoder", "embed"]
+ON_A_STUDY = ["train", "sweep", "resume", "retry", "best", "status", "probe", "diagnose", "load_encoder", "embed"]
 """In the order in which their examples run."""
 
 

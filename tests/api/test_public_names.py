@@ -16,6 +16,7 @@ import hmlc_ray
 FUNCTIONS = [
     "best",
     "check",
+    "diagnose",
     "embed",
     "load_data",
     "load_encoder",
