@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from hmlc_ray.diagnosis import Diagnosis
-from hmlc_ray.diagnosis.pictures.maps import draw_map
 
 from hmlc_ray import diagnose, load_data, load_encoder, train
+from hmlc_ray.diagnosis import Diagnosis
+from hmlc_ray.diagnosis.pictures.maps import draw_map
 
 PAGE = Path(__file__).with_name("mnist.md")
 PICTURES = PAGE.parent / "pictures" / "mnist"

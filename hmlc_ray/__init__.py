@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hmlc_ray import errors
     from hmlc_ray.api.checking import check
     from hmlc_ray.api.encoders import load_data, load_encoder
-    from hmlc_ray.api.runs import embed, probe, train
+    from hmlc_ray.api.runs import diagnose, embed, probe, train
     from hmlc_ray.api.studies import best, resume, retry, status, sweep
     from hmlc_ray.api.suites import benchmark
     from hmlc_ray.config.sweep import SweepConfig
@@ -37,6 +37,7 @@ __all__ = [
     "benchmark",
     "best",
     "check",
+    "diagnose",
     "embed",
     "errors",
     "load_data",
@@ -56,6 +57,7 @@ _DEFINED_IN = {
     "TrialConfig": "hmlc_ray.config.trial",
     "best": "hmlc_ray.api.studies",
     "check": "hmlc_ray.api.checking",
+    "diagnose": "hmlc_ray.api.runs",
     "embed": "hmlc_ray.api.runs",
     "load_data": "hmlc_ray.api.encoders",
     "load_encoder": "hmlc_ray.api.encoders",

@@ -16,11 +16,12 @@ from hmlc_ray.config.metrics import FIGURES
 from hmlc_ray.config.schema import kinds
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.evaluation.decoding import DECODINGS
+from hmlc_ray.runs.diagnose import diagnose_checkpoint
 from hmlc_ray.training.fit import fit
 
 PAGE = Path(__file__).parents[1] / "docs" / "metrics.md"
 LEVELS = ("kind", "species")
-D, H = 8, 2
+D, F, H = 8, 16, 2
 TREE = {"level_names": LEVELS, "paths": [(f"k{pair}", leaf) for leaf, pair in zip(LEAVES, PAIRS, strict=True)]}
 NAMES = {
     "<split>": "(val|test)",
@@ -49,7 +50,7 @@ def _range(words: str) -> tuple[float, float]:
     if words.startswith("at least "):
         return float(words.removeprefix("at least ")), math.inf
     low, _, high = words.partition(" to ")
-    return float(low), float({"D": D, "H": H}.get(high, high))
+    return float(low), float({"D": D, "F": F, "H": H}.get(high, high))
 
 
 def pattern(name: str) -> str:
@@ -79,7 +80,9 @@ def with_open_set(folder: Path) -> TrialConfig:
 
 def logged_by(config: TrialConfig, *, test: bool) -> list[tuple[str, float]]:
     found: list[tuple[str, float]] = []
-    fit(config, lambda record, snapshot: found.extend(record.metrics.items()), test=test)
+    result = fit(config, lambda record, snapshot: found.extend(record.metrics.items()), test=test)
+    if config.objective.kind == "g-hmlc":
+        found.extend(diagnose_checkpoint(result.checkpoint, result.data, config, split="test").metrics().items())
     return found
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hmlc_ray.config.paths import Overrides
     from hmlc_ray.config.suite import SuiteConfig
     from hmlc_ray.config.sweep import SweepConfig
+    from hmlc_ray.diagnosis import Diagnosis
     from hmlc_ray.runs.embed import EmbeddedTable
     from hmlc_ray.runs.plan import RunPlan
     from hmlc_ray.study.status import StudyOverview
@@ -112,6 +113,22 @@ def probe(
     from hmlc_ray.runs.single import probe_run
 
     return probe_run(target, workspace, split=split, open_set=None if open_set is None else os.fspath(open_set))
+
+
+def diagnose(
+    target: AnyPath,
+    workspace: Workspace,
+    split: Literal["val", "test"],
+    report: AnyPath | bool,
+    open_set: AnyPath | None,
+) -> Diagnosis:
+    """Diagnose a trained encoder."""
+    from hmlc_ray.machine.user import expanded
+    from hmlc_ray.runs.diagnose import diagnose_run
+
+    folder = report if isinstance(report, bool) else expanded(report)
+    unknown = None if open_set is None else os.fspath(open_set)
+    return diagnose_run(target, workspace, split=split, report=folder, open_set=unknown)
 
 
 def find_encoder(source: AnyPath, workspace: Workspace) -> TrainedEncoder:

@@ -47,6 +47,21 @@ class Evaluation:
     """Confusion matrix by level name; empty unless `full`."""
 
 
+@dataclass(frozen=True)
+class FrozenSplits:
+    """What the evaluation of a split reads, encoded."""
+
+    name: Literal["val", "test"]
+    """The split that is judged."""
+    train: Frozen
+    """What probes and kNN learn from."""
+    val: Frozen | None
+    """What C is chosen on; None where it is given and the test split is judged."""
+    judged: Frozen
+    unknown: Features | None = None
+    """Features of samples of no class, float32 [m, F]; None where there are none, or not all metrics are wanted."""
+
+
 @contextmanager
 def _classes_may_be_many() -> Iterator[None]:
     """scikit-learn takes labels for a regression's where most samples have one of their own."""
@@ -55,7 +70,6 @@ def _classes_may_be_many() -> Iterator[None]:
         yield
 
 
-@_classes_may_be_many()
 def evaluate(
     encoder: nn.Module,
     data: DataSet,
@@ -80,6 +94,20 @@ def evaluate(
         ConfigError: if there is no validation split, and C would have to be chosen on it or it is to be judged.
         TrainingError: if a feature of the splits is not finite.
     """
+    splits = freeze(encoder, data, config, split=split, device=device, full=full)
+    return judge_frozen(splits, data.taxonomy, config, device, full=full)
+
+
+def freeze(
+    encoder: nn.Module,
+    data: DataSet,
+    config: TrialConfig,
+    *,
+    split: Literal["val", "test"],
+    device: torch.device,
+    full: bool = False,
+) -> FrozenSplits:
+    """Encode what the evaluation of a split reads; arguments and errors as of `evaluate`."""
 
     def frozen(part: Split) -> Frozen:
         return Frozen(embed(encoder, part.inputs, device, rows=part.rows), data.taxonomy.paths(part.leaf.cpu().numpy()))
@@ -89,31 +117,47 @@ def evaluate(
     val = frozen(_validation(data)) if choose or split == "val" else None
     judged = val if val is not None and split == "val" else frozen(data.test)
     train = frozen(_reference(data.train, settings.probe_max_samples, config.seed))
+    unknown = _open_set_features(encoder, data.open_set.get(split), device) if full else None
+    return FrozenSplits(split, train, val, judged, unknown)
 
-    scaler = StandardScaler().fit(_wide(train))
-    probes = _probes(settings, data.taxonomy, scaler, train, val, device)
-    inputs = scaler.transform(_wide(judged))
+
+@_classes_may_be_many()
+def judge_frozen(
+    splits: FrozenSplits, taxonomy: Taxonomy, config: TrialConfig, device: torch.device, *, full: bool = False
+) -> Evaluation:
+    """Evaluate frozen features; see `evaluate`."""
+    settings, judged = config.evaluation, splits.judged
+    probes, scaler = fit_levels(splits, taxonomy, settings, device)
+    inputs = scaler.transform(_wide(judged.features))
     decodings = tuple(DECODINGS) if full else ("argmax",)
-    predicted = predict(data.taxonomy, probes, inputs, ranks=max(figures.RANKS), decodings=decodings)
-    metrics = figures.probe_top1(data.taxonomy, predicted.own, judged.paths)
-    metrics |= figures.knn_top1(data.taxonomy, train, judged, settings.neighbours, device)
+    predicted = predict(taxonomy, probes, inputs, ranks=max(figures.RANKS), decodings=decodings)
+    metrics = figures.probe_top1(taxonomy, predicted.own, judged.paths)
+    metrics |= figures.knn_top1(taxonomy, splits.train, judged, settings.neighbours, device)
     if full:
         converged = [float(probe.converged) for probe in probes]
-        metrics |= figures.per_level("probe_converged", data.taxonomy, converged)
-        metrics |= figures.probe_balance(data.taxonomy, predicted.own, judged.paths)
-        metrics |= figures.geometry(data.taxonomy, judged, config.seed, device)
-        metrics |= figures.tree_metrics(data.taxonomy, predicted, judged)
-        metrics |= hit_curve_areas(data.taxonomy, probes, inputs, judged.paths, config.seed)
-        unknown = _open_set_features(encoder, data.open_set.get(split), device)
-        if unknown is not None:
-            looks = predict(data.taxonomy, probes, scaler.transform(unknown.astype(np.float64)), ranks=1)
-            scored = Samples(judged.features, predicted.confidence), Samples(unknown, looks.confidence)
-            metrics |= open_set_metrics(data.taxonomy, train, scored, settings.neighbours, device)
+        metrics |= figures.per_level("probe_converged", taxonomy, converged)
+        metrics |= figures.probe_balance(taxonomy, predicted.own, judged.paths)
+        metrics |= figures.geometry(taxonomy, judged, config.seed, device)
+        metrics |= figures.tree_metrics(taxonomy, predicted, judged)
+        metrics |= hit_curve_areas(taxonomy, probes, inputs, judged.paths, config.seed)
+        if splits.unknown is not None:
+            looks = predict(taxonomy, probes, scaler.transform(_wide(splits.unknown)), ranks=1)
+            scored = Samples(judged.features, predicted.confidence), Samples(splits.unknown, looks.confidence)
+            metrics |= open_set_metrics(taxonomy, splits.train, scored, settings.neighbours, device)
     return Evaluation(
-        {f"{split}/{name}": value for name, value in metrics.items()},
+        {f"{splits.name}/{name}": value for name, value in metrics.items()},
         tuple(probe.regularisation for probe in probes),
-        figures.confusion(data.taxonomy, predicted.own, judged.paths) if full else {},
+        figures.confusion(taxonomy, predicted.own, judged.paths) if full else {},
     )
+
+
+@_classes_may_be_many()
+def fit_levels(
+    splits: FrozenSplits, taxonomy: Taxonomy, settings: EvaluationConfig, device: torch.device
+) -> tuple[list[Probe], StandardScaler]:
+    """The probe of every level, and what standardises features, in float64, as the probes take them."""
+    scaler = StandardScaler().fit(_wide(splits.train.features))
+    return _probes(settings, taxonomy, scaler, splits.train, splits.val, device), scaler
 
 
 def _validation(data: DataSet) -> Split:
@@ -141,9 +185,9 @@ def _reference(train: Split, limit: int, seed: int) -> Split:
     return select(train, stratified_subset(train.leaf.cpu().numpy(), limit, (seed,))) if len(train) > limit else train
 
 
-def _wide(split: Frozen) -> FloatArray:
+def _wide(features: Features) -> FloatArray:
     """Features in float64: in float32 the solver's line search can stall short of the optimum."""
-    return split.features.astype(np.float64)
+    return features.astype(np.float64)
 
 
 def _probes(
@@ -155,9 +199,9 @@ def _probes(
     device: torch.device,
 ) -> list[Probe]:
     """One probe per level; its C is the one given, or else the best on `val`."""
-    inputs = scaler.transform(_wide(train))
+    inputs = scaler.transform(_wide(train.features))
     given = settings.chosen_regularisation
-    held_out = None if given is not None or val is None else scaler.transform(_wide(val))
+    held_out = None if given is not None or val is None else scaler.transform(_wide(val.features))
     probes: list[Probe] = []
     for h, count in enumerate(taxonomy.num_classes):
         candidates = settings.probe_regularisation if given is None else (given[h],)

@@ -11,6 +11,8 @@ from typing import Literal
 from hmlc_ray.compute.devices import resolve_device
 from hmlc_ray.config.moved import followed
 from hmlc_ray.config.paths import flatten
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import CheckpointError
 from hmlc_ray.evaluation import evaluate
@@ -86,7 +88,29 @@ def probe_run(
         StudyError, TrackingError: see `find_checkpoint`.
         ConfigError, DataError: see `named_open_set`.
     """
-    checkpoint = find_checkpoint(target, workspace)
+    checkpoint = find_checkpoint(target, workspace).checkpoint
+    config, data = own_data(checkpoint, target, workspace)
+    if open_set is not None:
+        data = with_open_set(data, split, open_set, checkpoint, workspace)
+    chosen = checkpoint.chosen_regularisation if split == "test" else config.evaluation.chosen_regularisation
+    config = config.with_regularisation(chosen)
+    device = resolve_device(config.training.device)
+    with kernels(config.training, device):
+        return evaluate(encoder_of(checkpoint).to(device), data, config, split=split, device=device, full=True).metrics
+
+
+def own_data(
+    checkpoint: Checkpoint, target: str | os.PathLike[str], workspace: Workspace
+) -> tuple[TrialConfig, DataSet]:
+    """The configuration of a checkpoint, with paths as they are now, and the data that it was trained on.
+
+    Args:
+        target: what the checkpoint was found by.
+
+    Raises:
+        CheckpointError: if the data changed.
+        DataError: if they cannot be read.
+    """
     config = followed(checkpoint.config, workspace.home)
     with workspace.home.current():
         data = cached_data(config.data)
@@ -95,10 +119,9 @@ def probe_run(
             f"the data of {target} changed since it was trained (fingerprint {checkpoint.fingerprint[:12]}, "
             f"now {data.fingerprint[:12]})"
         )
-    if open_set is not None:
-        data = replace(data, open_set={split: named_open_set(open_set, checkpoint, data, workspace.home)})
-    chosen = checkpoint.chosen_regularisation if split == "test" else config.evaluation.chosen_regularisation
-    config = config.with_regularisation(chosen)
-    device = resolve_device(config.training.device)
-    with kernels(config.training, device):
-        return evaluate(encoder_of(checkpoint).to(device), data, config, split=split, device=device, full=True).metrics
+    return config, data
+
+
+def with_open_set(data: DataSet, split: str, named: str, checkpoint: Checkpoint, workspace: Workspace) -> DataSet:
+    """The data with samples of no known class for a split; see `named_open_set`."""
+    return replace(data, open_set={split: named_open_set(named, checkpoint, data, workspace.home)})

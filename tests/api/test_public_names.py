@@ -17,6 +17,7 @@ FUNCTIONS = [
     "benchmark",
     "best",
     "check",
+    "diagnose",
     "embed",
     "load_data",
     "load_encoder",

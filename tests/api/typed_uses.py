@@ -15,6 +15,7 @@ from hmlc_ray import (
     benchmark,
     best,
     check,
+    diagnose,
     errors,
     load_data,
     load_encoder,
@@ -28,6 +29,7 @@ from hmlc_ray import (
 )
 from hmlc_ray.benchmark.run import BenchmarkResult
 from hmlc_ray.data import DataSet
+from hmlc_ray.diagnosis import Diagnosis
 from hmlc_ray.study.status import StudyOverview
 from hmlc_ray.study.summary import BestTrial, RunSummary, SweepSummary
 
@@ -38,6 +40,8 @@ def runs(path: Path, config: TrialConfig) -> None:
     assert_type(train(config, overrides={"seed": 3}, home=path), RunSummary)
     assert_type(train({"seed": 3}, address="auto", workers="1:4"), RunSummary)
     assert_type(probe("id", split="test"), dict[str, float])
+    assert_type(diagnose("id", report=path), Diagnosis)
+    assert_type(diagnose("id", split="test", report=True).metrics(), dict[str, float])
     train(3)  # type: ignore[arg-type]
     train(config, "seed=3")  # type: ignore[call-arg]
     probe("id", split="train")  # type: ignore[arg-type]

@@ -54,6 +54,7 @@ def test_what_else_is_stored_stays_as_it_is() -> None:
     }
     assert [*StudyStatus] == ["waiting", "running", "complete", "failed", "interrupted", "stopped", "died"]
     assert (schema.CHECKPOINT, schema.ENCODER, schema.CONFUSION) == ("checkpoint", "encoder", "confusion")
+    assert schema.DIAGNOSIS == "diagnosis"
     assert (schema.SWEEP_ARTIFACT, schema.REFIT) == ("sweep.yaml", "refit")
 
 

@@ -125,7 +125,7 @@ JOB_TRACKING_URI = "hmlc.tracking_uri"
 decides."""
 
 # Artifacts.
-CHECKPOINT, ENCODER, CONFUSION = "checkpoint", "encoder", "confusion"
+CHECKPOINT, ENCODER, CONFUSION, DIAGNOSIS = "checkpoint", "encoder", "confusion", "diagnosis"
 """Artifact folders of a run, and the names of their copies in the home folder."""
 SWEEP_ARTIFACT = "sweep.yaml"
 """Artifact of a study's run: the sweep as it was started."""
