@@ -176,7 +176,7 @@ def _basis(samples: Samples) -> str:
         words += f" Probes were fitted on at most {MOST_LEARNT:,} training samples. The leaf of {wrong} is wrong."
     used = samples.dimensions
     if used is not None and used.effective_rank == used.effective_rank:
-        words += f" By their effective rank the features use {used.effective_rank:.1f} of {used.total} dimensions."
+        words += f" The features use {used.effective_rank:.1f} of {used.total} dimensions by their effective rank."
     return words
 
 
