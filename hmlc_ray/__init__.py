@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hmlc_ray import errors
     from hmlc_ray.api.checking import check
     from hmlc_ray.api.encoders import load_data, load_encoder
+    from hmlc_ray.api.reports import report
     from hmlc_ray.api.runs import diagnose, embed, probe, train
     from hmlc_ray.api.studies import best, resume, retry, status, sweep
     from hmlc_ray.api.suites import benchmark
@@ -44,6 +45,7 @@ __all__ = [
     "load_encoder",
     "load_taxonomy",
     "probe",
+    "report",
     "resume",
     "retry",
     "status",
@@ -68,7 +70,11 @@ _DEFINED_IN = {
     "status": "hmlc_ray.api.studies",
     "train": "hmlc_ray.api.runs",
 }
-_FUNCTIONS_OF_PACKAGES = {"benchmark": "hmlc_ray.api.suites", "sweep": "hmlc_ray.api.studies"}
+_FUNCTIONS_OF_PACKAGES = {
+    "benchmark": "hmlc_ray.api.suites",
+    "report": "hmlc_ray.api.reports",
+    "sweep": "hmlc_ray.api.studies",
+}
 """Functions that share their name with a package; see `_CallablePackage`."""
 
 if not TYPE_CHECKING:  # type checkers would accept any name

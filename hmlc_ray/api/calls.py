@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Literal
 from hmlc_ray.machine.user import prepare_process
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hmlc_ray.benchmark.run import BenchmarkResult
     from hmlc_ray.config.paths import Overrides
     from hmlc_ray.config.suite import SuiteConfig
     from hmlc_ray.config.sweep import SweepConfig
     from hmlc_ray.diagnosis import Diagnosis
+    from hmlc_ray.report.write import WrittenReport
     from hmlc_ray.runs.embed import EmbeddedTable
     from hmlc_ray.runs.plan import RunPlan
     from hmlc_ray.study.status import StudyOverview
@@ -145,3 +148,12 @@ def embed(
     from hmlc_ray.runs.embed import embed_data
 
     return embed_data(source, None if data is None else os.fspath(data), out, workspace, overrides)
+
+
+def report(
+    name: str, workspace: Workspace, out: Path | None, embedding: bool, note: Callable[[str], None]
+) -> WrittenReport:
+    """Write a report, and log it."""
+    from hmlc_ray.report.write import write_report
+
+    return write_report(name, workspace, out, embedding=embedding, note=note)

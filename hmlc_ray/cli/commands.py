@@ -17,6 +17,7 @@ COMMANDS = {
     "benchmark": "benchmark",
     "resume": "sweep",
     "best": "best",
+    "report": "report",
     "probe": "probe",
     "embed": "embed",
     "check": "check",

@@ -23,6 +23,7 @@ FUNCTIONS = [
     "load_encoder",
     "load_taxonomy",
     "probe",
+    "report",
     "resume",
     "retry",
     "status",

@@ -21,6 +21,7 @@ from hmlc_ray import (
     load_encoder,
     load_taxonomy,
     probe,
+    report,
     resume,
     retry,
     status,
@@ -40,6 +41,7 @@ def runs(path: Path, config: TrialConfig) -> None:
     assert_type(train(config, overrides={"seed": 3}, home=path), RunSummary)
     assert_type(train({"seed": 3}, address="auto", workers="1:4"), RunSummary)
     assert_type(probe("id", split="test"), dict[str, float])
+    assert_type(report("id", out="report.html").logged, bool)
     assert_type(diagnose("id", report=path), Diagnosis)
     assert_type(diagnose("id", split="test", report=True).metrics(), dict[str, float])
     train(3)  # type: ignore[arg-type]

@@ -1,0 +1,62 @@
+"""The report of a benchmark, from what the benchmark logged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fake_sweeps import FakeSweeps, run_suite, suite_of
+from pages_as_read import check, specs, text_of
+
+from hmlc_ray.benchmark.comparison import Row
+from hmlc_ray.benchmark.request import REPORT
+from hmlc_ray.home import Home
+from hmlc_ray.report.content.benchmark import benchmark_content
+from hmlc_ray.report.write import FOLDER, write_report
+from hmlc_ray.study.schema import RunKind
+from hmlc_ray.study.workspace import Workspace
+
+
+@pytest.fixture(autouse=True)
+def _light(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hmlc_ray.report.page.render.vega_script", lambda: "window.vegaEmbed = null;")
+
+
+def test_a_benchmark(sweeps: FakeSweeps, home: Home, tmp_path: Path) -> None:
+    result = run_suite(suite_of(fronts={"arms": ["hmce"], "leaf_weights": [0.2, 0.8]}), home)
+    tracker = Workspace(home).open_tracker()
+    content = benchmark_content(tracker, tracker.run(result.run_id))
+    assert [without_nan(row) for row in content.rows] == [without_nan(row) for row in result.rows]
+    assert len(content.cells) == 8  # two arms and two points of a front, under two seeds
+    assert [sorted(front.points) for front in content.fronts] == [[0.2, 0.8]]
+    written = write_report("tiny", Workspace(home))
+    assert written.file == home.root / "benchmarks" / "tiny" / "report.html"
+    root = check(written.file.read_text(encoding="utf-8"))
+    text = text_of(root)
+    assert "compares 2 arms with the baseline hmce on digits, under up to 2 seeds" in text
+    assert "supcon has the largest difference to the baseline" in text
+    assert all(cell.run_id in text for cell in content.cells)
+    assert len(specs(root)) == 4  # a forest for each level and their mean, and the front
+    assert tracker.download(result.run_id, f"{FOLDER}/comparison.csv", tmp_path).is_file()  # nothing of it is lost
+
+
+def without_nan(row: Row) -> tuple[object, ...]:
+    """A row that is equal to itself."""
+    known = row if row.p_holm == row.p_holm else replace(row, p_holm=-1.0)
+    if known.against is not None and known.against.p_value != known.against.p_value:
+        known = replace(known, against=replace(known.against, p_value=-1.0))
+    return tuple(vars(known).values())
+
+
+def test_one_that_has_not_ended_says_so(home: Home) -> None:
+    tracker = Workspace(home).open_tracker()
+    run_id = tracker.study_run("tiny", tags={}, params={}, kind=RunKind.BENCHMARK)
+    written = write_report(run_id, Workspace(home), home.root / "report.html")
+    text = text_of(check((home.root / "report.html").read_text(encoding="utf-8")))
+    assert "The benchmark has not ended" in text
+    assert written.logged
+
+
+def test_both_use_one_folder_of_artifacts() -> None:
+    assert FOLDER == REPORT
