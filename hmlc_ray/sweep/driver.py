@@ -144,6 +144,7 @@ class Driver:
                 **plugin_tags(plugins_of_trials(self._context.sweep)),
             },
             params={f"study.{name}": value for name, value in study.model_dump(mode="json").items()},
+            experiment=study.experiment,
         )
         self._tracker.reopen(parent)
         self._tracker.log_dict(parent, self._context.sweep.model_dump(mode="json"), schema.SWEEP_ARTIFACT)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from hmlc_ray.config.data import DataConfig
+from hmlc_ray.config.data_name import data_name
 from hmlc_ray.config.marks import OnDisk, marked
 from hmlc_ray.config.moved import path_keys, with_paths
 from hmlc_ray.config.objective import HmceConfig, VariantSection
@@ -57,6 +58,17 @@ def with_variant(sweep: SweepConfig, variant: str) -> SweepConfig:
     if not any(issubclass(_OBJECTIVES[kind], VariantSection) for kind in searched if kind in _OBJECTIVES):
         return sweep
     return sweep.model_copy(update={"base": {**sweep.base, "objective": {"variant": variant, **given}}})
+
+
+def with_experiment(sweep: SweepConfig) -> SweepConfig:
+    """The sweep with the name of its experiment, unless its run is to be shown below another, in that one's.
+
+    It is written into the configuration when a study starts: older studies, which have none, stay in the base one.
+    """
+    study = sweep.study
+    if study.experiment is not None or study.parent_run is not None:
+        return sweep
+    return sweep.model_copy(update={"study": study.model_copy(update={"experiment": data_name(base_data(sweep))})})
 
 
 def with_made_tree(sweep: SweepConfig, workspace: Workspace, note: Callable[[str], None]) -> SweepConfig:

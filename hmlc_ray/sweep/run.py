@@ -29,6 +29,7 @@ from hmlc_ray.sweep.prepare import (
     VARIANT,
     base_data,
     located,
+    with_experiment,
     with_made_tree,
     with_threads,
     with_variant,
@@ -48,7 +49,7 @@ def run_sweep(sweep: SweepConfig, workspace: Workspace, progress: SweepProgress)
         SweepInterrupted: on Ctrl-C, when everything is saved.
     """
     home = workspace.home
-    sweep = with_storage(located(with_variant(with_threads(sweep), VARIANT)))
+    sweep = with_experiment(with_storage(located(with_variant(with_threads(sweep), VARIANT))))
     if has_tree_to_make(base_data(sweep).taxonomy):
         _refuse_taken(sweep, workspace, workspace.open_tracker())
         sweep = with_made_tree(sweep, workspace, progress.note)

@@ -11,6 +11,7 @@ from hmlc_ray.names.uris import public_uri
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.tracking import values
+from hmlc_ray.tracking.experiments import Experiments
 from hmlc_ray.tracking.operations import (
     CreateTrial,
     DropArtifacts,
@@ -37,6 +38,7 @@ class StoreWriter:
 
     def __init__(self, client: MlflowClient, experiment_id: str, uri: str) -> None:
         self._client, self._experiment_id, self._uri = client, experiment_id, uri
+        self.experiments = Experiments(client, experiment_id, uri)
         self._trials: dict[str, dict[str, str]] = {}
         self._logged: dict[str, set[tuple[str, int]]] = {}
 
@@ -113,14 +115,16 @@ class StoreWriter:
         return self._trials[parent]
 
     def search(self, condition: str, *, deleted: bool = False) -> Iterator[Run]:
-        """Runs of the experiment, oldest first; with `deleted` those that somebody deleted and did not purge."""
+        """Runs of the experiments, oldest first; with `deleted` those that somebody deleted and did not purge."""
         from mlflow.entities import ViewType
 
         view, token = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY, None
+        with translated(self._uri):
+            experiments = self.experiments.ids()
         while True:
             with translated(self._uri):
                 page = self._client.search_runs(
-                    [self._experiment_id], condition, view, 1000, ["start_time ASC"], page_token=token
+                    experiments, condition, view, 1000, ["start_time ASC"], page_token=token
                 )
             yield from page
             token = page.token
@@ -128,14 +132,22 @@ class StoreWriter:
                 return
 
     def ensure(
-        self, run_id: str | None, name: str, tags: dict[str, str], params: dict[str, str], time: int | None = None
+        self,
+        run_id: str | None,
+        name: str,
+        tags: dict[str, str],
+        params: dict[str, str],
+        time: int | None = None,
+        *,
+        experiment: str,
     ) -> str:
-        """The run, created with these tags if `run_id` is None; params are added as far as it lacks them."""
+        """The run, created with these tags in that experiment if `run_id` is None; params are added as far as it lacks
+        them."""
         from mlflow.entities import Param
 
         with translated(self._uri):
             if run_id is None:
-                run = self._client.create_run(self._experiment_id, start_time=time, tags=tags, run_name=name)
+                run = self._client.create_run(experiment, start_time=time, tags=tags, run_name=name)
                 self._logged[run.info.run_id] = set()
             else:
                 # It may have been killed between its creation and its params.
@@ -150,7 +162,12 @@ class StoreWriter:
         # An attempt that fails may have created the run all the same: then it is found by the next.
         del self._trials[operation.parent]
         known[operation.trial_id] = self.ensure(
-            known.get(operation.trial_id), operation.name, operation.tags, operation.params, operation.time
+            known.get(operation.trial_id),
+            operation.name,
+            operation.tags,
+            operation.params,
+            operation.time,
+            experiment=self.experiments.of_run(operation.parent),
         )
         self._trials[operation.parent] = known
 
