@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from hmlc_ray.config.data import DataConfig
 from hmlc_ray.config.marks import OnDisk, marked
-from hmlc_ray.config.splits import DataSection
 from hmlc_ray.names.studies import MAX_LENGTH
 
 
-def data_name(config: DataSection) -> str:
+def data_name(config: DataConfig) -> str:
     """The kind of a data set whose levels are fixed, else the name of its folder or file, as a study may be called;
     the kind where that leaves nothing.
 

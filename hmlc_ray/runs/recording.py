@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hmlc_ray.compute.devices import resolve_device
 from hmlc_ray.config.data import DataConfig
+from hmlc_ray.config.data_name import data_name
 from hmlc_ray.config.plugins import Plugin, plugins_of
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet
@@ -26,7 +27,13 @@ from hmlc_ray.training.export import MASKS_FILE, WEIGHTS_FILE, export_encoder, w
 
 def run_tags(config: TrialConfig, fingerprint: str) -> dict[str, str]:
     """Tags of a run besides its params."""
-    return {schema.SEED: str(config.seed), schema.DATA_FINGERPRINT: fingerprint, **plugin_tags(plugins_of(config))}
+    return {
+        schema.SEED: str(config.seed),
+        schema.DATA_FINGERPRINT: fingerprint,
+        schema.DATA: data_name(config.data),
+        schema.OBJECTIVE: config.objective.kind,
+        **plugin_tags(plugins_of(config)),
+    }
 
 
 def plugin_tags(plugins: Iterable[Plugin]) -> dict[str, str]:

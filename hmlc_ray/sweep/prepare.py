@@ -32,6 +32,12 @@ def plugins_of_trials(sweep: SweepConfig) -> list[Plugin]:
     return list(dict.fromkeys(plugin for kinds in space.assignments() for plugin in plugins_of(space.first(kinds))))
 
 
+def objective_kinds(sweep: SweepConfig) -> list[str]:
+    """The objectives that trials of the study can have."""
+    space = sweep.search_space()
+    return list(dict.fromkeys(space.first(kinds).objective.kind for kinds in space.assignments()))
+
+
 def with_threads(sweep: SweepConfig) -> SweepConfig:
     """The sweep with CPU threads set to a worker's CPUs, unless it says otherwise.
 

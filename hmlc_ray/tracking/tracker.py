@@ -14,12 +14,16 @@ from hmlc_ray.study import schema
 from hmlc_ray.study.schema import RunKind, TrialStatus
 from hmlc_ray.tracking import values
 from hmlc_ray.tracking.artifacts import check_seen, check_writable
+from hmlc_ray.tracking.experiments import view_tag
 from hmlc_ray.tracking.operations import (
     CreateTrial,
+    DatasetFacts,
     DropArtifacts,
     Finish,
     LogArtifacts,
+    LogDataset,
     LogMetrics,
+    RegisterModel,
     Reopen,
     RunStatus,
     SetTags,
@@ -153,7 +157,14 @@ class Tracker(RunReader):
         return self._writer.ensure(known, study, _new_tags(tags, own), values.params(params), experiment=where)
 
     def trial_run(
-        self, parent: str, trial_id: str, *, name: str, params: Mapping[str, object], tags: Mapping[str, object]
+        self,
+        parent: str,
+        trial_id: str,
+        *,
+        name: str,
+        params: Mapping[str, object],
+        tags: Mapping[str, object],
+        dataset: DatasetFacts | None = None,
     ) -> str:
         """A trial's run below its study's run `parent`: the one that exists, else a new one.
 
@@ -162,7 +173,9 @@ class Tracker(RunReader):
         own = {schema.KIND: RunKind.TRIAL, schema.TRIAL_ID: trial_id, schema.PARENT: parent}
         known, every = values.params(params), _new_tags(tags, own)
         self._outbox.put(
-            CreateTrial(parent=parent, trial_id=trial_id, name=name, params=known, tags=every, time=_now())
+            CreateTrial(
+                parent=parent, trial_id=trial_id, name=name, params=known, tags=every, dataset=dataset, time=_now()
+            )
         )
         return self._writer.known(parent, trial_id) or f"{parent}/{trial_id}"
 
@@ -200,6 +213,43 @@ class Tracker(RunReader):
     def log_artifacts(self, run_id: str, folder: Path, artifact_path: str | None = None) -> None:
         """Copy a folder's contents to the run, below `artifact_path`."""
         self._outbox.put(LogArtifacts(run=run_id, folder=str(folder), path=artifact_path, time=_now()))
+
+    def log_dataset(self, run_id: str, dataset: DatasetFacts) -> None:
+        """Record the data of a run; twice is once."""
+        self._outbox.put(LogDataset(run=run_id, dataset=dataset, time=_now()))
+
+    def register_model(
+        self, run_id: str, folder: Path, *, name: str, parent: str, digest: str, tags: Mapping[str, object], text: str
+    ) -> None:
+        """Make a folder with an MLflow model, see `write_model`, the version `best` of a registered model.
+
+        Args:
+            run_id: of the run that trained it; `parent` is its study's.
+            digest: of the network: a version that there is already is not made again.
+            text: the version's description, in Markdown.
+        """
+        known = values.tags(tags)
+        self._outbox.put(
+            RegisterModel(
+                run=run_id, folder=str(folder), name=name, parent=parent, digest=digest, tags=known, description=text
+            )
+        )
+
+    def show_columns(self, run_id: str, columns: Sequence[str]) -> None:
+        """Choose the columns of the table of runs that `hmlc ui` opens, for the experiment of a run. Needs the store.
+
+        Args:
+            columns: such as `metrics.loss`, `params.seed` and `tags.hmlc.status`.
+        """
+        with translated(self._uri):
+            experiment = self._writer.experiments.of_run(run_id)
+            for name, value in view_tag([*columns]).items():
+                self._client.set_experiment_tag(experiment, name, value)
+
+    def experiment_of(self, run_id: str) -> str:
+        """Id of the experiment that a run is in."""
+        with translated(self._uri):
+            return self._writer.experiments.of_run(self._writer.resolve(run_id))
 
     def drop_artifacts(self, run_id: str, artifact_path: str) -> None:
         """Delete what the run has below `artifact_path`."""

@@ -11,14 +11,19 @@ from hmlc_ray.names.uris import public_uri
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.tracking import values
+from hmlc_ray.tracking.datasets import log_dataset
 from hmlc_ray.tracking.experiments import Experiments
+from hmlc_ray.tracking.models import register
 from hmlc_ray.tracking.operations import (
     CreateTrial,
     DropArtifacts,
     Finish,
     LogArtifacts,
+    LogDataset,
     LogMetrics,
+    OfFolder,
     Operation,
+    RegisterModel,
     Reopen,
     SetTags,
 )
@@ -78,6 +83,8 @@ class StoreWriter:
             match operation:
                 case CreateTrial():
                     self._create_trial(operation)
+                case LogDataset():
+                    log_dataset(self._client, self.resolve(operation.run), operation.dataset)
                 case LogMetrics():
                     self._log_metrics(operation)
                 case SetTags():
@@ -86,6 +93,8 @@ class StoreWriter:
                     self._log_artifacts(operation)
                 case DropArtifacts():
                     self._drop(operation)
+                case RegisterModel():
+                    self._register(operation)
                 case Finish():
                     self._finish(self.resolve(operation.run), operation)
                 case Reopen():
@@ -169,6 +178,8 @@ class StoreWriter:
             operation.time,
             experiment=self.experiments.of_run(operation.parent),
         )
+        if operation.dataset is not None:
+            log_dataset(self._client, known[operation.trial_id], operation.dataset)
         self._trials[operation.parent] = known
 
     def _log_metrics(self, operation: LogMetrics) -> None:
@@ -204,11 +215,14 @@ class StoreWriter:
         self._set_tags(run_id, {schema.STATUS: TrialStatus.RUNNING.tag})
 
     def _log_artifacts(self, operation: LogArtifacts) -> None:
-        if not Path(operation.folder).is_dir():  # MLflow would log nothing, and not say so
-            raise TrackingError(
-                f"the folder {operation.folder}, to be logged to run {operation.run}, is not there any more"
-            )
+        _refuse_missing(operation)
         self._client.log_artifacts(self.resolve(operation.run), operation.folder, operation.path)
+
+    def _register(self, operation: RegisterModel) -> None:
+        _refuse_missing(operation)
+        run_id = self.resolve(operation.run)
+        version = register(self._client, self._uri, self.experiments.of_run(run_id), run_id, operation)
+        self._set_tags(operation.parent, {schema.MODEL: f"{operation.name}/{version}"})
 
     def _drop(self, operation: DropArtifacts) -> None:
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
@@ -225,3 +239,10 @@ class StoreWriter:
             histories = [self._client.get_metric_history(run_id, key) for key in keys]
             self._logged[run_id] = {(point.key, point.step) for history in histories for point in history}
         return self._logged[run_id]
+
+
+def _refuse_missing(operation: OfFolder) -> None:
+    if not Path(operation.folder).is_dir():  # MLflow would log nothing, and not say so
+        raise TrackingError(
+            f"the folder {operation.folder}, to be logged to run {operation.run}, is not there any more"
+        )
