@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 from hmlc_ray.config.data import DataConfig
 from hmlc_ray.config.data_name import data_name
@@ -29,9 +30,20 @@ def dataset_facts(config: DataConfig, data: DataSet) -> DatasetFacts:
 
 
 def searched_table(params: Mapping[str, object]) -> str:
-    """Searched parameters as a table in Markdown; MLflow's own list of parameters is sorted by name."""
+    """Searched parameters as a table in Markdown."""
     rows = [f"| `{name}` | {_shown(value)} |" for name, value in params.items()]
-    return "\n".join(["| searched | value |", "|-|-|", *rows]) if rows else ""
+    return "\n".join(["| searched | value |", "|---|---|", *rows]) if rows else ""
+
+
+def searched_first(params: Mapping[str, object], searched: Iterable[str]) -> dict[str, object]:
+    """A trial's parameters, those that were searched first: MLflow shows them in the order in which they were logged.
+
+    Args:
+        searched: names as in the study, `objective[g-hmlc].mixture_components` for example.
+    """
+    paths = (re.sub(r"\[[^]]*\]|\.stick\d+$", "", name) for name in searched)
+    first = {path: params[path] for path in paths if path in params}
+    return {**first, **params}
 
 
 def _shown(value: object) -> str:

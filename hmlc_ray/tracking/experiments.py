@@ -122,8 +122,12 @@ def _column(name: str) -> str:
 
 
 def view_path(experiment: str, *, has_view: bool) -> str:
-    """Where MLflow's interface shows the table of an experiment's runs, behind the address of its server."""
-    return f"/#/experiments/{experiment}/runs" + (f"?viewStateShareKey={VIEW}" if has_view else "")
+    """Where MLflow's interface shows the table of an experiment's runs, behind the address of its server.
+
+    Its own choice between model training and its other views is a browser's last one, unless the URL has it.
+    """
+    view = f"&viewStateShareKey={VIEW}" if has_view else ""
+    return f"/#/experiments/{experiment}/runs?workflowType=machine_learning{view}"
 
 
 def restore_command(client: MlflowClient, uri: str, experiment: str, run_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -11,13 +12,15 @@ from hmlc_ray.config.data_name import data_name
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.names.metrics import metric_key
-from hmlc_ray.study.commands import command
+from hmlc_ray.names.uris import typed_uri
+from hmlc_ray.study.commands import Value, command
 from hmlc_ray.study.leaderboard import rank
 from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.study.summary import TrialRow
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.outcome.searched import short, values_of
 from hmlc_ray.tracking import TrialRun
+from hmlc_ray.tracking.drivers import JOB_VARIABLE
 
 _MOST_ROWS, _MOST_DIMENSIONS, _MOST_CHARACTERS = 10, 30, 7500
 """What a tag of MLflow's holds, with room to spare."""
@@ -71,7 +74,7 @@ def _summary(outcome: Outcome) -> str:
     config = outcome.sweep.base_trial()
     return (
         f"{of} on **{_plain(data_name(config.data))}**: {counts} samples; levels {levels}. "
-        f"The {'largest' if study.mode == 'max' else 'smallest'} `{_plain(study.objective_metric)}` wins."
+        f"The {'largest' if study.mode == 'max' else 'smallest'} {_code(study.objective_metric)} wins."
     )
 
 
@@ -82,7 +85,7 @@ def _results(outcome: Outcome) -> str:
         return ""
     family = outcome.sweep.study.objective_metric.rpartition("/")[0].partition("/")[2]
     twins = [runs[row.number] for row in _other_seeds(best, outcome.rows) if row.number in runs]
-    lines = [f"### Best: {_link(outcome, best)}", "", f"| level | {family}, validation | {family}, test |", "|-|-|-|"]
+    lines = [f"### Best: {_link(outcome, best)}", "", f"| level | {family}, validation | {family}, test |", "|---|---|---|"]
     for level in (*outcome.levels, "mean"):
         values = [run.metrics.get(metric_key(f"val/{family}/{level}")) for run in twins]
         test = (outcome.test_metrics or {}).get(f"test/{family}/{level}")
@@ -130,12 +133,14 @@ def _searched(outcome: Outcome) -> str:
     shown = {f"{section}.kind": ", ".join(branch) for section, branch in space.branches.items()}
     shown |= {name: str(d) for chosen in space.assignments() for name, _, d in space.dimensions(chosen)}
     best = {} if outcome.best is None else outcome.best.params
-    lines = ["### Searched", "", "| parameter | values | best |", "|-|-|-|"]
+    lines = ["### Searched", "", "| parameter | values | best |", "|---|---|---|"]
     for name, words in list(shown.items())[:_MOST_DIMENSIONS]:
         chosen = values_of(
             {key: best[key] for key in best if key == name or key.startswith(f"{name}.stick")}, outcome.levels
         )
-        lines.append(f"| `{name}` | {_cell(words)} | {_cell(', '.join(_number(value) for value in chosen.values()))} |")
+        lines.append(
+            f"| {_code(name)} | {_cell(words)} | {_cell(', '.join(_number(value) for value in chosen.values()))} |"
+        )
     return "\n".join(lines)
 
 
@@ -148,8 +153,8 @@ def _ranking(outcome: Outcome) -> str:
     lines = [
         f"### The best {len(best)} of {len(done)} completed trials",
         "",
-        f"| trial | {study.objective_metric} | |",
-        "|-|-|-|",
+        f"| trial | {_cell(study.objective_metric)} | |",
+        "|---|---|---|",
     ]
     for row in best:
         params = values_of(row.params, outcome.levels)
@@ -160,13 +165,13 @@ def _ranking(outcome: Outcome) -> str:
 
 def _use(outcome: Outcome) -> str:
     """The commands that reproduce the best trial and continue the study, and the encoder in Python."""
-    name, options = outcome.sweep.study.name, outcome.workspace.options()
+    name, options = outcome.sweep.study.name, _options(outcome.workspace)
     lines = []
     if outcome.best is not None:
         again = command("best", name, emit_config="best.yaml", **options)
         lines += ["### Reproduce the best trial", "", "```", again, command("train", "best.yaml", **options), "```"]
     else:
-        lines += ["### Resume it", "", "```", outcome.workspace.resume_command(name), "```"]
+        lines += ["### Resume it", "", "```", command("resume", name, **options), "```"]
     if outcome.model is not None:
         registered = outcome.model.partition("/")[0]
         lines += [
@@ -180,13 +185,21 @@ def _use(outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
+def _options(workspace: Workspace) -> dict[str, Value]:
+    """The options that lead a command to the study from wherever its description is read."""
+    if os.environ.get(JOB_VARIABLE):
+        return {"address": "http://HEAD:8265"}
+    options: dict[str, Value] = {"home": workspace.home.root}
+    return options | ({"tracking_uri": typed_uri(workspace.tracking_uri)} if workspace.tracking_uri else {})
+
+
 def _link(outcome: Outcome, row: TrialRow) -> str:
     return f"[trial {row.number}]({_url(outcome, row.run_id)})"
 
 
 def _url(outcome: Outcome, run_id: str) -> str:
     """Within MLflow's interface, wherever its server is."""
-    return f"#/experiments/{outcome.experiment}/runs/{run_id}"
+    return f"#/experiments/{outcome.experiment}/runs/{run_id}?workflowType=machine_learning"
 
 
 def _number(value: object) -> str:
@@ -196,6 +209,11 @@ def _number(value: object) -> str:
 def _cell(text: str) -> str:
     """Text that ends no cell of a table."""
     return _plain(text).replace("|", "\\|").replace("\n", " ")
+
+
+def _code(text: str) -> str:
+    """A name as code, which Markdown leaves as it is."""
+    return f"`{text}`" if text.isprintable() and not {"`", "|"} & {*text} else _plain(text)
 
 
 def _plain(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
 
 import torch
@@ -18,6 +19,8 @@ from hmlc_ray.tracking.models import write_model
 from hmlc_ray.training.export import PROGRAM_FILE, WEIGHTS_FILE
 from hmlc_ray.training.export.reading import read_export
 
+REGISTER_VARIABLE = "HMLC_REGISTER"
+"""Environment: 0 leaves the encoders of studies out of MLflow's registry of models."""
 _TORCH = f"torch=={version('torch').partition('+')[0]}"
 """Without what names a build: `2.13.0+cpu` is on no index but its own."""
 
@@ -29,7 +32,7 @@ def register_encoder(context: StudyContext, parent: str, best: TrialRow, conclus
         TrackingError: if the store does not take it.
     """
     program, study = conclusion.export / PROGRAM_FILE, context.study
-    if not program.is_file():
+    if not program.is_file() or os.environ.get(REGISTER_VARIABLE) == "0":
         return None
     encoder = read_export(conclusion.export)
     sample = to_encoder_input(context.data.train.at(torch.tensor([0, 1]))).cpu().numpy()
@@ -41,7 +44,7 @@ def register_encoder(context: StudyContext, parent: str, best: TrialRow, conclus
         **{name: value for name, value in conclusion.test_metrics.items() if name.endswith("probe_top1/mean")},
     }
     with scratch_folder("artifacts") as scratch:
-        write_model(scratch / "model", program, sample, encoder.feature_dim, [f"torch=={_public('torch')}"])
+        write_model(scratch / "model", program, sample, encoder.feature_dim, [_TORCH])
         context.tracker.register_model(
             conclusion.run_id,
             scratch / "model",

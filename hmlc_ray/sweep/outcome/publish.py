@@ -130,6 +130,4 @@ def _columns(context: StudyContext) -> list[str]:
         *(f"tags.{name}" for name in tags),
         *(f"metrics.{metric_key(name)}" for name in dict.fromkeys(metrics)),
         *(f"params.{metric_key(path)}" for path in searched),
-        "attributes.Dataset",
-        "attributes.Models",
     ]

@@ -16,7 +16,7 @@ from hmlc_ray.config.paths import flatten
 from hmlc_ray.config.rungs import rungs
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError
-from hmlc_ray.runs.describing import searched_table
+from hmlc_ray.runs.describing import searched_first, searched_table
 from hmlc_ray.runs.recording import error_sentence, log_checkpoint, run_tags
 from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import best_so_far, evaluations_of, rank, rows_of, trial_runs, used_up
@@ -85,7 +85,7 @@ class SweepSession:
             self._parent,
             str(number),
             name=f"{self._study.name}-{number:04d} {config.objective.kind}",
-            params=flatten(config),
+            params=searched_first(flatten(config), searched),
             tags={
                 **run_tags(config, self._fingerprint),
                 schema.SEARCHED: json.dumps(searched),
