@@ -85,7 +85,8 @@ class Driver:
             tuner = make_tuner()
             parent = self._open_parent()
             raise_if_interrupted()
-            self._tune(tuner, parent)
+            with self._tracker.system_metrics(parent):
+                self._tune(tuner, parent)
             self._send_pending()
             self._refuse_deleted(parent)
             raise_if_interrupted()

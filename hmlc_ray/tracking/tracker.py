@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ from hmlc_ray.tracking.provenance import provenance
 from hmlc_ray.tracking.reader import RunReader
 from hmlc_ray.tracking.spool import Spool
 from hmlc_ray.tracking.store import EXPERIMENT, be_brief, open_store, quiet_import, translated
+from hmlc_ray.tracking.system_metrics import monitored
 from hmlc_ray.tracking.uri import with_driver
 from hmlc_ray.tracking.writer import StoreWriter
 
@@ -250,6 +252,10 @@ class Tracker(RunReader):
         """Id of the experiment that a run is in."""
         with translated(self._uri):
             return self._writer.experiments.of_run(self._writer.resolve(run_id))
+
+    def system_metrics(self, run_id: str) -> AbstractContextManager[None]:
+        """Log the load of this machine to a run for the time of a block, where MLflow's own variable asks for it."""
+        return monitored(self._uri, run_id)
 
     def drop_artifacts(self, run_id: str, artifact_path: str) -> None:
         """Delete what the run has below `artifact_path`."""

@@ -85,7 +85,12 @@ def _results(outcome: Outcome) -> str:
         return ""
     family = outcome.sweep.study.objective_metric.rpartition("/")[0].partition("/")[2]
     twins = [runs[row.number] for row in _other_seeds(best, outcome.rows) if row.number in runs]
-    lines = [f"### Best: {_link(outcome, best)}", "", f"| level | {family}, validation | {family}, test |", "|---|---|---|"]
+    lines = [
+        f"### Best: {_link(outcome, best)}",
+        "",
+        f"| level | {family}, validation | {family}, test |",
+        "|---|---|---|",
+    ]
     for level in (*outcome.levels, "mean"):
         values = [run.metrics.get(metric_key(f"val/{family}/{level}")) for run in twins]
         test = (outcome.test_metrics or {}).get(f"test/{family}/{level}")

@@ -19,8 +19,10 @@ from hmlc_ray.sweep.outcome.description import Outcome, describe
 from hmlc_ray.sweep.outcome.drawing import PICTURES, draw_study, picture_seconds
 from hmlc_ray.sweep.outcome.leaderboard import LEADERBOARD, write_leaderboard
 from hmlc_ray.sweep.outcome.model import register_encoder
+from hmlc_ray.sweep.outcome.own_pictures import draw_masks
 from hmlc_ray.sweep.outcome.searched import drawn_study, with_curves
 from hmlc_ray.tracking import TrialRun
+from hmlc_ray.training.export import MASKS_FILE
 
 _SHEET_SAMPLES = 16
 
@@ -48,7 +50,7 @@ def publish(
     with _survived(context, "the leaderboard"):
         _log_leaderboard(context, parent, rows, by_number)
     with _survived(context, "the study's pictures"):
-        _log_pictures(context, parent, rows, by_number, best)
+        _log_pictures(context, parent, rows, by_number, conclusion)
     if conclusion is not None and best is not None:
         with _survived(context, "the registered model"):
             model = register_encoder(context, parent, best, conclusion)
@@ -93,10 +95,10 @@ def _log_pictures(
     parent: str,
     rows: Sequence[TrialRow],
     runs: Mapping[int, TrialRun],
-    best: TrialRow | None,
+    conclusion: Conclusion | None,
 ) -> None:
     seconds = picture_seconds()
-    if not seconds or best is None or context.sweep.points:
+    if not seconds or context.sweep.points or all(row.value is None for row in rows):
         return
     study, levels = context.study, context.data.taxonomy.level_names
     curves = {
@@ -108,6 +110,9 @@ def _log_pictures(
         for missing in draw_study(drawn_study(context.sweep, rows, runs, curves, levels), scratch, seconds):
             context.progress.note(missing)
         _draw_views(context, scratch / PICTURES / "views.png")
+        if conclusion is not None:
+            with _survived(context, "the picture of the masks"):
+                draw_masks(conclusion.export / MASKS_FILE, scratch / PICTURES / "masks.png")
         context.tracker.log_artifacts(parent, scratch / PICTURES, PICTURES)
 
 
