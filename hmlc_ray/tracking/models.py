@@ -11,6 +11,7 @@ from hmlc_ray.errors import TrackingError
 from hmlc_ray.names.uris import is_server
 from hmlc_ray.study import schema
 from hmlc_ray.tracking.operations import RegisterModel
+from hmlc_ray.tracking.store import quiet_import
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -30,29 +31,30 @@ def write_model(folder: Path, program: Path, example: FloatArray, feature_dim: i
         example: float32 [n, ...].
         requirements: of pip, to run the program.
     """
-    import mlflow.pytorch
     import numpy as np
-    import torch
-    from mlflow.models import Model, ModelSignature
-    from mlflow.types import Schema, TensorSpec
 
-    kind = np.dtype(np.float32)
-    inputs = Schema([TensorSpec(kind, (-1, *example.shape[1:]))])
-    signature = ModelSignature(inputs, Schema([TensorSpec(kind, (-1, feature_dim))]))
-    # MLflow would trace the network again, for the sizes of the example alone and on this device: it gets a network
-    # that costs nothing to trace, whose file is then replaced.
-    mlflow.pytorch.save_model(
-        torch.nn.Identity(),
-        str(folder),
-        signature=signature,
-        input_example=example,
-        pip_requirements=requirements,
-        serialization_format="pt2",
-    )
-    shutil.copyfile(program, folder / "data" / "model.pt2")
-    model = Model.load(str(folder))
-    model.model_size_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    model.save(str(folder / "MLmodel"))
+    with quiet_import():
+        import mlflow.pytorch
+        import torch
+        from mlflow.models import Model, ModelSignature
+        from mlflow.types import Schema, TensorSpec
+
+        kind = np.dtype(np.float32)
+        inputs = Schema([TensorSpec(kind, (-1, *example.shape[1:]))])
+        # MLflow would trace the network again, for the sizes of the example alone and on this device: it gets a
+        # network that costs nothing to trace, whose file is then replaced.
+        mlflow.pytorch.save_model(
+            torch.nn.Identity(),
+            str(folder),
+            signature=ModelSignature(inputs, Schema([TensorSpec(kind, (-1, feature_dim))])),
+            input_example=example,
+            pip_requirements=requirements,
+            serialization_format="pt2",
+        )
+        shutil.copyfile(program, folder / "data" / "model.pt2")
+        model = Model.load(str(folder))
+        model.model_size_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        model.save(str(folder / "MLmodel"))
 
 
 def register(client: MlflowClient, uri: str, experiment: str, run_id: str, operation: RegisterModel) -> str:
