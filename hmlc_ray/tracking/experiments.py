@@ -31,11 +31,13 @@ class Experiments:
     def __init__(self, client: MlflowClient, base: str, uri: str) -> None:
         self._client, self._base, self._uri = client, base, uri
         self._of_runs: dict[str, str] = {}
+        self._name: str | None = None
 
     def ids(self) -> list[str]:
         """The ids of all of them that are not deleted, the base's first."""
-        name = self._client.get_experiment(self._base).name.replace("'", "")
-        found, token = [], None
+        if self._name is None:
+            self._name = str(self._client.get_experiment(self._base).name)
+        name, found, token = self._name.replace("'", "\\'"), [], None
         while True:
             page = self._client.search_experiments(
                 filter_string=f"tags.`{schema.EXPERIMENT_OF}` = '{name}'", page_token=token

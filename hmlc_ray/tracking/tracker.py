@@ -107,6 +107,9 @@ class Tracker(RunReader):
             if run_id is None:
                 check_writable(self._client, self._uri, self.experiment_id)
             else:
+                experiment = self._writer.experiments.of_run(run_id)
+                if experiment != self.experiment_id:  # an older one may keep its artifacts elsewhere
+                    check_writable(self._client, self._uri, experiment)
                 check_seen(self._client, self._uri, run_id)
 
     @property
