@@ -80,11 +80,11 @@ def started(sandbox: Sandbox) -> Iterator[list[subprocess.Popen[str]]]:
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
-    """The sweep of `Sandbox.seeded`, without a fault; to be read only."""
+    """The sweep of `Sandbox.seeded`, without a fault, with all that MLflow's interface shows; to be read only."""
 
     def sweep(folder: Path) -> None:
         sandbox = Sandbox(folder)
-        done = sandbox.hmlc("sweep", sandbox.seeded())
+        done = sandbox.hmlc("sweep", sandbox.seeded(), env={"HMLC_PICTURES": "400", "HMLC_REGISTER": "1"})
         assert done.returncode == 0, done.stderr
 
     return Sandbox(made_once(tmp_path_factory, "undisturbed", sweep))
