@@ -42,6 +42,7 @@ def draw_all(drawn: DrawnStudy, folder: Path) -> list[str]:
         **{name: partial(draw, drawn) for name, draw in OWN.items()},
     }
     for name, draw in every.items():
+        mpl.rcdefaults()  # some of Optuna's pictures change the style of those after them
         try:
             axes = draw()
             if axes is not None:

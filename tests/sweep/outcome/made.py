@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from hmlc_ray.config.sweep import SweepConfig
+from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import rows_of
 from hmlc_ray.study.summary import TrialRow
@@ -32,7 +33,14 @@ def made_sweep(**study: object) -> SweepConfig:
     )
 
 
-def made_run(number: int, status: str = "completed", *, epochs: int = 8, **searched: object) -> TrialRun:
+def made_run(
+    number: int,
+    status: str = "completed",
+    *,
+    epochs: int = 8,
+    levels: tuple[str, str] = LEVELS,
+    **searched: object,
+) -> TrialRun:
     """Trial 0 has the value 0.5, and every later one 0.01 more."""
     value, own = 0.5 + number / 100, {"objective[g-hmlc].mixture_components": 2 + number % 4}
     if number % 2:
@@ -51,7 +59,8 @@ def made_run(number: int, status: str = "completed", *, epochs: int = 8, **searc
         schema.SECONDS: "2.5",
         schema.SEARCHED: json.dumps(params),
     }
-    metrics = {"val/probe_top1/mean": value, "val/probe_top1/parity": value + 0.1, "val/probe_top1/digit": value - 0.1}
+    by_level = {"mean": value, levels[0]: value + 0.1, levels[1]: value - 0.1}
+    metrics = {metric_key(f"val/probe_top1/{level}"): each for level, each in by_level.items()}
     return TrialRun(f"run{number}", str(number), "FINISHED", {}, metrics, tags)
 
 

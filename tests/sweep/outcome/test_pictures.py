@@ -24,8 +24,10 @@ def drawn(runs: list[TrialRun], levels: tuple[str, ...] = LEVELS) -> DrawnStudy:
 
 @pytest.mark.slow
 def test_every_picture_is_drawn(tmp_path: Path) -> None:
-    runs = [made_run(number) for number in range(6)] + [made_run(6, "pruned", epochs=1), made_run(7, "failed")]
-    assert draw_study(drawn(runs, ("pa$ri_ty", "数字")), tmp_path / "x", 300) == []
+    odd = ("pa$ri_ty", "数字")
+    runs = [made_run(number, levels=odd) for number in range(6)]
+    runs += [made_run(6, "pruned", epochs=1), made_run(7, "failed")]
+    assert draw_study(drawn(runs, odd), tmp_path / "x", 300) == []
     files = sorted((tmp_path / "x" / "pictures").iterdir())
     assert [file.stem for file in files] == [
         "1-history",
