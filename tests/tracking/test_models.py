@@ -63,7 +63,7 @@ def test_a_registered_encoder_is_loaded_without_this_package(
         [sys.executable, "-W", "ignore", "-c", WITHOUT_PACKAGE, sqlite_uri, "loaded", *files],
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=500,
         check=False,
     )
     assert done.returncode == 0, done.stderr
