@@ -26,7 +26,7 @@ from hmlc_ray.sweep.cluster.signals import raise_if_interrupted
 from hmlc_ray.sweep.cluster.stall import Watchdog
 from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.sweep.finish import Conclusion, conclude_study, judge_best, refit_best
-from hmlc_ray.sweep.outcome.publish import describe_started, publish
+from hmlc_ray.sweep.outcome.publish import Ended, describe_started, publish
 from hmlc_ray.sweep.prepare import base_data, objective_kinds, plugins_of_trials
 from hmlc_ray.sweep.tune.optuna_reopen import ended_without_run, report_ended
 from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
@@ -218,7 +218,7 @@ class Driver:
             conclusion = judge_best(self._context, best)
         if best is not None and conclusion is not None:
             conclude_study(self._tracker, parent, study, best, conclusion)
-        publish(self._context, parent, runs, rows, best, conclusion)
+        publish(self._context, parent, Ended(rows, runs, best, conclusion))
         return SweepSummary(
             study=study.name,
             objective_metric=study.objective_metric,

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 ALIAS = "best"
-_DIGEST, _RUN = "hmlc.encoder_digest", "hmlc.encoder_run"
-"""Tags of a version."""
 _NAME = "encoder"
 
 
@@ -89,7 +87,7 @@ def _own_model(client: MlflowClient, operation: RegisterModel) -> None:
 
 def _known(client: MlflowClient, operation: RegisterModel) -> str | None:
     versions = client.search_model_versions(f"name = '{operation.name}'")
-    found = [each for each in versions if each.tags.get(_DIGEST) == operation.digest]
+    found = [each for each in versions if each.tags.get(schema.ENCODER_DIGEST) == operation.digest]
     return str(found[0].version) if found else None
 
 
@@ -97,7 +95,7 @@ def _new(client: MlflowClient, uri: str, experiment: str, run_id: str, operation
     from mlflow.entities import LoggedModelOutput
     from mlflow.models import Model
 
-    tags = {**operation.tags, _DIGEST: operation.digest, _RUN: run_id}
+    tags = {**operation.tags, schema.ENCODER_DIGEST: operation.digest, schema.ENCODER_RUN: run_id}
     logged = client.create_logged_model(experiment, _NAME, run_id, tags)
     model = Model.load(operation.folder)
     model.run_id, model.model_id, model.model_uuid = run_id, logged.model_id, logged.model_id

@@ -27,7 +27,7 @@ class DatasetFacts(BaseModel):
     profile: dict[str, int | str]
     """Counts, by what is counted."""
     shape: tuple[int, ...]
-    """Of one sample."""
+    """Shape of one sample."""
     dtype: str
 
 

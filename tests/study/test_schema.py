@@ -22,7 +22,7 @@ TAGS = {
     "stalled", "best_trial", "best_run", "encoder_run", "checkpoint_bytes_held", "checkpoint_bytes_freed", "trial_id",
     "searched", "value", "epochs", "seconds", "retries", "earlier_error", "checkpoint_error", "checkpoint_bytes",
     "checkpoint_folder", "weights_prefix", "refit_of", "superseded_by", "plugins", "objective", "data", "rung", "model",
-    "experiment_of",
+    "experiment_of", "encoder_digest",
 }  # fmt: skip
 """Without `hmlc.`, of the stores that there are: none of them may be renamed."""
 JOB_KEYS = {"JOB_STUDY": "hmlc.study", "JOB_VERSION": "hmlc.version", "JOB_HOME": "hmlc.home"} | {

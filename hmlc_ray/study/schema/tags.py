@@ -81,6 +81,9 @@ MODEL = "hmlc.model"
 """On concluded studies with an encoder, by `sweep/outcome/model.py`: the registered model's name and version, as
 `NAME/VERSION`."""
 
+ENCODER_DIGEST = "hmlc.encoder_digest"
+"""On versions of registered models, by `tracking/models.py`: SHA-256 of the encoder's weights."""
+
 # Tags of trials.
 TRIAL_ID = "hmlc.trial_id"
 """On trials, by `tracking/tracker.py`: the trial's number; on refits `refit`, or `refit~NUMBER` where another trial's

@@ -46,6 +46,6 @@ def draw_study(drawn: DrawnStudy, folder: Path, seconds: float) -> list[str]:
     except OSError as error:
         return [f"the pictures could not be drawn: {error}"]
     if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        last = done.stderr.strip().rpartition("\n")[2] or "no output"
         return [f"the pictures could not be drawn: exit code {done.returncode}, {last}"]
     return [f"picture {line}" for line in (folder / MISSING_FILE).read_text(encoding="utf-8").splitlines() if line]

@@ -108,7 +108,7 @@ def _slices(study: optuna.Study, drawn: DrawnStudy) -> object:
 
 
 def _contour(study: optuna.Study, drawn: DrawnStudy) -> object:
-    """Of the temperature and the coarsest level's weight, or of the first two numbers that were searched."""
+    """The temperature and the coarsest level's weight, or of the first two numbers that were searched."""
     known = _known(study, drawn)
     weights = [name for name in known if name.startswith("level_weights ")]
     numbers = [name for name in known if not isinstance(_distribution(drawn, name), CategoricalDistribution)]

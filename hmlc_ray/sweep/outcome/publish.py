@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from hmlc_ray.data.contact_sheet import write_contact_sheet
@@ -36,16 +37,20 @@ def describe_started(context: StudyContext, parent: str) -> None:
         context.tracker.show_columns(parent, _columns(context))
 
 
-def publish(
-    context: StudyContext,
-    parent: str,
-    runs: Sequence[TrialRun],
-    rows: Sequence[TrialRow],
-    best: TrialRow | None,
-    conclusion: Conclusion | None,
-) -> None:
+@dataclass(frozen=True)
+class Ended:
+    """What a study has come to."""
+
+    rows: Sequence[TrialRow]
+    runs: Sequence[TrialRun]
+    best: TrialRow | None
+    conclusion: Conclusion | None
+
+
+def publish(context: StudyContext, parent: str, ended: Ended) -> None:
     """Write the outcome of a study: its leaderboard, its pictures, its encoder, and its description."""
-    by_number = {int(run.trial_id): run for run in runs}
+    rows, best, conclusion = ended.rows, ended.best, ended.conclusion
+    by_number = {int(run.trial_id): run for run in ended.runs}
     model = None
     with _survived(context, "the leaderboard"):
         _log_leaderboard(context, parent, rows, by_number)
