@@ -14,7 +14,7 @@ from mlflow.tracking import MlflowClient
 from hmlc_ray.errors import TrackingError
 from hmlc_ray.study import schema
 from hmlc_ray.tracking import Tracker, with_driver
-from hmlc_ray.tracking.models import write_model
+from hmlc_ray.tracking.model_folder import write_model
 
 WITHOUT_PACKAGE = """
 import sys

@@ -15,7 +15,7 @@ from hmlc_ray.study import schema
 from hmlc_ray.study.summary import TrialRow
 from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.sweep.finish import Conclusion
-from hmlc_ray.tracking.models import write_model
+from hmlc_ray.tracking.model_folder import write_model
 from hmlc_ray.training.export import PROGRAM_FILE, WEIGHTS_FILE
 from hmlc_ray.training.export.reading import read_export
 
