@@ -1,4 +1,4 @@
-"""An encoder as MLflow's own model folder, without a pickle. It loads torch, which the rest of this package does without."""
+"""An encoder as MLflow's own model folder, without a pickle. The one module here that loads torch."""
 
 from __future__ import annotations
 
