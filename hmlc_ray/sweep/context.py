@@ -13,7 +13,6 @@ from hmlc_ray.runs.describing import dataset_facts
 from hmlc_ray.study.storage import Results
 from hmlc_ray.study.summary import SweepProgress
 from hmlc_ray.study.workspace import Workspace
-from hmlc_ray.sweep.prepare import base_data
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.operations import DatasetFacts
 
@@ -58,7 +57,7 @@ class StudyContext:
     @cached_property
     def dataset(self) -> DatasetFacts:
         """The data as MLflow shows them."""
-        return dataset_facts(base_data(self.sweep), self.data)
+        return dataset_facts(self.sweep.base_trial().data, self.data)
 
     @property
     def resume_command(self) -> str:
