@@ -12,6 +12,7 @@ from hmlc_ray.config.moved import path_keys, with_paths
 from hmlc_ray.config.objective import HmceConfig, VariantSection
 from hmlc_ray.config.plugins import Plugin, plugins_of
 from hmlc_ray.config.schema import kinds
+from hmlc_ray.config.space import POINT
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.taxonomy import has_tree_to_make
 from hmlc_ray.config.trial import TrialConfig
@@ -35,7 +36,11 @@ def plugins_of_trials(sweep: SweepConfig) -> list[Plugin]:
 def objective_kinds(sweep: SweepConfig) -> list[str]:
     """The objectives that trials of the study can have."""
     space = sweep.search_space()
-    return list(dict.fromkeys(space.first(kinds).objective.kind for kinds in space.assignments()))
+    if sweep.points:
+        configs = (space.assemble({}, {POINT: index}) for index in range(len(sweep.points)))
+    else:
+        configs = (space.first(kinds) for kinds in space.assignments())
+    return list(dict.fromkeys(config.objective.kind for config in configs))
 
 
 def with_threads(sweep: SweepConfig) -> SweepConfig:

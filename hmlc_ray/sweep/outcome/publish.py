@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hmlc_ray.config.space import POINT
 from hmlc_ray.data.contact_sheet import write_contact_sheet
 from hmlc_ray.errors import StoreAway, first_line
 from hmlc_ray.machine.scratch import scratch_folder
@@ -135,6 +136,7 @@ def _columns(context: StudyContext) -> list[str]:
     metrics += [f"test/{family.partition('/')[2]}/mean"]
     space = sweep.search_space()
     searched = dict.fromkeys(path for chosen in space.assignments() for _, path, _ in space.dimensions(chosen))
+    searched.pop(POINT, None)
     tags = [schema.STATUS, schema.OBJECTIVE, schema.EPOCHS, *([schema.RUNG] if study.scheduler else [])]
     return [
         *(f"tags.{name}" for name in tags),
