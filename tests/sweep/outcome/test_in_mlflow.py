@@ -72,7 +72,11 @@ def served(undisturbed: Sandbox, tmp_path: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    # MLflow starts `uvicorn` by its name, as in an active environment.
+    (tmp_path / "uvicorn").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m uvicorn "$@"\n')
+    (tmp_path / "uvicorn").chmod(0o755)
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "MLFLOW_TRACKING_URI": undisturbed.store}
+    environment["PATH"] = f"{tmp_path}:{os.environ['PATH']}"
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/small@best", "--env-manager", "local"]
     command += ["--host", "127.0.0.1", "--port", str(port)]
     with (tmp_path / "log").open("w") as log:
