@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from hmlc_ray import errors
     from hmlc_ray.api.checking import check
     from hmlc_ray.api.encoders import load_data, load_encoder
-    from hmlc_ray.api.runs import embed, probe, train
+    from hmlc_ray.api.runs import diagnose, embed, probe, train
     from hmlc_ray.api.studies import best, resume, retry, status, sweep
+    from hmlc_ray.api.suites import benchmark
     from hmlc_ray.config.sweep import SweepConfig
     from hmlc_ray.config.trial import TrialConfig
     from hmlc_ray.taxonomies import load_taxonomy
@@ -33,8 +34,10 @@ __all__ = [
     "SweepConfig",
     "Taxonomy",
     "TrialConfig",
+    "benchmark",
     "best",
     "check",
+    "diagnose",
     "embed",
     "errors",
     "load_data",
@@ -54,6 +57,7 @@ _DEFINED_IN = {
     "TrialConfig": "hmlc_ray.config.trial",
     "best": "hmlc_ray.api.studies",
     "check": "hmlc_ray.api.checking",
+    "diagnose": "hmlc_ray.api.runs",
     "embed": "hmlc_ray.api.runs",
     "load_data": "hmlc_ray.api.encoders",
     "load_encoder": "hmlc_ray.api.encoders",
@@ -64,7 +68,7 @@ _DEFINED_IN = {
     "status": "hmlc_ray.api.studies",
     "train": "hmlc_ray.api.runs",
 }
-_FUNCTIONS_OF_PACKAGES = {"sweep": "hmlc_ray.api.studies"}
+_FUNCTIONS_OF_PACKAGES = {"benchmark": "hmlc_ray.api.suites", "sweep": "hmlc_ray.api.studies"}
 """Functions that share their name with a package; see `_CallablePackage`."""
 
 if not TYPE_CHECKING:  # type checkers would accept any name

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Literal
 from hmlc_ray.machine.user import prepare_process
 
 if TYPE_CHECKING:
+    from hmlc_ray.benchmark.run import BenchmarkResult
     from hmlc_ray.config.paths import Overrides
+    from hmlc_ray.config.suite import SuiteConfig
     from hmlc_ray.config.sweep import SweepConfig
+    from hmlc_ray.diagnosis import Diagnosis
     from hmlc_ray.runs.embed import EmbeddedTable
     from hmlc_ray.runs.plan import RunPlan
     from hmlc_ray.study.status import StudyOverview
@@ -63,6 +66,16 @@ def retry(name: str, workspace: Workspace, progress: SweepProgress) -> SweepSumm
     return retry_failed(name, workspace, progress)
 
 
+def benchmark(
+    suite: SuiteConfig, workspace: Workspace, progress: SweepProgress, options: tuple[Path | None, Path | None, bool]
+) -> BenchmarkResult:
+    """Run what is missing of a suite; `options`: results file, folder of the report, whether changed results go."""
+    from hmlc_ray.benchmark.request import BenchmarkRequest
+    from hmlc_ray.benchmark.run import run_benchmark
+
+    return run_benchmark(BenchmarkRequest(suite, workspace, *options, again="hmlc_ray.benchmark(...)"), progress)
+
+
 def best(name: str, workspace: Workspace) -> BestTrial:
     """The best trial of a study."""
     from hmlc_ray.study.best import best_trial
@@ -93,11 +106,29 @@ def train(plan: RunPlan, workers: int | str, workspace: Workspace, progress: Run
     return train_on_ray(plan, workers, workspace, progress)
 
 
-def probe(target: AnyPath, workspace: Workspace, split: Literal["val", "test"]) -> dict[str, float]:
+def probe(
+    target: AnyPath, workspace: Workspace, split: Literal["val", "test"], open_set: AnyPath | None
+) -> dict[str, float]:
     """Evaluate a trained encoder."""
     from hmlc_ray.runs.single import probe_run
 
-    return probe_run(target, workspace, split=split)
+    return probe_run(target, workspace, split=split, open_set=None if open_set is None else os.fspath(open_set))
+
+
+def diagnose(
+    target: AnyPath,
+    workspace: Workspace,
+    split: Literal["val", "test"],
+    report: AnyPath | bool,
+    open_set: AnyPath | None,
+) -> Diagnosis:
+    """Diagnose a trained encoder."""
+    from hmlc_ray.machine.user import expanded
+    from hmlc_ray.runs.diagnose import diagnose_run
+
+    folder = report if isinstance(report, bool) else expanded(report)
+    unknown = None if open_set is None else os.fspath(open_set)
+    return diagnose_run(target, workspace, split=split, report=folder, open_set=unknown)
 
 
 def find_encoder(source: AnyPath, workspace: Workspace) -> TrainedEncoder:

@@ -34,15 +34,10 @@ class Checked:
     """A configuration that is valid."""
 
     config: TrialConfig | SweepConfig
+    trial: TrialConfig
+    """The trial; of a search space its base, with every dimension at its first value."""
     found: FoundData | None
     """None where the data are none of these, or not on this machine."""
-
-    @property
-    def trial(self) -> TrialConfig:
-        """The trial; of a search space its base, with every dimension at its first value."""
-        from hmlc_ray.config.sweep import SweepConfig
-
-        return self.config.base_trial() if isinstance(self.config, SweepConfig) else self.config
 
 
 def check(source: Source, *, overrides: Overrides = (), profile: str | None = None) -> Checked:
@@ -67,12 +62,14 @@ def check(source: Source, *, overrides: Overrides = (), profile: str | None = No
         ConfigError: naming the file or `configuration`, the key, the value and what is allowed.
         DataError, TaxonomyError: if the folder or the manifest of the data cannot be used.
     """
-    config = _trial_or_sweep(source, overrides, profile)
-    checked = Checked(config, None)
-    return Checked(config, _found(checked.trial))
+    config, trial = _checked(source, overrides, profile)
+    return Checked(config, trial, _found(trial))
 
 
-def _trial_or_sweep(source: Source, overrides: Overrides, profile: str | None) -> TrialConfig | SweepConfig:
+def _checked(
+    source: Source, overrides: Overrides, profile: str | None
+) -> tuple[TrialConfig | SweepConfig, TrialConfig]:
+    """The configuration and its trial."""
     from hmlc_ray.config.files import is_search_space, load_trial
     from hmlc_ray.config.plain import values_of
 
@@ -80,14 +77,15 @@ def _trial_or_sweep(source: Source, overrides: Overrides, profile: str | None) -
     if is_search_space(values):
         from hmlc_ray.config.sweep import load_sweep
 
-        return load_sweep(source, overrides, profile)
+        sweep = load_sweep(source, overrides, profile)
+        return sweep, sweep.base_trial()
     from hmlc_ray.config.levels import check_trial
 
     if profile is not None:
         raise ConfigError(f"{name} is a trial, and only a search space has profiles")
     config = load_trial(source, overrides)
     check_trial(config)
-    return config
+    return config, config
 
 
 def _found(config: TrialConfig) -> FoundData | None:

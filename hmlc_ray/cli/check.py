@@ -37,8 +37,8 @@ def check(file: File, override: Overrides = None, profile: Profile = None) -> No
 
 
 def _tree_lines(data: DataConfig) -> list[str]:
-    if data.taxonomy is None and data.keep_levels is None:
-        return []
+    if data.keep_levels is None and (data.taxonomy is None or isinstance(data.taxonomy, str)):
+        return []  # what reads trees is not loaded in vain
     from hmlc_ray.cli.check_tree import tree_lines
 
     return tree_lines(data)
@@ -93,11 +93,12 @@ def sweep_lines(sweep: SweepConfig) -> list[str]:
     from hmlc_ray.config.finite import size_of
 
     study, space = sweep.study, sweep.search_space()
+    first = space.first()
     stops = "no early stopping" if study.scheduler is None else study.scheduler.kind
     lines = [
         f"study: {study.name}, {study.num_trials} trials, {study.mode} of {study.objective_metric}, "
         f"{study.sampler.kind}, {stops}",
-        f"data: {sweep.base_trial().data.kind}{data_note(sweep.base_trial())}",
+        f"data: {first.data.kind}{data_note(first)}",
     ]
     if sweep.trials.resources.gpus:
         lines.append(f"each trial needs: {_needs(sweep.trials)}")
@@ -130,9 +131,11 @@ def _needs(trials: TrialsConfig) -> str:
 
 def data_note(config: TrialConfig) -> str:
     """Whether this machine has the data; where trials run elsewhere, it need not."""
+    root = getattr(config.data, "root", None)
+    if root is None:
+        return ""
     from hmlc_ray.folders.walk import is_folder
 
-    root = getattr(config.data, "root", None)
-    if root is None or is_folder(Path(root).expanduser()):
-        return "" if root is None else f" in {root}"
+    if is_folder(Path(root).expanduser()):
+        return f" in {root}"
     return f" in {root}, which is not a folder on this machine"

@@ -10,7 +10,9 @@ from hmlc_ray.cli.options import DEFAULT_HOME, Home, TrackingUri
 
 
 def reap(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Study name. Default: all runs.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Name of a study or benchmark. Default: all runs.")
+    ] = None,
     home: Home = DEFAULT_HOME,
     tracking_uri: TrackingUri = None,
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from hmlc_ray.config.schema import nearest
@@ -44,7 +45,7 @@ def find_encoder(source: str | os.PathLike[str], workspace: Workspace) -> Traine
     folder = _folder(source)
     if (encoder := _in_folder(folder)) is not None:
         return encoder
-    return trained_encoder(_in_store(source, folder, workspace))
+    return trained_encoder(_in_store(source, folder, workspace).checkpoint)
 
 
 def checkpoint_in(folder: Path) -> Checkpoint | None:
@@ -57,7 +58,17 @@ def checkpoint_in(folder: Path) -> Checkpoint | None:
     return load_checkpoint(folders[0]) if folders else None
 
 
-def find_checkpoint(source: str | os.PathLike[str], workspace: Workspace) -> Checkpoint:
+@dataclass(frozen=True)
+class FoundCheckpoint:
+    """A checkpoint, and what it was found by: a folder, or a run of a store."""
+
+    checkpoint: Checkpoint
+    folder: Path | None = None
+    run: TrialRun | None = None
+    tracker: Tracker | None = None
+
+
+def find_checkpoint(source: str | os.PathLike[str], workspace: Workspace) -> FoundCheckpoint:
     """The checkpoint of a folder, a study or a run, found as `find_encoder` finds the encoder.
 
     Raises:
@@ -66,7 +77,7 @@ def find_checkpoint(source: str | os.PathLike[str], workspace: Workspace) -> Che
     """
     folder = _folder(source)
     if (checkpoint := checkpoint_in(folder)) is not None:
-        return checkpoint
+        return FoundCheckpoint(checkpoint, folder=folder)
     if _exports(folder):
         raise CheckpointError(
             f"{folder} is an exported encoder, which has no checkpoint: give its run, its study or its checkpoint"
@@ -113,7 +124,7 @@ def _in_folder(folder: Path) -> TrainedEncoder | None:
     return read_export(exports[0]) if exports else None
 
 
-def _in_store(source: str | os.PathLike[str], folder: Path, workspace: Workspace) -> Checkpoint:
+def _in_store(source: str | os.PathLike[str], folder: Path, workspace: Workspace) -> FoundCheckpoint:
     """The checkpoint of a study or a run, where the source is not a folder of one."""
     if not isinstance(source, str):
         what = "has neither a checkpoint nor an exported encoder in it" if folder.exists() else "does not exist"
@@ -121,7 +132,8 @@ def _in_store(source: str | os.PathLike[str], folder: Path, workspace: Workspace
     tracker = workspace.existing_tracker()
     if tracker is None:
         raise CheckpointError(f"{_no_folder(source, folder)}, and there is no MLflow store in {workspace.home.root}")
-    return checkpoint_of_run(_run(source, folder, workspace.home, tracker), tracker)
+    run = _run(source, folder, workspace.home, tracker)
+    return FoundCheckpoint(checkpoint_of_run(run, tracker), run=run, tracker=tracker)
 
 
 def _run(source: str, folder: Path, home: Home, tracker: Tracker) -> TrialRun:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
+from hmlc_ray.config.base import Section
 from hmlc_ray.config.data import DataConfig
 from hmlc_ray.config.data_name import data_name
 from hmlc_ray.config.marks import OnDisk, marked
-from hmlc_ray.config.moved import path_keys, with_paths
-from hmlc_ray.config.objective import HmceConfig, VariantSection
+from hmlc_ray.config.moved import with_given_paths, with_paths, with_searched_paths
+from hmlc_ray.config.objective import GHmlcConfig, HmceConfig, VariantSection
 from hmlc_ray.config.plugins import Plugin, plugins_of
-from hmlc_ray.config.schema import kinds
+from hmlc_ray.config.schema import default_kinds, kinds
 from hmlc_ray.config.space import POINT
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.taxonomy import has_tree_to_make
+from hmlc_ray.config.training import TrainingConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.machine.user import expanded
@@ -52,23 +54,45 @@ def with_threads(sweep: SweepConfig) -> SweepConfig:
     return sweep.model_copy(update={"base": {**sweep.base, "training": training}})
 
 
-VARIANT: str = HmceConfig().variant
-"""The default `objective.variant` of `hmc`, `hce` and `hmce`."""
-OLDER_VARIANT = "paper"
-"""The variant of studies whose configuration does not name one: they were started before it was recorded."""
+class ChangedDefault(NamedTuple):
+    """A key whose default is another one than it was."""
+
+    section: str
+    key: str
+    owner: type[Section]
+    """The sections that have the key."""
+    now: Any
+    before: Any
+    """The default for studies whose configuration does not have the key: they were started before it was recorded."""
 
 
-def with_variant(sweep: SweepConfig, variant: str) -> SweepConfig:
-    """The sweep with `objective.variant` set, if an objective of it has one, unless it says otherwise.
+CHANGED_DEFAULTS = (
+    ChangedDefault("objective", "variant", VariantSection, HmceConfig().variant, "paper"),
+    ChangedDefault("objective", "nesting", GHmlcConfig, GHmlcConfig().nesting, "partition"),
+    ChangedDefault("training", "deterministic", TrainingConfig, TrainingConfig().deterministic, True),
+)
 
-    It is written into the configuration when a study starts, so that its trials stay comparable whatever the default
-    is when it is resumed.
+
+def with_defaults(sweep: SweepConfig, which: Literal["now", "before"]) -> SweepConfig:
+    """The sweep with every key of `CHANGED_DEFAULTS` that a section of it has, unless it says otherwise.
+
+    They are written into the configuration when a study starts, so that its trials stay comparable whatever the
+    default is when it is resumed.
     """
-    given = sweep.base.get("objective", {})
-    searched = sweep.search_space().branches.get("objective") or {str(given.get("kind")): {}}
-    if not any(issubclass(_OBJECTIVES[kind], VariantSection) for kind in searched if kind in _OBJECTIVES):
-        return sweep
-    return sweep.model_copy(update={"base": {**sweep.base, "objective": {"variant": variant, **given}}})
+    base = dict(sweep.base)
+    for changed in CHANGED_DEFAULTS:
+        if any(issubclass(kind, changed.owner) for kind in _kinds_of(sweep, changed.section)):
+            base[changed.section] = {changed.key: getattr(changed, which), **base.get(changed.section, {})}
+    return sweep if base == sweep.base else sweep.model_copy(update={"base": base})
+
+
+def _kinds_of(sweep: SweepConfig, section: str) -> list[type[Section]]:
+    """The classes of a section that trials can have; a kind that there is not has none."""
+    if section != "objective":
+        return [type(getattr(TrialConfig(), section))]
+    own = str(sweep.base.get(section, {}).get("kind", default_kinds(TrialConfig, sweep.base)[section]))
+    searched = sweep.search_space().branches.get(section) or {own: {}}
+    return [_OBJECTIVES[kind] for kind in searched if kind in _OBJECTIVES]
 
 
 def with_experiment(sweep: SweepConfig) -> SweepConfig:
@@ -114,12 +138,10 @@ def device_here(config: TrialConfig, gpus: float) -> Literal["auto", "cpu"]:
 
 
 def located(sweep: SweepConfig) -> SweepConfig:
-    """The sweep with absolute paths in its base: a cluster's workers run in other folders than the command."""
+    """The sweep with absolute paths in its base, its listed points and the choices of its space: a cluster's workers
+    run in other folders than the command."""
+    sweep = with_searched_paths(with_given_paths(sweep, _absolute), _absolute)
     base = dict(sweep.base)
-    for section, keys in path_keys().items():
-        given = base.get(section)
-        if isinstance(given, dict):
-            base[section] = given | {key: _absolute(given[key]) for key in keys if isinstance(given.get(key), str)}
     defaults = {key: _absolute(path) for key, path, _ in marked(base_data(sweep), OnDisk) if path is not None}
     if defaults:  # what is not given may be a path all the same
         base["data"] = {**base.get("data", {}), **defaults}

@@ -25,14 +25,12 @@ from hmlc_ray.sweep.cluster.stall import Watchdog
 from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.sweep.extend import extend, with_trials
 from hmlc_ray.sweep.prepare import (
-    OLDER_VARIANT,
-    VARIANT,
     base_data,
     located,
+    with_defaults,
     with_experiment,
     with_made_tree,
     with_threads,
-    with_variant,
 )
 from hmlc_ray.sweep.tune.optuna_reopen import forget_failure, reopen_unfinished
 from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
@@ -49,7 +47,7 @@ def run_sweep(sweep: SweepConfig, workspace: Workspace, progress: SweepProgress)
         SweepInterrupted: on Ctrl-C, when everything is saved.
     """
     home = workspace.home
-    sweep = with_experiment(with_storage(located(with_variant(with_threads(sweep), VARIANT))))
+    sweep = with_experiment(with_storage(located(with_defaults(with_threads(sweep), "now"))))
     if has_tree_to_make(base_data(sweep).taxonomy):
         _refuse_taken(sweep, workspace, workspace.open_tracker())
         sweep = with_made_tree(sweep, workspace, progress.note)
@@ -84,7 +82,7 @@ def resume_sweep(
         StudyError: if there is no such study, it is complete and gets no more trials, or another process drives it.
     """
     home = workspace.home
-    saved = with_variant(find_sweep(name, home, workspace.existing_tracker()), OLDER_VARIANT)
+    saved = with_defaults(find_sweep(name, home, workspace.existing_tracker()), "before")
     refuse_missing(saved, workspace.resume_command(name))
     with home.current():
         data = cached_data(base_data(saved))

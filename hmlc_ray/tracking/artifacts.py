@@ -9,7 +9,7 @@ from hmlc_ray.errors import TrackingError, first_line
 from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.names.uris import is_server, public_uri, scrub
 from hmlc_ray.tracking.store import quiet_import
-from hmlc_ray.tracking.values import shorten
+from hmlc_ray.tracking.values import cut
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -38,7 +38,7 @@ def check_writable(client: MlflowClient, uri: str, experiment_id: str) -> None:
                 repository.delete_artifacts(_NAME)
     except Exception as error:  # each kind of storage has errors of its own
         shown = location if _is_folder(location) else public_uri(location)
-        reason = shorten(scrub(first_line(error), uri), 300)
+        reason = cut(scrub(first_line(error), uri), 300)
         raise TrackingError(
             f"artifacts of the MLflow store {public_uri(uri)} cannot be written to {shown}: {reason}; "
             + _remedy(uri, location, experiment.name, error)

@@ -18,7 +18,7 @@ from hmlc_ray.tracking.making import leave_folders_alone, make_store, refuse_hal
 from hmlc_ray.tracking.moving import follow_home
 from hmlc_ray.tracking.postgres import alone_at_first
 from hmlc_ray.tracking.uri import sqlite_path
-from hmlc_ray.tracking.values import shorten
+from hmlc_ray.tracking.values import cut
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -115,7 +115,7 @@ def translated(uri: str) -> Iterator[None]:
     except Exception as error:
         if not _is_of_the_store(error):
             raise
-        reason = shorten(scrub(first_line(error), uri), 300)
+        reason = cut(scrub(first_line(error), uri), 300)
         kind = StoreAway if _may_pass(error) else TrackingError
         raise kind(f"the MLflow store {public_uri(uri)} cannot be used: {reason}{_advice(uri, reason)}") from error
 

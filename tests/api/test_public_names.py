@@ -14,8 +14,10 @@ from ray import cloudpickle
 import hmlc_ray
 
 FUNCTIONS = [
+    "benchmark",
     "best",
     "check",
+    "diagnose",
     "embed",
     "load_data",
     "load_encoder",

@@ -88,6 +88,26 @@ def test_a_changed_suite_names_the_cells_that_no_longer_fit(sweeps: FakeSweeps, 
     assert sweeps.trained == []
 
 
+def test_a_file_of_weights_that_was_replaced_leaves_no_results_of_the_old_one(
+    sweeps: FakeSweeps, home: Home, tmp_path: Path
+) -> None:
+    weights = tmp_path / "w.pt"
+    weights.write_bytes(b"old")
+    base = {"encoder": {"kind": "resnet18", "weights": str(weights)}, "training": {"epochs": 5}}
+    first = run_suite(suite_of(base=base), home)
+    weights.write_bytes(b"other")
+    with pytest.raises(StudyError, match=r"4 tuning trials in .* do not fit the suite any more"):
+        run_suite(suite_of(base=base), home)
+    sweeps.trained.clear()
+    second = run_suite(suite_of(base=base), home, replace=True)
+    assert len(sweeps.trained) == RUNS
+    assert second.failed == {}
+    assert len(first.rows) == len(second.rows)
+    sweeps.trained.clear()
+    run_suite(suite_of(base=base), home)
+    assert sweeps.trained == []
+
+
 def test_a_study_that_was_cut_off_before_the_suite_changed_is_not_resumed(sweeps: FakeSweeps, home: Home) -> None:
     sweeps.left = 1
     with pytest.raises(Killed):

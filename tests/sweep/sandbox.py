@@ -55,6 +55,9 @@ space:
       a-hmlc: {{attention_temperature: {{float: [0.5, 2.0]}}}}
 """
 TRIALS, EPOCHS = 4, 10
+ONE_AT_A_TIME = ("-o", "trials.max_concurrent=1")
+"""One warm trial process: each further one takes seconds of CPU time to load torch, Ray and this package. For tests
+that are not about trials beside each other."""
 ASHA = "{kind: asha, reduction_factor: 2}"
 
 

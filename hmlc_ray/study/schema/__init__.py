@@ -29,6 +29,7 @@ from hmlc_ray.study.schema.tags import (
     DATA_NOTES,
     DATA_PLACE,
     DESCRIPTION,
+    DIAGNOSIS,
     DRIVER,
     DRIVER_SEEN,
     EARLIER_ERROR,
@@ -73,6 +74,7 @@ from hmlc_ray.study.schema.tags import (
     VALUE,
     VERSION,
     VIEW,
+    WEIGHTS_DIGEST,
     WEIGHTS_PREFIX,
 )
 
@@ -92,6 +94,7 @@ __all__ = [
     "DATA_NOTES",
     "DATA_PLACE",
     "DESCRIPTION",
+    "DIAGNOSIS",
     "DRIVER",
     "DRIVER_SEEN",
     "EARLIER_ERROR",
@@ -138,6 +141,7 @@ __all__ = [
     "VALUE",
     "VERSION",
     "VIEW",
+    "WEIGHTS_DIGEST",
     "WEIGHTS_PREFIX",
     "RunKind",
     "StudyStatus",

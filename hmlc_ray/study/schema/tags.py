@@ -114,6 +114,8 @@ trained."""
 WEIGHTS_PREFIX = "hmlc.weights_prefix"
 """On trials and single runs, by `runs/recording.py`: the prefix of the weights in the file `encoder.weights`, where
 it has one."""
+WEIGHTS_DIGEST = "hmlc.weights_digest"
+"""On trials and single runs, by `runs/recording.py`: SHA-256 of the file `encoder.weights` when they started."""
 REFIT_OF = "hmlc.refit_of"
 """On refits, by `sweep/finish.py`: the run id of the trial whose configuration was trained again."""
 SUPERSEDED_BY = "hmlc.superseded_by"
@@ -160,7 +162,7 @@ JOB_TRACKING_URI = "hmlc.tracking_uri"
 decides."""
 
 # Artifacts.
-CHECKPOINT, ENCODER, CONFUSION = "checkpoint", "encoder", "confusion"
+CHECKPOINT, ENCODER, CONFUSION, DIAGNOSIS = "checkpoint", "encoder", "confusion", "diagnosis"
 """Artifact folders of a run, and the names of their copies in the home folder."""
 SWEEP_ARTIFACT = "sweep.yaml"
 """Artifact of a study's run: the sweep as it was started."""
