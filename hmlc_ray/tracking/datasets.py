@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from hmlc_ray.tracking.operations import DatasetFacts
-from hmlc_ray.tracking.values import shorten
+from hmlc_ray.tracking.values import cut
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -24,10 +24,10 @@ def log_dataset(client: MlflowClient, run_id: str, facts: DatasetFacts) -> None:
 
     features = Schema([TensorSpec(dtype(facts.dtype), (-1, *facts.shape), "inputs")])
     dataset = Dataset(
-        name=shorten(facts.name, _NAME),
+        name=cut(facts.name, _NAME),
         digest=facts.digest[:_DIGEST],
         source_type="local",
-        source=shorten(json.dumps({"uri": facts.source}), _SOURCE),
+        source=cut(json.dumps({"uri": facts.source}), _SOURCE),
         schema=json.dumps({"mlflow_tensorspec": {"features": features.to_json(), "targets": None}}),
         profile=json.dumps(facts.profile),
     )
