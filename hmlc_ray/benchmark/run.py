@@ -197,7 +197,9 @@ class Benchmark:
     def _open_parent(self, tracker: Tracker) -> str:
         benchmark = self.suite.benchmark
         params = {f"benchmark.{name}": value for name, value in benchmark.model_dump(mode="json").items()}
-        parent = tracker.study_run(benchmark.name, tags={}, params=params, kind=RunKind.BENCHMARK)
+        parent = tracker.study_run(
+            benchmark.name, tags={}, params=params, kind=RunKind.BENCHMARK, experiment=benchmark.name
+        )
         tracker.set_tags(parent, {DRIVER: identity()})  # of this process: the one that made the run may be dead
         tracker.reopen(parent)
         tracker.log_dict(parent, self.suite.model_dump(mode="json"), "suite.yaml")

@@ -99,6 +99,9 @@ class StudyConfig(Section):
     test: Literal["best", "every", "none"] = "best"
     """Which trials are judged on the test split: the best one at the study's end, whose encoder is exported; `every`
     one after its last epoch, where all choices were made before, and none is exported; or none."""
+    experiment: str | None = Field(None, pattern=PATTERN, max_length=MAX_LENGTH, json_schema_extra={"allowed": ALLOWED})
+    """The MLflow experiment of the study's runs, made where there is none; a study that has runs stays where they are.
+    None: one that is named after the data set, its folder or its file."""
     parent_run: str | None = Field(None, min_length=1)
     """The MLflow run below which the study's run is shown; None: none."""
     stall: StallConfig = Field(default_factory=StallConfig)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hmlc_ray.compute.devices import resolve_device
 from hmlc_ray.config.data import DataConfig
+from hmlc_ray.config.data_name import data_name
 from hmlc_ray.config.plugins import Plugin, plugins_of
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet
@@ -29,7 +30,12 @@ from hmlc_ray.training.export import MASKS_FILE, WEIGHTS_FILE, export_encoder, w
 
 def run_tags(config: TrialConfig, fingerprint: str) -> dict[str, str]:
     """Tags of a run besides its params."""
-    own = {schema.SEED: str(config.seed), schema.DATA_FINGERPRINT: fingerprint}
+    own = {
+        schema.SEED: str(config.seed),
+        schema.DATA_FINGERPRINT: fingerprint,
+        schema.DATA: data_name(config.data),
+        schema.OBJECTIVE: config.objective.kind,
+    }
     digest = weights_digest(config)
     weights = {} if digest is None else {schema.WEIGHTS_DIGEST: digest}
     return own | weights | plugin_tags(plugins_of(config))

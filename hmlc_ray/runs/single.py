@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Literal
 
 from hmlc_ray.compute.devices import resolve_device
+from hmlc_ray.config.data_name import data_name
 from hmlc_ray.config.moved import followed
 from hmlc_ray.config.paths import flatten
 from hmlc_ray.config.trial import TrialConfig
@@ -45,7 +46,8 @@ def train_run(plan: RunPlan, workspace: Workspace, progress: RunProgress) -> Run
     tracker = workspace.open_tracker()
     tracker.check_artifacts()
     own = data_tags(data, config.training.device) | {schema.CPU_THREADS: str(threads_of(config.training))}
-    run_id = tracker.single_run(plan.name, params=flatten(config), tags=run_tags(config, data.fingerprint) | own)
+    tags, experiment = run_tags(config, data.fingerprint) | own, data_name(config.data)
+    run_id = tracker.single_run(plan.name, params=flatten(config), tags=tags, experiment=experiment)
     folder, lenient = workspace.home.run(run_id), Lenient()
     start = time.monotonic()
 

@@ -7,11 +7,13 @@ from typing import Any, Literal, NamedTuple
 
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.data import DataConfig
+from hmlc_ray.config.data_name import data_name
 from hmlc_ray.config.marks import OnDisk, marked
 from hmlc_ray.config.moved import with_given_paths, with_paths, with_searched_paths
 from hmlc_ray.config.objective import GHmlcConfig, HmceConfig, VariantSection
 from hmlc_ray.config.plugins import Plugin, plugins_of
 from hmlc_ray.config.schema import default_kinds, kinds
+from hmlc_ray.config.space import POINT
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.taxonomy import has_tree_to_make
 from hmlc_ray.config.training import TrainingConfig
@@ -31,6 +33,16 @@ def plugins_of_trials(sweep: SweepConfig) -> list[Plugin]:
     """The plug-ins that trials of the study can use."""
     space = sweep.search_space()
     return list(dict.fromkeys(plugin for kinds in space.assignments() for plugin in plugins_of(space.first(kinds))))
+
+
+def objective_kinds(sweep: SweepConfig) -> list[str]:
+    """The objectives that trials of the study can have."""
+    space = sweep.search_space()
+    if sweep.points:
+        configs = (space.assemble({}, {POINT: index}) for index in range(len(sweep.points)))
+    else:
+        configs = (space.first(kinds) for kinds in space.assignments())
+    return list(dict.fromkeys(config.objective.kind for config in configs))
 
 
 def with_threads(sweep: SweepConfig) -> SweepConfig:
@@ -81,6 +93,17 @@ def _kinds_of(sweep: SweepConfig, section: str) -> list[type[Section]]:
     own = str(sweep.base.get(section, {}).get("kind", default_kinds(TrialConfig, sweep.base)[section]))
     searched = sweep.search_space().branches.get(section) or {own: {}}
     return [_OBJECTIVES[kind] for kind in searched if kind in _OBJECTIVES]
+
+
+def with_experiment(sweep: SweepConfig) -> SweepConfig:
+    """The sweep with the name of its experiment, unless its run is to be shown below another, in that one's.
+
+    It is written into the configuration when a study starts: older studies, which have none, stay in the base one.
+    """
+    study = sweep.study
+    if study.experiment is not None or study.parent_run is not None:
+        return sweep
+    return sweep.model_copy(update={"study": study.model_copy(update={"experiment": data_name(base_data(sweep))})})
 
 
 def with_made_tree(sweep: SweepConfig, workspace: Workspace, note: Callable[[str], None]) -> SweepConfig:

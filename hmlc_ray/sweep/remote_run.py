@@ -8,6 +8,7 @@ from typing import Any
 
 import ray
 
+from hmlc_ray.config.data_name import data_name
 from hmlc_ray.config.paths import flatten
 from hmlc_ray.config.sweep import Resources, TrialsConfig
 from hmlc_ray.config.trial import TrialConfig
@@ -52,7 +53,8 @@ def train_on_ray(plan: RunPlan, workers: int | str, workspace: Workspace, progre
         trials = _trials(config, workers)
         require(worker_demand(trials), trials.worker_range[0], nodes_of(trials), "the run")
         own = run_tags(config, data.fingerprint) | {TAXONOMY_DIGEST: data.taxonomy.digest}
-        run_id = tracker.single_run(plan.name, params=flatten(config), tags=own)
+        experiment = data_name(config.data)
+        run_id = tracker.single_run(plan.name, params=flatten(config), tags=own, experiment=experiment)
         export, lenient = home.run(run_id) / ENCODER, Lenient()
 
         def on_result(result: dict[str, Any]) -> None:

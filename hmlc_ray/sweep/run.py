@@ -28,6 +28,7 @@ from hmlc_ray.sweep.prepare import (
     base_data,
     located,
     with_defaults,
+    with_experiment,
     with_made_tree,
     with_threads,
 )
@@ -46,7 +47,7 @@ def run_sweep(sweep: SweepConfig, workspace: Workspace, progress: SweepProgress)
         SweepInterrupted: on Ctrl-C, when everything is saved.
     """
     home = workspace.home
-    sweep = with_storage(located(with_defaults(with_threads(sweep), "now")))
+    sweep = with_experiment(with_storage(located(with_defaults(with_threads(sweep), "now"))))
     if has_tree_to_make(base_data(sweep).taxonomy):
         _refuse_taken(sweep, workspace, workspace.open_tracker())
         sweep = with_made_tree(sweep, workspace, progress.note)

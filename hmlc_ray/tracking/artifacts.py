@@ -54,7 +54,8 @@ def check_seen(client: MlflowClient, uri: str, run_id: str) -> None:
     Raises:
         TrackingError: with the remedy, if it does not.
     """
-    location = str(client.get_run(run_id).info.artifact_uri)
+    info = client.get_run(run_id).info
+    location = str(info.artifact_uri)
     if not is_server(uri) or not _is_folder(location):
         return
     with quiet_import():
@@ -72,7 +73,7 @@ def check_seen(client: MlflowClient, uri: str, run_id: str) -> None:
     if _NAME not in names:
         raise TrackingError(
             f"the MLflow server {public_uri(uri)} does not see what is written to {location} from here: that folder is "
-            f"on its own disk; {_remedy(uri, location, 'hmlc', None)}"
+            f"on its own disk; {_remedy(uri, location, client.get_experiment(info.experiment_id).name, None)}"
         )
 
 

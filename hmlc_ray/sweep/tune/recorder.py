@@ -11,9 +11,12 @@ from typing import Any
 import ray.tune
 from ray.tune.experiment import Trial as TuneTrial
 
+from hmlc_ray.config.dimensions import readable
 from hmlc_ray.config.paths import flatten
+from hmlc_ray.config.rungs import rungs
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError
+from hmlc_ray.runs.describing import searched_first, searched_table
 from hmlc_ray.runs.recording import error_sentence, log_checkpoint, run_tags
 from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import best_so_far, evaluations_of, rank, rows_of, trial_runs, used_up
@@ -60,6 +63,7 @@ class SweepSession:
         study, tracker = context.study, context.tracker
         self._study, self._tracker, self._parent = study, tracker, parent
         self._fingerprint, self._progress, self._retention = context.data.fingerprint, context.progress, retention
+        self._dataset, self._rungs = context.dataset, rungs(context.sweep)
         self._pulse = pulse or Pulse()
         self._runs: dict[int, str] = {}
         earlier = earlier or Earlier(trial_runs(tracker, parent))
@@ -80,9 +84,14 @@ class SweepSession:
         run_id = self._tracker.trial_run(
             self._parent,
             str(number),
-            name=f"{self._study.name}-{number:04d}",
-            params=flatten(config),
-            tags={**run_tags(config, self._fingerprint), schema.SEARCHED: json.dumps(searched)},
+            name=f"{self._study.name}-{number:04d} {config.objective.kind}",
+            params=searched_first(flatten(config), searched),
+            tags={
+                **run_tags(config, self._fingerprint),
+                schema.SEARCHED: json.dumps(searched),
+                schema.DESCRIPTION: searched_table(readable(searched)),
+            },
+            dataset=self._dataset,
         )
         if number in self._known:
             self._tracker.reopen(run_id)
@@ -123,6 +132,7 @@ class SweepSession:
             schema.VALUE: repr(value),
             schema.EPOCHS: result["epoch"],
             schema.SECONDS: f"{result['time_total_s']:.3f}",
+            **({schema.RUNG: sum(result["epoch"] >= epoch for epoch in self._rungs)} if self._study.scheduler else {}),
             **({schema.CHECKPOINT_FOLDER: folder} if folder else {}),
             **logged,
         }

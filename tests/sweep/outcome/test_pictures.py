@@ -1,0 +1,93 @@
+"""Pictures of a study: all that its trials allow, within a time, and never an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from made import LEVELS, made_rows, made_run, made_sweep
+from PIL import Image
+
+from hmlc_ray.config.rungs import rungs
+from hmlc_ray.errors import ConfigError
+from hmlc_ray.sweep.outcome.drawing import draw_study, picture_seconds
+from hmlc_ray.sweep.outcome.own_pictures import draw_masks
+from hmlc_ray.sweep.outcome.searched import DrawnStudy, drawn_study, values_of, with_curves
+from hmlc_ray.tracking import TrialRun
+
+
+def drawn(runs: list[TrialRun], levels: tuple[str, ...] = LEVELS) -> DrawnStudy:
+    rows, by_number = made_rows(runs, sweep := made_sweep())
+    curves = {row.number: {epoch: 0.1 * epoch for epoch in range(1, row.epochs + 1)} for row in rows}
+    return drawn_study(sweep, rows, by_number, curves, levels)
+
+
+@pytest.mark.slow
+def test_every_picture_is_drawn(tmp_path: Path) -> None:
+    odd = ("pa$ri_ty", "数字")
+    runs = [made_run(number, levels=odd) for number in range(6)]
+    runs += [made_run(6, "pruned", epochs=1), made_run(7, "failed")]
+    assert draw_study(drawn(runs, odd), tmp_path / "x", 300) == []
+    files = sorted((tmp_path / "x" / "pictures").iterdir())
+    assert [file.stem for file in files] == [
+        "1-history",
+        "2-importances",
+        "3-parallel-coordinates",
+        "4-slices",
+        "5-contour",
+        "6-coarse-against-leaf",
+        "7-learning-curves",
+        "8-budget-by-rung",
+    ]
+    for file in files:
+        with Image.open(file) as picture:
+            assert len(set(picture.convert("L").tobytes())) > 10  # not blank
+
+
+@pytest.mark.slow
+def test_a_study_with_little_to_show_names_what_is_missing(tmp_path: Path) -> None:
+    missing = draw_study(drawn([made_run(0), made_run(1, "pruned", epochs=1)]), tmp_path / "x", 300)
+    assert all(line.startswith("picture ") for line in missing)
+    assert (tmp_path / "x" / "pictures" / "1-history.png").is_file()
+
+
+def test_pictures_that_take_too_long_are_given_up(tmp_path: Path) -> None:
+    (sentence,) = draw_study(drawn([made_run(0)]), tmp_path / "x", 0.01)
+    assert sentence == "the pictures were given up after 0.01 s (environment: HMLC_PICTURES)"
+
+
+def test_the_seconds_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HMLC_PICTURES", "0")
+    assert picture_seconds() == 0
+    monkeypatch.setenv("HMLC_PICTURES", "many")
+    with pytest.raises(ConfigError, match="HMLC_PICTURES must be a number of seconds, got 'many'"):
+        picture_seconds()
+
+
+def test_parameters_are_numbers_and_words_under_short_names() -> None:
+    found = drawn([made_run(0), made_run(1)])
+    assert found.params == ["objective.kind", "temperature", "level_weights parity", "level_weights digit"]
+    assert (found.log, found.levels, found.rungs) == (["temperature"], LEVELS, [1, 2, 4])
+    assert found.trials[0].front == (0.6, 0.4)
+    assert values_of({"a.b": [1, 2, 3], "c": None}, LEVELS) == {"b": "[1, 2, 3]", "c": "null"}
+
+
+def test_rungs_are_epochs_at_which_the_scheduler_decides() -> None:
+    assert rungs(made_sweep(scheduler={"kind": "asha", "grace_period": 2, "reduction_factor": 3})) == [2, 6]
+    assert rungs(made_sweep(scheduler=None)) == []
+
+
+def test_of_a_large_study_the_curves_of_the_best_are_drawn() -> None:
+    runs = [made_run(number) for number in range(300)]
+    rows, _ = made_rows(runs, made_sweep())
+    assert with_curves(rows, "max") == list(range(100, 300))
+    assert with_curves(rows, "min") == list(range(200))
+
+
+def test_masks_are_drawn_where_there_are_any(tmp_path: Path) -> None:
+    draw_masks(tmp_path / "masks.csv", tmp_path / "masks.png")
+    assert not (tmp_path / "masks.png").exists()
+    (tmp_path / "masks.csv").write_text("dimension,parity,dig$it\n0,1,0\n1,0,1\n2,0.5,0.5\n")
+    draw_masks(tmp_path / "masks.csv", tmp_path / "masks.png")
+    with Image.open(tmp_path / "masks.png") as picture:
+        assert picture.width > 500
