@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hmlc_ray.api.checking import check
     from hmlc_ray.api.encoders import load_data, load_encoder
     from hmlc_ray.api.runs import diagnose, embed, probe, train
-    from hmlc_ray.api.studies import best, resume, retry, status, sweep
+    from hmlc_ray.api.studies import best, compare, resume, retry, status, sweep
     from hmlc_ray.api.suites import benchmark
     from hmlc_ray.config.sweep import SweepConfig
     from hmlc_ray.config.trial import TrialConfig
@@ -37,6 +37,7 @@ __all__ = [
     "benchmark",
     "best",
     "check",
+    "compare",
     "diagnose",
     "embed",
     "errors",
@@ -57,6 +58,7 @@ _DEFINED_IN = {
     "TrialConfig": "hmlc_ray.config.trial",
     "best": "hmlc_ray.api.studies",
     "check": "hmlc_ray.api.checking",
+    "compare": "hmlc_ray.api.studies",
     "diagnose": "hmlc_ray.api.runs",
     "embed": "hmlc_ray.api.runs",
     "load_data": "hmlc_ray.api.encoders",

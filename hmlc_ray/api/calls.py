@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from hmlc_ray.diagnosis import Diagnosis
     from hmlc_ray.runs.embed import EmbeddedTable
     from hmlc_ray.runs.plan import RunPlan
+    from hmlc_ray.study.comparison import Comparison
     from hmlc_ray.study.status import StudyOverview
     from hmlc_ray.study.summary import BestTrial, RunProgress, RunSummary, SweepProgress, SweepSummary
     from hmlc_ray.study.workspace import Workspace
@@ -81,6 +83,13 @@ def best(name: str, workspace: Workspace) -> BestTrial:
     from hmlc_ray.study.best import best_trial
 
     return best_trial(name, workspace)
+
+
+def compare(names: Sequence[str], workspace: Workspace) -> Comparison:
+    """Runs side by side."""
+    from hmlc_ray.study.comparison import compare_runs
+
+    return compare_runs(names, workspace)
 
 
 def statuses(name: str | None, workspace: Workspace, jobs: str | None) -> list[StudyOverview]:

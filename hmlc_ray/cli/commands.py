@@ -17,6 +17,7 @@ COMMANDS = {
     "benchmark": "benchmark",
     "resume": "sweep",
     "best": "best",
+    "compare": "compare",
     "probe": "probe",
     "embed": "embed",
     "check": "check",
@@ -42,7 +43,7 @@ def make_app(only: str | None = None) -> typer.Typer:
     app = typer.Typer(
         name="hmlc",
         no_args_is_help=True,
-        add_completion=False,
+        add_completion=only is None,
         # Plain help: Rich's takes more than twice as long to load as everything else in `hmlc --help`.
         rich_markup_mode=None,
         pretty_exceptions_enable=False,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hmlc_ray.cli.json_output import print_json
 from hmlc_ray.cli.options import DEFAULT_HOME, AnyAddress, Home, Json, Overrides, Profile, TrackingUri
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def doctor(
         findings = examine(None if file is None else file.read()[0], Workspace.of(home, tracking_uri, address))
     wrong = [finding for finding in findings if finding.level == "fail"]
     if as_json:
-        typer.echo(json.dumps({"findings": [asdict(finding) for finding in findings]}))
+        print_json({"findings": findings}, indent=None)  # `examine_there` looks for this line in a log
     else:
         _show(findings, wrong)
     if wrong:

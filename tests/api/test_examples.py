@@ -24,7 +24,9 @@ ROOT = Path(__file__).parents[2]
 OPTIONS = doctest.ELLIPSIS
 ALONE = ["benchmark", "check", "load_data"]
 """Functions whose examples need no study."""
-ON_A_STUDY = ["train", "sweep", "resume", "retry", "best", "status", "probe", "diagnose", "load_encoder", "embed"]
+ON_A_STUDY = [
+    *("train", "sweep", "resume", "retry", "best", "status", "compare", "probe", "diagnose", "load_encoder", "embed"),
+]
 """In the order in which their examples run."""
 PACKAGES = ["benchmark", "sweep"]
 """Functions that share their name with a package."""

@@ -17,6 +17,7 @@ FUNCTIONS = [
     "benchmark",
     "best",
     "check",
+    "compare",
     "diagnose",
     "embed",
     "load_data",
