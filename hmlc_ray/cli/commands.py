@@ -24,6 +24,7 @@ COMMANDS = {
     "ui": "ui",
     "submit": "jobs",
     "status": "status",
+    "watch": "watch",
     "logs": "jobs",
     "stop": "jobs",
     "retry": "sweep",

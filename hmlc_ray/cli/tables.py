@@ -54,7 +54,7 @@ def print_sweep(summary: SweepSummary, workspace: Workspace, console: Console | 
     if summary.best is not None:
         configuration = command("best", summary.study, emit_config="best.yaml", **workspace.options())
         print_text(console, f"configuration: {configuration}")
-    print_text(console, f"took {_time(summary.wall_seconds)}; look at the runs with: {ui_command(workspace)}")
+    print_text(console, f"took {time_text(summary.wall_seconds)}; look at the runs with: {ui_command(workspace)}")
 
 
 def print_run(summary: RunSummary, workspace: Workspace, console: Console | None = None) -> None:
@@ -63,7 +63,7 @@ def print_run(summary: RunSummary, workspace: Workspace, console: Console | None
     for split in ("val", "test"):
         if any(name.startswith(f"{split}/") for name in summary.metrics):
             console.print(level_table(summary.metrics, split, summary.level_names))
-    print_text(console, f"run: {summary.run_id} ({summary.epochs} epochs, {_time(summary.seconds)})")
+    print_text(console, f"run: {summary.run_id} ({summary.epochs} epochs, {time_text(summary.seconds)})")
     for name, folder in (("checkpoint", summary.checkpoint_dir), ("encoder", summary.export_dir)):
         if folder is not None:
             print_text(console, f"{name}: {folder}")
@@ -99,14 +99,14 @@ def ranked_table(summary: SweepSummary) -> Table:
     groups = {status: [row for row in summary.rows if row.status == status] for status in STATUSES}
     best_first = sorted(groups["completed"], key=lambda row: _order(row, summary.mode))
     for rank, row in enumerate(best_first[:MOST_ROWS], start=1):
-        table.add_row(str(rank), *_cells(row, _params(row)), style="bold" if rank == 1 else None)
+        table.add_row(str(rank), *_cells(row, params_text(row)), style="bold" if rank == 1 else None)
     _rest(table, "completed", len(best_first) - MOST_ROWS)
     for status in STATUSES[1:]:
         rows = sorted(groups[status], key=lambda row: _order(row, summary.mode))
         if rows:
             table.add_section()
         for row in rows[: MOST_ROWS // 2]:
-            table.add_row(status, *_cells(row, escape(row.error) if row.error else _params(row)), style="dim")
+            table.add_row(status, *_cells(row, escape(row.error) if row.error else params_text(row)), style="dim")
         _rest(table, status, len(rows) - MOST_ROWS // 2)
     return table
 
@@ -150,7 +150,7 @@ def _order(row: TrialRow, mode: str) -> tuple[float, int]:
 
 
 def _cells(row: TrialRow, last: str) -> list[str]:
-    time = "" if row.seconds is None else _time(row.seconds)
+    time = "" if row.seconds is None else time_text(row.seconds)
     return [str(row.number), _value(row.value), str(row.epochs), time, last]
 
 
@@ -159,7 +159,7 @@ def _rest(table: Table, status: str, count: int) -> None:
         table.add_row("", "", "", "", "", f"and {count} more {status}", style="dim")
 
 
-def _params(row: TrialRow) -> str:
+def params_text(row: TrialRow) -> str:
     """What was searched, with the last part of each name where that is clear."""
     params = readable(row.params)
     short = {name: name.rpartition(".")[2] for name in params}
@@ -181,5 +181,6 @@ def _percent(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.2f}"
 
 
-def _time(seconds: float) -> str:
+def time_text(seconds: float) -> str:
+    """`1:02:03`."""
     return str(timedelta(seconds=round(seconds)))

@@ -269,6 +269,22 @@ class Tracker:
         """The trials of a study, oldest first."""
         return [trial_run_of(run) for run in self._writer.search(f"tags.`{schema.PARENT}` = '{parent}'")]
 
+    def running_children(self, parent: str, most: int) -> list[TrialRun]:
+        """The trials of a study that run, oldest first; at most `most` of them are read."""
+        condition = f"tags.`{schema.PARENT}` = '{parent}' and attributes.status = 'RUNNING'"
+        return [trial_run_of(run) for run in self._writer.first(condition, "attributes.start_time ASC", most)]
+
+    def best_children(self, parent: str, metric: str, mode: str, most: int) -> list[TrialRun]:
+        """The completed trials of a study with the best last values of a metric; at most `most` of them are read.
+
+        Args:
+            mode: `max` or `min`.
+        """
+        tag = f"tags.`{schema.STATUS}` = '{TrialStatus.COMPLETED.tag}'"
+        order = f"metrics.`{metric_key(metric)}` {'DESC' if mode == 'max' else 'ASC'}"
+        condition = f"tags.`{schema.PARENT}` = '{parent}' and {tag}"
+        return [trial_run_of(run) for run in self._writer.first(condition, order, most)]
+
     def unfinished(self, parent: str) -> list[TrialRun]:
         """The trials of a study that are running in the store."""
         return [trial for trial in self.children(parent) if trial.is_open]

@@ -127,6 +127,11 @@ class StoreWriter:
             if not token:
                 return
 
+    def first(self, condition: str, order: str, most: int) -> list[Run]:
+        """The first runs in an order of MLflow's, `metrics.name DESC` for one: `most` of them or fewer."""
+        with translated(self._uri), quiet_import():
+            return list(self._client.search_runs([self._experiment_id], condition, max_results=most, order_by=[order]))
+
     def ensure(
         self, run_id: str | None, name: str, tags: dict[str, str], params: dict[str, str], time: int | None = None
     ) -> str:
