@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hmlc_ray.api.checking import check
     from hmlc_ray.api.encoders import load_data, load_encoder
     from hmlc_ray.api.runs import diagnose, embed, probe, train
+    from hmlc_ray.api.starting import new
     from hmlc_ray.api.studies import best, compare, resume, retry, status, sweep
     from hmlc_ray.api.suites import benchmark
     from hmlc_ray.config.sweep import SweepConfig
@@ -44,6 +45,7 @@ __all__ = [
     "load_data",
     "load_encoder",
     "load_taxonomy",
+    "new",
     "probe",
     "resume",
     "retry",
@@ -64,6 +66,7 @@ _DEFINED_IN = {
     "load_data": "hmlc_ray.api.encoders",
     "load_encoder": "hmlc_ray.api.encoders",
     "load_taxonomy": "hmlc_ray.taxonomies",
+    "new": "hmlc_ray.api.starting",
     "probe": "hmlc_ray.api.runs",
     "resume": "hmlc_ray.api.studies",
     "retry": "hmlc_ray.api.studies",

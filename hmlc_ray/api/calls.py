@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from hmlc_ray.diagnosis import Diagnosis
     from hmlc_ray.runs.embed import EmbeddedTable
     from hmlc_ray.runs.plan import RunPlan
+    from hmlc_ray.runs.starting.proposal import NewSpace, Note
+    from hmlc_ray.runs.starting.recognise import Kind
     from hmlc_ray.study.comparison import Comparison
     from hmlc_ray.study.status import StudyOverview
     from hmlc_ray.study.summary import BestTrial, RunProgress, RunSummary, SweepProgress, SweepSummary
@@ -90,6 +92,15 @@ def compare(names: Sequence[str], workspace: Workspace) -> Comparison:
     from hmlc_ray.study.comparison import compare_runs
 
     return compare_runs(names, workspace)
+
+
+def new(
+    wanted: tuple[Path, Kind | None, Overrides, bool], out: Path | None, workspace: Workspace, note: Note
+) -> NewSpace:
+    """A search space for a folder of data."""
+    from hmlc_ray.runs.starting.proposal import Wanted, write_new_space
+
+    return write_new_space(Wanted(*wanted), out, workspace, note)
 
 
 def statuses(name: str | None, workspace: Workspace, jobs: str | None) -> list[StudyOverview]:

@@ -21,6 +21,7 @@ COMMANDS = {
     "probe": "probe",
     "embed": "embed",
     "check": "check",
+    "new": "new",
     "ui": "ui",
     "submit": "jobs",
     "status": "status",

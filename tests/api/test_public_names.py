@@ -23,6 +23,7 @@ FUNCTIONS = [
     "load_data",
     "load_encoder",
     "load_taxonomy",
+    "new",
     "probe",
     "resume",
     "retry",
