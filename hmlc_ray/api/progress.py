@@ -10,10 +10,13 @@ from datetime import timedelta
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from hmlc_ray.api.text import print_text
 from hmlc_ray.study.summary import RunProgress, SweepCounts, SweepProgress
 
+NARROW = 80
+"""Columns of a terminal below which the bar itself is left out, and most counts."""
 EVERY_S = 10.0
 """Least seconds between two lines of progress, where there is no terminal."""
 _LOSS, _SPEED = "train/loss", "train/images_per_second"
@@ -103,13 +106,16 @@ class SweepBar:
     """One line that is drawn again for each update."""
 
     def __init__(self, study: str, metric: str, bar: Progress) -> None:
-        self._metric, self._bar = metric, bar
+        self._metric, self._bar, self._narrow = metric, bar, bar.console.width < NARROW
         self._remaining = Remaining()
         self._task = bar.add_task(study, total=None, state="")
 
     def update(self, counts: SweepCounts) -> None:
         left = self._remaining(counts.done, counts.total)
-        state = sweep_state(counts, self._metric) + (f", {left} left" if left else "")
+        state = sweep_state(counts, self._metric)
+        if self._narrow:
+            state = ", ".join(filter(None, [f"{counts.failed} failed" if counts.failed else "", _best(counts)]))
+        state += f", {left} left" if left else ""
         self._bar.update(self._task, total=counts.total, completed=counts.done, state=escape(state))
 
     def note(self, text: str) -> None:
@@ -171,6 +177,10 @@ def sweep_state(counts: SweepCounts, metric: str) -> str:
     return ", ".join(parts if counts.best is None else [*parts, f"best {metric} {counts.best:.4f}"])
 
 
+def _best(counts: SweepCounts) -> str:
+    return "" if counts.best is None else f"best {counts.best:.4f}"
+
+
 def epoch_state(metrics: dict[str, float]) -> str:
     """`loss 1.23 (parity 0.4, digit 2.1), 5,120 samples/s, val probe 0.93 (parity 0.97, digit 0.89)`."""
     parts = []
@@ -194,5 +204,8 @@ def _levels(metrics: dict[str, float], prefix: str) -> str:
 
 
 def _bar(console: Console) -> Progress:
-    columns = TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn(), TimeElapsedColumn()
-    return Progress(*columns, TextColumn("{task.fields[state]}"), console=console)
+    name, done, state = TextColumn("{task.description}"), MofNCompleteColumn(), TextColumn("{task.fields[state]}")
+    if console.width < NARROW:
+        name = TextColumn("{task.description}", table_column=Column(max_width=console.width // 4, no_wrap=True))
+        return Progress(name, done, state, console=console)
+    return Progress(name, BarColumn(bar_width=20), done, TimeElapsedColumn(), state, console=console)

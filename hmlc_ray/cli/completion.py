@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import typer
@@ -27,11 +28,12 @@ def complete_profiles(context: typer.Context, incomplete: str) -> list[str]:
     from hmlc_ray.config.load import load_yaml
     from hmlc_ray.errors import ConfigError
 
-    file = context.params.get("space") or context.params.get("file")
-    try:
-        profiles = load_yaml(file).get("profiles") if file else None
-    except ConfigError:  # the command itself will say what is wrong
-        return []
+    # Before an option that lacks its value yet, nothing is parsed: the words are in `args` as they are.
+    given = (context.params.get("space"), context.params.get("file"), *context.args)
+    profiles: object = None
+    for file in filter(None, given):
+        with suppress(ConfigError):  # not a file, or a wrong one, which the command itself will report
+            profiles = profiles or load_yaml(Path(file)).get("profiles")
     return [str(name) for name in profiles if str(name).startswith(incomplete)] if isinstance(profiles, dict) else []
 
 

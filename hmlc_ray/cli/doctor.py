@@ -42,19 +42,20 @@ def doctor(
     if as_json:
         print_json({"findings": findings}, indent=None)  # `examine_there` looks for this line in a log
     else:
-        _show(findings, wrong)
+        show_findings(findings)
     if wrong:
         raise typer.Exit(1)
 
 
-def _show(findings: list[Finding], wrong: list[Finding]) -> None:
+def show_findings(findings: list[Finding]) -> None:
+    """A row per check, then what to fix first."""
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
     from hmlc_ray.cli.tables import output_console
 
-    console = output_console()
+    console, wrong = output_console(), [finding for finding in findings if finding.level == "fail"]
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("looked at", no_wrap=True)
     table.add_column("", no_wrap=True)

@@ -1,4 +1,4 @@
-"""What `--json` prints: one JSON document on stdout, see `docs/cli.md`."""
+"""What `--json` prints: one JSON document on stdout, see `docs/terminal.md`."""
 
 from __future__ import annotations
 

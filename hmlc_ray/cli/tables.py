@@ -17,6 +17,8 @@ from hmlc_ray.study.commands import command
 from hmlc_ray.study.summary import BestTrial, RunSummary, SweepSummary, TrialRow
 from hmlc_ray.study.workspace import Workspace
 
+NARROW = 60
+"""Columns of a terminal below which tables leave out what matters least."""
 MOST_ROWS = 20
 """Completed trials in a sweep's table; pruned and failed ones are shown up to half as many."""
 FIGURES = {"probe_top1": "top-1", "probe_balanced_accuracy": "balanced", "probe_macro_f1": "F1"} | {
@@ -37,7 +39,7 @@ def output_console() -> Console:
 def print_sweep(summary: SweepSummary, workspace: Workspace, console: Console | None = None) -> None:
     """The ranked trials, the winner on the test split, and where to look further."""
     console = console or output_console()
-    console.print(ranked_table(summary))
+    console.print(ranked_table(summary, narrow=console.width < NARROW))
     if summary.best is None:
         print_text(console, f"no trial of {summary.study} was completed")
     else:
@@ -89,24 +91,29 @@ def print_metrics(metrics: dict[str, float], split: str, console: Console | None
             print_text(console, f"{name}: {value:.4f}")
 
 
-def ranked_table(summary: SweepSummary) -> Table:
-    """Completed trials from the best down, then the pruned ones, then the failed ones with their errors."""
+def ranked_table(summary: SweepSummary, *, narrow: bool = False) -> Table:
+    """Completed trials from the best down, then the pruned ones, then the failed ones with their errors.
+
+    Args:
+        narrow: leave out epochs and times.
+    """
     title = f"{summary.study}: {summary.objective_metric} ({summary.mode})"
-    table = Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left")
-    for name in ("rank", "trial", "value", "epochs", "time"):
+    table = Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left", pad_edge=not narrow)
+    for name in ("rank", "trial", "value") if narrow else ("rank", "trial", "value", "epochs", "time"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("what was searched", overflow="fold")
     groups = {status: [row for row in summary.rows if row.status == status] for status in STATUSES}
     best_first = sorted(groups["completed"], key=lambda row: _order(row, summary.mode))
     for rank, row in enumerate(best_first[:MOST_ROWS], start=1):
-        table.add_row(str(rank), *_cells(row, params_text(row)), style="bold" if rank == 1 else None)
+        table.add_row(str(rank), *_cells(row, params_text(row), narrow), style="bold" if rank == 1 else None)
     _rest(table, "completed", len(best_first) - MOST_ROWS)
     for status in STATUSES[1:]:
         rows = sorted(groups[status], key=lambda row: _order(row, summary.mode))
         if rows:
             table.add_section()
         for row in rows[: MOST_ROWS // 2]:
-            table.add_row(status, *_cells(row, escape(row.error) if row.error else params_text(row)), style="dim")
+            last = escape(row.error) if row.error else params_text(row)
+            table.add_row(status[:6] if narrow else status, *_cells(row, last, narrow), style="dim")
         _rest(table, status, len(rows) - MOST_ROWS // 2)
     return table
 
@@ -149,14 +156,14 @@ def _order(row: TrialRow, mode: str) -> tuple[float, int]:
     return (-row.value if mode == "max" else row.value), row.number
 
 
-def _cells(row: TrialRow, last: str) -> list[str]:
+def _cells(row: TrialRow, last: str, narrow: bool) -> list[str]:
     time = "" if row.seconds is None else time_text(row.seconds)
-    return [str(row.number), _value(row.value), str(row.epochs), time, last]
+    return [str(row.number), _value(row.value), *([] if narrow else [str(row.epochs), time]), last]
 
 
 def _rest(table: Table, status: str, count: int) -> None:
     if count > 0:
-        table.add_row("", "", "", "", "", f"and {count} more {status}", style="dim")
+        table.add_row(*[""] * (len(table.columns) - 1), f"and {count} more {status}", style="dim")
 
 
 def params_text(row: TrialRow) -> str:

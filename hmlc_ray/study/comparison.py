@@ -111,8 +111,8 @@ def _searched(run: TrialRun) -> set[str]:
 
 
 def _different(params: Sequence[dict[str, str]], searched: set[str]) -> dict[str, tuple[str | None, ...]]:
-    names = {name: None for own in params for name in own}
-    rows = {name: tuple(own.get(name) for own in params) for name in sorted(names, key=lambda n: n not in searched)}
+    names = sorted({name for own in params for name in own}, key=lambda name: (name not in searched, name))
+    rows = {name: tuple(own.get(name) for own in params) for name in names}
     return {name: values for name, values in rows.items() if len(set(values)) > 1}
 
 

@@ -23,9 +23,8 @@ def images(root: Path, counts: dict[str, int], side: int = 20, mode: str = "RGB"
         (root / name).mkdir(parents=True)
         for number in range(count):
             shape = (side, side + 4) if mode == "L" else (side, side + 4, 3)
-            Image.fromarray(random.integers(0, 256, shape, dtype=np.uint8), mode).save(
-                root / name / f"{number}{suffix}"
-            )
+            pixels = random.integers(0, 256, shape, dtype=np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{number}{suffix}")
     return root
 
 
@@ -185,16 +184,11 @@ def mixed(root: Path) -> Path:
         (lambda root: root.mkdir() or root, "holds nothing that is known"),
         (lambda root: images(root, {"only": 5}), "holds one class only"),
         (lambda root: images(root, {"a/x": 5, "a/y": 1}), "leaf 'y' has 1 training samples, but at least 3 are needed"),
-        (lambda root: images(root, {"a/x": 5, "a/y": 5}, suffix=".png"), ""),
         (lambda root: mixed(root).parent, "18 images and 3 meshes: --kind says which are the samples"),
-        (lambda root: root.with_suffix(".zip"), "there is no folder or file"),
     ],
 )
 def test_what_cannot_be_used_is_one_sentence(hmlc: Run, make: Callable[[Path], Path], sentence: str) -> None:
     result = hmlc("new", make(Path("data")), *QUICK)
-    if not sentence:
-        assert result.exit_code == 0
-        return
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1), result.output
     assert sentence in result.stderr
     assert not list(Path().glob("*.yaml"))

@@ -138,3 +138,10 @@ def test_bars_on_a_terminal() -> None:
     assert "2 completed, 0 pruned, 0 failed, 1 running, best val/x 0.7500" in shown
     assert "refit [1]" in shown
     assert "val probe 0.9300 (parity 0.9700, digit 0.8900)" in shown
+
+
+def test_a_bar_fits_a_narrow_terminal() -> None:
+    console = Console(file=io.StringIO(), width=40, force_terminal=True, no_color=True)
+    with sweep_progress("a-study-with-a-long-name", "val/x", console) as sweep:
+        sweep.update(SweepCounts(total=40, running=1, completed=2, failed=1, best=0.75))
+    assert "3/40 1 failed, best 0.7500" in text(console)
