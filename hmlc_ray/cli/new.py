@@ -68,6 +68,6 @@ def _lines(made: NewSpace) -> list[str]:
         f"imbalance, largest class by smallest: {ratios}",
         *(f"note: {note}" for note in made.notes),
         f"search space: {made.file}",
-        f"  try it: {command('sweep', made.file, profile='smoke', name=f'{made.file.stem}-smoke'.lower())}",
+        f"  try it: {command('sweep', made.file, profile='smoke', name=f'{made.study}-smoke')}",
         f"  run it: {command('sweep', made.file)}",
     ]

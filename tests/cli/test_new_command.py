@@ -202,3 +202,13 @@ def test_films_and_archives_are_named(hmlc: Run) -> None:
     assert "an archive has to be unpacked" in hmlc("new", "all.zip", *QUICK).stderr
     assert "--kind must be one of" in hmlc("new", "films", "--kind", "films").stderr
     assert "only keys of data" in hmlc("new", "films", "-o", "training.epochs=3").stderr
+
+
+def test_a_table_may_hold_its_own_labels(hmlc: Run) -> None:
+    leaf = np.arange(60) % 6
+    features = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
+    np.savez("own.npz", features=features, leaf=np.array([f"leaf{n}" for n in leaf]), group=leaf % 2)
+    result = hmlc("new", "own.npz", *QUICK)
+    assert result.exit_code == 0, result.output
+    assert "levels: group (2) > leaf (6)" in result.output
+    assert both("own.yaml").base["data"]["kind"] == "features"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from hmlc_ray.config.data import DataConfig
 from hmlc_ray.config.found import FoundLeaves, find_leaves
 from hmlc_ray.config.load import parse_yaml
 from hmlc_ray.config.overrides import apply_overrides
@@ -21,9 +23,12 @@ from hmlc_ray.config.splits import FoldersSection
 from hmlc_ray.config.sweep import SweepConfig, load_sweep
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
+from hmlc_ray.data import load_data
+from hmlc_ray.data.report import splits_of
 from hmlc_ray.data.splits import check_enough
 from hmlc_ray.errors import ConfigError, DataError, TrainingError, system_reason
 from hmlc_ray.machine.cpus import usable_cpus
+from hmlc_ray.machine.user import expanded
 from hmlc_ray.names.studies import MAX_LENGTH
 from hmlc_ray.runs.starting.measure import MOST_READ, Speed, measure, part_of
 from hmlc_ray.runs.starting.pictures import look_at
@@ -54,6 +59,8 @@ class NewSpace:
     """A search space that was written."""
 
     file: Path
+    study: str
+    """Name of the study in it."""
     level_names: tuple[str, ...]
     classes: tuple[int, ...]
     """Number of classes of each level."""
@@ -82,7 +89,7 @@ def write_new_space(wanted: Wanted, out: Path | None, workspace: Workspace, note
         DataError, TaxonomyError: if the data cannot be trained on, naming the file or class and the remedy.
         ConfigError: if the file exists or cannot be written, or an override is wrong.
     """
-    source = wanted.source.expanduser().absolute()
+    source = _named(wanted.source)
     name = study_name(source)
     file = out or Path(f"{name}.yaml")
     if file.exists():
@@ -97,8 +104,22 @@ def write_new_space(wanted: Wanted, out: Path | None, workspace: Workspace, note
     _write(file, _text(name, facts, settings, remarks)[0])
     found = facts.found
     classes = tuple(len({path[: level + 1] for path in found.leaf_paths}) for level in range(facts.levels))
-    outcome = (found.level_names, classes, found.totals, facts.imbalance, facts.device)
+    outcome = (name, found.level_names, classes, found.totals, facts.imbalance, facts.device)
     return NewSpace(file, *outcome, seconds, estimate, remarks)
+
+
+def _named(given: Path) -> Path:
+    """The absolute path, which the file will hold.
+
+    Raises:
+        DataError: if no text file can hold it.
+    """
+    path = Path(os.path.normpath(expanded(given).absolute()))
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise DataError(f"the name of {str(path)!a} is not UTF-8, so no file can hold it: rename it") from None
+    return path
 
 
 def study_name(source: Path) -> str:
@@ -116,10 +137,22 @@ def _facts(wanted: Wanted, source: Path) -> Facts:
     config = validate(TrialConfig, {"data": section}, str(source)).data
     found = find_leaves(config)
     if found is None:
-        raise DataError(f"{source} has no labels: data.labels names a CSV file with a row for each row of the table")
+        found = _in_columns(config)
     _check_enough(found, untrained=config.untrained == "keep")
     facts = Facts(section, found, "cuda" if torch.cuda.is_available() else "cpu", usable_cpus(), notes=found.notes)
     return _with_pictures(facts, config) if config.MODALITY == "images" else facts
+
+
+def _in_columns(config: DataConfig) -> FoundLeaves:
+    """The leaves of a table whose labels are columns of its own: it has to be read."""
+    data = load_data(config)
+    tree = data.taxonomy
+    counts = {
+        name: tuple(np.bincount(split.leaf.numpy(), minlength=tree.num_leaves).tolist())
+        for name, split in splits_of(data).items()
+    }
+    leaves = [tuple(tree.class_names[level][at] for level, at in enumerate(path)) for path in tree.leaf_paths.tolist()]
+    return FoundLeaves(tree.level_names, tuple(leaves), counts, data.notes, "rows")
 
 
 def _check_enough(found: FoundLeaves, *, untrained: bool) -> None:
