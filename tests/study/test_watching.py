@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -125,26 +124,21 @@ def test_a_look_at_an_unchanged_study_reads_no_curve_again(
     assert read[3:] == [trains.run_id]
 
 
-@pytest.mark.parametrize("width", [40, 80, 140])
-def test_a_terminal_of_any_width_shows_it(driven: Driven, tmp_path: Path, width: int) -> None:
+def test_terminals_of_all_sizes_show_it(driven: Driven, tmp_path: Path) -> None:
     seen = StudyWatch("s", Workspace.of(tmp_path)).look()
-    lines = drawn(seen, width)
-    assert max(map(len, lines)) <= width
-    text = " ".join(" ".join(lines).split())
-    assert "7/12 trials done" in text
-    assert "not shown: 1 pruned, 3 not started" in text
-    (best,) = (line for line in lines if "*5" in line)
-    assert "0.7000" in best
-    assert "▇" in best
-    assert ("temperature 0.05" in best) is (width == 140)
-
-
-def test_a_low_terminal_keeps_the_best_and_says_what_it_hides(driven: Driven, tmp_path: Path) -> None:
-    seen = StudyWatch("s", Workspace.of(tmp_path)).look()
-    lines = drawn(seen, 80, height=11, encoding="ascii")
-    text = " ".join(" ".join(lines).split())
-    assert "*5" in text
-    assert "not shown: 5 completed, 1 pruned, 3 not started" in text
+    for width in (40, 80, 140):
+        lines = drawn(seen, width)
+        assert max(map(len, lines)) <= width
+        text = " ".join(" ".join(lines).split())
+        assert "7/12 trials done" in text
+        assert "not shown: 1 pruned, 3 not started" in text
+        (best,) = (line for line in lines if "*5" in line)
+        assert "0.7000" in best
+        assert "▇" in best
+        assert ("temperature 0.05" in best) is (width == 140)
+    low = " ".join(" ".join(drawn(seen, 80, height=11, encoding="ascii")).split())
+    assert "*5" in low
+    assert "not shown: 5 completed, 1 pruned, 3 not started" in low
 
 
 def test_a_curve_is_on_the_scale_of_all() -> None:
@@ -156,32 +150,26 @@ def test_a_curve_is_on_the_scale_of_all() -> None:
     assert watch_tables.sparkline((0.3, 0.3), [(0.3, 0.3)], watch_tables.BLOCKS, 20) == "▁▁"
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "last"),
-    [
-        ("FINISHED", 0, "s is complete"),
-        ("KILLED", 1, "s has ended: interrupted; resume it with: hmlc resume s --home {}"),
-        ("FAILED", 1, "s has ended: failed; resume it with: hmlc resume s --home {}"),
-    ],
-)
-def test_it_ends_with_the_study(
-    driven: Driven, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: Any, code: int, last: str
-) -> None:
+def test_it_ends_with_the_study(driven: Driven, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines without a terminal: the first look, then the end, which comes while it waits."""
+    status = ""
 
     def end(seconds: float) -> None:
         assert seconds == 2.0
         driven.trial([0.1], TrialStatus.PRUNED)
-        driven.tracker.finish(driven.parent, status)
+        driven.tracker.finish(driven.parent, status)  # type: ignore[arg-type]
 
     monkeypatch.setattr("time.sleep", end)
-    result = hmlc(tmp_path, "s", "--every", "2")
-    assert result.exit_code == code, result.output
-    assert [line.split(",")[0] for line in result.stdout.splitlines()[:2]] == [
-        "s: 7/12 trials done",
-        "s: 8/12 trials done",
-    ]
-    assert result.stdout.splitlines()[-1] == last.format(tmp_path)
+    again = f"; resume it with: hmlc resume s --home {tmp_path}"
+    ends = {"FINISHED": "s is complete", "KILLED": f"s has ended: interrupted{again}"}
+    for done, (status, last) in enumerate(ends.items(), start=8):
+        driven.tracker.reopen(driven.parent)
+        result = hmlc(tmp_path, "s", "--every", "2")
+        first, second, *_, ended = result.stdout.splitlines()
+        assert result.exit_code == (status != "FINISHED"), result.output
+        assert first.startswith("s: 7/12 trials done, ")
+        assert second.startswith(f"s: {done}/12 trials done, ")
+        assert ended == last
 
 
 def test_ctrl_c_leaves_it_alone(driven: Driven, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
