@@ -271,19 +271,16 @@ class Tracker:
 
     def running_children(self, parent: str, most: int) -> list[TrialRun]:
         """The trials of a study that run, oldest first; at most `most` of them are read."""
-        condition = f"tags.`{schema.PARENT}` = '{parent}' and attributes.status = 'RUNNING'"
-        return [trial_run_of(run) for run in self._writer.first(condition, "attributes.start_time ASC", most)]
+        return self._first(parent, "attributes.status = 'RUNNING'", "attributes.start_time ASC", most)
 
     def best_children(self, parent: str, metric: str, mode: str, most: int) -> list[TrialRun]:
-        """The completed trials of a study with the best last values of a metric; at most `most` of them are read.
-
-        Args:
-            mode: `max` or `min`.
-        """
-        tag = f"tags.`{schema.STATUS}` = '{TrialStatus.COMPLETED.tag}'"
+        """The completed trials with the best last values of a metric (`mode` max or min); at most `most` are read."""
         order = f"metrics.`{metric_key(metric)}` {'DESC' if mode == 'max' else 'ASC'}"
-        condition = f"tags.`{schema.PARENT}` = '{parent}' and {tag}"
-        return [trial_run_of(run) for run in self._writer.first(condition, order, most)]
+        return self._first(parent, f"tags.`{schema.STATUS}` = '{TrialStatus.COMPLETED.tag}'", order, most)
+
+    def _first(self, parent: str, which: str, order: str, most: int) -> list[TrialRun]:
+        runs = self._writer.first(f"tags.`{schema.PARENT}` = '{parent}' and {which}", order, most)
+        return [trial_run_of(run) for run in runs]
 
     def unfinished(self, parent: str) -> list[TrialRun]:
         """The trials of a study that are running in the store."""
