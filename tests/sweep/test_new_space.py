@@ -9,6 +9,7 @@ from sandbox import Sandbox
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.data
 def test_the_smoke_profile_of_a_new_search_space_runs(sandbox: Sandbox) -> None:
     random = np.random.default_rng(0)
