@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from hmlc_ray.api.encoders import load_data, load_encoder
     from hmlc_ray.api.reports import report
     from hmlc_ray.api.runs import diagnose, embed, probe, train
-    from hmlc_ray.api.studies import best, resume, retry, status, sweep
+    from hmlc_ray.api.starting import new
+    from hmlc_ray.api.studies import best, compare, resume, retry, status, sweep
     from hmlc_ray.api.suites import benchmark
     from hmlc_ray.config.sweep import SweepConfig
     from hmlc_ray.config.trial import TrialConfig
@@ -38,12 +39,14 @@ __all__ = [
     "benchmark",
     "best",
     "check",
+    "compare",
     "diagnose",
     "embed",
     "errors",
     "load_data",
     "load_encoder",
     "load_taxonomy",
+    "new",
     "probe",
     "report",
     "resume",
@@ -59,11 +62,13 @@ _DEFINED_IN = {
     "TrialConfig": "hmlc_ray.config.trial",
     "best": "hmlc_ray.api.studies",
     "check": "hmlc_ray.api.checking",
+    "compare": "hmlc_ray.api.studies",
     "diagnose": "hmlc_ray.api.runs",
     "embed": "hmlc_ray.api.runs",
     "load_data": "hmlc_ray.api.encoders",
     "load_encoder": "hmlc_ray.api.encoders",
     "load_taxonomy": "hmlc_ray.taxonomies",
+    "new": "hmlc_ray.api.starting",
     "probe": "hmlc_ray.api.runs",
     "resume": "hmlc_ray.api.studies",
     "retry": "hmlc_ray.api.studies",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from hmlc_ray.report.write import WrittenReport
     from hmlc_ray.runs.embed import EmbeddedTable
     from hmlc_ray.runs.plan import RunPlan
+    from hmlc_ray.runs.starting.proposal import NewSpace, Note
+    from hmlc_ray.runs.starting.recognise import Kind
+    from hmlc_ray.study.comparison import Comparison
     from hmlc_ray.study.status import StudyOverview
     from hmlc_ray.study.summary import BestTrial, RunProgress, RunSummary, SweepProgress, SweepSummary
     from hmlc_ray.study.workspace import Workspace
@@ -84,6 +88,22 @@ def best(name: str, workspace: Workspace) -> BestTrial:
     from hmlc_ray.study.best import best_trial
 
     return best_trial(name, workspace)
+
+
+def compare(names: Sequence[str], workspace: Workspace) -> Comparison:
+    """Runs side by side."""
+    from hmlc_ray.study.comparison import compare_runs
+
+    return compare_runs(names, workspace)
+
+
+def new(
+    wanted: tuple[Path, Kind | None, Overrides, bool], out: Path | None, workspace: Workspace, note: Note
+) -> NewSpace:
+    """A search space for a folder of data."""
+    from hmlc_ray.runs.starting.proposal import Wanted, write_new_space
+
+    return write_new_space(Wanted(*wanted), out, workspace, note)
 
 
 def statuses(name: str | None, workspace: Workspace, jobs: str | None) -> list[StudyOverview]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hmlc_ray.errors import ConfigError
@@ -89,44 +88,10 @@ def _checked(
 
 
 def _found(config: TrialConfig) -> FoundData | None:
-    """What the folder, the manifest or the labels of a trial's data hold, where they are on this machine.
+    """See `find_leaves`."""
+    from hmlc_ray.config.found import find_leaves
 
-    Raises:
-        DataError, TaxonomyError: if it cannot be used; see `FoldersSection.tree` and `read_manifest`.
-    """
-    from hmlc_ray.config.data import ManifestConfig
-    from hmlc_ray.config.features import FeaturesConfig
-    from hmlc_ray.config.splits import FoldersSection
-
-    data, unit = config.data, "files"
-    if not isinstance(data, FoldersSection | ManifestConfig | FeaturesConfig):
-        return None  # what reads the others is not loaded in vain
-    from hmlc_ray.folders.feature_labels import read_labels
-    from hmlc_ray.folders.feature_places import find_places
-    from hmlc_ray.folders.manifest import check_several, read_manifest
-    from hmlc_ray.folders.notes import of_one_class
-    from hmlc_ray.folders.walk import is_file, is_folder
-
-    if isinstance(data, FoldersSection) and is_folder(Path(data.root).expanduser()):
-        tree = data.tree()
-        leaves, levels = tree.leaf_paths, data.level_names or tree.level_names
-        counts = {name: sum(map(len, files)) for name, files in tree.files.items()}
-        notes = [*tree.notes, *tree.lacks()]
-    elif isinstance(data, ManifestConfig) and is_file(Path(data.file).expanduser()):
-        manifest = read_manifest(data.file, data.root)
-        check_several(manifest, data.file)
-        leaves, levels = manifest.leaf_paths, manifest.level_names
-        counts = {name: len(samples) for name, samples in manifest.samples.items()}
-        notes = [*manifest.lacks()]
-    elif isinstance(data, FeaturesConfig) and Path(data.file).expanduser().exists():
-        paths = find_places(data.file, data.labels)
-        if paths.labels is None:
-            return None
-        labels, unit = read_labels(paths, data.levels), "rows"
-        leaves, levels = tuple(labels.leaf_paths), labels.level_names
-        counts = {name: len(rows) for name, rows in labels.rows.items()}
-        notes = [*labels.notes(), *labels.lacks()]
-    else:
+    found = find_leaves(config.data)
+    if found is None:
         return None
-    notes += of_one_class(levels, map(set, zip(*leaves, strict=True)))
-    return FoundData(tuple(levels), len(leaves), counts, tuple(notes), unit)
+    return FoundData(found.level_names, len(found.leaf_paths), found.totals, found.notes, found.unit)

@@ -20,6 +20,7 @@ from hmlc_ray.benchmark.tasks import Task, cell
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import StudyError, TrackingError, system_reason
+from hmlc_ray.machine.interrupts import hearing
 from hmlc_ray.machine.scratch import nothing_left
 from hmlc_ray.runs.induction import with_tree
 from hmlc_ray.runs.recording import error_sentence
@@ -150,7 +151,8 @@ class Benchmark:
         """
         workspace = self.workspace
         tracker = workspace.open_tracker()
-        with alone(self._request), workspace.home.current():
+        interrupts = hearing(self._progress.note, f"resume it with `{self._request.again}`")
+        with interrupts, alone(self._request), workspace.home.current():
             self.results.check_writable()
             self._make_report_folder()
             self.refuse_changed(self.trials)

@@ -7,28 +7,38 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from hmlc_ray.cli.options import File, Overrides, Profile
+from hmlc_ray.cli.json_output import print_json
+from hmlc_ray.cli.options import File, Json, Overrides, Profile
 
 if TYPE_CHECKING:
     from hmlc_ray.api.checking import FoundData
     from hmlc_ray.config.data import DataConfig
+    from hmlc_ray.config.suite import SuiteConfig
     from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
     from hmlc_ray.config.trial import TrialConfig
 
 
-def check(file: File, override: Overrides = None, profile: Profile = None) -> None:
+def check(file: File, override: Overrides = None, profile: Profile = None, as_json: Json = False) -> None:
     """Check a trial file, a search space or a suite, without starting anything."""
     from hmlc_ray.config.load import is_suite, load_yaml
     from hmlc_ray.config.trial import TrialConfig
 
     if is_suite(load_yaml(file)):
-        lines, what = _suite_lines(file, override, profile), "suite"
-        _print(file, what, lines)
+        suite = _suite(file, override, profile)
+        if as_json:
+            print_json({"file": file, "kind": "suite", "config": suite.model_dump(mode="json")})
+        else:
+            _print(file, "suite", _suite_lines(suite))
         return
     from hmlc_ray.api.checking import check as check_source
 
     checked = check_source(file, overrides=override or (), profile=profile)
     config = checked.config
+    if as_json:
+        kind = "trial" if isinstance(config, TrialConfig) else "search space"
+        facts = {"config": config.model_dump(mode="json"), "data": checked.found}
+        print_json({"file": file, "kind": kind, **facts, "tree": _tree_lines(checked.trial.data)})
+        return
     if isinstance(config, TrialConfig):
         lines, what = trial_lines(config), "trial"
     else:
@@ -50,14 +60,17 @@ def _print(file: Path, what: str, lines: list[str]) -> None:
         typer.echo(f"  {line}")
 
 
-def _suite_lines(file: Path, override: Overrides, profile: Profile) -> list[str]:
-    """What a suite compares, in a few lines."""
+def _suite(file: Path, override: Overrides, profile: Profile) -> SuiteConfig:
     from hmlc_ray.config.suite_check import load_suite
     from hmlc_ray.errors import ConfigError
 
     if profile is not None:
         raise ConfigError(f"{file} is a suite, and only a search space has profiles")
-    suite = load_suite(file, override or ())
+    return load_suite(file, override or ())
+
+
+def _suite_lines(suite: SuiteConfig) -> list[str]:
+    """What a suite compares, in a few lines."""
     benchmark, runs = suite.benchmark, len(suite.arms) * len(suite.data)
     tuning = runs * benchmark.tuning.trials
     lines = [f"benchmark: {benchmark.name}, {len(suite.arms)} arms against {benchmark.baseline}"]

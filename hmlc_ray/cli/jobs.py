@@ -94,9 +94,9 @@ def list_studies(address: JobsAddress, as_json: Json = False) -> None:
 
     last = [jobs[-1] for jobs in attempts(Head(address)).values()]
     if as_json:
-        from dataclasses import asdict
+        from hmlc_ray.cli.json_output import print_json
 
-        typer.echo(json.dumps([asdict(attempt) for attempt in last], indent=2))
+        print_json(last)
         return
     from hmlc_ray.cli.study_tables import print_jobs
 

@@ -21,6 +21,9 @@ def run() -> None:
 
     try:
         _prepare_process()
+        from hmlc_ray.machine.interrupts import own_process
+
+        own_process()
         app_for(sys.argv[1:])()
     finally:
         # The process ends here: without this it would look through everything once more.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from hmlc_ray.cli.completion import complete_runs
+from hmlc_ray.cli.json_output import print_json
 from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, TrackingUri
 from hmlc_ray.errors import ConfigError
 
@@ -22,7 +23,10 @@ def probe(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="RUN|STUDY|CHECKPOINT", help="An MLflow run's id, a study's name, or a folder.", show_default=False
+            metavar="RUN|STUDY|CHECKPOINT",
+            help="An MLflow run's id, a study's name, or a folder.",
+            show_default=False,
+            autocompletion=complete_runs,
         ),
     ],
     folder: Annotated[
@@ -59,7 +63,7 @@ def probe(
     else:
         metrics = runs.probe(target, split=judged, open_set=open_set, home=home, tracking_uri=tracking_uri)
     if as_json:
-        typer.echo(json.dumps(metrics, indent=2, sort_keys=True))
+        print_json(dict(sorted(metrics.items())))
         return
     from hmlc_ray.cli.tables import print_metrics
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from hmlc_ray.config.schema import nearest
-from hmlc_ray.errors import CheckpointError, StoreAway, StudyError, TrackingError
+from hmlc_ray.errors import CheckpointError, StoreAway, TrackingError
 from hmlc_ray.home import Home
 from hmlc_ray.machine.user import expanded
-from hmlc_ray.names.studies import PATTERN
 from hmlc_ray.runs.recording import checkpoint_of
 from hmlc_ray.study import schema
-from hmlc_ray.study.leaderboard import best_row, rows_of, trial_runs
-from hmlc_ray.study.lookup import find_sweep, refuse_deleted
+from hmlc_ray.study.named_runs import find_named, nearest_study
 from hmlc_ray.study.schema import CHECKPOINT, ENCODER
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.tracking import Tracker, TrialRun
@@ -33,8 +29,8 @@ def find_encoder(source: str | os.PathLike[str], workspace: Workspace) -> Traine
 
     Args:
         source: a folder with a checkpoint or an exported encoder, as `studies/NAME` and `runs/ID` of the home folder
-            are; the name of a study: its refit's or best trial's, or the best so far of one that has not ended; the id
-            of a run.
+            are; the name of a study: its refit's or best trial's, or the best so far of one that has not ended;
+            `STUDY:TRIAL`; the id of a run.
 
     Raises:
         CheckpointError: if the source is none of these, the run was deleted or has no checkpoint, or the checkpoint is
@@ -137,34 +133,14 @@ def _in_store(source: str | os.PathLike[str], folder: Path, workspace: Workspace
 
 
 def _run(source: str, folder: Path, home: Home, tracker: Tracker) -> TrialRun:
-    """The run of that id, or the one whose encoder is the result of the study of that name or run."""
-    studies = {run.tags[schema.STUDY]: run for run in tracker.studies()}
-    if source in studies:
-        return _result_of(studies[source], home, tracker)
-    try:
-        run = tracker.run(source)
-    except StoreAway:
-        raise
-    except TrackingError as error:
-        if re.fullmatch(PATTERN, source):
-            refuse_deleted(source, tracker)
+    """The run of that name, see `find_named`; of a study the one whose encoder is its result."""
+    named = find_named(source, home, tracker)
+    if named is None:
         raise CheckpointError(
             f"{_no_folder(source, folder)}, and the MLflow store {tracker.uri} has neither a study nor a run of that "
-            f"name{nearest(source, studies)}"
-        ) from error
-    return _result_of(run, home, tracker) if schema.STUDY in run.tags and not run.trial_id else run
-
-
-def _result_of(study: TrialRun, home: Home, tracker: Tracker) -> TrialRun:
-    """The run whose encoder is a study's result: noted at its end, else that of the best trial so far."""
-    if schema.ENCODER_RUN in study.tags:
-        return tracker.run(study.tags[schema.ENCODER_RUN])
-    name = study.tags[schema.STUDY]
-    config = find_sweep(name, home, tracker).study
-    best = best_row(rows_of(trial_runs(tracker, study.run_id), config), config)
-    if best is None:
-        raise StudyError(f"no trial of study {name!r} is complete yet")
-    return tracker.run(best.run_id)
+            f"name{nearest_study(source, tracker)}"
+        )
+    return named.result
 
 
 def _no_folder(source: str, folder: Path) -> str:

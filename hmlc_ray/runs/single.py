@@ -17,6 +17,7 @@ from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import CheckpointError
 from hmlc_ray.evaluation import evaluate
+from hmlc_ray.machine.interrupts import hearing
 from hmlc_ray.runs.encoders import find_checkpoint
 from hmlc_ray.runs.induction import with_tree
 from hmlc_ray.runs.open_set import named_open_set
@@ -57,7 +58,7 @@ def train_run(plan: RunPlan, workspace: Workspace, progress: RunProgress) -> Run
         if record.evaluated:
             save_checkpoint(folder / CHECKPOINT, snapshot())
 
-    with recorded(tracker, run_id):
+    with hearing(progress.note, workspace.reap_sentence), recorded(tracker, run_id):
         tracker.check_artifacts(run_id)
         lenient(lambda: log_taxonomy(tracker, run_id, config.data, data.taxonomy))
         result = fit(config, report, test=plan.test)

@@ -22,7 +22,7 @@ from hmlc_ray.study.summary import SweepSummary, TrialRow
 from hmlc_ray.sweep.cluster.capacity import driver_cpus, nodes_of
 from hmlc_ray.sweep.cluster.demand import concurrency, refit_trials
 from hmlc_ray.sweep.cluster.gpus import idle_gpus
-from hmlc_ray.sweep.cluster.signals import raise_if_interrupted
+from hmlc_ray.sweep.cluster.signals import raise_if_interrupted, tuning
 from hmlc_ray.sweep.cluster.stall import Watchdog
 from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.sweep.finish import Conclusion, conclude_study, judge_best, refit_best
@@ -182,7 +182,11 @@ class Driver:
         session = SweepSession(context, parent, self._retention, earlier, self._watchdog.pulse)
         activate(session)
         try:
-            with changed_tune(context.results.uri), self._watchdog.over(context.sweep.trials, session.left):
+            with (
+                tuning(),
+                changed_tune(context.results.uri),
+                self._watchdog.over(context.sweep.trials, session.left),
+            ):
                 tuner.fit()
             session.look_on(last=True)
         finally:

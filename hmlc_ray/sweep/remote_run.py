@@ -14,6 +14,7 @@ from hmlc_ray.config.sweep import Resources, TrialsConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import ConfigError
+from hmlc_ray.machine.interrupts import hearing
 from hmlc_ray.runs.induction import with_tree
 from hmlc_ray.runs.plan import RunPlan
 from hmlc_ray.runs.recording import Lenient, log_taxonomy, recorded, run_tags
@@ -49,7 +50,7 @@ def train_on_ray(plan: RunPlan, workers: int | str, workspace: Workspace, progre
     tracker, results = workspace.open_tracker(), Results.of(None, home)
     tracker.check_artifacts()
     start = time.monotonic()
-    with home.current(), connected(workspace.address):
+    with hearing(progress.note, workspace.reap_sentence), home.current(), connected(workspace.address):
         trials = _trials(config, workers)
         require(worker_demand(trials), trials.worker_range[0], nodes_of(trials), "the run")
         own = run_tags(config, data.fingerprint) | {TAXONOMY_DIGEST: data.taxonomy.digest}

@@ -11,6 +11,7 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.taxonomy import has_tree_to_make
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import StudyError
+from hmlc_ray.machine.interrupts import hearing
 from hmlc_ray.machine.scratch import nothing_left
 from hmlc_ray.study.folder import driven, is_saved, save_study
 from hmlc_ray.study.heartbeat import beating, refuse_alive
@@ -135,6 +136,7 @@ def _driving(context: StudyContext) -> Iterator[Watchdog]:
     watchdog = Watchdog(context.study.stall, context.folder, context.progress.note)
     context.progress.note("connecting to Ray")
     with (
+        hearing(context.progress.note, f"resume it with `{context.resume_command}`"),
         context.home.current(),
         driven(context.name, context.home),
         nothing_left(),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hmlc_ray.errors import StoreAway, TrackingError
 from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.study import schema
-from hmlc_ray.study.schema import RunKind
+from hmlc_ray.study.schema import RunKind, TrialStatus
 from hmlc_ray.tracking.experiments import restore_command
 from hmlc_ray.tracking.store import translated
 from hmlc_ray.tracking.trial_run import TrialRun, trial_run_of
@@ -81,6 +81,19 @@ class RunReader:
     def children(self, parent: str) -> list[TrialRun]:
         """The trials of a study, oldest first."""
         return [trial_run_of(run) for run in self._writer.search(f"tags.`{schema.PARENT}` = '{parent}'")]
+
+    def running_children(self, parent: str, most: int) -> list[TrialRun]:
+        """The trials of a study that run, oldest first; at most `most` of them are read."""
+        return self._first(parent, "attributes.status = 'RUNNING'", "attributes.start_time ASC", most)
+
+    def best_children(self, parent: str, metric: str, mode: str, most: int) -> list[TrialRun]:
+        """The completed trials with the best last values of a metric (`mode` max or min); at most `most` are read."""
+        order = f"metrics.`{metric_key(metric)}` {'DESC' if mode == 'max' else 'ASC'}"
+        return self._first(parent, f"tags.`{schema.STATUS}` = '{TrialStatus.COMPLETED.tag}'", order, most)
+
+    def _first(self, parent: str, which: str, order: str, most: int) -> list[TrialRun]:
+        runs = self._writer.first(f"tags.`{schema.PARENT}` = '{parent}' and {which}", order, most)
+        return [trial_run_of(run) for run in runs]
 
     def unfinished(self, parent: str) -> list[TrialRun]:
         """The trials of a study that are running in the store."""

@@ -140,6 +140,12 @@ class StoreWriter:
             if not token:
                 return
 
+    def first(self, condition: str, order: str, most: int) -> list[Run]:
+        """The first runs in an order of MLflow's, `metrics.name DESC` for one: `most` of them or fewer."""
+        with translated(self._uri), quiet_import():
+            experiments = self.experiments.ids()
+            return list(self._client.search_runs(experiments, condition, max_results=most, order_by=[order]))
+
     def ensure(
         self,
         run_id: str | None,

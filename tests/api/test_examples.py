@@ -22,7 +22,7 @@ import hmlc_ray
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = doctest.ELLIPSIS
-ALONE = ["benchmark", "check", "load_data"]
+ALONE = ["benchmark", "check", "load_data", "new"]
 """Functions whose examples need no study."""
 ON_A_STUDY = [
     "train",
@@ -31,6 +31,7 @@ ON_A_STUDY = [
     "retry",
     "best",
     "status",
+    "compare",
     "probe",
     "diagnose",
     "load_encoder",
