@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 def check(file: File, override: Overrides = None, profile: Profile = None) -> None:
     """Check a trial file, a search space or a suite, without starting anything."""
-    from hmlc_ray.config.load import is_suite, load_yaml
+    from hmlc_ray.config.load import is_suite
+    from hmlc_ray.config.plain import values_of
     from hmlc_ray.config.trial import TrialConfig
 
-    if is_suite(load_yaml(file)):
+    if is_suite(values_of(file)[0]):
         lines, what = _suite_lines(file, override, profile), "suite"
         _print(file, what, lines)
         return
