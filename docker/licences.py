@@ -31,12 +31,12 @@ def licence_of(metadata: Message) -> str:
 
 
 def rows() -> list[tuple[str, str, str]]:
-    """Name, version and licence of each distribution, by name."""
-    found = {
-        (str(distribution.metadata["Name"]), distribution.version, licence_of(distribution.metadata))
-        for distribution in distributions()
-    }
-    return sorted(found, key=lambda row: row[0].lower())
+    """Name, version and licence of each distribution, by name; of two with one name, the one that is imported."""
+    found: dict[str, tuple[str, str, str]] = {}
+    for distribution in distributions():
+        name = str(distribution.metadata["Name"])
+        found.setdefault(name.lower(), (name, distribution.version, licence_of(distribution.metadata)))
+    return [found[name] for name in sorted(found)]
 
 
 if __name__ == "__main__":

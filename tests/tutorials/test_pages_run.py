@@ -8,11 +8,17 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from jobs_head import free_ports
 from pages import ROOT, Block, blocks_of, written
+from sandbox import wait_until
 
 PAGES = ("tutorial_images", "tutorial_meshes", "tutorial_text", "faq", "quickstart")
 IN_FOLDER = {"faq": "tutorial_images"}
@@ -24,8 +30,8 @@ def file_of(name: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
-    """What every block of every page printed."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for each page, with what its blocks made, and `results.json`: what they printed."""
     folder = tmp_path_factory.mktemp("pages")
     pages = {f"{name}:{IN_FOLDER.get(name, '')}": blocks_of(file_of(name)) for name in PAGES}
     written(pages, folder / "pages.json")
@@ -37,9 +43,15 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str
         env={**clean, "RAY_AUTH_MODE": "disabled", "COLUMNS": "120"},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=1400,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """What every block of every page printed."""
     found: dict[str, list[dict[str, Any]]] = json.loads((folder / "results.json").read_text())
     return found
 
@@ -70,6 +82,45 @@ def test_the_encoder_of_the_tutorial_has_learned_its_classes(results: dict[str, 
     """The page shows no number, since machines differ; it has to be far above the 10 % of chance."""
     (share,) = re.findall(r"same class in (\d+)% of all cases", results["tutorial_images"][-1]["printed"])
     assert int(share) > 60
+
+
+@pytest.fixture
+def dashboard(folder: Path) -> Iterator[str]:
+    """Optuna's dashboard on the study of the tutorial, started as `docs/dashboard.md` says; its URL."""
+    page = (ROOT / "docs" / "dashboard.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^optuna-dashboard .*$", page, re.MULTILINE)
+    words, (port,) = line.split(), free_ports(1)
+    assert words[2:] == ["--port", "8081"]
+    (script,) = entry_points(group="console_scripts", name=words[0])
+    program = f"import sys; from {script.module} import {script.attr}; sys.argv[0] = {words[0]!r}; {script.attr}()"
+    command = [sys.executable, "-c", program, words[1], "--port", str(port)]
+    process = subprocess.Popen(command, cwd=folder / "tutorial_images", stderr=subprocess.DEVNULL)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: _answers(url, process), "Optuna's dashboard")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
+    assert process.poll() is None, "the dashboard has ended"
+    with suppress(requests.ConnectionError):
+        return requests.get(f"{url}/api/meta", timeout=10).ok
+    return False
+
+
+@pytest.mark.slow
+def test_optuna_s_dashboard_shows_the_study_as_it_is(dashboard: str) -> None:
+    (study,) = requests.get(f"{dashboard}/api/studies", timeout=60).json()["study_summaries"]
+    assert (study["study_name"], study["directions"]) == ("photos", ["maximize"])
+    shown = requests.get(f"{dashboard}/api/studies/{study['study_id']}", timeout=60).json()
+    trials = shown["trials"]
+    assert [trial["state"] for trial in trials] == ["Complete"] * 3
+    names = {parameter["name"] for trial in trials for parameter in trial["params"]}
+    assert {"optimiser.learning_rate", "objective.temperature", "objective.kind"} <= names
+    assert all(0 <= trial["values"][0] <= 1 for trial in trials)
 
 
 def test_output_that_differs_is_a_fault() -> None:
