@@ -18,9 +18,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-import ray
-
-import hmlc_ray.sweep  # noqa: F401 - before Ray is initialised: it sets Ray's variables
+import hmlc_ray.sweep  # noqa: F401 - sets Ray's variables, some of which Ray reads when it is imported
 from hmlc_ray.cli.app import app
 
 
@@ -55,6 +53,9 @@ def outcome(block: dict[str, Any], names: dict[str, Any]) -> dict[str, Any]:
 
 
 def main(pages: str, results: str, ray_folder: str) -> None:
+    assert "ray" not in sys.modules
+    import ray
+
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, _temp_dir=ray_folder)
     done: dict[str, list[dict[str, Any]]] = {}
     root = Path(results).parent
