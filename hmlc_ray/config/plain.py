@@ -13,7 +13,7 @@ from hmlc_ray.config.packaged import configuration_file
 from hmlc_ray.errors import ConfigError
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | BaseModel
-"""A configuration: the path of a YAML file or the name of one of the package, its values, or a section built of them."""
+"""A configuration: the path of a YAML file, the name of one of the package, its values, or a section built of them."""
 
 
 def values_of(source: Source, *, suites_first: bool = False) -> tuple[dict[str, Any], str]:
@@ -24,7 +24,8 @@ def values_of(source: Source, *, suites_first: bool = False) -> tuple[dict[str, 
         suites_first: whether a name that the package has twice is that of the suite.
 
     Raises:
-        ConfigError: if the file cannot be read (see `configuration_file` and `load_yaml`), or the values are not those of a configuration.
+        ConfigError: if the file cannot be read (see `configuration_file` and `load_yaml`), or the values are not
+            those of a configuration.
     """
     if isinstance(source, str | os.PathLike):
         return load_yaml(configuration_file(source, suites_first=suites_first)), str(source)
