@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from hmlc_ray.taxonomies import load_taxonomy
     from hmlc_ray.taxonomy import Taxonomy
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "SweepConfig",
     "Taxonomy",

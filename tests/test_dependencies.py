@@ -66,7 +66,7 @@ def _is_guard(node: ast.AST) -> bool:
         ("hmlc_ray", ()),
         ("tests", ("dev", "postgres", "s3", "server")),
         ("benchmarks", ("dev", "postgres", "s3", "server")),
-        ("docs", ("dev",)),
+        ("docs", ("dev", "docs")),
         ("docker", ("dev",)),
     ],
 )

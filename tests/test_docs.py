@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+import hmlc_ray
 from hmlc_ray.cli.app import app
 from hmlc_ray.config.sweep import load_sweep
 
@@ -77,6 +78,32 @@ def test_every_variable_of_the_environment_is_in_the_table() -> None:
     assert mentioned <= set(table)
 
 
-def test_the_readme_links_every_page() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [page.name for page in (ROOT / "docs").glob("*.md") if f"docs/{page.name}" not in readme] == []
+def test_every_page_is_linked_from_the_readme_or_the_first_page_of_the_site() -> None:
+    readme, index = (file.read_text(encoding="utf-8") for file in (ROOT / "README.md", ROOT / "docs" / "index.md"))
+    assert "docs/index.md" in readme
+    pages = [page.name for page in (ROOT / "docs").glob("*.md") if page.name != "index.md"]
+    assert [name for name in pages if f"docs/{name}" not in readme and f"]({name}" not in index] == []
+
+
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    """Without building the site, which refuses a page that is missing."""
+    named = set(
+        re.findall(r"^ +- (?:.*: )?(\w+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")}
+    assert pages - named == set(), "add a line for each to `nav` of mkdocs.yml"
+    assert named - pages == {"CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"}
+
+
+def test_the_reference_of_the_command_line_is_up_to_date() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "cli.py"))
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert made["page"]() == text, "commands or their options have changed: run `python docs/cli.py`"
+
+
+def test_the_reference_of_python_has_every_public_name() -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    shown = {name.rpartition(".")[2] for name in re.findall(r"^::: (\S+)$", text, re.MULTILINE)}
+    linked = {"TrialConfig", "SweepConfig"}  # their keys have a page of their own
+    assert shown | linked == set(hmlc_ray.__all__)
+    assert all(f"`{name}`" in text for name in linked)

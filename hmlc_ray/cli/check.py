@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 def check(file: File, override: Overrides = None, profile: Profile = None, as_json: Json = False) -> None:
     """Check a trial file, a search space or a suite, without starting anything."""
-    from hmlc_ray.config.load import is_suite, load_yaml
+    from hmlc_ray.config.load import is_suite
+    from hmlc_ray.config.plain import values_of
     from hmlc_ray.config.trial import TrialConfig
 
-    if is_suite(load_yaml(file)):
+    if is_suite(values_of(file)[0]):
         suite = _suite(file, override, profile)
         if as_json:
             print_json({"file": file, "kind": "suite", "config": suite.model_dump(mode="json")})

@@ -12,7 +12,9 @@ from hmlc_ray.home import DEFAULT, VARIABLE
 
 DEFAULT_HOME = Path(DEFAULT)
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A YAML file.", show_default=False)]
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A YAML file, or the name of one of the package.", show_default=False)
+]
 Target = Annotated[
     str,
     typer.Argument(

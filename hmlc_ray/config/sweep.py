@@ -213,7 +213,7 @@ def load_sweep(path: Source, overrides: Overrides = (), profile: str | None = No
     """Read and check a search space.
 
     Args:
-        path: a YAML file, or its values.
+        path: a YAML file, the name of a search space of the package, or its values.
         overrides: any key of the file (`study.num_trials=3`), or a key of the trial (`data.root=x`, the same as
             `base.data.root=x`).
         profile: the name of an entry under the file's `profiles`, whose values are laid over the others first.
