@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         env={**clean, "RAY_AUTH_MODE": "disabled", "COLUMNS": "120"},
         capture_output=True,
         text=True,
-        timeout=1400,
+        timeout=280,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
