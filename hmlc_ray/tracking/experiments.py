@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 _KIND = "custom_model_development"
 """MLflow's name of model training: without it an experiment opens in the view of traces and prompts."""
 _MOST_COLUMNS = 40
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+_LONGEST_FOLDER = 24
 
 
 class Experiments:
@@ -56,7 +60,8 @@ class Experiments:
         base = self._client.get_experiment(self._base)
         if name is None or name == base.name:
             return self._base
-        location = None if is_server(self._uri) else f"{str(base.artifact_location).rpartition('/')[0]}/{name}"
+        root = str(base.artifact_location).rpartition("/")[0]
+        location = None if is_server(self._uri) else f"{root}/{folder_of(name)}"
         return experiment_id(self._client, self._uri, name, location, {schema.EXPERIMENT_OF: base.name})
 
     def of_run(self, run_id: str) -> str:
@@ -64,6 +69,15 @@ class Experiments:
         if run_id not in self._of_runs:
             self._of_runs[run_id] = str(self._client.get_run(run_id).info.experiment_id)
         return self._of_runs[run_id]
+
+
+def folder_of(name: str) -> str:
+    """The name of an experiment's folder of artifacts: a path by any name, and short, since MLflow's databases keep at
+    most 200 characters of the path of a run's artifacts."""
+    safe = _UNSAFE.sub("_", name)
+    if safe == name and len(name) <= _LONGEST_FOLDER and name.strip("."):
+        return name
+    return f"{safe[:_LONGEST_FOLDER]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def experiment_id(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from mlflow.tracking import MlflowClient
@@ -11,7 +12,7 @@ from hmlc_ray.errors import TrackingError
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import RunKind
 from hmlc_ray.tracking import Tracker, with_driver
-from hmlc_ray.tracking.experiments import view_path, view_tag
+from hmlc_ray.tracking.experiments import folder_of, view_path, view_tag
 from hmlc_ray.tracking.operations import DatasetFacts
 
 FACTS = DatasetFacts(
@@ -98,3 +99,15 @@ def test_a_view_fits_into_a_tag() -> None:
 def test_the_table_opens_in_model_training() -> None:
     assert view_path("3", has_view=False) == "/#/experiments/3/runs?workflowType=machine_learning"
     assert view_path("3", has_view=True).endswith("&viewStateShareKey=hmlc")
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "ä b", "..", "n" * 60, "", "x" * 24 + "y"])
+def test_an_experiment_s_folder_is_short_and_below_the_others_whatever_its_name(name: str) -> None:
+    folder = folder_of(name)
+    assert re.fullmatch(r"[A-Za-z0-9._-]{8,33}", folder)
+    assert folder.strip(".")
+    assert folder != folder_of(name + "z")
+
+
+def test_an_ordinary_name_is_the_folder_s() -> None:
+    assert [folder_of(name) for name in ("digits", "hmlc", "fruit-2.1")] == ["digits", "hmlc", "fruit-2.1"]
