@@ -65,6 +65,11 @@ class ChangedDefault(NamedTuple):
     before: Any
     """The default for studies whose configuration does not have the key: they were started before it was recorded."""
 
+    def owned_by(self, kind: str) -> bool:
+        """Whether the section has the key when it is of this kind; one of an unknown kind has not."""
+        found = _OBJECTIVES.get(kind) if self.section == "objective" else self.owner
+        return found is not None and issubclass(found, self.owner)
+
 
 CHANGED_DEFAULTS = (
     ChangedDefault("objective", "variant", VariantSection, HmceConfig().variant, "paper"),
@@ -79,20 +84,24 @@ def with_defaults(sweep: SweepConfig, which: Literal["now", "before"]) -> SweepC
     They are written into the configuration when a study starts, so that its trials stay comparable whatever the
     default is when it is resumed.
     """
-    base = dict(sweep.base)
+    base, points = dict(sweep.base), [dict(point) for point in sweep.points]
     for changed in CHANGED_DEFAULTS:
-        if any(issubclass(kind, changed.owner) for kind in _kinds_of(sweep, changed.section)):
-            base[changed.section] = {changed.key: getattr(changed, which), **base.get(changed.section, {})}
-    return sweep if base == sweep.base else sweep.model_copy(update={"base": base})
+        section, value = changed.section, {changed.key: getattr(changed, which)}
+        searched = sweep.search_space().branches.get(section) or [_kind_of(sweep.base, section)]
+        if any(changed.owned_by(kind) for kind in searched):
+            base[section] = value | base.get(section, {})
+        for point in points:  # a section of a listed point stands instead of the base's
+            if section in point and changed.owned_by(_kind_of(point, section)):
+                point[section] = value | point[section]
+    if base == sweep.base and points == [*sweep.points]:
+        return sweep
+    return sweep.model_copy(update={"base": base, "points": tuple(points)})
 
 
-def _kinds_of(sweep: SweepConfig, section: str) -> list[type[Section]]:
-    """The classes of a section that trials can have; a kind that there is not has none."""
-    if section != "objective":
-        return [type(getattr(TrialConfig(), section))]
-    own = str(sweep.base.get(section, {}).get("kind", default_kinds(TrialConfig, sweep.base)[section]))
-    searched = sweep.search_space().branches.get(section) or {own: {}}
-    return [_OBJECTIVES[kind] for kind in searched if kind in _OBJECTIVES]
+def _kind_of(values: dict[str, Any], section: str) -> str:
+    """The kind of a section of a trial's values, written or by default; of a section without kinds its name."""
+    default = default_kinds(TrialConfig, values).get(section, section)
+    return str((values.get(section) or {}).get("kind", default))
 
 
 def with_experiment(sweep: SweepConfig) -> SweepConfig:

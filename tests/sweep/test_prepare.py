@@ -9,7 +9,8 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
-from hmlc_ray.config.sweep import SweepConfig
+from hmlc_ray.config.space import POINT
+from hmlc_ray.config.sweep import SweepConfig, space_of_points
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.study.summary import SweepProgress
@@ -108,6 +109,18 @@ def test_a_study_says_which_defaults_it_has(base: dict[str, Any], key: str, now:
     assert getattr(with_defaults(with_defaults(named, "now"), "before").base_trial().objective, key) == now
     assert with_defaults(named, "before").base_trial().training.deterministic is True
     assert with_defaults(named, "now").base_trial().training.deterministic is None
+
+
+def test_listed_points_say_their_defaults_themselves() -> None:
+    """What a point lists stands instead of the base's section, recorded defaults included."""
+    points = ({"objective": {"kind": "g-hmlc"}}, {"training": {"epochs": 2}}, {"objective": {"kind": "supcon"}}, {})
+    given = sweep({}).model_copy(update={"points": points, "space": space_of_points(len(points))})
+    for which, nesting, deterministic in (("before", "partition", True), ("now", "nested", None)):
+        made: Any = with_defaults(given, which)  # type: ignore[arg-type]
+        trials = [made.search_space().assemble({}, {POINT: number}) for number in range(len(points))]
+        assert [getattr(trial.objective, "nesting", None) for trial in trials] == [nesting, nesting, None, nesting]
+        assert [trial.training.deterministic for trial in trials] == [deterministic] * len(points)
+        assert trials[1].training.epochs == 2
 
 
 def test_what_a_study_says_itself_stays() -> None:
