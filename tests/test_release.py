@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import runpy
 import subprocess
@@ -114,19 +113,6 @@ def test_licences_of_the_dependencies_are_listed() -> None:
     assert table["hmlc-ray"] == {"name": "hmlc-ray", "version": hmlc_ray.__version__, "licence": "Apache-2.0"}
     unknown = [name for name, row in table.items() if row["licence"] == "not stated"]
     assert len(unknown) < len(table) / 10, unknown
-
-
-@pytest.mark.slow
-def test_the_bill_of_materials_names_the_dependencies_with_their_licences(tmp_path: Path) -> None:
-    file = tmp_path / "sbom.json"
-    words = ["environment", "--pyproject", ROOT / "pyproject.toml", "--output-reproducible", "-o", file, sys.executable]
-    done = subprocess.run([sys.executable, "-m", "cyclonedx_py", *words], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    bill = json.loads(file.read_text())
-    components = {part["name"].lower(): part for part in bill["components"]}
-    assert bill["bomFormat"] == "CycloneDX"
-    assert {"torch", "ray", "optuna", "mlflow"} <= set(components)
-    assert components["optuna"]["licenses"]
 
 
 def test_one_version_is_named_everywhere() -> None:
