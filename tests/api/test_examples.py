@@ -90,7 +90,7 @@ def program(code: str, folder: Path, *arguments: str) -> list[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
+        timeout=800,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.splitlines()
@@ -101,6 +101,7 @@ def _environment() -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_examples_run_on_a_ray_that_the_process_has_initialised(
     folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -131,6 +132,7 @@ def blocks(page: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_page_runs_in_a_notebook(folder: Path) -> None:
     """Cell by cell within a running event loop; Ray is started for the sweep, and ended with it."""
     (folder / "cells.json").write_text(json.dumps(blocks("docs/python.md")))

@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         env={**clean, "RAY_AUTH_MODE": "disabled", "COLUMNS": "120"},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=800,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
@@ -70,6 +70,7 @@ def checked(block: dict[str, Any]) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", PAGES)
 def test_every_block_runs_and_prints_what_the_page_shows(name: str, results: dict[str, list[dict[str, Any]]]) -> None:
     assert len(results[name]) == len(blocks_of(file_of(name))) > 2
@@ -78,6 +79,7 @@ def test_every_block_runs_and_prints_what_the_page_shows(name: str, results: dic
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_encoder_of_the_tutorial_has_learned_its_classes(results: dict[str, list[dict[str, Any]]]) -> None:
     """The page shows no number, since machines differ; it has to be far above the 10 % of chance."""
     (share,) = re.findall(r"same class in (\d+)% of all cases", results["tutorial_images"][-1]["printed"])
@@ -112,6 +114,7 @@ def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_optuna_s_dashboard_shows_the_study_as_it_is(dashboard: str) -> None:
     (study,) = requests.get(f"{dashboard}/api/studies", timeout=60).json()["study_summaries"]
     assert (study["study_name"], study["directions"]) == ("photos", ["maximize"])
