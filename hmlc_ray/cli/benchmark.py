@@ -12,7 +12,7 @@ from hmlc_ray.cli.options import DEFAULT_HOME, Address, Home, Json, Overrides, T
 
 def benchmark(
     suite: Annotated[
-        Path, typer.Argument(metavar="SUITE", help="A YAML file, or a suite of the package.", show_default=False)
+        str, typer.Argument(metavar="SUITE", help="A YAML file, or a suite of the package.", show_default=False)
     ],
     results: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Results as JSON lines; a suite resumes from them anywhere.")

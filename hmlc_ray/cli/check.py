@@ -55,13 +55,13 @@ def _tree_lines(data: DataConfig) -> list[str]:
     return tree_lines(data)
 
 
-def _print(file: Path, what: str, lines: list[str]) -> None:
+def _print(file: str, what: str, lines: list[str]) -> None:
     typer.echo(f"{file}: a valid {what}")
     for line in lines:
         typer.echo(f"  {line}")
 
 
-def _suite(file: Path, override: Overrides, profile: Profile) -> SuiteConfig:
+def _suite(file: str, override: Overrides, profile: Profile) -> SuiteConfig:
     from hmlc_ray.config.suite_check import load_suite
     from hmlc_ray.errors import ConfigError
 

@@ -26,6 +26,7 @@ def complete_runs(context: typer.Context, incomplete: str) -> list[str]:
 def complete_profiles(context: typer.Context, incomplete: str) -> list[str]:
     """Entries of the file's `profiles` that begin so."""
     from hmlc_ray.config.load import load_yaml
+    from hmlc_ray.config.packaged import configuration_file
     from hmlc_ray.errors import ConfigError
 
     # Before an option that lacks its value yet, nothing is parsed: the words are in `args` as they are.
@@ -33,7 +34,7 @@ def complete_profiles(context: typer.Context, incomplete: str) -> list[str]:
     profiles: object = None
     for file in filter(None, given):
         with suppress(ConfigError):  # not a file, or a wrong one, which the command itself will report
-            profiles = profiles or load_yaml(Path(file)).get("profiles")
+            profiles = profiles or load_yaml(configuration_file(file)).get("profiles")
     return [str(name) for name in profiles if str(name).startswith(incomplete)] if isinstance(profiles, dict) else []
 
 

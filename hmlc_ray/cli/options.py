@@ -12,8 +12,8 @@ from hmlc_ray.home import DEFAULT, VARIABLE
 
 DEFAULT_HOME = Path(DEFAULT)
 
-File = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A YAML file, or the name of one of the package.", show_default=False)
+File = Annotated[  # as it was typed: `./digits` is a path, and a `Path` would be `digits`
+    str, typer.Argument(metavar="FILE", help="A YAML file, or the name of one of the package.", show_default=False)
 ]
 Target = Annotated[
     str,

@@ -36,7 +36,7 @@ def configuration_file(path: str | os.PathLike[str], *, suites_first: bool = Fal
     known = packaged(suites_first=suites_first)
     if str(path) in known:
         return known[str(path)]
-    if os.path.lexists(given) or len(given.parts) != 1:
+    if os.path.lexists(given) or os.path.basename(str(path)) != str(path):  # `./digits` is a path too
         return given
     shown = [name for name in known if "/" not in name]
     raise ConfigError(

@@ -37,6 +37,7 @@ def home(tmp_path: Path) -> Path:
         ("hmlc compare digits-1 d", ["digits-1", "digits-2", "d1b2"]),
         ("hmlc data show mesh", ["mesh-folder"]),
         ("hmlc sweep s.yaml --profile sm", ["small", "smoke"]),
+        ("hmlc sweep cifar100 --profile sm", ["smoke"]),
         ("hmlc sweep none.yaml --profile sm", []),
     ],
 )

@@ -56,7 +56,7 @@ def test_a_folder_of_that_name_is_not_what_is_meant() -> None:
         load_sweep("photos")
 
 
-@pytest.mark.parametrize("name", ["none.yaml", "spaces/digits", "/none/digits", "~/digits.yaml", "digits.yaml"])
+@pytest.mark.parametrize("name", ["none.yaml", "spaces/digits", "./digits", "digits/", "/none/digits", "~/digits.yaml", "digits.yaml"])
 def test_a_path_is_never_a_name(name: str) -> None:
     with pytest.raises(ConfigError, match=r": there is no such file$"):
         load_sweep(name)
@@ -80,6 +80,12 @@ def test_the_other_functions_take_names_too() -> None:
     assert check("grocery", overrides=["study.num_trials=3"]).config.study.num_trials == 3  # type: ignore[union-attr]
     assert load_target("image_folder", ["data.root=x"]).data.kind == "image-folder"
     assert load_target("digits").objective == load_target("primitives").objective, "a kind of data, with defaults"
+
+
+@pytest.mark.parametrize("words", [["check", "./digits"], ["sweep", "./digits"], ["benchmark", "./suites/digits"]])
+def test_a_path_of_the_command_line_is_never_a_name(words: list[str]) -> None:
+    result = CliRunner().invoke(app, words)
+    assert (result.exit_code, result.output) == (2, f"hmlc: {words[1][2:]}: there is no such file\n")
 
 
 def test_the_command_prints_the_name(tmp_path: Path) -> None:
