@@ -151,6 +151,32 @@ def test_a_list_of_images_is_a_manifest(hmlc: Run) -> None:
         assert both(file).base["data"]["kind"] == "manifest"
 
 
+def test_a_folder_without_one_list_is_no_manifest(hmlc: Run) -> None:
+    images(Path("all"), {".": 3})
+
+    def refused() -> str:
+        result = hmlc("new", "all", "--kind", "manifest", *QUICK)
+        assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1), result.output
+        return result.stderr
+
+    assert "has no list of images: --kind manifest needs a .csv file in it" in refused()
+    Path("all/bad.csv").write_text("image,class\n0.png,a\n")
+    assert "is a list of images: " in refused()
+    assert "bad.csv" in refused()
+    for name in ("one", "two"):
+        Path(f"all/{name}.csv").write_text("path,leaf,group\n0.png,a,b\n")
+    assert "has 2 lists of images, one.csv, two.csv: give the one to use by its path" in refused()
+
+
+def test_a_missing_folder_for_the_file_is_found_first(hmlc: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hmlc_ray.runs.starting.proposal.measure", lambda _: pytest.fail("it trained"))
+    result = hmlc("new", images(Path("fruit"), THREE), "--out", "none/s.yaml")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "hmlc: none/s.yaml cannot be written: there is no folder 'none'\n",
+    )
+
+
 def test_keys_of_data_can_be_given(hmlc: Run) -> None:
     root = images(Path("uneven"), {"a/x": 4, "a/y": 4, "b": 4})
     refused = hmlc("new", root, *QUICK)

@@ -94,6 +94,8 @@ def write_new_space(wanted: Wanted, out: Path | None, workspace: Workspace, note
     file = out or Path(f"{name}.yaml")
     if file.exists():
         raise ConfigError(f"{file} exists already and is not overwritten: choose another --out")
+    if not file.absolute().parent.is_dir():
+        raise ConfigError(f"{file} cannot be written: there is no folder {str(file.parent)!r}")
     facts = _facts(wanted, source)
     with workspace.home.current():
         facts, settings, speed = _tried(wanted, facts, name, note)

@@ -31,13 +31,14 @@ def recognise(path: Path, kind: Kind | None = None) -> dict[str, Any]:
         kind: the kind, where it is known.
 
     Raises:
-        DataError: if there is no such folder or file, it holds nothing that is known, or several kinds.
+        DataError: if there is no such folder or file, it holds nothing that is known, or several kinds; or not one
+            list of images, where the kind is `manifest`.
     """
     if not path.exists():
         raise DataError(f"there is no folder or file {str(path)!r}")
     kind = kind or (_of_file(path) if is_file(path) else _of_folder(path))
     if kind == "manifest":
-        return {"kind": kind, "file": str(path if is_file(path) else _lists(path)[0])}
+        return {"kind": kind, "file": str(path if is_file(path) else _only_list(path))}
     return {"kind": kind, "file" if kind == "features" else "root": str(path)}
 
 
@@ -94,6 +95,28 @@ def _lists(folder: Path) -> list[Path]:
             read_level_names(file)
             found.append(file)
     return found
+
+
+def _only_list(folder: Path) -> Path:
+    """The CSV file of a folder that lists its images.
+
+    Raises:
+        DataError: if there is none, with what is wrong with those that there are, or if there are several.
+    """
+    lists = _lists(folder)
+    if len(lists) == 1:
+        return lists[0]
+    if lists:
+        names = ", ".join(file.name for file in lists)
+        raise DataError(f"{str(folder)!r} has {len(lists)} lists of images, {names}: give the one to use by its path")
+    files = sorted(folder.glob("*.csv"))
+    if not files:
+        raise DataError(f"{str(folder)!r} has no list of images: --kind manifest needs a .csv file in it")
+    try:
+        read_level_names(files[0])
+    except UserError as error:
+        raise DataError(f"no .csv file in {str(folder)!r} is a list of images: {error}") from error
+    return files[0]  # it was mended meanwhile
 
 
 def _suffixes(folder: Path) -> Counter[str]:
