@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -36,7 +37,8 @@ def check_folder(folder: Path) -> None:
     """Check that a report can be written into a folder, which is made where it is missing.
 
     Raises:
-        ConfigError: if it is a file, or cannot be written.
+        ConfigError: if it is a file, or cannot be written; or if it has files of these names that no report has
+            written, which would be overwritten or deleted.
     """
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"the report cannot be written to {str(folder)!r}: it is a file, and a folder is needed")
@@ -45,6 +47,12 @@ def check_folder(folder: Path) -> None:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise _refused(folder, error) from error
+    foreign = [name for name in (*TABLES, *PICTURES) if os.path.lexists(folder / name)]
+    if foreign and not (folder / JSON_FILE).is_file():
+        raise ConfigError(
+            f"the report cannot be written to {str(folder)!r}: it has {foreign[0]!r} but no {JSON_FILE}, so that file "
+            "is not from an earlier report and would be lost; choose another folder"
+        )
 
 
 def write_diagnosis(diagnosis: Diagnosis, folder: Path) -> list[Path]:

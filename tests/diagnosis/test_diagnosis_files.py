@@ -91,7 +91,8 @@ def test_a_report_replaces_its_own_files_and_leaves_others(planted_diagnosis: Di
     scratch, folder = tmp_path / "scratch", tmp_path / "mine"
     for made in (scratch, folder):
         made.mkdir()
-    (folder / "masks.png").write_text("of an earlier report")
+    for name in ("masks.png", JSON_FILE):
+        (folder / name).write_text("of an earlier report")
     (folder / "notes.txt").write_text("mine")
     files = write_diagnosis(replace(planted_diagnosis, masks=None, mask_probes=None, mask_sizes=None), scratch)
     check_folder(folder)
@@ -111,6 +112,14 @@ def test_where_no_report_can_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     assert (tmp_path / "file").read_text() == "mine"
     check_folder(tmp_path / "new" / "folder")
     assert list((tmp_path / "new" / "folder").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [*TABLES, *PICTURES])
+def test_files_of_the_same_names_are_not_overwritten(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(ConfigError, match=f"it has '{name}' but no diagnosis.json, .* choose another folder$"):
+        check_folder(tmp_path)
+    assert (tmp_path / name).read_text() == "mine"
 
 
 def few(parts: FrozenSplits, kept: np.ndarray) -> FrozenSplits:
