@@ -27,7 +27,7 @@ def report(
 ) -> WrittenReport:
     """Write the report of a study, a benchmark or a run as one HTML file, and log it to its MLflow run. Without Ray.
 
-    Nothing is trained. The file loads nothing from anywhere, and is 6 MB at most.
+    Nothing is trained. The file loads nothing from anywhere; it aims at 6 MB at most, and a warning says so where it is larger.
 
     >>> from hmlc_ray import report
     >>> written = report("digits-1", out="report.html", embedding=False)
@@ -36,7 +36,7 @@ def report(
 
     Args:
         source: the name of a study or a benchmark, the id of an MLflow run, or a result of `train`, `sweep` or `best`.
-        out: the file; None: in the home folder's folder of the study, benchmark or run, where it has one.
+        out: the file, `*.html` or `*.htm`; None: in the home folder's folder of the study, benchmark or run, where it has one.
         embedding: encode samples of the judged split again, for a map of them and the hardest confusions; it takes as
             long as an evaluation.
         home, tracking_uri: see `train`.
@@ -44,7 +44,7 @@ def report(
     Raises:
         StudyError: if the store has neither a study, a benchmark nor a run of that name.
         TrackingError: if the store cannot be reached.
-        ConfigError: if `out` cannot be written.
+        ConfigError: if `out` cannot be written, or does not end in .html or .htm.
     """
     path = None if out is None else Path(out)
     return calls.report(str(name_of(source)), workspace_of(home, tracking_uri), path, embedding, _LOG.warning)

@@ -62,7 +62,7 @@ def write_report(
     Raises:
         StudyError: if the store has neither a study, a benchmark nor a run of that name.
         TrackingError: if the store cannot be read, or it does not take the report and there is no other file.
-        ConfigError: if `out` cannot be written.
+        ConfigError: if `out` cannot be written, or does not end in .html or .htm.
     """
     if out is not None:
         check_file(out)
@@ -80,11 +80,15 @@ def check_file(out: Path) -> None:
     """Refuse a file that cannot be written, before anything is collected.
 
     Raises:
-        ConfigError: if it is a folder, or its folder is not there.
+        ConfigError: if it is a folder, its folder is not there, or it is not called as HTML files are.
     """
     if out.is_dir():
         raise ConfigError(
             f"the report cannot be written to {str(out)!r}: it is a folder, give a file such as report.html"
+        )
+    if out.suffix.lower() not in (".html", ".htm"):  # it may be a file of another kind, which would be overwritten
+        raise ConfigError(
+            f"the report cannot be written to {str(out)!r}: its name must end in .html or .htm, such as report.html"
         )
     if not out.absolute().parent.is_dir():
         raise ConfigError(f"the report cannot be written to {str(out)!r}: there is no folder {str(out.parent)!r}")

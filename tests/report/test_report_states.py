@@ -203,6 +203,10 @@ def test_a_file_that_cannot_be_written(study: MadeStudy, tmp_path: Path) -> None
         write_report("made", study.workspace, tmp_path)
     with pytest.raises(ConfigError, match="there is no folder"):
         write_report("made", study.workspace, tmp_path / "missing" / "report.html")
+    (tmp_path / "fruit.yaml").write_text("mine")
+    with pytest.raises(ConfigError, match=r"its name must end in \.html or \.htm"):
+        write_report("made", study.workspace, tmp_path / "fruit.yaml")
+    assert (tmp_path / "fruit.yaml").read_text() == "mine"
 
 
 def test_the_command(study: MadeStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
