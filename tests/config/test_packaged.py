@@ -56,7 +56,9 @@ def test_a_folder_of_that_name_is_not_what_is_meant() -> None:
         load_sweep("photos")
 
 
-@pytest.mark.parametrize("name", ["none.yaml", "spaces/digits", "./digits", "digits/", "/none/digits", "~/digits.yaml", "digits.yaml"])
+@pytest.mark.parametrize(
+    "name", ["none.yaml", "spaces/digits", "./digits", "digits/", "/none/digits", "~/digits.yaml", "digits.yaml"]
+)
 def test_a_path_is_never_a_name(name: str) -> None:
     with pytest.raises(ConfigError, match=r": there is no such file$"):
         load_sweep(name)
