@@ -27,7 +27,7 @@ def report(
 ) -> WrittenReport:
     """Write the report of a study, a benchmark or a run as one HTML file, and log it to its MLflow run. Without Ray.
 
-    Nothing is trained. The file loads nothing from anywhere; it aims at 6 MB at most, and a warning says so where it is larger.
+    Nothing is trained. The file loads nothing from anywhere. It aims at 6 MB at most, with a warning where it is larger.
 
     >>> from hmlc_ray import report
     >>> written = report("digits-1", out="report.html", embedding=False)
@@ -36,7 +36,7 @@ def report(
 
     Args:
         source: the name of a study or a benchmark, the id of an MLflow run, or a result of `train`, `sweep` or `best`.
-        out: the file, `*.html` or `*.htm`; None: in the home folder's folder of the study, benchmark or run, where it has one.
+        out: the file, .html or .htm; None: in the home folder's folder of the study, benchmark or run, if it has one.
         embedding: encode samples of the judged split again, for a map of them and the hardest confusions; it takes as
             long as an evaluation.
         home, tracking_uri: see `train`.

@@ -17,7 +17,8 @@ def report(
         typer.Argument(metavar="NAME|RUN", help="Name of a study or a benchmark, or a run's id.", show_default=False),
     ],
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The file, *.html; by default in the home folder's folder of NAME.")
+        Path | None,
+        typer.Option(metavar="FILE", help="The .html file; by default in the home folder's folder of NAME."),
     ] = None,
     no_embedding: Annotated[
         bool, typer.Option("--no-embedding", help="Encode no samples: no map of them, no hardest confusions; faster.")

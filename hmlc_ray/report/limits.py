@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LARGEST = 6_000_000
-"""Bytes of a report, at most."""
+"""Bytes that a report aims at, at most."""
 
 
 @dataclass(frozen=True)
@@ -31,4 +31,4 @@ STEPS = (
     Limits(curves=40, trials=500, points=500, thumbnails=0),
     Limits(curves=20, trials=100, points=200, thumbnails=0, hardest=8, classes=30),
 )
-"""The first of these whose report has at most `LARGEST` bytes is written."""
+"""The first of these whose report has at most `LARGEST` bytes is written, else the last."""

@@ -9,13 +9,19 @@ import pytest
 from fake_sweeps import FakeSweeps, run_suite, suite_of
 from pages_as_read import check, specs, text_of
 
-from hmlc_ray.benchmark.comparison import Row
+from hmlc_ray.benchmark.comparison import MEAN, Row
 from hmlc_ray.benchmark.request import REPORT
+from hmlc_ray.benchmark.statistics import paired
 from hmlc_ray.home import Home
-from hmlc_ray.report.content.benchmark import benchmark_content
+from hmlc_ray.report import write as writing
+from hmlc_ray.report.content.benchmark import BenchmarkContent, benchmark_content
+from hmlc_ray.report.page.blocks import Page
+from hmlc_ray.report.sections.benchmark import benchmark_summary
 from hmlc_ray.report.write import FOLDER, write_report
+from hmlc_ray.study import schema
 from hmlc_ray.study.schema import RunKind
 from hmlc_ray.study.workspace import Workspace
+from hmlc_ray.tracking import TrialRun
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +62,33 @@ def test_one_that_has_not_ended_says_so(home: Home) -> None:
     text = text_of(check((home.root / "report.html").read_text(encoding="utf-8")))
     assert "The benchmark has not ended" in text
     assert written.logged
+
+
+def test_one_that_is_too_large_is_collected_once_and_says_so(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Page] = []
+    by_itself = writing.page_of
+    monkeypatch.setattr(writing, "page_of", lambda *a, **k: made.append(by_itself(*a, **k)) or made[-1])
+    monkeypatch.setattr(writing, "LARGEST", 1_000)
+    run_id = Workspace(home).open_tracker().study_run("tiny", tags={}, params={}, kind=RunKind.BENCHMARK)
+    notes: list[str] = []
+    written = write_report(run_id, Workspace(home), home.root / "report.html", note=notes.append)
+    assert len(made) == 1
+    assert [note.partition(",")[0] for note in notes] == [f"the report has {written.bytes / 1e6:.1f} MB"]
+
+
+def verdict(*p_holm: float) -> str:
+    against = paired([1.0, 2.0])
+    rows = [Row("digits", "probe_top1", MEAN, f"arm{n}", against.interval, 2, against, p) for n, p in enumerate(p_holm)]
+    run = TrialRun("1", "", "FINISHED", {}, {}, {schema.STUDY: "tiny"})
+    summary = benchmark_summary(BenchmarkContent(run, {}, tuple(rows), (), (), ()))
+    return str(summary.blocks[-1].text)  # type: ignore[union-attr]
+
+
+def test_what_was_not_tested_is_not_called_alike() -> None:
+    nan = float("nan")
+    assert verdict(nan, nan) == "On digits, no difference was tested: a paired t-test needs at least two seeds."
+    assert verdict(nan, 0.3).endswith(": no difference to the baseline is significant.")
+    assert verdict(nan, 0.01).endswith(": arm1 better.")
 
 
 def test_both_use_one_folder_of_artifacts() -> None:

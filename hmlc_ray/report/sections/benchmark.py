@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from hmlc_ray.benchmark.comparison import FIGURES, MEAN, Row
@@ -55,7 +56,10 @@ def _verdict(rows: tuple[Row, ...], data: str) -> Iterator[str]:
         f"baseline: {interval.mean:+.2f} points [{interval.low:+.2f}, {interval.high:+.2f}]."
     )
     sure = [f"{listed(names)} {word}" for names, word in ((better, "better"), (worse, "worse")) if names]
-    said = "; ".join(sure) if sure else "no arm differs from the baseline"
+    if all(math.isnan(row.p_holm) for row, _ in against):
+        yield f"On {data}, no difference was tested: a paired t-test needs at least two seeds."
+        return
+    said = "; ".join(sure) if sure else "no difference to the baseline is significant"
     yield f"On {data}, at p < {ALPHA} after Holm's correction: {said}."
 
 
