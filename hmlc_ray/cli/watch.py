@@ -27,7 +27,7 @@ def watch(
     It reads the MLflow store alone. It exits with 0 when the study is complete, and with 1 when it ended otherwise;
     Ctrl-C leaves the study alone.
     """
-    from hmlc_ray.cli.guard import FAILURE
+    from hmlc_ray.cli.guard import FAILURE, say
     from hmlc_ray.cli.watch_tables import view
     from hmlc_ray.study.schema import StudyStatus
     from hmlc_ray.study.watching import StudyWatch
@@ -38,6 +38,8 @@ def watch(
     workspace = Workspace.of(home, tracking_uri)
     try:
         watched = StudyWatch(name, workspace)
+        if watched.note:
+            say(f"hmlc: {watched.note}")
         with view(name, every) as shown:
             last = follow(watched, shown, every)
     except KeyboardInterrupt:

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hmlc_ray.config.schema import nearest
 from hmlc_ray.errors import StoreAway, StudyError, TrackingError
 from hmlc_ray.study import schema
-from hmlc_ray.study.lookup import refuse_deleted
+from hmlc_ray.study.lookup import named_run, refuse_deleted
 from hmlc_ray.study.schema import RunKind
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.tracking import Tracker, TrialRun
 
 
-def find_subject(name: str, tracker: Tracker) -> TrialRun:
-    """The run of a study or a benchmark of that name, else the run of that id.
+def find_subject(name: str, tracker: Tracker, note: Callable[[str], None]) -> TrialRun:
+    """The run of a study or a benchmark of that name (see `named_run`), else the run of that id.
+
+    Args:
+        note: called with a sentence where a study and a benchmark have that name.
 
     Raises:
         StudyError: if there is none, with the nearest name that there is; or if it was deleted.
         StoreAway: if the store does not answer.
     """
-    known = {run.tags[schema.STUDY]: run for run in (*tracker.benchmarks(), *tracker.studies())}
-    if name in known:
-        return known[name]
+    found, both = named_run(name, tracker)
+    if both is not None:
+        note(both)
+    if found is not None:
+        return found
     refuse_deleted(name.replace("'", ""), tracker)
     try:
         run = tracker.run(name)
     except StoreAway:
         raise
     except TrackingError as error:
+        known = [run.tags[schema.STUDY] for run in (*tracker.benchmarks(), *tracker.studies())]
         raise StudyError(
             f"the MLflow store {tracker.uri} has neither a study nor a benchmark nor a run {name!r}"
             f"{nearest(name, known)}: another store is named by --tracking-uri or --home"

@@ -57,7 +57,7 @@ def write_report(
         name: the name of a study or a benchmark, or the id of a run.
         out: the file; None: in the home folder's folder of the study, benchmark or run, where it has one.
         embedding: encode samples of the judged split, for the map and the hardest confusions.
-        note: called with a sentence about what could not be done.
+        note: called with a sentence about what could not be done, or what else has that name.
 
     Raises:
         StudyError: if the store has neither a study, a benchmark nor a run of that name.
@@ -67,7 +67,7 @@ def write_report(
     if out is not None:
         check_file(out)
     tracker = open_store(name, workspace)
-    run = find_subject(name, tracker)
+    run = find_subject(name, tracker, note)
     html = _fitting(tracker, run, workspace, embedding=embedding)
     size = len(html.encode())
     if size > LARGEST:

@@ -17,7 +17,7 @@ from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.study import schema
 from hmlc_ray.study.folder import is_saved
 from hmlc_ray.study.leaderboard import rank, rows_of
-from hmlc_ray.study.lookup import find_run, find_sweep
+from hmlc_ray.study.lookup import find_run, find_sweep, named_run
 from hmlc_ray.study.schema import REFIT, RunKind, StudyStatus, TrialStatus
 from hmlc_ray.study.status import StudyOverview, status_of, study_of
 from hmlc_ray.study.summary import TrialRow
@@ -73,7 +73,9 @@ class WatchedStudy:
 
 
 class StudyWatch:
-    """Looks at one study, or at the studies of one benchmark.
+    """Looks at one study, or at the studies of one benchmark; see `named_run` where a name is of both.
+
+    `note` is a sentence in that case, else None.
 
     Raises:
         StudyError: if the store has neither, or the study has not started.
@@ -85,8 +87,10 @@ class StudyWatch:
         if tracker is None:
             raise StudyError(f"there is no MLflow store in {workspace.home.root} yet, so there is nothing to watch")
         self._name, self._workspace, self._tracker = name, workspace, tracker
-        self._benchmark = tracker.find_study(name, RunKind.BENCHMARK)
-        self._run_id = "" if self._benchmark is not None else self._started(name)
+        run, self.note = named_run(name, tracker)
+        is_benchmark = run is not None and run.tags.get(schema.KIND) == RunKind.BENCHMARK
+        self._benchmark = run.run_id if run is not None and is_benchmark else None
+        self._run_id = self._started(name) if run is None else run.run_id
         self._curves: dict[str, tuple[object, list[tuple[int, float]]]] = {}
         self._schedulers: dict[str, AshaConfig | None] = {}
 
@@ -110,7 +114,11 @@ class StudyWatch:
         studies = [run for run in self._tracker.studies() if run.tags.get(schema.PARENT) == self._benchmark]
         if not studies:
             return WatchedStudy(StudyOverview(self._name, state, None), state, (), self._name)
-        return replace(self._look(studies[-1]), state=state, benchmark=self._name)
+        newest = ([run for run in studies if run.is_open] or studies)[-1]
+        seen = self._look(newest)
+        if seen.state == StudyStatus.DIED and newest.tags.get(schema.DRIVER) == benchmark.tags.get(schema.DRIVER):
+            state = StudyStatus.of_run(benchmark.status, "dead")  # one process drives both, and the study has its signs
+        return replace(seen, state=state, benchmark=self._name)
 
     def _check_there(self) -> None:
         file = sqlite_path(self._workspace.store)

@@ -15,7 +15,9 @@ from hmlc_ray.cli.app import app
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StoreAway
 from hmlc_ray.home import Home
-from hmlc_ray.study import schema, watching
+from hmlc_ray.machine.processes import machine
+from hmlc_ray.report.subject import find_subject
+from hmlc_ray.study import heartbeat, schema, watching
 from hmlc_ray.study.folder import save_study
 from hmlc_ray.study.progress import StatusSnapshot, StatusWriter
 from hmlc_ray.study.schema import TrialStatus
@@ -232,3 +234,49 @@ def test_a_benchmark_is_watched_by_the_study_that_runs(driven: Driven, tmp_path:
     assert (seen.benchmark, seen.overview.study, seen.overview.counts.done) == ("b", "s", 7)  # type: ignore[union-attr]
     driven.tracker.finish(benchmark, "FINISHED")
     assert watched.look().state == "complete"
+
+
+def test_of_a_study_and_a_benchmark_of_one_name_it_is_the_one_that_runs(driven: Driven, tmp_path: Path) -> None:
+    """By one rule for `hmlc watch` and `hmlc report`; of two that have ended it is the study."""
+    tracker = driven.tracker
+    benchmark = tracker.study_run("s", tags={schema.DRIVER: identity()}, params={}, kind=schema.RunKind.BENCHMARK)
+    runs = {driven.parent: "study", benchmark: "benchmark"}
+
+    def found() -> str:
+        watched, notes = StudyWatch("s", Workspace.of(tmp_path)), list[str]()
+        run_id = find_subject("s", tracker, notes.append).run_id
+        assert notes == [watched.note]
+        assert (watched.look().benchmark is not None) is (run_id == benchmark)
+        other = {"study": "benchmark", "benchmark": "study"}[runs[run_id]]
+        assert watched.note == f"this is the {runs[run_id]} s; there is a {other} of that name too"
+        return runs[run_id]
+
+    assert found() == "study"
+    tracker.finish(driven.parent, "FINISHED")
+    assert found() == "benchmark"
+    tracker.finish(benchmark, "FINISHED")
+    assert found() == "study"
+    shown = hmlc(tmp_path, "s")
+    assert (shown.exit_code, shown.stderr) == (0, "hmlc: this is the study s; there is a benchmark of that name too\n")
+    tracker.reopen(driven.parent)
+    tracker.set_tags(driven.parent, {schema.DRIVER: DEAD})
+    tracker.reopen(benchmark)
+    assert found() == "benchmark"
+
+
+DEAD = json.dumps({"host": machine(), "pid": 2**22 + 1, "started": 1.0, "start": 1})
+ELSEWHERE = json.dumps({"host": "node7/boot", "pid": 7, "started": 1.0, "start": 1})
+
+
+def test_a_benchmark_whose_driver_died_elsewhere_ends_by_its_study_s_signs(
+    driven: Driven, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "STALE_S", 0.0)
+    tracker = driven.tracker
+    benchmark = tracker.study_run("b", tags={}, params={}, kind=schema.RunKind.BENCHMARK)
+    tracker.set_tags(benchmark, {schema.DRIVER: ELSEWHERE})
+    signs = {schema.PARENT: benchmark, schema.DRIVER: ELSEWHERE, schema.DRIVER_SEEN: "1"}
+    tracker.set_tags(driven.parent, signs)
+    assert StudyWatch("b", Workspace.of(tmp_path)).look().state == "died"
+    tracker.set_tags(benchmark, {schema.DRIVER: ELSEWHERE.replace("node7", "node8")})  # resumed, its study not yet
+    assert StudyWatch("b", Workspace.of(tmp_path)).look().state == "running"
