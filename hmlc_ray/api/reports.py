@@ -27,7 +27,7 @@ def report(
 ) -> WrittenReport:
     """Write the report of a study, a benchmark or a run as one HTML file, and log it to its MLflow run. Without Ray.
 
-    Nothing is trained. The file loads nothing from anywhere. It aims at 6 MB at most, with a warning where it is larger.
+    Nothing is trained. The file loads nothing from anywhere. It aims at 6 MB at most, else a warning says so.
 
     >>> from hmlc_ray import report
     >>> written = report("digits-1", out="report.html", embedding=False)
