@@ -7,10 +7,9 @@ import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from hmlc_ray.errors import TrackingError
+from hmlc_ray.errors import TrackingError, first_line
 from hmlc_ray.names.uris import is_server, public_uri
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import VIEW
@@ -86,7 +85,7 @@ def experiment_id(
     """The id of the experiment of that name, made where there is none.
 
     Raises:
-        TrackingError: if it is deleted.
+        TrackingError: if it is deleted, or there and cannot be made one of the base's.
         MlflowException: if it cannot be made.
     """
     from mlflow.exceptions import MlflowException
@@ -111,13 +110,23 @@ def experiment_id(
 
 
 def _complete(client: MlflowClient, experiment: Experiment, tags: Mapping[str, str]) -> None:
-    """Add what an experiment of an older version, or of somebody else, lacks; one that may not be written stays."""
+    """Add what an experiment of an older version, or of somebody else, lacks; one that may not be written stays.
+
+    Raises:
+        TrackingError: if runs in it would not be found, since they are looked up by its tag.
+    """
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     for name in tags.keys() - experiment.tags.keys():
-        with suppress(MlflowException, SQLAlchemyError):
+        try:
             client.set_experiment_tag(experiment.experiment_id, name, tags[name])
+        except (MlflowException, SQLAlchemyError) as error:
+            if name == schema.EXPERIMENT_OF:
+                raise TrackingError(
+                    f"the MLflow experiment {experiment.name!r} cannot be given the tag {name}, by which its runs are "
+                    f"found ({first_line(error)}): get permission to edit it, or name another one by study.experiment"
+                ) from error
 
 
 def view_tag(columns: Sequence[str]) -> dict[str, str]:

@@ -6,6 +6,8 @@ import json
 import re
 
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 from mlflow.tracking import MlflowClient
 
 from hmlc_ray.errors import TrackingError
@@ -78,6 +80,25 @@ def test_a_deleted_experiment_of_a_data_set(local: Tracker, sqlite_uri: str, exp
     assert local.find_study("s") is None
     with pytest.raises(TrackingError, match=f"experiment '{named}' is deleted: restore it, with all its runs, by"):
         local.study_run("t", tags={}, params={}, experiment=named)
+
+
+def test_an_experiment_that_may_not_be_edited_is_refused_since_its_runs_would_be_lost(
+    local: Tracker, sqlite_uri: str, experiment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: object) -> None:
+        raise MlflowException("Permission denied", PERMISSION_DENIED)
+
+    client, named = MlflowClient(sqlite_uri), f"{experiment}-theirs"
+    client.create_experiment(named)
+    monkeypatch.setattr(local._client, "set_experiment_tag", denied)
+    with pytest.raises(TrackingError, match=r"(?s)-theirs' cannot be given .*Permission denied.* by study\.experiment"):
+        local.study_run("s", tags={}, params={}, experiment=named)
+    assert list(local.studies()) == []
+    # Of the other tags none decides anything.
+    client.set_experiment_tag(client.get_experiment_by_name(named).experiment_id, schema.EXPERIMENT_OF, experiment)
+    assert local.find_study("s") is None
+    study = local.study_run("s", tags={}, params={}, experiment=named)
+    assert local.find_study("s") == study
 
 
 def test_columns_are_chosen_for_the_experiment_of_a_run(local: Tracker, sqlite_uri: str, experiment: str) -> None:
