@@ -59,8 +59,7 @@ class Experiments:
         base = self._client.get_experiment(self._base)
         if name is None or name == base.name:
             return self._base
-        root = str(base.artifact_location).rpartition("/")[0]
-        location = None if is_server(self._uri) else f"{root}/{folder_of(name)}"
+        location = None if is_server(self._uri) else location_of(name, base.name, str(base.artifact_location))
         return experiment_id(self._client, self._uri, name, location, {schema.EXPERIMENT_OF: base.name})
 
     def of_run(self, run_id: str) -> str:
@@ -68,6 +67,14 @@ class Experiments:
         if run_id not in self._of_runs:
             self._of_runs[run_id] = str(self._client.get_run(run_id).info.experiment_id)
         return self._of_runs[run_id]
+
+
+def location_of(name: str, base: str, base_location: str) -> str:
+    """Where an experiment keeps its artifacts: beside the base's folder where that has its name, else within the base's
+    location, which may be a whole bucket that somebody chose."""
+    root = base_location.rstrip("/")
+    above = root.removesuffix(f"/{base}")
+    return f"{root if above.endswith('/') else above}/{folder_of(name)}"  # a bucket may have the base's name
 
 
 def folder_of(name: str) -> str:

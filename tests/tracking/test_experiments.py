@@ -14,7 +14,7 @@ from hmlc_ray.errors import TrackingError
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import RunKind
 from hmlc_ray.tracking import Tracker, with_driver
-from hmlc_ray.tracking.experiments import folder_of, view_path, view_tag
+from hmlc_ray.tracking.experiments import folder_of, location_of, view_path, view_tag
 from hmlc_ray.tracking.operations import DatasetFacts
 
 FACTS = DatasetFacts(
@@ -132,3 +132,18 @@ def test_an_experiment_s_folder_is_short_and_below_the_others_whatever_its_name(
 
 def test_an_ordinary_name_is_the_folder_s() -> None:
     assert [folder_of(name) for name in ("digits", "hmlc", "fruit-2.1")] == ["digits", "hmlc", "fruit-2.1"]
+
+
+@pytest.mark.parametrize(
+    ("base", "location"),
+    [
+        ("file:///home/artifacts/hmlc", "file:///home/artifacts/fruit"),
+        ("s3://team/artifacts/hmlc/", "s3://team/artifacts/fruit"),
+        ("s3://bucket", "s3://bucket/fruit"),
+        ("s3://team/prefix", "s3://team/prefix/fruit"),
+        ("s3://team/not-hmlc", "s3://team/not-hmlc/fruit"),
+        ("s3://hmlc", "s3://hmlc/fruit"),
+    ],
+)
+def test_an_experiment_s_artifacts_are_never_outside_of_the_base_s_root(base: str, location: str) -> None:
+    assert location_of("fruit", "hmlc", base) == location
