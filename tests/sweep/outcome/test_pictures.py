@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from made import LEVELS, made_rows, made_run, made_sweep
 from PIL import Image
 
 from hmlc_ray.config.rungs import rungs
+from hmlc_ray.config.sweep import AshaConfig
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.sweep.outcome.drawing import draw_study, picture_seconds
-from hmlc_ray.sweep.outcome.own_pictures import draw_masks
+from hmlc_ray.sweep.outcome.own_pictures import draw_masks, rung_table
 from hmlc_ray.sweep.outcome.searched import DrawnStudy, drawn_study, values_of, with_curves
+from hmlc_ray.sweep.tune.asha import Asha
 from hmlc_ray.tracking import TrialRun
 
 
@@ -67,14 +74,45 @@ def test_the_seconds_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
 def test_parameters_are_numbers_and_words_under_short_names() -> None:
     found = drawn([made_run(0), made_run(1)])
     assert found.params == ["objective.kind", "temperature", "level_weights parity", "level_weights digit"]
-    assert (found.log, found.levels, found.rungs) == (["temperature"], LEVELS, [1, 2, 4])
+    assert (found.log, found.levels, found.trials[0].rungs) == (["temperature"], LEVELS, [1, 2, 4])
     assert found.trials[0].front == (0.6, 0.4)
     assert values_of({"a.b": [1, 2, 3], "c": None}, LEVELS) == {"b": "[1, 2, 3]", "c": "null"}
 
 
 def test_rungs_are_epochs_at_which_the_scheduler_decides() -> None:
-    assert rungs(made_sweep(scheduler={"kind": "asha", "grace_period": 2, "reduction_factor": 3})) == [2, 6]
-    assert rungs(made_sweep(scheduler=None)) == []
+    assert rungs(AshaConfig(grace_period=2, reduction_factor=3), 8, 1) == [2, 6]
+    assert rungs(AshaConfig(grace_period=1, reduction_factor=3), 7, 2) == [2, 6]
+    assert rungs(None, 8, 1) == []
+
+
+@settings(deadline=None)
+@given(grace=st.integers(1, 5), factor=st.floats(1.05, 6), every=st.integers(1, 3), epochs=st.integers(1, 40))
+def test_rungs_are_where_rays_scheduler_judges(grace: int, factor: float, every: int, epochs: int) -> None:
+    bracket = Asha(AshaConfig(grace_period=grace, reduction_factor=factor))._brackets[0]
+    decisions = []
+    for evaluation in range(1, -(-epochs // every)):
+        before = bracket_size(bracket)
+        bracket.on_result(SimpleNamespace(trial_id=0), evaluation, 1.0)
+        if bracket_size(bracket) > before:
+            decisions.append(evaluation * every)
+    assert rungs(AshaConfig(grace_period=grace, reduction_factor=factor), epochs, every) == decisions
+
+
+def bracket_size(bracket: Any) -> int:
+    return sum(len(recorded) for _, recorded in bracket._rungs)
+
+
+def test_a_trial_whose_length_was_searched_has_its_own_rungs() -> None:
+    runs = [made_run(0), made_run(1, epochs=3), made_run(2, "pruned", epochs=2)]
+    runs[1] = replace(runs[1], params={"training.epochs": "3"})
+    found = drawn(runs)
+    assert [trial.rungs for trial in found.trials] == [[1, 2, 4], [1, 2], [1, 2, 4]]
+    assert rung_table(found) == [("rung 1", 3, 3), ("rung 2", 3, 3), ("rung 3", 1, 2), ("end", 2, 5)]
+    assert rung_table(drawn([made_run(0), made_run(2, "pruned", epochs=2)]))[2:] == [("epoch 4", 1, 2), ("end", 1, 4)]
+
+
+def test_milestones_that_are_not_whole_are_rounded_up() -> None:
+    assert rungs(AshaConfig(grace_period=1, reduction_factor=2.5), 20, 1) == [1, 3, 7, 16]
 
 
 def test_of_a_large_study_the_curves_of_the_best_are_drawn() -> None:
