@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -61,6 +62,18 @@ def test_a_study_with_little_to_show_names_what_is_missing(tmp_path: Path) -> No
 def test_pictures_that_take_too_long_are_given_up(tmp_path: Path) -> None:
     (sentence,) = draw_study(drawn([made_run(0)]), tmp_path / "x", 0.01)
     assert sentence == "the pictures were given up after 0.01 s (environment: HMLC_PICTURES)"
+
+
+def test_modules_of_the_user_s_folder_are_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        started.append(command)
+        raise OSError("not started")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert draw_study(drawn([made_run(0)]), tmp_path / "x", 300) == ["the pictures could not be drawn: not started"]
+    assert started[0][1:3] == ["-P", "-m"]
 
 
 def test_the_seconds_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
