@@ -20,6 +20,7 @@ from hmlc_ray.tracking.model_folder import write_model
 from hmlc_ray.tracking.operations import RegisterModel, SetTags
 from hmlc_ray.tracking.spool import Spool
 
+pytestmark = pytest.mark.timeout(900)  # another process imports torch and MLflow, which has 500 s
 WITHOUT_PACKAGE = """
 import sys
 sys.modules["hmlc_ray"] = None  # importing it fails

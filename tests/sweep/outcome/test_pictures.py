@@ -23,6 +23,8 @@ from hmlc_ray.sweep.outcome.searched import DrawnStudy, drawn_study, values_of, 
 from hmlc_ray.sweep.tune.asha import Asha
 from hmlc_ray.tracking import TrialRun
 
+pytestmark = pytest.mark.timeout(900)  # drawing has 300 s, in a process that imports much
+
 
 def drawn(runs: list[TrialRun], levels: tuple[str, ...] = LEVELS) -> DrawnStudy:
     rows, by_number = made_rows(runs, sweep := made_sweep())
