@@ -17,6 +17,7 @@ from PIL import Image
 from hmlc_ray.config.rungs import rungs
 from hmlc_ray.config.sweep import AshaConfig
 from hmlc_ray.errors import ConfigError
+from hmlc_ray.sweep.outcome import optuna_pictures
 from hmlc_ray.sweep.outcome.drawing import draw_study, picture_seconds
 from hmlc_ray.sweep.outcome.own_pictures import draw_masks, rung_table
 from hmlc_ray.sweep.outcome.searched import DrawnStudy, drawn_study, values_of, with_curves
@@ -55,10 +56,23 @@ def test_every_picture_is_drawn(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_study_with_little_to_show_names_what_is_missing(tmp_path: Path) -> None:
-    missing = draw_study(drawn([made_run(0), made_run(1, "pruned", epochs=1)]), tmp_path / "x", 300)
-    assert all(line.startswith("picture ") for line in missing)
-    assert (tmp_path / "x" / "pictures" / "1-history.png").is_file()
+def test_of_a_study_without_a_completed_trial_what_there_is_is_drawn(tmp_path: Path) -> None:
+    assert draw_study(drawn([made_run(0, "pruned", epochs=1)]), tmp_path / "x", 300) == []
+    files = {file.stem for file in (tmp_path / "x" / "pictures").iterdir()}
+    assert {"1-history", "7-learning-curves", "8-budget-by-rung"} <= files
+    assert not files & {"5-contour", "6-coarse-against-leaf"}
+
+
+def test_a_picture_that_fails_is_named_and_the_others_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise ValueError("too little\nto show")
+
+    monkeypatch.setattr(optuna_pictures, "_PICTURES", {"1-history": fails})
+    missing = optuna_pictures.draw_all(drawn([made_run(0)]), tmp_path)
+    assert missing == ["1-history: ValueError: too little"]
+    assert [file.name for file in tmp_path.iterdir()] == ["8-budget-by-rung.png"]
 
 
 def test_pictures_that_take_too_long_are_given_up(tmp_path: Path) -> None:
