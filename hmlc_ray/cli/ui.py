@@ -83,7 +83,7 @@ def server_command(store: str, artifacts: Path, host: str, port: int) -> tuple[l
         The command and its environment: a store's URI may hold a password, which must not show in
         the list of processes.
     """
-    command = [sys.executable, "-m", "mlflow", "server", "--no-serve-artifacts"]
+    command = [sys.executable, "-P", "-m", "mlflow", "server", "--no-serve-artifacts"]
     command += ["--default-artifact-root", str(artifacts), "--host", host, "--port", str(port), "--workers", "1"]
     return command, {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 

@@ -7,10 +7,9 @@ import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from hmlc_ray.errors import TrackingError
+from hmlc_ray.errors import TrackingError, first_line
 from hmlc_ray.names.uris import is_server, public_uri
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import VIEW
@@ -60,8 +59,7 @@ class Experiments:
         base = self._client.get_experiment(self._base)
         if name is None or name == base.name:
             return self._base
-        root = str(base.artifact_location).rpartition("/")[0]
-        location = None if is_server(self._uri) else f"{root}/{folder_of(name)}"
+        location = None if is_server(self._uri) else location_of(name, base.name, str(base.artifact_location))
         return experiment_id(self._client, self._uri, name, location, {schema.EXPERIMENT_OF: base.name})
 
     def of_run(self, run_id: str) -> str:
@@ -69,6 +67,14 @@ class Experiments:
         if run_id not in self._of_runs:
             self._of_runs[run_id] = str(self._client.get_run(run_id).info.experiment_id)
         return self._of_runs[run_id]
+
+
+def location_of(name: str, base: str, base_location: str) -> str:
+    """Where an experiment keeps its artifacts: beside the base's folder where that has its name, else within the base's
+    location, which may be a whole bucket that somebody chose."""
+    root = base_location.rstrip("/")
+    above = root.removesuffix(f"/{base}")
+    return f"{root if above.endswith('/') else above}/{folder_of(name)}"  # a bucket may have the base's name
 
 
 def folder_of(name: str) -> str:
@@ -86,7 +92,7 @@ def experiment_id(
     """The id of the experiment of that name, made where there is none.
 
     Raises:
-        TrackingError: if it is deleted.
+        TrackingError: if it is deleted, or there and cannot be made one of the base's.
         MlflowException: if it cannot be made.
     """
     from mlflow.exceptions import MlflowException
@@ -111,13 +117,23 @@ def experiment_id(
 
 
 def _complete(client: MlflowClient, experiment: Experiment, tags: Mapping[str, str]) -> None:
-    """Add what an experiment of an older version, or of somebody else, lacks; one that may not be written stays."""
+    """Add what an experiment of an older version, or of somebody else, lacks; one that may not be written stays.
+
+    Raises:
+        TrackingError: if runs in it would not be found, since they are looked up by its tag.
+    """
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     for name in tags.keys() - experiment.tags.keys():
-        with suppress(MlflowException, SQLAlchemyError):
+        try:
             client.set_experiment_tag(experiment.experiment_id, name, tags[name])
+        except (MlflowException, SQLAlchemyError) as error:
+            if name == schema.EXPERIMENT_OF:
+                raise TrackingError(
+                    f"the MLflow experiment {experiment.name!r} cannot be given the tag {name}, by which its runs are "
+                    f"found ({first_line(error)}): get permission to edit it, or name another one by study.experiment"
+                ) from error
 
 
 def view_tag(columns: Sequence[str]) -> dict[str, str]:

@@ -225,20 +225,27 @@ class Tracker(RunReader):
 
     def register_model(
         self, run_id: str, folder: Path, *, name: str, parent: str, digest: str, tags: Mapping[str, object], text: str
-    ) -> None:
+    ) -> str:
         """Make a folder with an MLflow model, see `write_model`, the version `best` of a registered model.
+
+        It decides nothing, so it is not kept where the store, or its registry, does not take it now: what is recorded
+        after it must not wait for it.
 
         Args:
             run_id: of the run that trained it; `parent` is its study's.
             digest: of the network: a version that there is already is not made again.
             text: the version's description, in Markdown.
+
+        Returns:
+            `NAME/VERSION`.
         """
         known = values.tags(tags)
-        self._outbox.put(
+        self._outbox.try_now(
             RegisterModel(
                 run=run_id, folder=str(folder), name=name, parent=parent, digest=digest, tags=known, description=text
             )
         )
+        return self.run(parent).tags[schema.MODEL]
 
     def show_columns(self, run_id: str, columns: Sequence[str]) -> None:
         """Choose the columns of the table of runs that `hmlc ui` opens, for the experiment of a run. Needs the store.

@@ -56,13 +56,14 @@ class StoreWriter:
         """Bring the store to where the operation wants it.
 
         Raises:
-            StoreAway: if the store does not answer; whether it was applied is then unknown.
+            StoreAway: if the store does not answer; whether it was applied is then unknown. Not for a registered
+                model: earlier versions put those among what waits for the store, and nothing may wait for a registry.
             TrackingError: if the store refuses it.
         """
         try:
             self._apply(operation)
         except StoreAway as error:
-            if self._is_denied(error):
+            if isinstance(operation, RegisterModel) or self._is_denied(error):
                 raise TrackingError(str(error)) from error
             raise
 

@@ -29,7 +29,7 @@ from sandbox import (
 from hmlc_ray.study import schema
 from hmlc_ray.study.folder import is_saved
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 TOO_SMALL = "a batch of 3 samples is too small for training.sampler"
 EAGER = "{kind: asha, reduction_factor: 1.3}"
 ONE_ENDED = "small: 1/5 trials done"

@@ -6,13 +6,15 @@ import json
 import re
 
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 from mlflow.tracking import MlflowClient
 
 from hmlc_ray.errors import TrackingError
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import RunKind
 from hmlc_ray.tracking import Tracker, with_driver
-from hmlc_ray.tracking.experiments import folder_of, view_path, view_tag
+from hmlc_ray.tracking.experiments import folder_of, location_of, view_path, view_tag
 from hmlc_ray.tracking.operations import DatasetFacts
 
 FACTS = DatasetFacts(
@@ -80,6 +82,25 @@ def test_a_deleted_experiment_of_a_data_set(local: Tracker, sqlite_uri: str, exp
         local.study_run("t", tags={}, params={}, experiment=named)
 
 
+def test_an_experiment_that_may_not_be_edited_is_refused_since_its_runs_would_be_lost(
+    local: Tracker, sqlite_uri: str, experiment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: object) -> None:
+        raise MlflowException("Permission denied", PERMISSION_DENIED)
+
+    client, named = MlflowClient(sqlite_uri), f"{experiment}-theirs"
+    client.create_experiment(named)
+    monkeypatch.setattr(local._client, "set_experiment_tag", denied)
+    with pytest.raises(TrackingError, match=r"(?s)-theirs' cannot be given .*Permission denied.* by study\.experiment"):
+        local.study_run("s", tags={}, params={}, experiment=named)
+    assert list(local.studies()) == []
+    # Of the other tags none decides anything.
+    client.set_experiment_tag(client.get_experiment_by_name(named).experiment_id, schema.EXPERIMENT_OF, experiment)
+    assert local.find_study("s") is None
+    study = local.study_run("s", tags={}, params={}, experiment=named)
+    assert local.find_study("s") == study
+
+
 def test_columns_are_chosen_for_the_experiment_of_a_run(local: Tracker, sqlite_uri: str, experiment: str) -> None:
     client = MlflowClient(sqlite_uri)
     study = local.study_run("s", tags={}, params={}, experiment=f"{experiment}-columns")
@@ -111,3 +132,18 @@ def test_an_experiment_s_folder_is_short_and_below_the_others_whatever_its_name(
 
 def test_an_ordinary_name_is_the_folder_s() -> None:
     assert [folder_of(name) for name in ("digits", "hmlc", "fruit-2.1")] == ["digits", "hmlc", "fruit-2.1"]
+
+
+@pytest.mark.parametrize(
+    ("base", "location"),
+    [
+        ("file:///home/artifacts/hmlc", "file:///home/artifacts/fruit"),
+        ("s3://team/artifacts/hmlc/", "s3://team/artifacts/fruit"),
+        ("s3://bucket", "s3://bucket/fruit"),
+        ("s3://team/prefix", "s3://team/prefix/fruit"),
+        ("s3://team/not-hmlc", "s3://team/not-hmlc/fruit"),
+        ("s3://hmlc", "s3://hmlc/fruit"),
+    ],
+)
+def test_an_experiment_s_artifacts_are_never_outside_of_the_base_s_root(base: str, location: str) -> None:
+    assert location_of("fruit", "hmlc", base) == location

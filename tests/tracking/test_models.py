@@ -9,13 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 from mlflow.tracking import MlflowClient
 
 from hmlc_ray.errors import TrackingError
 from hmlc_ray.study import schema
-from hmlc_ray.tracking import Tracker, with_driver
+from hmlc_ray.tracking import Tracker, with_driver, writer
 from hmlc_ray.tracking.model_folder import write_model
+from hmlc_ray.tracking.operations import RegisterModel, SetTags
+from hmlc_ray.tracking.spool import Spool
 
+pytestmark = pytest.mark.timeout(900)  # another process imports torch and MLflow, which has 500 s
 WITHOUT_PACKAGE = """
 import sys
 sys.modules["hmlc_ray"] = None  # importing it fails
@@ -47,7 +52,9 @@ def model(tmp_path_factory: pytest.TempPathFactory, network: torch.nn.Module) ->
 def register(tracker: Tracker, model: Path, name: str, digest: str = "d") -> str:
     study = tracker.find_study(name) or tracker.study_run(name, tags={}, params={})
     run = tracker.trial_run(study, "refit", name="refit", params={}, tags={})
-    tracker.register_model(run, model, name=name, parent=study, digest=digest, tags={"k": "v"}, text="text")
+    given = {"parent": study, "digest": digest, "tags": {"k": "v"}, "text": "text"}
+    version = tracker.register_model(run, model, name=name, **given)  # type: ignore[arg-type]
+    assert version == tracker.run(study).tags[schema.MODEL]
     return study
 
 
@@ -90,6 +97,31 @@ def test_a_model_of_somebody_else_is_left_alone(local: Tracker, sqlite_uri: str,
     with pytest.raises(TrackingError, match="registered model 'theirs' is not this study's"):
         register(local, model, "theirs")
     assert MlflowClient(sqlite_uri).search_model_versions("name = 'theirs'") == []
+
+
+def test_nothing_waits_for_a_registry_that_is_away(
+    local: Tracker, sqlite_uri: str, experiment: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> str:
+        raise MlflowException("no answer", TEMPORARILY_UNAVAILABLE)
+
+    monkeypatch.setattr(writer, "register", away)
+    driving = Tracker.connect(sqlite_uri, experiment, spool=tmp_path / "spool")
+    with pytest.raises(TrackingError, match="no answer"):
+        register(driving, model, "away")
+    study = str(driving.find_study("away"))
+    driving.finish(study, "FINISHED")
+    assert (driving.run(study).status, driving.refused) == ("FINISHED", None)
+    assert schema.MODEL not in driving.run(study).tags
+    # One that an earlier version left to be sent.
+    waiting = Spool(tmp_path / "spool")
+    given = {"name": "away", "parent": study, "digest": "d", "tags": {}, "description": ""}
+    waiting.append(RegisterModel(run=study, folder=str(model), **given))  # type: ignore[arg-type]
+    waiting.append(SetTags(run=study, tags={"behind": "it"}))
+    later = Tracker.connect(sqlite_uri, experiment, spool=tmp_path / "spool")
+    later.send_pending()
+    later.send_again()
+    assert later.run(study).tags["behind"] == "it"
 
 
 def test_nothing_in_the_folder_is_a_pickle(model: Path) -> None:

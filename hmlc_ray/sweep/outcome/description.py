@@ -176,7 +176,9 @@ def _use(outcome: Outcome) -> str:
         again = command("best", name, emit_config="best.yaml", **options)
         lines += ["### Reproduce the best trial", "", "```", again, command("train", "best.yaml", **options), "```"]
     else:
-        lines += ["### Resume it", "", "```", command("resume", name, **options), "```"]
+        # A job's driver runs on the cluster: a study is resumed there, by its Jobs API.
+        where: dict[str, Value] = {"address": "http://HEAD:8265"} if os.environ.get(JOB_VARIABLE) else options
+        lines += ["### Resume it", "", "```", command("resume", name, **where), "```"]
     if outcome.model is not None:
         registered = outcome.model.partition("/")[0]
         lines += [
@@ -192,8 +194,6 @@ def _use(outcome: Outcome) -> str:
 
 def _options(workspace: Workspace) -> dict[str, Value]:
     """The options that lead a command to the study from wherever its description is read."""
-    if os.environ.get(JOB_VARIABLE):
-        return {"address": "http://HEAD:8265"}
     options: dict[str, Value] = {"home": workspace.home.root}
     return options | ({"tracking_uri": typed_uri(workspace.tracking_uri)} if workspace.tracking_uri else {})
 

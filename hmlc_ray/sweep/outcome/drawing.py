@@ -36,7 +36,7 @@ def draw_study(drawn: DrawnStudy, folder: Path, seconds: float) -> list[str]:
     (folder / PICTURES).mkdir(parents=True)
     (folder / STUDY_FILE).write_text(drawn.model_dump_json(), encoding="utf-8")
     environment = {**os.environ, "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", _MODULE, str(folder)]
+    command = [sys.executable, "-P", "-m", _MODULE, str(folder)]  # no modules from the user's folder
     try:
         done = subprocess.run(  # noqa: S603 - this Python
             command, capture_output=True, text=True, errors="replace", timeout=seconds, env=environment, check=False

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hmlc_ray.config.space import POINT
 from hmlc_ray.data.contact_sheet import write_contact_sheet
-from hmlc_ray.errors import StoreAway, first_line
+from hmlc_ray.errors import HmlcError, StoreAway, first_line
 from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.study import schema
@@ -83,6 +83,8 @@ def _survived(context: StudyContext, what: str) -> Iterator[None]:
         yield
     except StoreAway:
         context.progress.note(f"{what} is left out: the MLflow store does not answer")
+    except HmlcError as error:
+        context.progress.note(f"{what} is left out: {error}")
     except Exception as error:  # of whatever library draws or writes it
         context.progress.note(f"{what} is left out: {type(error).__name__}: {first_line(error)}")
 

@@ -30,6 +30,8 @@ class DrawnTrial(BaseModel):
     status: str
     value: float | None
     epochs: int
+    rungs: list[int]
+    """Epochs at which the scheduler decides about it; empty without a scheduler."""
     params: dict[str, Value]
     front: tuple[float, float] | None
     """The objective metric at the coarsest and at the leaf level."""
@@ -49,8 +51,6 @@ class DrawnStudy(BaseModel):
     """Parameters on a logarithmic scale."""
     levels: tuple[str, str] | None
     """The coarsest level and the leaf level, where there are several."""
-    rungs: list[int]
-    """Epochs of the scheduler's rungs; empty where there is none."""
 
     @property
     def params(self) -> list[str]:
@@ -81,11 +81,10 @@ def drawn_study(
         name=study.name,
         metric=study.objective_metric,
         mode=study.mode,
-        trials=[_drawn(row, runs.get(row.number), study.objective_metric, ends, levels) for row in rows],
+        trials=[_drawn(row, runs.get(row.number), sweep, ends, levels) for row in rows],
         curves=curves,
         log=[name for name, scale in log.items() if scale],
         levels=ends,
-        rungs=rungs(sweep),
     )
 
 
@@ -114,9 +113,11 @@ def short(name: str) -> str:
 
 
 def _drawn(
-    row: TrialRow, run: TrialRun | None, metric: str, ends: tuple[str, str] | None, levels: Sequence[str]
+    row: TrialRow, run: TrialRun | None, sweep: SweepConfig, ends: tuple[str, str] | None, levels: Sequence[str]
 ) -> DrawnTrial:
     front: Any = None
+    metric, base, own = sweep.study.objective_metric, sweep.base_trial(), {} if run is None else run.params
+    epochs, every = own.get("training.epochs", base.training.epochs), own.get("evaluation.every", base.evaluation.every)
     if ends is not None and run is not None and row.status == TrialStatus.COMPLETED:
         front = [run.metrics.get(metric_key(f"{metric.rpartition('/')[0]}/{level}")) for level in ends]
     return DrawnTrial(
@@ -124,6 +125,7 @@ def _drawn(
         status=row.status,
         value=row.value,
         epochs=row.epochs,
+        rungs=rungs(sweep.study.scheduler, int(epochs), int(every)),
         params=values_of(row.params, levels),
         front=tuple(front) if front and None not in front else None,
     )

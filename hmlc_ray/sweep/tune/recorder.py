@@ -63,7 +63,8 @@ class SweepSession:
         study, tracker = context.study, context.tracker
         self._study, self._tracker, self._parent = study, tracker, parent
         self._fingerprint, self._progress, self._retention = context.data.fingerprint, context.progress, retention
-        self._dataset, self._rungs = context.dataset, rungs(context.sweep)
+        self._dataset = context.dataset
+        self._rungs: dict[int, list[int]] = {}
         self._pulse = pulse or Pulse()
         self._runs: dict[int, str] = {}
         earlier = earlier or Earlier(trial_runs(tracker, parent))
@@ -97,6 +98,7 @@ class SweepSession:
             self._tracker.reopen(run_id)
         self._known.add(number)
         self._runs[number] = run_id
+        self._rungs[number] = rungs(self._study.scheduler, config.training.epochs, config.evaluation.every)
         self._states[number] = TrialStatus.RUNNING
         self._pulse.started(number)
         self._show()
@@ -132,7 +134,7 @@ class SweepSession:
             schema.VALUE: repr(value),
             schema.EPOCHS: result["epoch"],
             schema.SECONDS: f"{result['time_total_s']:.3f}",
-            **({schema.RUNG: sum(result["epoch"] >= epoch for epoch in self._rungs)} if self._study.scheduler else {}),
+            **self._reached(number, result["epoch"]),
             **({schema.CHECKPOINT_FOLDER: folder} if folder else {}),
             **logged,
         }
@@ -141,6 +143,12 @@ class SweepSession:
         self._states[number] = status
         self._pulse.ended()
         self._show()
+
+    def _reached(self, number: int, epochs: int) -> dict[str, int]:
+        """The tag of the rungs that a trial has reached; none without a scheduler."""
+        if self._study.scheduler is None:
+            return {}
+        return {schema.RUNG: sum(epochs >= epoch for epoch in self._rungs[number])}
 
     def _log(self, run_id: str, checkpoint: ray.tune.Checkpoint | None) -> dict[str, Any]:
         """Log a trial's last checkpoint and return its size, or why it is missing: that does not fail the trial."""

@@ -14,7 +14,7 @@ from jobs_head import TOKEN, Service, jobs_head
 from ray.job_submission import JobSubmissionClient
 from sandbox import ONE_AT_A_TIME, TRIALS, Sandbox, read_until, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.outcome.description import Outcome, describe
 from hmlc_ray.sweep.outcome.leaderboard import write_leaderboard
 from hmlc_ray.tracking import TrialRun
+from hmlc_ray.tracking.drivers import JOB_VARIABLE
 
 
 def outcome(runs: list[TrialRun], folder: Path, levels: tuple[str, ...] = LEVELS, **more: object) -> Outcome:
@@ -53,6 +54,15 @@ def test_a_study_at_its_start_says_how_to_resume_it(tmp_path: Path) -> None:
     assert text.startswith("6 trials on **digits**")
     assert f"hmlc resume made --home {tmp_path}\n" in text
     assert "Best" not in text
+
+
+def test_the_commands_of_a_job_s_study_exist_with_their_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(JOB_VARIABLE, "hmlc-made")
+    text = describe(outcome([made_run(0)], tmp_path))
+    assert f"hmlc best made --emit-config best.yaml --home {tmp_path}\nhmlc train best.yaml --home {tmp_path}\n" in text
+    assert "hmlc resume made --address http://HEAD:8265\n" in describe(outcome([], tmp_path))
 
 
 def test_several_seeds_have_an_interval(tmp_path: Path) -> None:

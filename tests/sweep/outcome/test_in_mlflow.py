@@ -22,7 +22,7 @@ from sandbox import Sandbox
 from hmlc_ray import load_encoder
 from hmlc_ray.study import schema
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # of which the study may take most
 BLOCKED = 'import sys\nsys.modules["hmlc_ray"] = None\n'
 """A `sitecustomize` with which this package cannot be imported."""
 
