@@ -90,7 +90,7 @@ def with_defaults(sweep: SweepConfig, which: Literal["now", "before"]) -> SweepC
         searched = sweep.search_space().branches.get(section) or [_kind_of(sweep.base, section)]
         if any(changed.owned_by(kind) for kind in searched):
             base[section] = value | base.get(section, {})
-        for point in points:  # a section of a listed point stands instead of the base's
+        for point in points:  # a listed point's section replaces the base's
             if section in point and changed.owned_by(_kind_of(point, section)):
                 point[section] = value | point[section]
     if base == sweep.base and points == [*sweep.points]:

@@ -112,7 +112,7 @@ def test_a_study_says_which_defaults_it_has(base: dict[str, Any], key: str, now:
 
 
 def test_listed_points_say_their_defaults_themselves() -> None:
-    """What a point lists stands instead of the base's section, recorded defaults included."""
+    """What a point lists replaces the base's section, recorded defaults included."""
     points = ({"objective": {"kind": "g-hmlc"}}, {"training": {"epochs": 2}}, {"objective": {"kind": "supcon"}}, {})
     given = sweep({}).model_copy(update={"points": points, "space": space_of_points(len(points))})
     for which, nesting, deterministic in (("before", "partition", True), ("now", "nested", None)):

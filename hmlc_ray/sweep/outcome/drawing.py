@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 from hmlc_ray.errors import ConfigError
-from hmlc_ray.sweep.outcome.optuna_pictures import MISSING_FILE, STUDY_FILE
-from hmlc_ray.sweep.outcome.searched import DrawnStudy
+from hmlc_ray.sweep.outcome.searched import MISSING_FILE, STUDY_FILE, DrawnStudy
 
 PICTURES, PICTURES_VARIABLE = "pictures", "HMLC_PICTURES"
 """The folder, of the artifacts too; and in the environment: seconds that the pictures of a study may take, 0 for

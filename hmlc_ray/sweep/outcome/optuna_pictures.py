@@ -20,10 +20,9 @@ from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hmlc_ray.errors import first_line
-from hmlc_ray.sweep.outcome.searched import DrawnStudy, DrawnTrial, Value
+from hmlc_ray.sweep.outcome.searched import MISSING_FILE, STUDY_FILE, DrawnStudy, DrawnTrial, Value
 from hmlc_ray.taxonomies.drawing import printable, save_figure
 
-STUDY_FILE, MISSING_FILE = "study.json", "missing.txt"
 _MOST_PARAMS = 12
 _STATES = {"completed": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
 _WIDTH, _HEIGHT, _NARROW = 8.0, 5.0, 3.0

@@ -18,6 +18,8 @@ from hmlc_ray.study.summary import TrialRow
 from hmlc_ray.tracking import TrialRun
 
 Value = bool | int | float | str
+STUDY_FILE, MISSING_FILE = "study.json", "missing.txt"
+"""What the process that draws reads, and where it names the pictures that it could not draw."""
 _MOST_CURVES = 200
 """Trials whose curves are drawn: more are a single patch of colour, and each history is a request to the store."""
 
