@@ -63,6 +63,7 @@ def test_of_a_study_without_a_completed_trial_what_there_is_is_drawn(tmp_path: P
     assert not files & {"5-contour", "6-coarse-against-leaf"}
 
 
+@pytest.mark.filterwarnings("ignore")  # as in the process that draws
 def test_a_picture_that_fails_is_named_and_the_others_are_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
