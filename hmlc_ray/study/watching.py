@@ -10,8 +10,8 @@ import math
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from hmlc_ray.config.rungs import rungs
 from hmlc_ray.config.sweep import AshaConfig, StudyConfig
-from hmlc_ray.config.training import evaluation_of
 from hmlc_ray.errors import HmlcError, StudyError, TrackingError
 from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.study import schema
@@ -155,7 +155,8 @@ class StudyWatch:
         total = int(epochs) if epochs.isdecimal() else None
         rung = ""
         if scheduler is not None and total is not None:
-            rung = _rung(scheduler, done // every, evaluation_of(total, every))
+            reached = rungs(scheduler, total, every)
+            rung = f"{sum(done >= epoch for epoch in reached)}/{len(reached)}"
         return WatchedTrial(row, done, total, rung, tuple(value for _, value in history))
 
     def _history(self, run: TrialRun, metric: str) -> list[tuple[int, float]]:
@@ -172,12 +173,3 @@ class StudyWatch:
 def _order(trial: WatchedTrial, study: StudyConfig) -> tuple[float, int]:
     worst = -math.inf if study.mode == "max" else math.inf
     return rank(study.mode, worst if trial.row.value is None else trial.row.value, trial.row.number)
-
-
-def _rung(scheduler: AshaConfig, evaluations: int, most: int) -> str:
-    """How many rungs of ASHA so many evaluations reach, of those below a trial's end."""
-    rungs, at = [], float(scheduler.grace_period)
-    while at < most:
-        rungs.append(at)
-        at *= scheduler.reduction_factor
-    return f"{sum(evaluations >= at for at in rungs)}/{len(rungs)}"

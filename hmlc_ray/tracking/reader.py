@@ -72,6 +72,11 @@ class RunReader:
         with translated(self._uri):
             return trial_run_of(self._client.get_run(self._writer.resolve(run_id)))
 
+    def experiment_of(self, run_id: str) -> str:
+        """Id of the experiment that a run is in."""
+        with translated(self._uri):
+            return self._writer.experiments.of_run(self._writer.resolve(run_id))
+
     def history(self, run_id: str, metric: str) -> list[tuple[int, float]]:
         """A metric's (step, value), by step."""
         with translated(self._uri):

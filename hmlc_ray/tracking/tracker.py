@@ -258,11 +258,6 @@ class Tracker(RunReader):
             for name, value in view_tag([*columns]).items():
                 self._client.set_experiment_tag(experiment, name, value)
 
-    def experiment_of(self, run_id: str) -> str:
-        """Id of the experiment that a run is in."""
-        with translated(self._uri):
-            return self._writer.experiments.of_run(self._writer.resolve(run_id))
-
     def system_metrics(self, run_id: str) -> AbstractContextManager[None]:
         """Log the load of this machine to a run for the time of a block, where MLflow's own variable asks for it."""
         return monitored(self._uri, run_id)
