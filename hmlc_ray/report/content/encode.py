@@ -59,7 +59,8 @@ def samples_of(checkpoint: Checkpoint, workspace: Workspace, split: Literal["val
         splits = freeze(encoder, fewer, config, split=split, device=device)
         predicted = None
         if data.taxonomy.num_leaves <= _MOST_PROBED:
-            predicted = _predicted(*fit_levels(splits, data.taxonomy, config.evaluation, device))
+            probes, scaler = fit_levels(splits, data.taxonomy, config.evaluation, device)
+            predicted = _predicted(probes, scaler.transform(splits.judged.features.astype(np.float64)))
         dimensions = _dimensions(checkpoint, splits, config, device)
     encoded = _Encoded(data, part, rows, splits, predicted)
     return _sampled(encoded, config.seed, limits, dimensions)
