@@ -99,7 +99,7 @@ def _accuracies(
     splits: FrozenSplits, taxonomy: Taxonomy, settings: EvaluationConfig, device: torch.device
 ) -> FloatArray:
     """Top-1 per level, float64 [H]."""
-    probes, scaler = fit_levels(splits, taxonomy, settings, device)
-    inputs = scaler.transform(splits.judged.features.astype(np.float64))
+    probes, standardised = fit_levels(splits, taxonomy, settings, device)
+    inputs = standardised(splits.judged.features)
     right: FloatArray = (predict(taxonomy, probes, inputs, ranks=1).own == splits.judged.paths).mean(axis=0)
     return right

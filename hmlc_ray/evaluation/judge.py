@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -32,6 +32,7 @@ from hmlc_ray.evaluation.probe import Probe, choose_probe, fit_probes
 from hmlc_ray.taxonomy import Taxonomy
 
 _LOG = logging.getLogger(__name__)
+Standardise = Callable[[Features], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,8 @@ def judge_frozen(
 ) -> Evaluation:
     """Evaluate frozen features; see `evaluate`."""
     settings, judged = config.evaluation, splits.judged
-    probes, scaler = fit_levels(splits, taxonomy, settings, device)
-    inputs = scaler.transform(_wide(judged.features))
+    probes, standardised = fit_levels(splits, taxonomy, settings, device)
+    inputs = standardised(judged.features)
     decodings = tuple(DECODINGS) if full else ("argmax",)
     predicted = predict(taxonomy, probes, inputs, ranks=max(figures.RANKS), decodings=decodings)
     metrics = figures.probe_top1(taxonomy, predicted.own, judged.paths)
@@ -141,7 +142,7 @@ def judge_frozen(
         metrics |= figures.tree_metrics(taxonomy, predicted, judged)
         metrics |= hit_curve_areas(taxonomy, probes, inputs, judged.paths, config.seed)
         if splits.unknown is not None:
-            looks = predict(taxonomy, probes, scaler.transform(_wide(splits.unknown)), ranks=1)
+            looks = predict(taxonomy, probes, standardised(splits.unknown), ranks=1)
             scored = Samples(judged.features, predicted.confidence), Samples(splits.unknown, looks.confidence)
             metrics |= open_set_metrics(taxonomy, splits.train, scored, settings.neighbours, device)
     return Evaluation(
@@ -154,10 +155,15 @@ def judge_frozen(
 @_classes_may_be_many()
 def fit_levels(
     splits: FrozenSplits, taxonomy: Taxonomy, settings: EvaluationConfig, device: torch.device
-) -> tuple[list[Probe], StandardScaler]:
-    """The probe of every level, and what standardises features, in float64, as the probes take them."""
+) -> tuple[list[Probe], Standardise]:
+    """The probe of every level, and what makes of features [n, F] the float64 that the probes take."""
     scaler = StandardScaler().fit(_wide(splits.train.features))
-    return _probes(settings, taxonomy, scaler, splits.train, splits.val, device), scaler
+
+    def standardised(features: Features) -> FloatArray:
+        inputs: FloatArray = scaler.transform(_wide(features))
+        return inputs
+
+    return _probes(settings, taxonomy, standardised, splits, device), standardised
 
 
 def _validation(data: DataSet) -> Split:
@@ -193,15 +199,15 @@ def _wide(features: Features) -> FloatArray:
 def _probes(
     settings: EvaluationConfig,
     taxonomy: Taxonomy,
-    scaler: StandardScaler,
-    train: Frozen,
-    val: Frozen | None,
+    standardised: Standardise,
+    splits: FrozenSplits,
     device: torch.device,
 ) -> list[Probe]:
-    """One probe per level; its C is the one given, or else the best on `val`."""
-    inputs = scaler.transform(_wide(train.features))
+    """One probe per level; its C is the one given, or else the best on validation."""
+    train, val = splits.train, splits.val
+    inputs = standardised(train.features)
     given = settings.chosen_regularisation
-    held_out = None if given is not None or val is None else scaler.transform(_wide(val.features))
+    held_out = None if given is not None or val is None else standardised(val.features)
     probes: list[Probe] = []
     for h, count in enumerate(taxonomy.num_classes):
         candidates = settings.probe_regularisation if given is None else (given[h],)

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from hmlc_ray.arrays import FloatArray, IntArray
+from hmlc_ray.arrays import IntArray
 from hmlc_ray.compute.devices import resolve_device
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet, Split
@@ -18,8 +18,7 @@ from hmlc_ray.diagnosis.mask_probes import probe_masks
 from hmlc_ray.diagnosis.sample_map import sample_map
 from hmlc_ray.diagnosis.spectra import spectrum_of
 from hmlc_ray.evaluation.judge import FrozenSplits, fit_levels, freeze
-from hmlc_ray.evaluation.predictions import blocks
-from hmlc_ray.evaluation.probe import Probe
+from hmlc_ray.evaluation.predictions import Predictions, predict
 from hmlc_ray.report.content.samples import MOST_JUDGED, MOST_LEARNT, Dimensions, Sample, Samples
 from hmlc_ray.report.content.thumbnails import thumbnails
 from hmlc_ray.report.limits import Limits
@@ -59,8 +58,8 @@ def samples_of(checkpoint: Checkpoint, workspace: Workspace, split: Literal["val
         splits = freeze(encoder, fewer, config, split=split, device=device)
         predicted = None
         if data.taxonomy.num_leaves <= _MOST_PROBED:
-            probes, scaler = fit_levels(splits, data.taxonomy, config.evaluation, device)
-            predicted = _predicted(probes, scaler.transform(splits.judged.features.astype(np.float64)))
+            probes, standardised = fit_levels(splits, data.taxonomy, config.evaluation, device)
+            predicted = predict(data.taxonomy, probes, standardised(splits.judged.features), ranks=1)
         dimensions = _dimensions(checkpoint, splits, config, device)
     encoded = _Encoded(data, part, rows, splits, predicted)
     return _sampled(encoded, config.seed, limits, dimensions)
@@ -89,8 +88,8 @@ class _Encoded:
     part: Split
     rows: IntArray
     splits: FrozenSplits
-    predicted: tuple[IntArray, FloatArray] | None
-    """Classes, int64 [n, H], and the probability of the leaf, float64 [n]; None where no probe was fitted."""
+    predicted: Predictions | None
+    """None where no probe was fitted."""
 
     def samples(self, chosen: IntArray, side: int, pictures: int) -> tuple[Sample, ...]:
         """Samples by their positions in what was encoded; the first so many have thumbnails."""
@@ -101,7 +100,7 @@ class _Encoded:
         for at, row in enumerate(chosen.tolist()):
             said: tuple[tuple[str, ...], float] = ((), 0.0)
             if self.predicted is not None:
-                said = _classes(taxonomy, self.predicted[0][row]), float(self.predicted[1][row])
+                said = _classes(taxonomy, self.predicted.own[row]), float(self.predicted.confidence[row, -1])
             thumbnail = drawn[at] if at < len(drawn) else None
             found.append(Sample(names[at], _classes(taxonomy, paths[row]), *said, thumbnail))
         return tuple(found)
@@ -110,8 +109,8 @@ class _Encoded:
         """The samples whose leaf is wrong, the most confident first, int64 [k]; and how many there are in all."""
         if self.predicted is None:
             return np.zeros(0, dtype=np.int64), None
-        predicted, confidence = self.predicted
-        wrong = np.flatnonzero(predicted[:, -1] != self.splits.judged.paths[:, -1])
+        confidence = self.predicted.confidence[:, -1]
+        wrong = np.flatnonzero(self.predicted.own[:, -1] != self.splits.judged.paths[:, -1])
         return wrong[np.argsort(-confidence[wrong], kind="stable")[:most]], len(wrong)
 
 
@@ -119,16 +118,6 @@ def _quick(config: TrialConfig) -> TrialConfig:
     """The configuration, with fewer samples for the probes to learn from."""
     most = min(config.evaluation.probe_max_samples, MOST_LEARNT)
     return config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"probe_max_samples": most})})
-
-
-def _predicted(probes: list[Probe], inputs: FloatArray) -> tuple[IntArray, FloatArray]:
-    """The class that each level's probe says, int64 [n, H], and the probability of the leaf, float64 [n]."""
-    predicted, confidence = [], []
-    for rows in blocks(len(inputs), max(probe.num_classes for probe in probes)):
-        probabilities = [probe.probabilities(inputs[rows]) for probe in probes]
-        predicted.append(np.stack([values.argmax(axis=1) for values in probabilities], axis=1))
-        confidence.append(probabilities[-1].max(axis=1))
-    return np.concatenate(predicted), np.concatenate(confidence)
 
 
 def _sampled(encoded: _Encoded, seed: int, limits: Limits, dimensions: Dimensions) -> Samples:
