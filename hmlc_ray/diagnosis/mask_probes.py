@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from hmlc_ray.arrays import BoolArray, FloatArray, IntArray
+from hmlc_ray.arrays import BoolArray, FloatArray
 from hmlc_ray.config.training import EvaluationConfig
 from hmlc_ray.evaluation.figures import Frozen
 from hmlc_ray.evaluation.judge import FrozenSplits, fit_levels
@@ -80,11 +80,7 @@ def probe_masks(
 
 def fewer(splits: FrozenSplits, seed: int) -> FrozenSplits:
     """The splits with at most `MAX_SAMPLES` training samples."""
-    return replace(splits, train=splits.train.subset(MAX_SAMPLES, seed)) if _many(splits.train.paths) else splits
-
-
-def _many(paths: IntArray) -> bool:
-    return len(paths) > MAX_SAMPLES
+    return replace(splits, train=splits.train.subset(MAX_SAMPLES, seed))
 
 
 def _columns(splits: FrozenSplits, dimensions: BoolArray) -> FrozenSplits:

@@ -43,9 +43,7 @@ class SampleMap:
 def sample_map(frozen: Frozen, seed: int) -> SampleMap:
     """Map features [N, F], scaled to unit length: their principal components, then t-SNE. The same seed and features
     give the same map."""
-    rows = np.arange(len(frozen.paths))
-    if len(rows) > MAX_SAMPLES:
-        rows = stratified_subset(frozen.paths[:, -1], MAX_SAMPLES, (seed,))
+    rows = stratified_subset(frozen.paths[:, -1], MAX_SAMPLES, (seed,))
     # Threads add partial sums in the order in which they finish: one thread, one map.
     with threadpool_limits(limits=1):
         points, method = _points(normalize(frozen.features[rows].astype(np.float64)), seed)

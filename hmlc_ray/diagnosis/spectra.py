@@ -58,7 +58,7 @@ def effective_rank(values: FloatArray) -> float:
 
 def spectrum_of(frozen: Frozen, seed: int) -> Spectrum:
     """The spectrum of features [n, F], or of a stratified subset where there are many."""
-    rows = _few(frozen, seed).features.astype(np.float64)
+    rows = frozen.subset(MAX_SAMPLES, seed).features.astype(np.float64)
     deviations = svdvals(rows - rows.mean(axis=0)) / math.sqrt(len(rows))
     deviations[deviations <= _rounding(rows)] = 0
     return Spectrum(deviations, effective_rank(deviations))
@@ -95,10 +95,6 @@ def _largest_ranks(frozen: Frozen) -> Iterator[int]:
 
 def _number(classes: IntArray) -> int:
     return len(np.unique(classes))
-
-
-def _few(frozen: Frozen, seed: int) -> Frozen:
-    return frozen.subset(MAX_SAMPLES, seed) if len(frozen.paths) > MAX_SAMPLES else frozen
 
 
 def _rounding(rows: npt.NDArray[np.floating]) -> float:

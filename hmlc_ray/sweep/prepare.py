@@ -85,9 +85,10 @@ def with_defaults(sweep: SweepConfig, which: Literal["now", "before"]) -> SweepC
     default is when it is resumed.
     """
     base, points = dict(sweep.base), [dict(point) for point in sweep.points]
+    branches = sweep.search_space().branches
     for changed in CHANGED_DEFAULTS:
         section, value = changed.section, {changed.key: getattr(changed, which)}
-        searched = sweep.search_space().branches.get(section) or [_kind_of(sweep.base, section)]
+        searched = branches.get(section) or [_kind_of(sweep.base, section)]
         if any(changed.owned_by(kind) for kind in searched):
             base[section] = value | base.get(section, {})
         for point in points:  # a listed point's section replaces the base's
