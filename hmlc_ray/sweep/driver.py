@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,7 +11,8 @@ import ray.tune
 
 from hmlc_ray.config.data_name import data_name
 from hmlc_ray.config.sweep import TrialsConfig
-from hmlc_ray.errors import ConfigError, StoreAway, StudyError
+from hmlc_ray.errors import StoreAway, StudyError
+from hmlc_ray.machine.environment import seconds_of
 from hmlc_ray.runs.recording import data_tags, log_taxonomy, plugin_tags
 from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import best_row, rows_of, trial_runs
@@ -244,8 +244,4 @@ def store_wait() -> float:
     Raises:
         ConfigError: if the environment's value is not a number.
     """
-    text = os.environ.get(STORE_WAIT, "60")
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        raise ConfigError(f"{STORE_WAIT} must be a number of seconds, got {text!r}") from None
+    return seconds_of(STORE_WAIT, 60.0)

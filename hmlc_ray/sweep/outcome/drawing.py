@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hmlc_ray.errors import ConfigError
+from hmlc_ray.machine.environment import seconds_of
 from hmlc_ray.sweep.outcome.searched import MISSING_FILE, STUDY_FILE, DrawnStudy
 
 PICTURES, PICTURES_VARIABLE = "pictures", "HMLC_PICTURES"
@@ -23,11 +23,7 @@ def picture_seconds() -> float:
     Raises:
         ConfigError: if the environment's value is not a number.
     """
-    text = os.environ.get(PICTURES_VARIABLE, str(_DEFAULT_S))
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        raise ConfigError(f"{PICTURES_VARIABLE} must be a number of seconds, got {text!r}") from None
+    return seconds_of(PICTURES_VARIABLE, _DEFAULT_S)
 
 
 def draw_study(drawn: DrawnStudy, folder: Path, seconds: float) -> list[str]:
