@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from typer.main import get_command
+from written import rewritten
 
 from hmlc_ray.cli.app import app
 
@@ -92,9 +93,7 @@ def _text(text: str) -> str:
 
 def page() -> str:
     """The whole page, with the commands made again."""
-    before, _, after = PAGE.read_text(encoding="utf-8").partition(MARK)
-    _, _, after = after.partition(MARK)
-    return before + MARK + "\n" + commands() + "\n\n" + MARK + after
+    return rewritten(PAGE, MARK, commands())
 
 
 if __name__ == "__main__":

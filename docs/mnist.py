@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from written import rewritten, table
 
 from hmlc_ray import diagnose, load_data, load_encoder, train
 from hmlc_ray.diagnosis import Diagnosis
@@ -103,11 +104,10 @@ def cell(values: dict[str, dict[int, dict[str, float]]], name: str, heading: str
     return f"{text} ({statistics.fmean(apart):+.{digits}f} ± {error:.{digits}f})"
 
 
-def table(values: dict[str, dict[int, dict[str, float]]]) -> str:
+def compared(values: dict[str, dict[int, dict[str, float]]]) -> str:
     headings = list(next(iter(values[BASELINE].values())))
-    rows = [["objective", *headings], ["---"] * (len(headings) + 1)]
-    rows += [[name, *(cell(values, name, heading) for heading in headings)] for name in values]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    rows = [[name, *(cell(values, name, heading) for heading in headings)] for name in values]
+    return table(["objective", *headings], rows)
 
 
 def picture_name(name: str) -> str:
@@ -130,11 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     pictures = [
         f"**{name}**\n\n![Map of test images under {name}](pictures/mnist/{picture_name(name)})" for name in values
     ]
-    before, _, after = PAGE.read_text(encoding="utf-8").partition(MARK)
-    _, _, after = after.partition(MARK)
-    PAGE.write_text(
-        before + MARK + "\n" + "\n\n".join([table(values), *pictures]) + "\n\n" + MARK + after, encoding="utf-8"
-    )
+    PAGE.write_text(rewritten(PAGE, MARK, "\n\n".join([compared(values), *pictures])), encoding="utf-8")
 
 
 if __name__ == "__main__":

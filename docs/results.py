@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from written import rewritten, table
+
 from hmlc_ray.benchmark.comparison import MEAN, Row, compare
 from hmlc_ray.benchmark.forest import draw_forest
 from hmlc_ray.benchmark.fronts import Front, draw_fronts, fronts_of
@@ -87,7 +89,7 @@ def _claims(found: Sequence[Measured]) -> str:
                 for arm in arms:
                     own = [_difference(rows.get(bar, []), data, level, arm) for bar in BARS]
                     lines.append([f"{one.suite.benchmark.name}, {data}", level, arm, *own])
-    return _table(head, lines)
+    return table(head, lines)
 
 
 def _levels(rows: Sequence[Row], data: str) -> list[str]:
@@ -125,10 +127,10 @@ def _of_data(one: Measured, data: str) -> list[str]:
         own = {row.level: row for row in rows if row.arm == arm}
         texts = [cell_text(own[level]) if level in own else "" for level in levels]
         lines.append([arm, str(max(row.seeds for row in own.values())), *texts])
-    parts = [f"### {one.suite.benchmark.name}: {data}", _table(["arm", "seeds", *levels], lines)]
+    parts = [f"### {one.suite.benchmark.name}: {data}", table(["arm", "seeds", *levels], lines)]
     parts += [_picture(name, text) for name, text in _pictures_of(one, data)]
     if fronts := _fronts(one, data):
-        parts.append(_table(["front of", "dominated area, %", "difference"], [_front(front) for front in fronts]))
+        parts.append(table(["front of", "dominated area, %", "difference"], [_front(front) for front in fronts]))
     return parts
 
 
@@ -156,10 +158,6 @@ def _picture(name: str, text: str) -> str:
     return f"![{text}](pictures/results/{name})"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
-
-
 def draw(found: Sequence[Measured], folder: Path) -> None:
     """Every picture that the page shows."""
     for one in found:
@@ -181,9 +179,7 @@ def _keep_png(files: Sequence[Path]) -> None:
 
 def page(found: Sequence[Measured]) -> str:
     """The whole page, with its tables made again."""
-    before, _, after = PAGE.read_text(encoding="utf-8").partition(MARK)
-    _, _, after = after.partition(MARK)
-    return before + MARK + "\n" + tables(found) + "\n\n" + MARK + after
+    return rewritten(PAGE, MARK, tables(found))
 
 
 def main() -> None:
