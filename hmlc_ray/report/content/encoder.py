@@ -105,21 +105,14 @@ def judged_split(run: TrialRun) -> Literal["val", "test"]:
 
 def _matrices(checkpoint: Checkpoint) -> tuple[Confusion, ...]:
     """The matrices that a checkpoint holds."""
-    import numpy as np
-
     from hmlc_ray.evaluation.confusion_files import matrices_of
-    from hmlc_ray.evaluation.confusions import SparseCounts
+    from hmlc_ray.evaluation.confusions import entries
 
     found = []
     for split, levels in matrices_of(checkpoint.state.get("confusion", {})).items():
         for name, matrix in levels.items():
-            if isinstance(matrix, SparseCounts):
-                true, predicted, count = matrix.true, matrix.predicted, matrix.count
-            else:
-                true, predicted = np.nonzero(matrix)
-                count = matrix[true, predicted]
-            entries = zip(true.tolist(), predicted.tolist(), count.tolist(), strict=True)
-            counts = {(row, column): number for row, column, number in entries}
+            cells = zip(*(values.tolist() for values in entries(matrix)), strict=True)
+            counts = {(true, predicted): count for true, predicted, count in cells}
             h = checkpoint.taxonomy.level_index(name)
             found.append(in_tree_order(split, h, counts, checkpoint.taxonomy))
     return tuple(sorted(found, key=lambda one: (one.split != "test", checkpoint.taxonomy.level_index(one.level))))
