@@ -1,4 +1,5 @@
 # Every target runs in $(VENV), which is made when it is missing and brought up to date when pyproject.toml changes.
+# `make demo` installs the package alone; everything else also what tests, linters and the documentation need.
 #   make demo PYTHON=/path/to/python3.12
 #   make test PIP_ARGS='--extra-index-url https://download.pytorch.org/whl/cpu'
 
@@ -8,12 +9,18 @@ PYTHON ?=
 PIP_ARGS ?=
 ARGS ?=
 BIN := $(VENV)/bin
+COMMA := ,
 STAMP := $(VENV)/.installed
+# Of the package alone. Where the tools are installed as well, that environment is kept up to date instead.
+PACKAGE_STAMP := $(VENV)/.installed-package
+SBOM_OF ?= $(BIN)/python
+# An environment of its own: what it depends on makes every import of jsonschema, as by Ray, take 1.5 seconds longer.
+SBOM_TOOL := $(VENV)/sbom-tool
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-faults test-data fuzz lint audit bench gpu ui clean
+.PHONY: help install demo test test-faults test-data fuzz lint audit docs dist sbom bench gpu ui clean
 
 help:
 	@echo "make demo    a sweep over scikit-learn's digits, end to end"
@@ -23,6 +30,9 @@ help:
 	@echo "make fuzz    the tests on damaged files, for minutes"
 	@echo "make audit   known vulnerabilities of what is installed (asks the network)"
 	@echo "make lint    ruff, strict types, import contracts"
+	@echo "make docs    the documentation site, in site/"
+	@echo "make dist    wheel and source distribution, in dist/"
+	@echo "make sbom    what is installed, with licences, in dist/ (SBOM_OF=PYTHON for another environment)"
 	@echo "make bench   the measurements of docs/benchmarks.md"
 	@echo "make gpu     what only a GPU can show, within minutes (ARGS='--minutes 9 --results FILE --data CIFAR100')"
 	@echo "make ui      MLflow's web interface for the embedded store"
@@ -30,7 +40,7 @@ help:
 
 install: $(STAMP)
 
-demo: $(STAMP)
+demo: $(if $(wildcard $(STAMP)),$(STAMP),$(PACKAGE_STAMP))
 	@$(BIN)/hmlc sweep search_spaces/digits.yaml --name demo-$$(date -u +%Y%m%d-%H%M%S) $(ARGS)
 
 test: $(STAMP)
@@ -60,14 +70,28 @@ bench: $(STAMP)
 gpu: $(STAMP)
 	@$(BIN)/python benchmarks/gpu.py $(ARGS)
 
-ui: $(STAMP)
+docs: $(STAMP)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet $(ARGS)
+	@echo "The site is in site/; read it with: $(BIN)/python -m http.server -d site --bind 127.0.0.1"
+
+dist: $(STAMP)
+	@$(BIN)/python -m build --no-isolation $(ARGS)
+
+sbom: $(STAMP)
+	@mkdir -p dist
+	@test -x $(SBOM_TOOL)/bin/cyclonedx-py || { $(BIN)/python -m venv $(SBOM_TOOL) && $(SBOM_TOOL)/bin/pip install -q $(PIP_ARGS) 'cyclonedx-bom>=5'; }
+	@$(SBOM_TOOL)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o dist/sbom.cdx.json $(SBOM_OF)
+	@$(SBOM_OF) docker/licences.py > dist/licences.csv
+	@echo "dist/sbom.cdx.json (CycloneDX), dist/licences.csv"
+
+ui: $(if $(wildcard $(STAMP)),$(STAMP),$(PACKAGE_STAMP))
 	@$(BIN)/hmlc ui $(ARGS)
 
 clean:
-	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -type d -name __pycache__ -prune -exec rm -rf {} +
 
-$(STAMP): pyproject.toml
+$(STAMP) $(PACKAGE_STAMP): pyproject.toml
 	@set -e; \
 	if ! $(BIN)/python -c 'import pip' 2>/dev/null; then \
 	  for candidate in $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python); do \
@@ -81,6 +105,6 @@ $(STAMP): pyproject.toml
 	  echo "Making $(VENV) with $$($$found --version)."; \
 	  $$found -m venv $(VENV); \
 	fi
-	@echo "Installing hmlc-ray into $(VENV); the first time this takes minutes."
-	@$(BIN)/python -m pip install -qq $(PIP_ARGS) -e '.[dev,postgres,s3,server]'
+	@echo "Installing hmlc-ray$(if $(filter $(STAMP),$@), with the tools of its tests) into $(VENV); the first time this takes minutes."
+	@$(BIN)/python -m pip install -qq $(PIP_ARGS) -e '.$(if $(filter $(STAMP),$@),[dev$(COMMA)docs$(COMMA)postgres$(COMMA)s3$(COMMA)server])'
 	@touch $@

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+from written import rewritten
 
 from hmlc_ray.config.base import Section
 
@@ -128,9 +129,7 @@ def _table(rows: list[Any], by_kind: bool = False) -> str:
 
 def page() -> str:
     """The whole page, with its tables made again."""
-    before, _, after = PAGE.read_text(encoding="utf-8").partition(MARK)
-    _, _, after = after.partition(MARK)
-    return before + MARK + "\n" + tables() + "\n" + MARK + after
+    return rewritten(PAGE, MARK, tables().removesuffix("\n"))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
+
+from written import rewritten, table
 
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import StudyStatus, TrialStatus, statuses
@@ -46,13 +47,13 @@ def tables() -> str:
     return "\n\n".join(
         [
             "## Tags",
-            _table(("tag", "on", "written by", "value"), runs),
+            table(("tag", "on", "written by", "value"), runs),
             "## Statuses of trials",
-            _table(("status", "`hmlc.status`", "MLflow", "Optuna", "Tune"), trials),
+            table(("status", "`hmlc.status`", "MLflow", "Optuna", "Tune"), trials),
             "## Statuses of studies",
-            _table(("status", "MLflow", "Ray Jobs"), studies),
+            table(("status", "MLflow", "Ray Jobs"), studies),
             "## Metadata of jobs",
-            _table(("key", "written by", "value"), jobs),
+            table(("key", "written by", "value"), jobs),
         ]
     )
 
@@ -69,15 +70,9 @@ def _names(table: dict[str, TrialStatus] | dict[str, StudyStatus], status: Trial
     return ", ".join(_code(name) for name, known in table.items() if known == status)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
-
-
 def page() -> str:
     """The whole page, with its tables made again."""
-    before, _, after = PAGE.read_text(encoding="utf-8").partition(MARK)
-    _, _, after = after.partition(MARK)
-    return before + MARK + "\n" + tables() + "\n\n" + MARK + after
+    return rewritten(PAGE, MARK, tables())
 
 
 if __name__ == "__main__":

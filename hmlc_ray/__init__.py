@@ -21,26 +21,34 @@ if TYPE_CHECKING:
     from hmlc_ray import errors
     from hmlc_ray.api.checking import check
     from hmlc_ray.api.encoders import load_data, load_encoder
-    from hmlc_ray.api.runs import embed, probe, train
-    from hmlc_ray.api.studies import best, resume, retry, status, sweep
+    from hmlc_ray.api.reports import report
+    from hmlc_ray.api.runs import diagnose, embed, probe, train
+    from hmlc_ray.api.starting import new
+    from hmlc_ray.api.studies import best, compare, resume, retry, status, sweep
+    from hmlc_ray.api.suites import benchmark
     from hmlc_ray.config.sweep import SweepConfig
     from hmlc_ray.config.trial import TrialConfig
     from hmlc_ray.taxonomies import load_taxonomy
     from hmlc_ray.taxonomy import Taxonomy
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "SweepConfig",
     "Taxonomy",
     "TrialConfig",
+    "benchmark",
     "best",
     "check",
+    "compare",
+    "diagnose",
     "embed",
     "errors",
     "load_data",
     "load_encoder",
     "load_taxonomy",
+    "new",
     "probe",
+    "report",
     "resume",
     "retry",
     "status",
@@ -54,17 +62,24 @@ _DEFINED_IN = {
     "TrialConfig": "hmlc_ray.config.trial",
     "best": "hmlc_ray.api.studies",
     "check": "hmlc_ray.api.checking",
+    "compare": "hmlc_ray.api.studies",
+    "diagnose": "hmlc_ray.api.runs",
     "embed": "hmlc_ray.api.runs",
     "load_data": "hmlc_ray.api.encoders",
     "load_encoder": "hmlc_ray.api.encoders",
     "load_taxonomy": "hmlc_ray.taxonomies",
+    "new": "hmlc_ray.api.starting",
     "probe": "hmlc_ray.api.runs",
     "resume": "hmlc_ray.api.studies",
     "retry": "hmlc_ray.api.studies",
     "status": "hmlc_ray.api.studies",
     "train": "hmlc_ray.api.runs",
 }
-_FUNCTIONS_OF_PACKAGES = {"sweep": "hmlc_ray.api.studies"}
+_FUNCTIONS_OF_PACKAGES = {
+    "benchmark": "hmlc_ray.api.suites",
+    "report": "hmlc_ray.api.reports",
+    "sweep": "hmlc_ray.api.studies",
+}
 """Functions that share their name with a package; see `_CallablePackage`."""
 
 if not TYPE_CHECKING:  # type checkers would accept any name

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hmlc_ray.files.atomic import write_whole
 from hmlc_ray.machine.environment import variables
 from hmlc_ray.machine.user import expanded
 from hmlc_ray.names.studies import check_study_name
@@ -29,7 +28,7 @@ class Home:
       ray/<study>/               Tune's experiments, with trial checkpoints
       ray/_groups/, ray/_refits/ Ray Train's runs: trials with a worker group, and refits
       studies/<study>/           the sweep as it was started, its status, and the exported best encoder
-      runs/<name>/               checkpoints and exports of single runs
+      runs/<name>/               checkpoints and exports of single runs, reports on any run
       cache/                     decoded data; it can be deleted whenever nothing runs
       .moved-from                the folders that it was before, if it was moved or copied
     """
@@ -94,6 +93,8 @@ class Home:
             OSError: if it cannot be written.
         """
         if folder != self.root and folder not in self.former:
+            from hmlc_ray.files.atomic import write_whole
+
             write_whole(self.root / _FORMER, "".join(f"{path}\n" for path in [*self.former, folder]))
 
     def followed(self, path: str) -> str:

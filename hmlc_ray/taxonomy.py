@@ -76,6 +76,13 @@ class Taxonomy:
         """Whether at each level all classes have equally many children."""
         return all(len(set(np.bincount(parent).tolist())) == 1 for parent in self.parents)
 
+    def class_order(self, level: int) -> IntArray:
+        """The classes of a level, int64 [C_h], as a drawing of the tree lists them: siblings side by side."""
+        leaves = np.lexsort(self.leaf_paths.T[::-1])
+        classes, first = np.unique(self.leaf_paths[leaves, level], return_index=True)
+        order: IntArray = classes[np.argsort(first)]
+        return order
+
     def lca_height(self, first: npt.ArrayLike, second: npt.ArrayLike) -> IntArray:
         """Height of the lowest common ancestor of pairs of leaves: int64 of any two shapes that go together.
 

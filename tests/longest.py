@@ -24,6 +24,7 @@ LONGEST = (
     "test_failed_trials_say_why_and_the_sweep_goes_on",
     "test_the_examples_run_on_a_ray_that_the_process_has_initialised",
     "test_the_page_runs_in_a_notebook",
+    "test_every_block_runs_and_prints_what_the_page_shows",
     "test_a_killed_suite_is_finished_by_the_same_command_with_no_run_twice",
     # Of `make test-faults`; those that need the undisturbed sweep apart, lest one process waits for another's.
     "test_a_killed_job_is_resumed",

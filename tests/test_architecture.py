@@ -63,13 +63,20 @@ def test_only_one_module_speaks_torch_distributed() -> None:
     assert users == {"compute/distributed.py"}
 
 
-def test_every_module_postpones_annotations() -> None:
+SECTIONS = {"base", "data", "encoder", "features", "objective", "points", "splits", "sweep", "taxonomy"} | {
+    "training",
+    "trial",
+}
+"""Modules of `config` whose annotations pydantic reads at every start; see `config/base.py`."""
+
+
+def test_every_module_postpones_annotations_but_those_of_sections() -> None:
     without = [
-        str(file.relative_to(PACKAGE))
+        file.relative_to(PACKAGE).as_posix()
         for file in PACKAGE.rglob("*.py")
         if (text := file.read_text(encoding="utf-8")).strip() and "from __future__ import annotations" not in text
     ]
-    assert [name for name in without if not name.endswith("__init__.py")] == []
+    assert {name for name in without if not name.endswith("__init__.py")} == {f"config/{name}.py" for name in SECTIONS}
 
 
 def test_no_module_is_longer_than_300_lines() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+import hmlc_ray
 from hmlc_ray.cli.app import app
 from hmlc_ray.config.sweep import load_sweep
 
@@ -27,14 +28,19 @@ def test_the_search_space_in_the_readme_is_valid(tmp_path: Path, monkeypatch: py
     assert load_sweep("space.yaml").study.name == "fruit"
 
 
-def test_the_commands_in_the_readme_exist_with_their_options() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["README.md", "docs/commands.md"])
+def test_the_commands_of_a_page_exist_with_their_options(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
     fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     blocks = [block for language, block in fenced if not language]
-    lines = [part.split() for block in blocks for line in block.splitlines() for part in line.split("&&")]
-    used = [words[1:] for words in lines if words[:1] == ["hmlc"]]
+    lines = [
+        part.partition("#")[0].split() for block in blocks for line in block.splitlines() for part in line.split("&&")
+    ]
+    used = [words[1:] for words in lines if words and words[0] in ("hmlc", ".venv/bin/hmlc")]
     commands = get_command(app).commands  # type: ignore[attr-defined]
-    assert {words[0] for words in used} == set(commands)
+    assert {words[0] for words in used} <= set(commands)
+    if page == "docs/commands.md":
+        assert {words[0] for words in used} == set(commands), "the page shows every command"
     for name, *words in used:
         command = commands[name]
         command = command.commands[words[0]] if hasattr(command, "commands") else command
@@ -77,6 +83,32 @@ def test_every_variable_of_the_environment_is_in_the_table() -> None:
     assert mentioned <= set(table)
 
 
-def test_the_readme_links_every_page() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [page.name for page in (ROOT / "docs").glob("*.md") if f"docs/{page.name}" not in readme] == []
+def test_every_page_is_linked_from_the_readme_or_the_first_page_of_the_site() -> None:
+    readme, index = (file.read_text(encoding="utf-8") for file in (ROOT / "README.md", ROOT / "docs" / "index.md"))
+    assert "docs/index.md" in readme
+    pages = [page.name for page in (ROOT / "docs").glob("*.md") if page.name != "index.md"]
+    assert [name for name in pages if f"docs/{name}" not in readme and f"]({name}" not in index] == []
+
+
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    """Without building the site, which refuses a page that is missing."""
+    named = set(
+        re.findall(r"^ +- (?:.*: )?(\w+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")}
+    assert pages - named == set(), "add a line for each to `nav` of mkdocs.yml"
+    assert named - pages == {"CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"}
+
+
+def test_the_reference_of_the_command_line_is_up_to_date() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "cli.py"))
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert made["page"]() == text, "commands or their options have changed: run `python docs/cli.py`"
+
+
+def test_the_reference_of_python_has_every_public_name() -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    shown = {name.rpartition(".")[2] for name in re.findall(r"^::: (\S+)$", text, re.MULTILINE)}
+    linked = {"TrialConfig", "SweepConfig"}  # their keys have a page of their own
+    assert shown | linked == set(hmlc_ray.__all__)
+    assert all(f"`{name}`" in text for name in linked)

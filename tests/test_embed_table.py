@@ -65,6 +65,18 @@ def parts(data: DataSet) -> dict[str, torch.Tensor]:
     return {"train": data.train, "val": data.val, "test": data.test}  # type: ignore[dict-item]
 
 
+def test_rows_of_no_class_stay_rows_of_no_class(trained: Trained, tmp_path: Path) -> None:
+    folder = write_features(tmp_path / "table", splits=True)
+    lines = (folder / "labels.csv").read_text().splitlines()
+    (folder / "labels.csv").write_text("\n".join([*lines[:-3], "45,,,oos_val", "46,oos,oos,OOS", "47,,oos,oos_test"]))
+    run = trained({"kind": "features", "file": str(folder)}, {"kind": "mlp", "feature_dim": 5})
+    done = embed_data(str(run / "encoder"), None, tmp_path / "t", workspace=Workspace.of(tmp_path))
+    assert done.rows == {"train": 23, "val": 11, "test": 11, "oos_val": 1, "oos_test": 2}
+    back = load_data(FeaturesConfig(file=str(tmp_path / "t")))
+    assert {name: part.rows.tolist() for name, part in back.open_set.items()} == {"val": [45], "test": [46, 47]}  # type: ignore[union-attr]
+    assert not any("left out" in note for note in back.notes)
+
+
 def test_a_table_of_the_runs_own_data_reads_back_with_its_splits_and_tree(trained: Trained, tmp_path: Path) -> None:
     root = images(tmp_path / "images")
     run = trained({"kind": "image-folder", "root": str(root), "image_size": 8}, {"kind": "mlp", "feature_dim": 12})

@@ -25,7 +25,7 @@ def test_without_a_fitting_python_one_sentence_says_so(tmp_path: Path) -> None:
     assert not (tmp_path / "venv").exists()
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "lint", "bench", "ui"])
+@pytest.mark.parametrize("target", ["demo", "test", "lint", "docs", "bench", "ui"])
 def test_what_is_current_is_not_installed_again(tmp_path: Path, target: str) -> None:
     (tmp_path / ".installed").touch()
     assert "pip install" not in _make("-n", target, f"VENV={tmp_path}").stdout
@@ -33,6 +33,17 @@ def test_what_is_current_is_not_installed_again(tmp_path: Path, target: str) -> 
     assert "pip install" in _make("-n", target, f"VENV={tmp_path}").stdout
 
 
+def test_the_demo_installs_the_package_alone_and_the_tests_their_tools(tmp_path: Path) -> None:
+    demo, tests = (_make("-n", target, f"VENV={tmp_path}").stdout for target in ("demo", "test"))
+    assert "-e '.'" in demo
+    assert "[dev" not in demo
+    assert "-e '.[dev,docs,postgres,s3,server]'" in tests
+    (tmp_path / ".installed-package").touch()
+    assert "pip install" not in _make("-n", "demo", f"VENV={tmp_path}").stdout
+    assert "[dev" in _make("-n", "test", f"VENV={tmp_path}").stdout, "the demo's environment lacks the tests' tools"
+
+
 def test_help_names_every_target() -> None:
     text = _make().stdout
-    assert all(f"make {target}" in text for target in ("demo", "test", "test-faults", "lint", "bench", "ui", "clean"))
+    targets = ("demo", "test", "test-faults", "lint", "docs", "dist", "sbom", "bench", "ui", "clean")
+    assert all(f"make {target}" in text for target in targets)

@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_features import write_features
 from planted_classes import LEAVES, PAIRS, make_pairs, trial
 
 from hmlc_ray.config.metrics import FIGURES
 from hmlc_ray.config.schema import kinds
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.evaluation.decoding import DECODINGS
+from hmlc_ray.runs.diagnose import diagnose_checkpoint
 from hmlc_ray.training.fit import fit
 
 PAGE = Path(__file__).parents[1] / "docs" / "metrics.md"
 LEVELS = ("kind", "species")
-D, H = 8, 2
+D, F, H = 8, 16, 2
 TREE = {"level_names": LEVELS, "paths": [(f"k{pair}", leaf) for leaf, pair in zip(LEAVES, PAIRS, strict=True)]}
 NAMES = {
     "<split>": "(val|test)",
@@ -48,7 +50,7 @@ def _range(words: str) -> tuple[float, float]:
     if words.startswith("at least "):
         return float(words.removeprefix("at least ")), math.inf
     low, _, high = words.partition(" to ")
-    return float(low), float({"D": D, "H": H}.get(high, high))
+    return float(low), float({"D": D, "F": F, "H": H}.get(high, high))
 
 
 def pattern(name: str) -> str:
@@ -64,11 +66,23 @@ def logged(root: Path) -> Iterator[tuple[str, float]]:
             values["objective"] = {"kind": kind, **settings}
             values["training"]["epochs"] = 4 if kind == "g-hmlc" else 1
             yield from logged_by(TrialConfig.model_validate(values), test=kind == "supcon")
+    yield from logged_by(with_open_set(root.parent / "table"), test=True)
+
+
+def with_open_set(folder: Path) -> TrialConfig:
+    """A run on a table of features with rows of no class."""
+    lines = (write_features(folder, splits=True) / "labels.csv").read_text().splitlines()
+    lines[:1], lines[-2:] = ["row,species,kind,split"], ["46,,,oos_val", "47,,,oos_test"]
+    (folder / "labels.csv").write_text("\n".join(lines))
+    values = trial(folder).model_dump(mode="json", include={"encoder", "head", "objective", "training", "evaluation"})
+    return TrialConfig.model_validate({**values, "data": {"kind": "features", "file": str(folder)}})
 
 
 def logged_by(config: TrialConfig, *, test: bool) -> list[tuple[str, float]]:
     found: list[tuple[str, float]] = []
-    fit(config, lambda record, snapshot: found.extend(record.metrics.items()), test=test)
+    result = fit(config, lambda record, snapshot: found.extend(record.metrics.items()), test=test)
+    if config.objective.kind == "g-hmlc":
+        found.extend(diagnose_checkpoint(result.checkpoint, result.data, config, split="test").metrics().items())
     return found
 
 

@@ -33,9 +33,9 @@ from hmlc_ray.training.fit import FitResult, fit
 PART = "evidence"
 ARMS: dict[str, dict[str, Any]] = {
     "sum-supcon": {"kind": "sum-supcon"},
-    "g-hmlc random partition": {"kind": "g-hmlc", "mask": "random"},
+    "g-hmlc random partition": {"kind": "g-hmlc", "mask": "random", "nesting": "partition"},
     "hmce code": {"kind": "hmce", "variant": "code"},
-    "g-hmlc mixture": {"kind": "g-hmlc", "mask": "mixture"},
+    "g-hmlc mixture": {"kind": "g-hmlc", "mask": "mixture", "nesting": "partition"},
     "supcon leaf": {"kind": "supcon", "level": "leaf"},
     "a-hmlc": {"kind": "a-hmlc"},
 }

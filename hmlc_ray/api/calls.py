@@ -8,16 +8,26 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from hmlc_ray.machine.user import prepare_process
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hmlc_ray.benchmark.run import BenchmarkResult
     from hmlc_ray.config.paths import Overrides
+    from hmlc_ray.config.suite import SuiteConfig
     from hmlc_ray.config.sweep import SweepConfig
+    from hmlc_ray.diagnosis import Diagnosis
+    from hmlc_ray.report.write import WrittenReport
     from hmlc_ray.runs.embed import EmbeddedTable
     from hmlc_ray.runs.plan import RunPlan
+    from hmlc_ray.runs.starting.proposal import NewSpace, Note
+    from hmlc_ray.runs.starting.recognise import Kind
+    from hmlc_ray.study.comparison import Comparison
     from hmlc_ray.study.status import StudyOverview
     from hmlc_ray.study.summary import BestTrial, RunProgress, RunSummary, SweepProgress, SweepSummary
     from hmlc_ray.study.workspace import Workspace
@@ -63,11 +73,37 @@ def retry(name: str, workspace: Workspace, progress: SweepProgress) -> SweepSumm
     return retry_failed(name, workspace, progress)
 
 
+def benchmark(
+    suite: SuiteConfig, workspace: Workspace, progress: SweepProgress, options: tuple[Path | None, Path | None, bool]
+) -> BenchmarkResult:
+    """Run what is missing of a suite; `options`: results file, folder of the report, whether changed results go."""
+    from hmlc_ray.benchmark.request import BenchmarkRequest
+    from hmlc_ray.benchmark.run import run_benchmark
+
+    return run_benchmark(BenchmarkRequest(suite, workspace, *options, again="hmlc_ray.benchmark(...)"), progress)
+
+
 def best(name: str, workspace: Workspace) -> BestTrial:
     """The best trial of a study."""
     from hmlc_ray.study.best import best_trial
 
     return best_trial(name, workspace)
+
+
+def compare(names: Sequence[str], workspace: Workspace) -> Comparison:
+    """Runs side by side."""
+    from hmlc_ray.study.comparison import compare_runs
+
+    return compare_runs(names, workspace)
+
+
+def new(
+    wanted: tuple[Path, Kind | None, Overrides, bool], out: Path | None, workspace: Workspace, note: Note
+) -> NewSpace:
+    """A search space for a folder of data."""
+    from hmlc_ray.runs.starting.proposal import Wanted, write_new_space
+
+    return write_new_space(Wanted(*wanted), out, workspace, note)
 
 
 def statuses(name: str | None, workspace: Workspace, jobs: str | None) -> list[StudyOverview]:
@@ -93,11 +129,29 @@ def train(plan: RunPlan, workers: int | str, workspace: Workspace, progress: Run
     return train_on_ray(plan, workers, workspace, progress)
 
 
-def probe(target: AnyPath, workspace: Workspace, split: Literal["val", "test"]) -> dict[str, float]:
+def probe(
+    target: AnyPath, workspace: Workspace, split: Literal["val", "test"], open_set: AnyPath | None
+) -> dict[str, float]:
     """Evaluate a trained encoder."""
     from hmlc_ray.runs.single import probe_run
 
-    return probe_run(target, workspace, split=split)
+    return probe_run(target, workspace, split=split, open_set=None if open_set is None else os.fspath(open_set))
+
+
+def diagnose(
+    target: AnyPath,
+    workspace: Workspace,
+    split: Literal["val", "test"],
+    report: AnyPath | bool,
+    open_set: AnyPath | None,
+) -> Diagnosis:
+    """Diagnose a trained encoder."""
+    from hmlc_ray.machine.user import expanded
+    from hmlc_ray.runs.diagnose import diagnose_run
+
+    folder = report if isinstance(report, bool) else expanded(report)
+    unknown = None if open_set is None else os.fspath(open_set)
+    return diagnose_run(target, workspace, split=split, report=folder, open_set=unknown)
 
 
 def find_encoder(source: AnyPath, workspace: Workspace) -> TrainedEncoder:
@@ -114,3 +168,12 @@ def embed(
     from hmlc_ray.runs.embed import embed_data
 
     return embed_data(source, None if data is None else os.fspath(data), out, workspace, overrides)
+
+
+def report(
+    name: str, workspace: Workspace, out: Path | None, embedding: bool, note: Callable[[str], None]
+) -> WrittenReport:
+    """Write a report, and log it."""
+    from hmlc_ray.report.write import write_report
+
+    return write_report(name, workspace, out, embedding=embedding, note=note)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hmlc_ray.errors import ConfigError
@@ -34,15 +33,10 @@ class Checked:
     """A configuration that is valid."""
 
     config: TrialConfig | SweepConfig
+    trial: TrialConfig
+    """The trial; of a search space its base, with every dimension at its first value."""
     found: FoundData | None
     """None where the data are none of these, or not on this machine."""
-
-    @property
-    def trial(self) -> TrialConfig:
-        """The trial; of a search space its base, with every dimension at its first value."""
-        from hmlc_ray.config.sweep import SweepConfig
-
-        return self.config.base_trial() if isinstance(self.config, SweepConfig) else self.config
 
 
 def check(source: Source, *, overrides: Overrides = (), profile: str | None = None) -> Checked:
@@ -67,12 +61,14 @@ def check(source: Source, *, overrides: Overrides = (), profile: str | None = No
         ConfigError: naming the file or `configuration`, the key, the value and what is allowed.
         DataError, TaxonomyError: if the folder or the manifest of the data cannot be used.
     """
-    config = _trial_or_sweep(source, overrides, profile)
-    checked = Checked(config, None)
-    return Checked(config, _found(checked.trial))
+    config, trial = _checked(source, overrides, profile)
+    return Checked(config, trial, _found(trial))
 
 
-def _trial_or_sweep(source: Source, overrides: Overrides, profile: str | None) -> TrialConfig | SweepConfig:
+def _checked(
+    source: Source, overrides: Overrides, profile: str | None
+) -> tuple[TrialConfig | SweepConfig, TrialConfig]:
+    """The configuration and its trial."""
     from hmlc_ray.config.files import is_search_space, load_trial
     from hmlc_ray.config.plain import values_of
 
@@ -80,55 +76,22 @@ def _trial_or_sweep(source: Source, overrides: Overrides, profile: str | None) -
     if is_search_space(values):
         from hmlc_ray.config.sweep import load_sweep
 
-        return load_sweep(source, overrides, profile)
+        sweep = load_sweep(source, overrides, profile)
+        return sweep, sweep.base_trial()
     from hmlc_ray.config.levels import check_trial
 
     if profile is not None:
         raise ConfigError(f"{name} is a trial, and only a search space has profiles")
     config = load_trial(source, overrides)
     check_trial(config)
-    return config
+    return config, config
 
 
 def _found(config: TrialConfig) -> FoundData | None:
-    """What the folder, the manifest or the labels of a trial's data hold, where they are on this machine.
+    """See `find_leaves`."""
+    from hmlc_ray.config.found import find_leaves
 
-    Raises:
-        DataError, TaxonomyError: if it cannot be used; see `FoldersSection.tree` and `read_manifest`.
-    """
-    from hmlc_ray.config.data import ManifestConfig
-    from hmlc_ray.config.features import FeaturesConfig
-    from hmlc_ray.config.splits import FoldersSection
-
-    data, unit = config.data, "files"
-    if not isinstance(data, FoldersSection | ManifestConfig | FeaturesConfig):
-        return None  # what reads the others is not loaded in vain
-    from hmlc_ray.folders.feature_labels import read_labels
-    from hmlc_ray.folders.feature_places import find_places
-    from hmlc_ray.folders.manifest import check_several, read_manifest
-    from hmlc_ray.folders.notes import of_one_class
-    from hmlc_ray.folders.walk import is_file, is_folder
-
-    if isinstance(data, FoldersSection) and is_folder(Path(data.root).expanduser()):
-        tree = data.tree()
-        leaves, levels = tree.leaf_paths, data.level_names or tree.level_names
-        counts = {name: sum(map(len, files)) for name, files in tree.files.items()}
-        notes = [*tree.notes, *tree.lacks()]
-    elif isinstance(data, ManifestConfig) and is_file(Path(data.file).expanduser()):
-        manifest = read_manifest(data.file, data.root)
-        check_several(manifest, data.file)
-        leaves, levels = manifest.leaf_paths, manifest.level_names
-        counts = {name: len(samples) for name, samples in manifest.samples.items()}
-        notes = [*manifest.lacks()]
-    elif isinstance(data, FeaturesConfig) and Path(data.file).expanduser().exists():
-        paths = find_places(data.file, data.labels)
-        if paths.labels is None:
-            return None
-        labels, unit = read_labels(paths, data.levels), "rows"
-        leaves, levels = tuple(labels.leaf_paths), labels.level_names
-        counts = {name: len(rows) for name, rows in labels.rows.items()}
-        notes = [*labels.notes(), *labels.lacks()]
-    else:
+    found = find_leaves(config.data)
+    if found is None:
         return None
-    notes += of_one_class(levels, map(set, zip(*leaves, strict=True)))
-    return FoundData(tuple(levels), len(leaves), counts, tuple(notes), unit)
+    return FoundData(found.level_names, len(found.leaf_paths), found.totals, found.notes, found.unit)

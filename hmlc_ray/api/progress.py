@@ -1,4 +1,4 @@
-"""Live progress: a bar on a terminal, a line per event elsewhere."""
+"""Live progress: a bar on a terminal, elsewhere a line now and then."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from datetime import timedelta
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from hmlc_ray.api.text import print_text
 from hmlc_ray.study.summary import RunProgress, SweepCounts, SweepProgress
 
+NARROW = 80
+"""Columns of a terminal below which the bar itself is left out, and most counts."""
+EVERY_S = 10.0
+"""Least seconds between two lines of progress, where there is no terminal."""
 _LOSS, _SPEED = "train/loss", "train/images_per_second"
 
 
@@ -22,7 +27,11 @@ def sweep_progress(study: str, metric: str = "value", console: Console | None = 
     """A view of a sweep: trials done, pruned and failed, the best value, the time left."""
     console = console or Console(emoji=False)
     if not console.is_terminal:
-        yield SweepLines(study, metric, console)
+        lines = SweepLines(study, metric, console)
+        try:
+            yield lines
+        finally:
+            lines.close()
         return
     with _bar(console) as bar:
         yield SweepBar(study, metric, bar)
@@ -33,27 +42,61 @@ def run_progress(console: Console | None = None) -> Iterator[RunProgress]:
     """A view of one run: epochs, the loss per level, images per second."""
     console = console or Console(emoji=False)
     if not console.is_terminal:
-        yield RunLines(console)
+        lines = RunLines(console)
+        try:
+            yield lines
+        finally:
+            lines.close()
         return
     with _bar(console) as bar:
         yield RunBar(bar)
 
 
+class Paced:
+    """Lines of which a log gets few: one every `EVERY_S` seconds at most, and in any case the first ones and the last.
+
+    Args:
+        first: how many first lines are printed whenever they come.
+    """
+
+    def __init__(self, console: Console, first: int) -> None:
+        self._console, self._first, self._next = console, first, 0.0
+        self._kept: str | None = None
+
+    def show(self, text: str, now: float, *, at_once: bool = False) -> None:
+        """Print a line if its time has come; else it is kept until the next one replaces it."""
+        self._kept = text
+        if at_once or self._first > 0 or now >= self._next:
+            self._first, self._next = self._first - 1, now + EVERY_S
+            self.close()
+
+    def close(self) -> None:
+        """Print what is kept."""
+        if self._kept is not None:
+            print_text(self._console, self._kept)
+            self._kept = None
+
+
 class SweepLines:
-    """A line whenever a trial has ended."""
+    """Lines on the trials that have ended, see `Paced`: the first of them and one that failed are reported at once."""
 
     def __init__(self, study: str, metric: str, console: Console) -> None:
         self._study, self._metric, self._console = study, metric, console
-        self._remaining = Remaining()
-        self._done = -1
+        self._lines, self._remaining = Paced(console, first=2), Remaining()
+        self._done, self._failed = -1, 0
 
     def update(self, counts: SweepCounts) -> None:
-        left = self._remaining(counts.done, counts.total)
+        now = time.monotonic()
+        left = self._remaining(counts.done, counts.total, now)
         if counts.done == self._done:
             return
-        self._done = counts.done
         text = f"{self._study}: {counts.done}/{counts.total} trials done, {sweep_state(counts, self._metric)}"
-        print_text(self._console, f"{text}, {left} left" if left else text)
+        text, news = f"{text}, {left} left" if left else text, counts.failed > self._failed
+        self._lines.show(text, now, at_once=news or counts.done >= counts.total)
+        self._done, self._failed = counts.done, counts.failed
+
+    def close(self) -> None:
+        self._lines.close()
 
     def note(self, text: str) -> None:
         print_text(self._console, f"{self._study}: {text}")
@@ -63,13 +106,16 @@ class SweepBar:
     """One line that is drawn again for each update."""
 
     def __init__(self, study: str, metric: str, bar: Progress) -> None:
-        self._metric, self._bar = metric, bar
+        self._metric, self._bar, self._narrow = metric, bar, bar.console.width < NARROW
         self._remaining = Remaining()
         self._task = bar.add_task(study, total=None, state="")
 
     def update(self, counts: SweepCounts) -> None:
         left = self._remaining(counts.done, counts.total)
-        state = sweep_state(counts, self._metric) + (f", {left} left" if left else "")
+        state = sweep_state(counts, self._metric)
+        if self._narrow:
+            state = ", ".join(filter(None, [f"{counts.failed} failed" if counts.failed else "", _best(counts)]))
+        state += f", {left} left" if left else ""
         self._bar.update(self._task, total=counts.total, completed=counts.done, state=escape(state))
 
     def note(self, text: str) -> None:
@@ -77,13 +123,17 @@ class SweepBar:
 
 
 class RunLines:
-    """A line per epoch."""
+    """Lines on the epochs, see `Paced`."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
+        self._console, self._lines = console, Paced(console, first=1)
 
     def epoch(self, epoch: int, total: int, metrics: dict[str, float]) -> None:
-        print_text(self._console, f"epoch {epoch}/{total}: {epoch_state(metrics)}")
+        text = f"epoch {epoch}/{total}: {epoch_state(metrics)}"
+        self._lines.show(text, time.monotonic(), at_once=epoch >= total)
+
+    def close(self) -> None:
+        self._lines.close()
 
     def note(self, text: str) -> None:
         print_text(self._console, text)
@@ -112,8 +162,8 @@ class Remaining:
     def __init__(self) -> None:
         self._start: tuple[float, int] | None = None
 
-    def __call__(self, done: int, total: int) -> str:
-        now = time.monotonic()
+    def __call__(self, done: int, total: int, now: float | None = None) -> str:
+        now = time.monotonic() if now is None else now
         self._start = self._start or (now, done)
         ended = done - self._start[1]
         if not ended or done >= total:
@@ -125,6 +175,10 @@ def sweep_state(counts: SweepCounts, metric: str) -> str:
     """`3 completed, 1 pruned, 0 failed, 2 running, val/probe_top1/mean 0.9312`."""
     parts = [f"{getattr(counts, name)} {name}" for name in ("completed", "pruned", "failed", "running")]
     return ", ".join(parts if counts.best is None else [*parts, f"best {metric} {counts.best:.4f}"])
+
+
+def _best(counts: SweepCounts) -> str:
+    return "" if counts.best is None else f"best {counts.best:.4f}"
 
 
 def epoch_state(metrics: dict[str, float]) -> str:
@@ -150,5 +204,8 @@ def _levels(metrics: dict[str, float], prefix: str) -> str:
 
 
 def _bar(console: Console) -> Progress:
-    columns = TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn(), TimeElapsedColumn()
-    return Progress(*columns, TextColumn("{task.fields[state]}"), console=console)
+    name, done, state = TextColumn("{task.description}"), MofNCompleteColumn(), TextColumn("{task.fields[state]}")
+    if console.width < NARROW:
+        name = TextColumn("{task.description}", table_column=Column(max_width=console.width // 4, no_wrap=True))
+        return Progress(name, done, state, console=console)
+    return Progress(name, BarColumn(bar_width=20), done, TimeElapsedColumn(), state, console=console)

@@ -1,4 +1,4 @@
-"""Single runs: `train`, `probe` and `embed`."""
+"""Single runs: `train`, `probe`, `diagnose` and `embed`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hmlc_ray.config.paths import Overrides
     from hmlc_ray.config.plain import Source
     from hmlc_ray.config.trial import TrialConfig
+    from hmlc_ray.diagnosis import Diagnosis
     from hmlc_ray.runs.embed import EmbeddedTable
     from hmlc_ray.study.summary import RunProgress, RunSummary
 
@@ -77,6 +78,7 @@ def probe(
     target: Trained,
     *,
     split: Literal["val", "test"] = "val",
+    open_set: AnyPath | None = None,
     home: AnyPath | None = None,
     tracking_uri: str | None = None,
 ) -> dict[str, float]:
@@ -91,6 +93,10 @@ def probe(
         target: a checkpoint folder, the name of a study, the id of an MLflow run, or a result of `train`, `sweep` or
             `best`; see `load_encoder`.
         split: the split to evaluate on. Test uses the regularisation that was chosen on validation.
+        open_set: samples of no known class, to judge how well the encoder distinguishes them from those of the split: a
+            folder of files or a table of features, of which all are taken whatever their labels, a CSV file with a
+            column `path`, or a YAML file or a kind of data, of which the test split is taken. None: what the data
+            itself has, if anything.
         home, tracking_uri: see `train`.
 
     Raises:
@@ -98,10 +104,43 @@ def probe(
             changed.
         StudyError, TrackingError: see `load_encoder`.
         ConfigError: if the split is neither `val` nor `test`.
+        DataError: if the open set cannot be read, does not fit the encoder, or most of it is the run's own data.
     """
-    if split not in ("val", "test"):
-        raise ConfigError(f"split must be val or test, got {split!r}")
-    return calls.probe(name_of(target), workspace_of(home, tracking_uri), split)
+    _check_split(split)
+    return calls.probe(name_of(target), workspace_of(home, tracking_uri), split, open_set)
+
+
+def diagnose(
+    target: Trained,
+    *,
+    split: Literal["val", "test"] = "val",
+    report: AnyPath | bool = False,
+    open_set: AnyPath | None = None,
+    home: AnyPath | None = None,
+    tracking_uri: str | None = None,
+) -> Diagnosis:
+    """What a trained encoder has learnt, and where: ranks, probes on masks, confusions, distances and a map.
+
+    >>> from hmlc_ray import diagnose
+    >>> found = diagnose("digits-1", split="test")
+    >>> found.features.effective_rank <= 16, [scatter.largest_rank for scatter in found.scatter]
+    (True, [1, 8])
+
+    Args:
+        target: see `probe`.
+        split: the split whose samples are looked at.
+        report: True writes pictures, tables and `diagnosis.json` to `diagnosis` beside the run's checkpoint in the home
+            folder; a path writes them there. Those of a run are logged to it as well.
+        open_set: see `probe`.
+        home, tracking_uri: see `train`.
+
+    Raises:
+        CheckpointError, StudyError, TrackingError: see `probe`.
+        ConfigError: if the split is neither `val` nor `test` or the run has none, or the folder cannot be written.
+        DataError: see `probe`.
+    """
+    _check_split(split)
+    return calls.diagnose(name_of(target), workspace_of(home, tracking_uri), split, report, open_set)
 
 
 def embed(
@@ -135,6 +174,11 @@ def embed(
         DataError: if the data cannot be read or does not fit the encoder, or `out` cannot be written.
     """
     return calls.embed(name_of(source), data, Path(out), workspace_of(home, tracking_uri), overrides)
+
+
+def _check_split(split: str) -> None:
+    if split not in ("val", "test"):
+        raise ConfigError(f"split must be val or test, got {split!r}")
 
 
 def _workers(given: int | str | None, address: str | None) -> int | str:

@@ -1,18 +1,22 @@
-"""Studies: `sweep`, `resume`, `retry`, `best` and `status`."""
+"""Studies: `sweep`, `resume`, `retry`, `best`, `compare` and `status`."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
 
 from hmlc_ray.api import calls
 from hmlc_ray.api.calls import AnyPath, workspace_of
+from hmlc_ray.api.results import name_of
 from hmlc_ray.api.views import sweep_view
 from hmlc_ray.errors import StudyError
 
 if TYPE_CHECKING:
+    from hmlc_ray.api.results import Trained
     from hmlc_ray.config.paths import Overrides
     from hmlc_ray.config.plain import Source
+    from hmlc_ray.study.comparison import Comparison
     from hmlc_ray.study.status import StudyOverview
     from hmlc_ray.study.summary import BestTrial, SweepProgress, SweepSummary
 
@@ -168,6 +172,27 @@ def best(
 
         write_trial(emit_config, winner.config)
     return winner
+
+
+def compare(runs: Sequence[Trained], *, home: AnyPath | None = None, tracking_uri: str | None = None) -> Comparison:
+    """Runs side by side: the parameters in which they differ, and their metrics.
+
+    >>> from hmlc_ray import compare
+    >>> two = compare(["digits-1:0", "digits-1:1"])
+    >>> [run.trial for run in two.runs], "val/probe_top1/mean" in two.metrics
+    ([0, 1], True)
+
+    Args:
+        runs: two or more: ids of MLflow runs, `STUDY:TRIAL`, names of studies (their best trials, with the test metrics
+            of their refits), or results of `train`, `sweep` and `best`.
+        home, tracking_uri: see `sweep`.
+
+    Raises:
+        StudyError: if there are fewer than two, or one that the store does not have.
+        TrackingError: if the store cannot be reached.
+    """
+    names = [str(name_of(run)) for run in runs]
+    return calls.compare(names, workspace_of(home, tracking_uri))
 
 
 @overload

@@ -16,6 +16,7 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.machine.cpus import usable_cpus
 from hmlc_ray.names.metrics import metric_key
+from hmlc_ray.runs.recording import weights_digest
 from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import rows_of, trial_runs
 from hmlc_ray.study.lookup import find_sweep
@@ -85,9 +86,10 @@ class Harvest:
     def _end(self, task: Task, row: TrialRow, run: TrialRun) -> None:
         if row.status == TrialStatus.FAILED:
             self.failed[str(task)] = row.error or "unknown error"
-        known = self._results.of(task) is not None or run.tags.get(schema.DATA_FINGERPRINT) != task.fingerprint
-        if known or not (
-            row.status == TrialStatus.COMPLETED or (row.status == TrialStatus.FAILED and task.phase == "trial")
+        if (
+            self._results.of(task) is not None
+            or not _trained_on_the_same(run, task)
+            or not (row.status == TrialStatus.COMPLETED or (row.status == TrialStatus.FAILED and task.phase == "trial"))
         ):
             return
         levels = self._levels[task.fingerprint]
@@ -115,6 +117,16 @@ class Harvest:
                 error=row.error or "",
             )
         )
+
+
+def _trained_on_the_same(run: TrialRun, task: Task) -> bool:
+    """Whether the data of a run, and the file of weights that it began with, were those of the task.
+
+    The file may have been replaced since; runs of earlier versions do not say what it was.
+    """
+    began_with, now = run.tags.get(schema.WEIGHTS_DIGEST), weights_digest(task.config)
+    same_weights = began_with is None or now is None or began_with == now
+    return same_weights and run.tags.get(schema.DATA_FINGERPRINT) == task.fingerprint
 
 
 def _key(config: TrialConfig) -> str:

@@ -20,6 +20,7 @@ from hmlc_ray.benchmark.tasks import Task, cell
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import StudyError, TrackingError, system_reason
+from hmlc_ray.machine.interrupts import hearing
 from hmlc_ray.machine.scratch import nothing_left
 from hmlc_ray.runs.induction import with_tree
 from hmlc_ray.runs.recording import error_sentence
@@ -150,7 +151,8 @@ class Benchmark:
         """
         workspace = self.workspace
         tracker = workspace.open_tracker()
-        with alone(self._request), workspace.home.current():
+        interrupts = hearing(self._progress.note, f"resume it with `{self._request.again}`")
+        with interrupts, alone(self._request), workspace.home.current():
             self.results.check_writable()
             self._make_report_folder()
             self.refuse_changed(self.trials)
@@ -197,7 +199,9 @@ class Benchmark:
     def _open_parent(self, tracker: Tracker) -> str:
         benchmark = self.suite.benchmark
         params = {f"benchmark.{name}": value for name, value in benchmark.model_dump(mode="json").items()}
-        parent = tracker.study_run(benchmark.name, tags={}, params=params, kind=RunKind.BENCHMARK)
+        parent = tracker.study_run(
+            benchmark.name, tags={}, params=params, kind=RunKind.BENCHMARK, experiment=benchmark.name
+        )
         tracker.set_tags(parent, {DRIVER: identity()})  # of this process: the one that made the run may be dead
         tracker.reopen(parent)
         tracker.log_dict(parent, self.suite.model_dump(mode="json"), "suite.yaml")

@@ -13,9 +13,7 @@ from hmlc_ray.config.moved import path_keys
 from hmlc_ray.config.plugins import records_of
 from hmlc_ray.config.suite import SuiteConfig
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.files.digests import known_sha256
-from hmlc_ray.files.imposters import is_regular
-from hmlc_ray.machine.user import expanded
+from hmlc_ray.runs.recording import content_digest
 from hmlc_ray.sweep.prepare import located_trial
 
 REVISION = 1
@@ -89,17 +87,10 @@ def _with_contents(section: dict[str, Any], paths: Sequence[str]) -> dict[str, A
     """A section with the SHA-256 of files in place of their paths, as for `encoder.weights`, and without unset ones."""
     given = {key: section[key] for key in paths if section.get(key) is not None}
     return {key: value for key, value in section.items() if key not in paths} | {
-        key: _content(value) for key, value in given.items()
+        # Of a file that is not there any more only the path is known.
+        key: content_digest(value) or value
+        for key, value in given.items()
     }
-
-
-def _content(path: str) -> str:
-    """The SHA-256 of a file; of one that is not there any more only the path is known."""
-    file = expanded(path).absolute()
-    try:
-        return known_sha256(file) if is_regular(file) else path
-    except OSError:
-        return path
 
 
 def cell(suite: SuiteConfig, place: tuple[str, str, int], chosen: Task) -> Task:

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from hmlc_ray.cli.options import DEFAULT_HOME, Address, Home, Overrides, TrackingUri
+from hmlc_ray.cli.options import DEFAULT_HOME, Address, Home, Json, Overrides, TrackingUri
 
 
 def benchmark(
-    suite: Annotated[Path, typer.Argument(metavar="SUITE", help="A YAML file.", show_default=False)],
+    suite: Annotated[
+        str, typer.Argument(metavar="SUITE", help="A YAML file, or a suite of the package.", show_default=False)
+    ],
     results: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Results as JSON lines; a suite resumes from them anywhere.")
     ] = None,
@@ -25,6 +27,7 @@ def benchmark(
         bool, typer.Option("--replace-changed", help="Run again what does not fit the suite any more.")
     ] = False,
     override: Overrides = None,
+    as_json: Json = False,
     address: Address = None,
     home: Home = DEFAULT_HOME,
     tracking_uri: TrackingUri = None,
@@ -34,27 +37,35 @@ def benchmark(
 
     config = load_suite(suite, override or ())
 
-    from hmlc_ray.api.views import sweep_view
+    from rich.console import Console
+
+    from hmlc_ray.api.progress import sweep_progress
     from hmlc_ray.benchmark.plan import plan as made_plan
     from hmlc_ray.benchmark.request import BenchmarkRequest
     from hmlc_ray.benchmark.run import Benchmark, run_benchmark
     from hmlc_ray.cli.benchmark_tables import print_comparison, print_plan
     from hmlc_ray.cli.guard import FAILURE, say
+    from hmlc_ray.cli.json_output import print_json
     from hmlc_ray.study.commands import command
     from hmlc_ray.study.workspace import Workspace
 
     workspace = Workspace.of(home, tracking_uri, address)
     again = command("benchmark", suite, results=results, out=out, **workspace.options_with_cluster())
     request = BenchmarkRequest(config, workspace, results, out, replace_changed, again)
-    with sweep_view(True, config.benchmark.name, config.benchmark.objective_metric) as progress:
+    console = Console(stderr=True, emoji=False) if as_json else None
+    with sweep_progress(config.benchmark.name, config.benchmark.objective_metric, console) as progress:
         if plan:
-            print_plan(made_plan(Benchmark(request, progress)))
+            made = made_plan(Benchmark(request, progress))
+            print_json(made) if as_json else print_plan(made)
             return
         result = run_benchmark(request, progress)
-    print_comparison(result.rows, config.benchmark.baseline)
-    typer.echo(f"results: {request.results_file}; tables and pictures: {result.report}; run: {result.run_id}")
+    if as_json:
+        print_json({"results": request.results_file, **vars(result)})
+    else:
+        print_comparison(result.rows, config.benchmark.baseline)
+        typer.echo(f"results: {request.results_file}; tables and pictures: {result.report}; run: {result.run_id}")
     for name, why in result.failed.items():
         say(f"{name} failed: {why}")
     if result.failed:
-        typer.echo(f"what failed runs again with `{again}`")
+        say(f"what failed runs again with `{again}`")
         raise typer.Exit(FAILURE)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, TrackingUri
+from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, StudyName, TrackingUri
 
 
 def best(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Study name.", show_default=False)],
+    name: StudyName,
     emit_config: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write its configuration; `hmlc train FILE` gives the same metrics."),
@@ -28,8 +27,10 @@ def best(
     if as_json:
         from dataclasses import asdict
 
+        from hmlc_ray.cli.json_output import print_json
+
         values = {"study": name, **asdict(result.row), "metrics": result.metrics}
-        typer.echo(json.dumps({**values, "config": result.config.model_dump(mode="json")}, indent=2))
+        print_json({**values, "config": result.config.model_dump(mode="json")})
         return
     from hmlc_ray.cli.tables import print_best
 

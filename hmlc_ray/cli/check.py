@@ -7,28 +7,39 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from hmlc_ray.cli.options import File, Overrides, Profile
+from hmlc_ray.cli.json_output import print_json
+from hmlc_ray.cli.options import File, Json, Overrides, Profile
 
 if TYPE_CHECKING:
     from hmlc_ray.api.checking import FoundData
     from hmlc_ray.config.data import DataConfig
+    from hmlc_ray.config.suite import SuiteConfig
     from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
     from hmlc_ray.config.trial import TrialConfig
 
 
-def check(file: File, override: Overrides = None, profile: Profile = None) -> None:
+def check(file: File, override: Overrides = None, profile: Profile = None, as_json: Json = False) -> None:
     """Check a trial file, a search space or a suite, without starting anything."""
-    from hmlc_ray.config.load import is_suite, load_yaml
+    from hmlc_ray.config.load import is_suite
+    from hmlc_ray.config.plain import values_of
     from hmlc_ray.config.trial import TrialConfig
 
-    if is_suite(load_yaml(file)):
-        lines, what = _suite_lines(file, override, profile), "suite"
-        _print(file, what, lines)
+    if is_suite(values_of(file)[0]):
+        suite = _suite(file, override, profile)
+        if as_json:
+            print_json({"file": file, "kind": "suite", "config": suite.model_dump(mode="json")})
+        else:
+            _print(file, "suite", _suite_lines(suite))
         return
     from hmlc_ray.api.checking import check as check_source
 
     checked = check_source(file, overrides=override or (), profile=profile)
     config = checked.config
+    if as_json:
+        kind = "trial" if isinstance(config, TrialConfig) else "search space"
+        facts = {"config": config.model_dump(mode="json"), "data": checked.found}
+        print_json({"file": file, "kind": kind, **facts, "tree": _tree_lines(checked.trial.data)})
+        return
     if isinstance(config, TrialConfig):
         lines, what = trial_lines(config), "trial"
     else:
@@ -37,27 +48,30 @@ def check(file: File, override: Overrides = None, profile: Profile = None) -> No
 
 
 def _tree_lines(data: DataConfig) -> list[str]:
-    if data.taxonomy is None and data.keep_levels is None:
-        return []
+    if data.keep_levels is None and (data.taxonomy is None or isinstance(data.taxonomy, str)):
+        return []  # what reads trees is not loaded in vain
     from hmlc_ray.cli.check_tree import tree_lines
 
     return tree_lines(data)
 
 
-def _print(file: Path, what: str, lines: list[str]) -> None:
+def _print(file: str, what: str, lines: list[str]) -> None:
     typer.echo(f"{file}: a valid {what}")
     for line in lines:
         typer.echo(f"  {line}")
 
 
-def _suite_lines(file: Path, override: Overrides, profile: Profile) -> list[str]:
-    """What a suite compares, in a few lines."""
+def _suite(file: str, override: Overrides, profile: Profile) -> SuiteConfig:
     from hmlc_ray.config.suite_check import load_suite
     from hmlc_ray.errors import ConfigError
 
     if profile is not None:
         raise ConfigError(f"{file} is a suite, and only a search space has profiles")
-    suite = load_suite(file, override or ())
+    return load_suite(file, override or ())
+
+
+def _suite_lines(suite: SuiteConfig) -> list[str]:
+    """What a suite compares, in a few lines."""
     benchmark, runs = suite.benchmark, len(suite.arms) * len(suite.data)
     tuning = runs * benchmark.tuning.trials
     lines = [f"benchmark: {benchmark.name}, {len(suite.arms)} arms against {benchmark.baseline}"]
@@ -93,11 +107,12 @@ def sweep_lines(sweep: SweepConfig) -> list[str]:
     from hmlc_ray.config.finite import size_of
 
     study, space = sweep.study, sweep.search_space()
+    first = space.first()
     stops = "no early stopping" if study.scheduler is None else study.scheduler.kind
     lines = [
         f"study: {study.name}, {study.num_trials} trials, {study.mode} of {study.objective_metric}, "
         f"{study.sampler.kind}, {stops}",
-        f"data: {sweep.base_trial().data.kind}{data_note(sweep.base_trial())}",
+        f"data: {first.data.kind}{data_note(first)}",
     ]
     if sweep.trials.resources.gpus:
         lines.append(f"each trial needs: {_needs(sweep.trials)}")
@@ -130,9 +145,11 @@ def _needs(trials: TrialsConfig) -> str:
 
 def data_note(config: TrialConfig) -> str:
     """Whether this machine has the data; where trials run elsewhere, it need not."""
+    root = getattr(config.data, "root", None)
+    if root is None:
+        return ""
     from hmlc_ray.folders.walk import is_folder
 
-    root = getattr(config.data, "root", None)
-    if root is None or is_folder(Path(root).expanduser()):
-        return "" if root is None else f" in {root}"
+    if is_folder(Path(root).expanduser()):
+        return f" in {root}"
     return f" in {root}, which is not a folder on this machine"

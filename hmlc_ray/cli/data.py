@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hmlc_ray.cli.guard import guarded
+from hmlc_ray.cli.json_output import print_json
 from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides, Target, TrackingUri
 
 if TYPE_CHECKING:
@@ -20,7 +20,11 @@ data = typer.Typer(name="data", help="Get data ready, and look at it.", no_args_
 
 
 def prepare(
-    target: Target, override: Overrides = None, home: Home = DEFAULT_HOME, tracking_uri: TrackingUri = None
+    target: Target,
+    override: Overrides = None,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+    tracking_uri: TrackingUri = None,
 ) -> None:
     """Download, verify and decode a data set into the cache, and induce its tree if asked to, ahead of a sweep."""
     from hmlc_ray.config.target import load_target
@@ -33,6 +37,9 @@ def prepare(
     config = _with_tree(config, home, tracking_uri)
     with HomeFolder.of(home).current():
         prepared = prepare_data(config.data)
+        if as_json:
+            print_json(_prepared_facts(config.data.kind, prepared))
+            return
         typer.echo(_prepared_line(config.data.kind, prepared))
     for note in prepared.data.notes:
         typer.echo(f"note: {note}")
@@ -66,7 +73,7 @@ def show(
 
         write_contact_sheet(prepared_data, config, out)
     if as_json:
-        typer.echo(json.dumps(describe(prepared_data)))
+        print_json(describe(prepared_data))
         return
     typer.echo(draw_tree(prepared_data, depth))
     for line in _lines(describe(prepared_data)):
@@ -81,6 +88,18 @@ def _with_tree(config: TrialConfig, home: Path, tracking_uri: str | None) -> Tri
     from hmlc_ray.study.workspace import Workspace
 
     return with_tree(config, Workspace.of(home, tracking_uri), partial(typer.echo, err=True))
+
+
+def _prepared_facts(kind: str, prepared: Prepared) -> dict[str, object]:
+    return {
+        "kind": kind,
+        "samples": {name: len(split) for name, split in prepared.splits().items()},
+        "cache": prepared.cache,
+        "new_entries": prepared.new_entries,
+        "repaired": prepared.repaired,
+        "seconds": prepared.seconds,
+        "notes": prepared.data.notes,
+    }
 
 
 def _prepared_line(kind: str, prepared: Prepared) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hmlc_ray.cli.json_output import print_json
 from hmlc_ray.cli.options import DEFAULT_HOME, AnyAddress, Home, Json, Overrides, Profile, TrackingUri
 
 if TYPE_CHECKING:
@@ -41,21 +40,22 @@ def doctor(
         findings = examine(None if file is None else file.read()[0], Workspace.of(home, tracking_uri, address))
     wrong = [finding for finding in findings if finding.level == "fail"]
     if as_json:
-        typer.echo(json.dumps({"findings": [asdict(finding) for finding in findings]}))
+        print_json({"findings": findings}, indent=None)  # `examine_there` looks for this line in a log
     else:
-        _show(findings, wrong)
+        show_findings(findings)
     if wrong:
         raise typer.Exit(1)
 
 
-def _show(findings: list[Finding], wrong: list[Finding]) -> None:
+def show_findings(findings: list[Finding]) -> None:
+    """A row per check, then what to fix first."""
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
     from hmlc_ray.cli.tables import output_console
 
-    console = output_console()
+    console, wrong = output_console(), [finding for finding in findings if finding.level == "fail"]
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("looked at", no_wrap=True)
     table.add_column("", no_wrap=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from hmlc_ray.cli.completion import complete_runs
+from hmlc_ray.cli.json_output import print_json
 from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides, TrackingUri
 
 
@@ -18,6 +19,7 @@ def embed(
             metavar="STUDY|RUN|FOLDER",
             help="A study, an MLflow run's id, or a folder with a checkpoint or an exported encoder.",
             show_default=False,
+            autocompletion=complete_runs,
         ),
     ],
     data: Annotated[
@@ -41,8 +43,7 @@ def embed(
 
     done = runs.embed(source, data=data, out=out, overrides=override or (), home=home, tracking_uri=tracking_uri)
     if as_json:
-        facts = {"table": str(done.file), "rows": done.rows, "feature_dim": done.feature_dim, "notes": done.notes}
-        typer.echo(json.dumps(facts))
+        print_json({"table": done.file, "rows": done.rows, "feature_dim": done.feature_dim, "notes": done.notes})
         return
     rows = ", ".join(f"{count:,} {name}" for name, count in done.rows.items())
     typer.echo(f"{done.file}: {rows}; {done.feature_dim} features each")

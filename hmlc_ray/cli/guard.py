@@ -16,7 +16,7 @@ from hmlc_ray.errors import HmlcError, UserError, first_line
 P = ParamSpec("P")
 DEBUG = "HMLC_DEBUG"
 """Set to 1, it shows the traceback of every error."""
-_COMMAND = re.compile(r"(`hmlc .*?`(?=[\s,;:.)]|$))", re.DOTALL)
+_COMMAND = r"(?s)(`hmlc .*?`(?=[\s,;:.)]|$))"
 _PLACE = "\ue000"
 """Replaces each letter of a command while the words around it are wrapped."""
 USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
@@ -63,7 +63,7 @@ def _leave(sentence: str, code: int, error: BaseException) -> None:
 
 def say(sentence: str) -> None:
     """One sentence on stderr, wrapped between words where a terminal shows it; commands in it stay as they are."""
-    parts = _COMMAND.split(sentence)  # every second one is a command
+    parts = re.split(_COMMAND, sentence)  # every second one is a command
     commands = parts[1::2]
     parts[1::2] = [_PLACE * max(1, len(command)) for command in commands]
     sentence = re.sub(r"\s*\n\s*", " ", "".join(parts).strip())

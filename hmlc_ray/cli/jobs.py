@@ -39,6 +39,7 @@ def submit(
     upload_package: UploadPackage = False,
 ) -> None:
     """Submit a search as a job of a cluster; it does not need this machine to stay on."""
+    from hmlc_ray.config.packaged import configuration_file
     from hmlc_ray.sweep.jobs.attempts import latest
     from hmlc_ray.sweep.jobs.client import connect
     from hmlc_ray.sweep.jobs.submit import JobWorkspace
@@ -49,7 +50,7 @@ def submit(
     overrides = [*(override or ())]
     overrides += [] if name is None else [f"study.name={json.dumps(name)}"]
     overrides += [] if trials is None else [f"study.num_trials={trials}"]
-    file = SpaceFile(space, tuple(overrides), profile)
+    file = SpaceFile(configuration_file(space), tuple(overrides), profile)
     study, unchecked = submit_job(client, file, JobWorkspace(home, tracking_uri, upload_package))
     if unchecked is not None:
         typer.echo(f"not checked here, but on the cluster: {unchecked}", err=True)
@@ -94,9 +95,9 @@ def list_studies(address: JobsAddress, as_json: Json = False) -> None:
 
     last = [jobs[-1] for jobs in attempts(Head(address)).values()]
     if as_json:
-        from dataclasses import asdict
+        from hmlc_ray.cli.json_output import print_json
 
-        typer.echo(json.dumps([asdict(attempt) for attempt in last], indent=2))
+        print_json(last)
         return
     from hmlc_ray.cli.study_tables import print_jobs
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 
 
 def run() -> None:
@@ -16,19 +17,20 @@ def run() -> None:
     from hmlc_ray.cli.text_output import prepare_output
 
     prepare_output()
-    from hmlc_ray.cli.app import app
+    from hmlc_ray.cli.commands import app_for
 
     try:
         _prepare_process()
-        app()
+        from hmlc_ray.machine.interrupts import own_process
+
+        own_process()
+        app_for(sys.argv[1:])()
     finally:
         # The process ends here: without this it would look through everything once more.
         gc.freeze()
 
 
 def _prepare_process() -> None:
-    import sys
-
     from hmlc_ray.errors import ConfigError
     from hmlc_ray.machine.user import prepare_process
 

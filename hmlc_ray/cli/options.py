@@ -7,15 +7,21 @@ from typing import Annotated
 
 import typer
 
+from hmlc_ray.cli.completion import complete_kinds, complete_profiles, complete_studies
 from hmlc_ray.home import DEFAULT, VARIABLE
 
 DEFAULT_HOME = Path(DEFAULT)
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A YAML file.", show_default=False)]
+File = Annotated[  # as it was typed: `./digits` is a path, and a `Path` would be `digits`
+    str, typer.Argument(metavar="FILE", help="A YAML file, or the name of one of the package.", show_default=False)
+]
 Target = Annotated[
     str,
     typer.Argument(
-        metavar="KIND|FILE", help="A kind of data, with its keys by -o; or a YAML file.", show_default=False
+        metavar="KIND|FILE",
+        help="A kind of data, with its keys by -o; or a YAML file.",
+        show_default=False,
+        autocompletion=complete_kinds,
     ),
 ]
 Overrides = Annotated[
@@ -47,6 +53,15 @@ JobsAddress = Annotated[
         show_default=False,
     ),
 ]
-StudyName = Annotated[str, typer.Argument(metavar="NAME", help="Study name.", show_default=False)]
+StudyName = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="Study name.", show_default=False, autocompletion=complete_studies),
+]
+OptionalStudy = Annotated[
+    str | None,
+    typer.Argument(metavar="[NAME]", help="Study name. Default: all of them.", autocompletion=complete_studies),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Profile = Annotated[str | None, typer.Option(help="An entry of the file's `profiles`, laid over it.")]
+Profile = Annotated[
+    str | None, typer.Option(help="An entry of the file's `profiles`, laid over it.", autocompletion=complete_profiles)
+]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
-from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, TrackingUri
+from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, OptionalStudy, TrackingUri
 
 
 def status(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Study name. Default: all studies.")] = None,
+    name: OptionalStudy = None,
     address: Annotated[
         str | None,
         typer.Option(
@@ -32,10 +31,11 @@ def status(
     else:
         statuses = [studies.status(name, address=address, home=home, tracking_uri=tracking_uri)]
     if as_json:
+        from hmlc_ray.cli.json_output import print_json
         from hmlc_ray.study.status import as_json as plain
 
         values = [plain(status) for status in statuses]
-        typer.echo(json.dumps(values if name is None else values[0], indent=2))
+        print_json(values if name is None else values[0])
         return
     from hmlc_ray.cli.study_tables import print_statuses
 

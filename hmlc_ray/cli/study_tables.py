@@ -10,7 +10,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from hmlc_ray.cli.tables import output_console
+from hmlc_ray.cli.tables import NARROW, output_console
 
 if TYPE_CHECKING:
     from hmlc_ray.study.status import StudyOverview
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 def print_jobs(jobs: list[Attempt]) -> None:
     """A row per study: its last job."""
+    console = output_console()
+    names = ("study", "state", "took") if console.width < NARROW else ("study", "job", "state", "started", "took")
     table = Table(box=box.SIMPLE_HEAD)
-    for name in ("study", "job", "state", "started", "took"):
-        table.add_column(name, no_wrap=True)
+    for name in names:
+        table.add_column(name, no_wrap=name != "study", overflow="fold")
     for job in jobs:
         started = "" if job.started is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(job.started))
-        table.add_row(job.study, job.submission_id, job.state.lower(), started, _took(job))
-    console = output_console()
+        cells = (job.study, job.submission_id, job.state.lower(), started, _took(job))
+        table.add_row(*(cells[::2] if console.width < NARROW else cells))
     if jobs:
         console.print(table)
     else:
@@ -38,13 +40,15 @@ def print_statuses(statuses: list[StudyOverview]) -> None:
     if not statuses:
         console.print("there is no study yet")
         return
-    table = Table(box=box.SIMPLE_HEAD)
+    narrow = console.width < NARROW
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=not narrow)
     table.add_column("study", overflow="fold")
     table.add_column("state", no_wrap=True)
-    for name in ("done", "completed", "pruned", "failed", "running", "best"):
-        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("done", "best") if narrow else ("done", "completed", "pruned", "failed", "running", "best"):
+        table.add_column(name, justify="right", no_wrap=name != "best")
     for status in statuses:
-        table.add_row(escape(status.study), status.state, *_cells(status))
+        cells = _cells(status)
+        table.add_row(escape(status.study), status.state, *([*cells[:1], *cells[-1:]] if narrow and cells else cells))
     console.print(table)
     for status in statuses:
         if status.note is not None:

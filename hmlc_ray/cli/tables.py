@@ -17,6 +17,8 @@ from hmlc_ray.study.commands import command
 from hmlc_ray.study.summary import BestTrial, RunSummary, SweepSummary, TrialRow
 from hmlc_ray.study.workspace import Workspace
 
+NARROW = 60
+"""Columns of a terminal below which tables leave out what matters least."""
 MOST_ROWS = 20
 """Completed trials in a sweep's table; pruned and failed ones are shown up to half as many."""
 FIGURES = {"probe_top1": "top-1", "probe_balanced_accuracy": "balanced", "probe_macro_f1": "F1"} | {
@@ -37,7 +39,7 @@ def output_console() -> Console:
 def print_sweep(summary: SweepSummary, workspace: Workspace, console: Console | None = None) -> None:
     """The ranked trials, the winner on the test split, and where to look further."""
     console = console or output_console()
-    console.print(ranked_table(summary))
+    console.print(ranked_table(summary, narrow=console.width < NARROW))
     if summary.best is None:
         print_text(console, f"no trial of {summary.study} was completed")
     else:
@@ -54,7 +56,7 @@ def print_sweep(summary: SweepSummary, workspace: Workspace, console: Console | 
     if summary.best is not None:
         configuration = command("best", summary.study, emit_config="best.yaml", **workspace.options())
         print_text(console, f"configuration: {configuration}")
-    print_text(console, f"took {_time(summary.wall_seconds)}; look at the runs with: {ui_command(workspace)}")
+    print_text(console, f"took {time_text(summary.wall_seconds)}; look at the runs with: {ui_command(workspace)}")
 
 
 def print_run(summary: RunSummary, workspace: Workspace, console: Console | None = None) -> None:
@@ -63,7 +65,7 @@ def print_run(summary: RunSummary, workspace: Workspace, console: Console | None
     for split in ("val", "test"):
         if any(name.startswith(f"{split}/") for name in summary.metrics):
             console.print(level_table(summary.metrics, split, summary.level_names))
-    print_text(console, f"run: {summary.run_id} ({summary.epochs} epochs, {_time(summary.seconds)})")
+    print_text(console, f"run: {summary.run_id} ({summary.epochs} epochs, {time_text(summary.seconds)})")
     for name, folder in (("checkpoint", summary.checkpoint_dir), ("encoder", summary.export_dir)):
         if folder is not None:
             print_text(console, f"{name}: {folder}")
@@ -89,24 +91,29 @@ def print_metrics(metrics: dict[str, float], split: str, console: Console | None
             print_text(console, f"{name}: {value:.4f}")
 
 
-def ranked_table(summary: SweepSummary) -> Table:
-    """Completed trials from the best down, then the pruned ones, then the failed ones with their errors."""
+def ranked_table(summary: SweepSummary, *, narrow: bool = False) -> Table:
+    """Completed trials from the best down, then the pruned ones, then the failed ones with their errors.
+
+    Args:
+        narrow: leave out epochs and times.
+    """
     title = f"{summary.study}: {summary.objective_metric} ({summary.mode})"
-    table = Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left")
-    for name in ("rank", "trial", "value", "epochs", "time"):
+    table = Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left", pad_edge=not narrow)
+    for name in ("rank", "trial", "value") if narrow else ("rank", "trial", "value", "epochs", "time"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("what was searched", overflow="fold")
     groups = {status: [row for row in summary.rows if row.status == status] for status in STATUSES}
     best_first = sorted(groups["completed"], key=lambda row: _order(row, summary.mode))
     for rank, row in enumerate(best_first[:MOST_ROWS], start=1):
-        table.add_row(str(rank), *_cells(row, _params(row)), style="bold" if rank == 1 else None)
+        table.add_row(str(rank), *_cells(row, params_text(row), narrow), style="bold" if rank == 1 else None)
     _rest(table, "completed", len(best_first) - MOST_ROWS)
     for status in STATUSES[1:]:
         rows = sorted(groups[status], key=lambda row: _order(row, summary.mode))
         if rows:
             table.add_section()
         for row in rows[: MOST_ROWS // 2]:
-            table.add_row(status, *_cells(row, escape(row.error) if row.error else _params(row)), style="dim")
+            last = escape(row.error) if row.error else params_text(row)
+            table.add_row(status[:6] if narrow else status, *_cells(row, last, narrow), style="dim")
         _rest(table, status, len(rows) - MOST_ROWS // 2)
     return table
 
@@ -149,17 +156,17 @@ def _order(row: TrialRow, mode: str) -> tuple[float, int]:
     return (-row.value if mode == "max" else row.value), row.number
 
 
-def _cells(row: TrialRow, last: str) -> list[str]:
-    time = "" if row.seconds is None else _time(row.seconds)
-    return [str(row.number), _value(row.value), str(row.epochs), time, last]
+def _cells(row: TrialRow, last: str, narrow: bool) -> list[str]:
+    time = "" if row.seconds is None else time_text(row.seconds)
+    return [str(row.number), _value(row.value), *([] if narrow else [str(row.epochs), time]), last]
 
 
 def _rest(table: Table, status: str, count: int) -> None:
     if count > 0:
-        table.add_row("", "", "", "", "", f"and {count} more {status}", style="dim")
+        table.add_row(*[""] * (len(table.columns) - 1), f"and {count} more {status}", style="dim")
 
 
-def _params(row: TrialRow) -> str:
+def params_text(row: TrialRow) -> str:
     """What was searched, with the last part of each name where that is clear."""
     params = readable(row.params)
     short = {name: name.rpartition(".")[2] for name in params}
@@ -181,5 +188,6 @@ def _percent(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.2f}"
 
 
-def _time(seconds: float) -> str:
+def time_text(seconds: float) -> str:
+    """`1:02:03`."""
     return str(timedelta(seconds=round(seconds)))

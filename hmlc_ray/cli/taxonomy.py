@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hmlc_ray.cli.guard import guarded
+from hmlc_ray.cli.json_output import print_json
 from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides, Target, TrackingUri
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def show(
 
         drawing = draw(tree, drawing)
     if as_json:
-        typer.echo(json.dumps(tree.to_dict() | {"num_classes": tree.num_classes, "balanced": tree.is_balanced}))
+        print_json(_facts(tree))
         return
     typer.echo(render_text(tree, depth=depth))
     typer.echo(summarise(tree))
@@ -58,6 +59,7 @@ def induce(
         Path | None, typer.Option(metavar="FILE", help="Write the tree: a .json file that `data.taxonomy.file` takes.")
     ] = None,
     depth: Depth = None,
+    as_json: Json = False,
     home: Home = DEFAULT_HOME,
     tracking_uri: TrackingUri = None,
 ) -> None:
@@ -80,10 +82,17 @@ def induce(
     )
     if out is not None:
         write_tree(tree, out)
+    if as_json:
+        print_json(_facts(tree))
+        return
     typer.echo(render_text(tree, depth=depth))
     typer.echo(summarise(tree))
     if out is not None:
         typer.echo(f"tree: {out}")
+
+
+def _facts(tree: Taxonomy) -> dict[str, Any]:
+    return tree.to_dict() | {"num_classes": tree.num_classes, "balanced": tree.is_balanced}
 
 
 def write_tree(tree: Taxonomy, out: Path) -> None:

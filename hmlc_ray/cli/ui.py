@@ -41,6 +41,7 @@ def ui(
     from hmlc_ray.home import Home as HomeFolder
     from hmlc_ray.machine.loopback import is_loopback
     from hmlc_ray.names.uris import is_server, public_uri
+    from hmlc_ray.tracking.landing import landing_path
     from hmlc_ray.tracking.store import check_store
     from hmlc_ray.tracking.uri import with_driver
 
@@ -64,9 +65,10 @@ def ui(
     else:
         check_store(store)
     refuse_taken(host, port)
+    path = landing_path(store)
     command, environment = server_command(store, home_folder.artifacts, host, port)
     shown, allowed = opened(host, port, more)
-    typer.echo(f"MLflow: {', '.join(f'http://{name}:{port}' for name in shown[:_SHOWN])} (Ctrl-C ends it)")
+    typer.echo(f"MLflow: {', '.join(f'http://{name}:{port}{path}' for name in shown[:_SHOWN])} (Ctrl-C ends it)")
     if not is_loopback(host):
         typer.echo("under another name of this machine it answers 403, unless the name is given by --allowed-host NAME")
     sys.stdout.flush()
@@ -74,15 +76,16 @@ def ui(
 
 
 def server_command(store: str, artifacts: Path, host: str, port: int) -> tuple[list[str], dict[str, str]]:
-    """The command of MLflow's server for one viewer: one worker, artifacts read directly.
+    """The command of MLflow's server for one viewer: one worker, artifacts read directly, and none of the processes
+    that run MLflow's own jobs, which would keep two gigabytes.
 
     Returns:
         The command and its environment: a store's URI may hold a password, which must not show in
         the list of processes.
     """
-    command = [sys.executable, "-m", "mlflow", "server", "--no-serve-artifacts"]
+    command = [sys.executable, "-P", "-m", "mlflow", "server", "--no-serve-artifacts"]
     command += ["--default-artifact-root", str(artifacts), "--host", host, "--port", str(port), "--workers", "1"]
-    return command, {"MLFLOW_BACKEND_STORE_URI": store}
+    return command, {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 def refuse_taken(host: str, port: int) -> None:

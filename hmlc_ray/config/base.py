@@ -1,6 +1,7 @@
-"""What every configuration section shares."""
+"""What every configuration section shares.
 
-from __future__ import annotations
+Modules of sections do not postpone their annotations: pydantic would compile each of the texts at every start.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -30,7 +31,7 @@ class Section(BaseModel):
     )
 
     @classmethod
-    def other_defaults(cls, values: Mapping[str, Any]) -> Mapping[str, type[Section]]:
+    def other_defaults(cls, values: Mapping[str, Any]) -> Mapping[str, type["Section"]]:
         """The classes, by key, of sections that are missing or without a kind, where other values make it another than
         the key's own default."""
         return {}

@@ -1,7 +1,5 @@
 """Data sets and augmentation, as configuration."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -18,6 +16,7 @@ from hmlc_ray.config.points import (
 )
 from hmlc_ray.config.splits import DataSection, FoldersSection, Levels
 from hmlc_ray.config.taxonomy import CifarTaxonomy, DigitTaxonomy
+from hmlc_ray.config.unions import BY_KIND
 
 CacheMode = Literal["auto", "device", "memory", "disk", "none"]
 Byte = Annotated[int, Field(ge=0, le=255)]
@@ -151,7 +150,7 @@ DataConfig = Annotated[
     | PointFolderConfig
     | PrimitivesConfig
     | FeaturesConfig,
-    Field(discriminator="kind"),
+    BY_KIND,
 ]
 
 
@@ -176,7 +175,7 @@ class ViewsConfig(Section):
     """Standard deviation of additive Gaussian noise, for intensities in [0, 1]."""
 
     @model_validator(mode="after")
-    def _ordered(self) -> ViewsConfig:
+    def _ordered(self) -> Self:
         low, high = self.crop_scale
         if not 0 < low <= high <= 1:
             raise ValueError(f"crop_scale must satisfy 0 < low <= high <= 1, got [{low}, {high}]")
@@ -186,4 +185,4 @@ class ViewsConfig(Section):
         return self
 
 
-AnyViewsConfig = Annotated[ViewsConfig | PointViewsConfig | FeatureViewsConfig, Field(discriminator="kind")]
+AnyViewsConfig = Annotated[ViewsConfig | PointViewsConfig | FeatureViewsConfig, BY_KIND]

@@ -1,16 +1,14 @@
 """Encoders and the projection head, as configuration (no torch here: `hmlc check` must start fast)."""
 
-from __future__ import annotations
-
-from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from hmlc_ray.config.base import FEATURES, IMAGES, POINTS, Modality, Section
 from hmlc_ray.config.marks import AtMost, OnDisk
 from hmlc_ray.config.torchvision_models import model_names
+from hmlc_ray.config.unions import BY_KIND
 
 
 class EncoderSection(Section):
@@ -78,7 +76,9 @@ class TorchvisionConfig(WeightsSection):
     """Name of the model in torchvision, e.g. `efficientnet_b0`."""
 
     @model_validator(mode="after")
-    def _is_known(self) -> TorchvisionConfig:
+    def _is_known(self) -> Self:
+        from difflib import get_close_matches
+
         known = model_names()
         if known and self.name not in known:
             near = get_close_matches(self.name.lower(), known, n=5, cutoff=0.5)
@@ -144,7 +144,7 @@ ResNetConfig = ResNet18Config | ResNet34Config | ResNet50Config
 PointEncoderConfig = PointNetConfig | DgcnnConfig
 EncoderConfig = Annotated[
     ConvNetConfig | ResNetConfig | TorchvisionConfig | MlpConfig | IdentityConfig | PointEncoderConfig,
-    Field(discriminator="kind"),
+    BY_KIND,
 ]
 
 
@@ -173,7 +173,7 @@ class IdentityHeadConfig(Section):
     kind: Literal["identity"] = "identity"
 
 
-HeadConfig = Annotated[MlpHeadConfig | IdentityHeadConfig, Field(discriminator="kind")]
+HeadConfig = Annotated[MlpHeadConfig | IdentityHeadConfig, BY_KIND]
 FEATURE_DIMS = MappingProxyType({"resnet18": 512, "resnet34": 512, "resnet50": 2048})
 """F of the encoders that have no key for it."""
 

@@ -1,7 +1,5 @@
 """Tables of features that another model made, and their views, as configuration."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field

@@ -13,7 +13,6 @@ from hmlc_ray.config.plain import Source, values_of
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError, system_reason
-from hmlc_ray.files.atomic import write_whole
 
 SWEEP_KEYS = ("study", "trials", "base", "space", "profiles")
 
@@ -52,6 +51,8 @@ def write_trial(path: str | os.PathLike[str], config: TrialConfig) -> None:
     Raises:
         ConfigError: if the folder is missing or cannot be written.
     """
+    from hmlc_ray.files.atomic import write_whole
+
     path = Path(path)
     if path.is_dir():
         raise ConfigError(f"{path} cannot be written: it is a folder")

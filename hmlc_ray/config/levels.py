@@ -11,7 +11,6 @@ from hmlc_ray.config.schema import nearest
 from hmlc_ray.config.taxonomy import FileTaxonomyConfig, InducedTaxonomyConfig, TreeSection
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ConfigError
-from hmlc_ray.folders.tree_files import tree_level_names
 
 
 def level_names(data: DataConfig) -> tuple[str, ...]:
@@ -52,6 +51,8 @@ def _all_level_names(data: DataConfig) -> tuple[str, ...]:
     if isinstance(data.taxonomy, InducedTaxonomyConfig):
         return data.taxonomy.level_names
     if isinstance(data.taxonomy, FileTaxonomyConfig):
+        from hmlc_ray.folders.tree_files import tree_level_names
+
         tree = data.taxonomy.tree
         return tree_level_names(data.taxonomy.file) if tree is None else tree.level_names
     return data.own_levels()

@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from hmlc_ray.config.base import Section
+from hmlc_ray.config.dimension_forms import FORMS
 from hmlc_ray.config.marks import OnDisk, marked, marks_of
 from hmlc_ray.config.schema import sections
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.home import Home
+
+Change = Callable[[str], str]
+"""From a path to another."""
 
 
 @cache
@@ -33,7 +37,7 @@ def followed(config: TrialConfig, home: Home) -> TrialConfig:
     return with_paths(config, home.followed)
 
 
-def with_paths(config: TrialConfig, change: Callable[[str], str]) -> TrialConfig:
+def with_paths(config: TrialConfig, change: Change) -> TrialConfig:
     """The trial with every path changed."""
     for name in path_keys():
         part: Section = getattr(config, name)
@@ -46,14 +50,54 @@ def with_paths(config: TrialConfig, change: Callable[[str], str]) -> TrialConfig
 
 def followed_sweep(sweep: SweepConfig, home: Home) -> SweepConfig:
     """The sweep with its paths, and the locations of its results and trials, as they are now."""
-    base: dict[str, Any] = dict(sweep.base)
-    for section, keys in path_keys().items():
-        given = base.get(section)
-        if isinstance(given, dict):
-            known = {key: home.followed(given[key]) for key in keys if isinstance(given.get(key), str)}
-            base[section] = given | known
+    sweep = with_given_paths(sweep, home.followed)  # searched ones are parameters of the study, which stay
     locations = {name: _location(getattr(sweep.study, name), home) for name in ("storage", "optuna_storage")}
-    return sweep.model_copy(update={"base": base, "study": sweep.study.model_copy(update=locations)})
+    return sweep.model_copy(update={"study": sweep.study.model_copy(update=locations)})
+
+
+def with_given_paths(sweep: SweepConfig, change: Change) -> SweepConfig:
+    """The sweep with every path in its base and its listed points changed."""
+    points = tuple(_with_paths(point, change) for point in sweep.points)
+    return sweep.model_copy(update={"base": _with_paths(sweep.base, change), "points": points})
+
+
+def with_searched_paths(sweep: SweepConfig, change: Change) -> SweepConfig:
+    """The sweep with every path among the constants and choices of its space changed."""
+    space = {path: _searched(path, spec, change) for path, spec in sweep.space.items()}
+    return sweep.model_copy(update={"space": space})
+
+
+def _with_paths(trial: dict[str, Any], change: Change) -> dict[str, Any]:
+    """A partial trial with its paths changed."""
+    return {name: _section(given, path_keys().get(name, ()), change) for name, given in trial.items()}
+
+
+def _section(given: Any, keys: tuple[str, ...], change: Change) -> Any:
+    if not isinstance(given, dict):
+        return given
+    return given | {key: change(given[key]) for key in keys if isinstance(given.get(key), str)}
+
+
+def _searched(path: str, spec: Any, change: Change) -> Any:
+    """What a space holds at a path: a dimension, or a section of dimensions and branches."""
+    section, _, key = path.partition(".")
+    keys = path_keys().get(section, ())
+    if key:
+        return (
+            _dimension(spec, lambda value: change(value) if isinstance(value, str) else value) if key in keys else spec
+        )
+    if not isinstance(spec, dict) or spec.keys() & FORMS.keys():
+        return _dimension(spec, lambda value: _section(value, keys, change))
+    inner = {name: _searched(f"{section}.{name}", value, change) for name, value in spec.items()}
+    if isinstance(branches := spec.get("branch"), dict):
+        inner["branch"] = {kind: _searched(section, branch, change) for kind, branch in branches.items()}
+    return inner
+
+
+def _dimension(spec: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(spec, dict) and isinstance(choices := spec.get("choice"), list | tuple):
+        return spec | {"choice": type(choices)(map(change, choices))}
+    return change(spec)
 
 
 def refuse_missing(sweep: SweepConfig, command: str) -> None:

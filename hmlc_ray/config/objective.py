@@ -1,13 +1,12 @@
 """Objectives, as configuration. The formulas are in `hmlc_ray/objectives` and `docs/objectives.md`."""
 
-from __future__ import annotations
-
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.marks import AtMost, LevelIndex, PerLevel
+from hmlc_ray.config.unions import BY_KIND
 
 Temperature = Annotated[float, Field(gt=0, le=10)]
 Weight = Annotated[float, Field(ge=0)]
@@ -139,7 +138,8 @@ class GHmlcConfig(LevelsSection):
     """A component whose two best levels lie within this margin belongs to both."""
     quota: Annotated[QuotaForm | tuple[Share, ...], PerLevel()] = "equal"
     """How many dimensions a level gets: a named form, or one share per level (coarsest first), e.g. [0.25, 0.75]."""
-    nesting: Literal["partition", "nested"] = "partition"
+    nesting: Literal["partition", "nested"] = "nested"
+    """`partition`: a dimension belongs to one level; `nested`: a level also sees the dimensions of all coarser ones."""
     hardness: Literal["hard", "soft"] = "hard"
     soft_floor: float = Field(0.05, ge=0, le=1)
     """Smallest entry of a soft mask."""
@@ -200,7 +200,7 @@ class CrossEntropyConfig(ObjectiveSection):
     """Train with C-HMCNN's max-constraint loss instead of one softmax per level."""
 
     @model_validator(mode="after")
-    def _levels_to_compare(self) -> CrossEntropyConfig:
+    def _levels_to_compare(self) -> Self:
         if self.level == "leaf" and (self.max_constraint or self.consistency_penalty):
             name = "max_constraint" if self.max_constraint else "consistency_penalty"
             raise ValueError(f"{name} compares levels, so it needs `level: all`")
@@ -219,5 +219,5 @@ ObjectiveConfig = Annotated[
     | MlclConfig
     | BhclConfig
     | CrossEntropyConfig,
-    Field(discriminator="kind"),
+    BY_KIND,
 ]

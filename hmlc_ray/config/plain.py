@@ -9,21 +9,26 @@ from typing import Any
 from pydantic import BaseModel
 
 from hmlc_ray.config.load import MAX_DEPTH, load_yaml
+from hmlc_ray.config.packaged import configuration_file
 from hmlc_ray.errors import ConfigError
-from hmlc_ray.machine.user import expanded
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | BaseModel
-"""A configuration: the path of a YAML file, its values, or a section that was built of them."""
+"""A configuration: the path of a YAML file, the name of one of the package, its values, or a section built of them."""
 
 
-def values_of(source: Source) -> tuple[dict[str, Any], str]:
+def values_of(source: Source, *, suites_first: bool = False) -> tuple[dict[str, Any], str]:
     """The values of a configuration, and the beginning of its errors.
 
+    Args:
+        source: where they are.
+        suites_first: whether a name that the package has twice is that of the suite.
+
     Raises:
-        ConfigError: if the file cannot be read (see `load_yaml`), or the values are not those of a configuration.
+        ConfigError: if the file cannot be read (see `configuration_file` and `load_yaml`), or the values are not
+            those of a configuration.
     """
     if isinstance(source, str | os.PathLike):
-        return load_yaml(expanded(source)), str(source)
+        return load_yaml(configuration_file(source, suites_first=suites_first)), str(source)
     name = type(source).__name__ if isinstance(source, BaseModel) else "configuration"
     values = plain(source, name)
     if not isinstance(values, dict):

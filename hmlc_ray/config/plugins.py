@@ -14,13 +14,12 @@ from functools import cache
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
-from pydantic import Field
-
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.encoder import EncoderSection
 from hmlc_ray.config.objective import ObjectiveSection
 from hmlc_ray.config.schema import SectionType, members, nearest
 from hmlc_ray.config.splits import DataSection
+from hmlc_ray.config.unions import BY_KIND
 from hmlc_ray.errors import ConfigError, HmlcError, first_line
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ GROUPS = {"data": "hmlc_ray.data", "encoder": "hmlc_ray.encoders", "objective": 
 """The group of entry points by section of the trial."""
 BASES: dict[str, SectionType] = {"data": DataSection, "encoder": EncoderSection, "objective": ObjectiveSection}
 """What a plug-in's configuration class has to be a subclass of."""
-KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+KIND = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 Record = dict[str, str]
 """`section`, `kind`, `distribution` and `version` of a plug-in, as files keep it."""
 T = TypeVar("T")
@@ -74,7 +73,7 @@ def with_plugins(section: str, union: Any) -> Any:
     if not found:
         return union
     classes = (*own, *(plugin.config for plugin in found))
-    return Annotated[Union[classes], Field(discriminator="kind")]  # noqa: UP007 - classes of a tuple
+    return Annotated[Union[classes], BY_KIND]  # noqa: UP007 - classes of a tuple
 
 
 @cache
@@ -220,7 +219,7 @@ def _problems(config: Any, base: SectionType) -> Iterator[str]:
         return
     kind = config.model_fields.get("kind")
     names = get_args(kind.annotation) if kind is not None and get_origin(kind.annotation) is Literal else ()
-    if len(names) != 1 or kind is None or kind.default != names[0] or not KIND.fullmatch(str(names[0])):
+    if len(names) != 1 or kind is None or kind.default != names[0] or not re.fullmatch(KIND, str(names[0])):
         yield 'it needs a key `kind: Literal["x"] = "x"` of letters, digits, - and _'
     if not callable(getattr(config, "build", None)):
         yield "it has no method `build`"

@@ -1,8 +1,6 @@
 """Sets of point clouds and their views, as configuration."""
 
-from __future__ import annotations
-
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -87,7 +85,7 @@ class PrimitivesConfig(PointSetSection):
     """Standard deviation of the noise on the points, in radii of the solid."""
 
     @model_validator(mode="after")
-    def _enough(self) -> PrimitivesConfig:
+    def _enough(self) -> Self:
         if self.per_class / self.imbalance < 3:
             raise ValueError(
                 f"imbalance ({self.imbalance:g}) must not exceed a third of per_class ({self.per_class}): "
@@ -122,7 +120,7 @@ class PointViewsConfig(Section):
     """Largest share of points that is dropped; copies of a point that stays replace them."""
 
     @model_validator(mode="after")
-    def _ordered(self) -> PointViewsConfig:
+    def _ordered(self) -> Self:
         low, high = self.scale
         if not 0 < low <= high:
             raise ValueError(f"scale must satisfy 0 < low <= high, got [{low}, {high}]")

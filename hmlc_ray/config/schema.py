@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -77,6 +76,8 @@ def _kinds_of(classes: Mapping[str, SectionType]) -> dict[str, str]:
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """` (did you mean 'x'?)`, or nothing where no allowed name is close."""
+    from difflib import get_close_matches
+
     allowed = list(allowed)
     match = get_close_matches(name.lower(), allowed, n=1, cutoff=0.6)
     match = match or [other for other in allowed if len(name) > 2 and name.lower() in other]

@@ -1,7 +1,5 @@
 """How a data set is divided, as configuration."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
@@ -135,7 +133,7 @@ class FoldersSection(DataSection):
     def own_levels(self) -> tuple[str, ...]:
         return self.level_names or self.tree().level_names
 
-    def tree(self) -> FolderTree:
+    def tree(self) -> "FolderTree":
         """The classes, levels, splits and files that the folder holds.
 
         Raises:

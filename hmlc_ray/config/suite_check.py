@@ -18,13 +18,13 @@ def load_suite(path: Source, overrides: Overrides = ()) -> SuiteConfig:
     """Read and check a suite.
 
     Args:
-        path: a YAML file, or its values.
+        path: a YAML file, the name of a suite of the package, or its values.
         overrides: laid over it, such as `benchmark.tuning.trials=2`.
 
     Raises:
         ConfigError: naming file, path, value and what is allowed.
     """
-    values, source = values_of(path)
+    values, source = values_of(path, suites_first=True)
     values = apply_overrides(SuiteConfig, values, parse_overrides(overrides))
     for section, model in (("data", DataEntry), ("arms", ArmConfig)):
         entries = values.get(section)

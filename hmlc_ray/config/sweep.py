@@ -1,8 +1,6 @@
 """SweepConfig: a study, the trials' resources, the base configuration and the search space."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -18,6 +16,7 @@ from hmlc_ray.config.space import POINT, SearchSpace
 from hmlc_ray.config.space_check import check_space
 from hmlc_ray.config.storage import check_results, check_trials
 from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.config.unions import BY_KIND
 from hmlc_ray.config.validate import validate, with_tuples
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.names.levels import composed
@@ -48,9 +47,9 @@ class AshaConfig(Section):
     """At each rung one trial in this many continues."""
 
 
-SamplerConfig = Annotated[TpeConfig | RandomConfig, Field(discriminator="kind")]
+SamplerConfig = Annotated[TpeConfig | RandomConfig, BY_KIND]
 SchedulerConfig = AshaConfig
-"""With several kinds: `Annotated[AshaConfig | OtherConfig, Field(discriminator="kind")]`."""
+"""With several kinds: `Annotated[AshaConfig | OtherConfig, BY_KIND]`."""
 
 
 class RefitConfig(Section):
@@ -100,6 +99,9 @@ class StudyConfig(Section):
     test: Literal["best", "every", "none"] = "best"
     """Which trials are judged on the test split: the best one at the study's end, whose encoder is exported; `every`
     one after its last epoch, where all choices were made before, and none is exported; or none."""
+    experiment: str | None = Field(None, pattern=PATTERN, max_length=MAX_LENGTH, json_schema_extra={"allowed": ALLOWED})
+    """The MLflow experiment of the study's runs, made where there is none; a study that has runs stays where they are.
+    None: one that is named after the data set, its folder or its file."""
     parent_run: str | None = Field(None, min_length=1)
     """The MLflow run below which the study's run is shown; None: none."""
     stall: StallConfig = Field(default_factory=StallConfig)
@@ -116,7 +118,7 @@ class StudyConfig(Section):
         return with_default_kinds(cls, values) if isinstance(values, dict) else values
 
     @model_validator(mode="after")
-    def _refit_is_the_best(self) -> StudyConfig:
+    def _refit_is_the_best(self) -> Self:
         if self.refit is not None and self.test != "best":
             raise ValueError(f"study.refit trains the best trial again, so study.test must be best, got {self.test}")
         return self
@@ -158,7 +160,7 @@ class TrialsConfig(Section):
     checkpoints: CheckpointsConfig = Field(default_factory=CheckpointsConfig)
 
     @model_validator(mode="after")
-    def _ordered(self) -> TrialsConfig:
+    def _ordered(self) -> Self:
         low, high = self.worker_range
         if low > high:
             raise ValueError(f"trials.workers must not have a minimum above its maximum, got {self.workers}")
@@ -192,7 +194,7 @@ class SweepConfig(Section):
     `base`. `space` is then `{point: {int: [0, N - 1]}}` for N points."""
 
     @model_validator(mode="after")
-    def _points_are_the_space(self) -> SweepConfig:
+    def _points_are_the_space(self) -> Self:
         count = len(self.points)
         if self.points and with_tuples(self.space) != space_of_points(count):
             raise ValueError(f"space must be {{point: {{int: [0, {count - 1}]}}}} where {count} points are listed")
@@ -211,7 +213,7 @@ def load_sweep(path: Source, overrides: Overrides = (), profile: str | None = No
     """Read and check a search space.
 
     Args:
-        path: a YAML file, or its values.
+        path: a YAML file, the name of a search space of the package, or its values.
         overrides: any key of the file (`study.num_trials=3`), or a key of the trial (`data.root=x`, the same as
             `base.data.root=x`).
         profile: the name of an entry under the file's `profiles`, whose values are laid over the others first.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hmlc_ray.config.files import load_trial
 from hmlc_ray.config.overrides import apply_overrides
+from hmlc_ray.config.packaged import packaged
 from hmlc_ray.config.paths import Overrides, parse_overrides
 from hmlc_ray.config.plain import Source
 from hmlc_ray.config.plugins import no_plugin_hint
@@ -25,9 +26,13 @@ def load_target(target: Source, overrides: Overrides = ()) -> TrialConfig:
     if isinstance(target, str) and target in known:
         values = apply_overrides(TrialConfig, {"data": {"kind": target}}, parse_overrides(overrides))
         return validate(TrialConfig, values, target)
-    if isinstance(target, str) and not Path(target).exists() and not target.endswith((".yaml", ".yml")):
+    if isinstance(target, str) and not _may_be_file(target):
         raise ConfigError(
             f"{target!r} is neither a file nor a kind of data{nearest(target, known)}; the kinds are {', '.join(known)}"
             f"{no_plugin_hint('data', target, known)}"
         )
     return load_trial(target, overrides)
+
+
+def _may_be_file(target: str) -> bool:
+    return Path(target).exists() or target.endswith((".yaml", ".yml")) or target in packaged()

@@ -1,7 +1,5 @@
 """Which label tree a data set is given, as configuration."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from itertools import pairwise
@@ -10,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from hmlc_ray.config.base import Section
+from hmlc_ray.config.unions import WHEN_USED
 
 FEATURE_FILES = (".npy", ".npz")
 CONFUSION_FILES = (".npy", ".csv")
@@ -26,7 +25,7 @@ class Tree(Section):
     """The keys beside `tree` that it was made with, as JSON, which is how a change of them is noticed."""
 
     @model_validator(mode="after")
-    def _has_settings(self) -> Tree:
+    def _has_settings(self) -> Self:
         try:
             read = json.loads(self.settings or "{}")
         except ValueError:
@@ -144,7 +143,7 @@ class InducedTaxonomyConfig(TreeSection):
         return (self.levels or 2) if self.classes == "auto" else len(self.classes) + 1
 
     @model_validator(mode="after")
-    def _goes_together(self) -> InducedTaxonomyConfig:
+    def _goes_together(self) -> Self:
         if self.classes != "auto" and (not self.classes or any(b <= a for a, b in pairwise(self.classes))):
             raise ValueError(
                 f"data.taxonomy.classes must increase from the coarsest level to the finest, got {list(self.classes)}"
@@ -182,9 +181,9 @@ def _kind_or_name(value: Any) -> str | None:
 
 
 OtherTaxonomy = (
-    Annotated[OwnTaxonomyConfig, Tag("own")]
-    | Annotated[FileTaxonomyConfig, Tag("file")]
-    | Annotated[InducedTaxonomyConfig, Tag("induced")]
+    Annotated[OwnTaxonomyConfig, WHEN_USED, Tag("own")]
+    | Annotated[FileTaxonomyConfig, WHEN_USED, Tag("file")]
+    | Annotated[InducedTaxonomyConfig, WHEN_USED, Tag("induced")]
 )
 TaxonomyConfig = Annotated[OtherTaxonomy, Discriminator(_kind)]
 """A section."""

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-_MODEL = re.compile(r"^@register_model\(\)\n(?:@.*\n)*def (\w+)\(", re.MULTILINE)
+_MODEL = r"(?m)^@register_model\(\)\n(?:@.*\n)*def (\w+)\("
 
 
 @cache
@@ -16,4 +16,4 @@ def model_names() -> tuple[str, ...]:
     spec = find_spec("torchvision")
     folders = (spec.submodule_search_locations or []) if spec else []
     files = [file for folder in folders for file in (Path(folder) / "models").glob("*.py")]
-    return tuple(sorted(name for file in files for name in _MODEL.findall(file.read_text(encoding="utf-8"))))
+    return tuple(sorted(name for file in files for name in re.findall(_MODEL, file.read_text(encoding="utf-8"))))

@@ -1,13 +1,12 @@
 """The loop, the optimiser and the judging, as configuration."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.marks import AtMost, LevelIndex, PerLevel
+from hmlc_ray.config.unions import BY_KIND
 
 Regularisation = Annotated[float, Field(gt=0)]
 
@@ -37,7 +36,7 @@ class AdamWConfig(OptimiserSection):
     learning_rate: float = Field(1e-3, gt=0, le=100)
 
 
-OptimiserConfig = Annotated[SgdConfig | AdamWConfig, Field(discriminator="kind")]
+OptimiserConfig = Annotated[SgdConfig | AdamWConfig, BY_KIND]
 
 
 class TrainingConfig(Section):

@@ -1,10 +1,8 @@
 """TrialConfig: everything that decides one training run, and the one source of truth for it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -78,23 +76,23 @@ class TrialConfig(Section):
         return with_default_kinds(cls, missing | values)
 
     @model_validator(mode="after")
-    def _same_modality(self) -> TrialConfig:
+    def _same_modality(self) -> Self:
         check_modality(self.data, self.views, self.encoder, _kinds_of("encoder"))
         check_trainable(self.encoder, self.head, self.objective)
         return self
 
     @model_validator(mode="after")
-    def _bounds_hold(self) -> TrialConfig:
+    def _bounds_hold(self) -> Self:
         check_bounds(self)
         return self
 
-    def with_regularisation(self, chosen: tuple[float, ...] | None) -> TrialConfig:
+    def with_regularisation(self, chosen: tuple[float, ...] | None) -> Self:
         """The same, with the probe's regularisation C per level as chosen on validation; None: to be chosen."""
         evaluation = self.evaluation.model_copy(update={"chosen_regularisation": chosen})
         return self.model_copy(update={"evaluation": evaluation})
 
     @model_validator(mode="after")
-    def _can_be_judged(self) -> TrialConfig:
+    def _can_be_judged(self) -> Self:
         if self.data.train_on == "train+val" and self.evaluation.chosen_regularisation is None:
             raise ValueError(
                 "data.train_on is train+val, which leaves no validation split to choose the probe's regularisation on: "

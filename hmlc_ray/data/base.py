@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -82,6 +82,10 @@ class DataSet:
 
     notes: tuple[str, ...] = ()
     """What a user should know of it, a sentence each: what was left out, which split lacks which classes."""
+
+    open_set: Mapping[str, Split] = field(default_factory=dict, compare=False, repr=False)
+    """Samples of no class of the taxonomy, by the split that they are judged with, `val` or `test`; their leaves are
+    -1. Nothing is trained on them, and the fingerprint does not depend on them."""
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from math import ceil, sqrt
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor
@@ -14,6 +12,7 @@ from torch import Tensor
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.column_statistics import column_statistics
+from hmlc_ray.data.pictures import Picture, picture_of
 from hmlc_ray.data.pixels import to_encoder_input
 from hmlc_ray.data.splits import stratified_subset
 from hmlc_ray.data.views import build_views, views_of
@@ -22,8 +21,7 @@ from hmlc_ray.files.atomic import staged
 
 SAMPLES = 32
 _COLUMNS = 4  # samples side by side, three pictures each
-_SMALLEST, _GAP, _CLOUD_SIDE = 64, 4, 96
-Picture = npt.NDArray[np.uint8]
+_SMALLEST, _GAP = 64, 4
 
 
 def write_contact_sheet(data: DataSet, config: TrialConfig, file: Path, samples: int = SAMPLES) -> Path:
@@ -61,29 +59,7 @@ def _sheet(strips: list[Picture]) -> Picture:
 
 def _framed(sample: Tensor) -> Picture:
     """RGB uint8 [height, width, 3] with a white border; small images are enlarged by whole numbers."""
-    picture = {3: _image, 2: _cloud, 1: _row}[sample.ndim](sample)
+    picture = picture_of(sample)
     factor = max(1, _SMALLEST // max(picture.shape[:2]))
     picture = picture.repeat(factor, axis=0).repeat(factor, axis=1)
     return np.pad(picture, ((_GAP, _GAP), (_GAP, _GAP), (0, 0)), constant_values=255)
-
-
-def _image(sample: Tensor) -> Picture:
-    pixels = ((sample + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
-    return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
-
-
-def _cloud(sample: Tensor) -> Picture:
-    """Points [n, channels] seen from the front, x to the right and z upwards; near ones are darker."""
-    x, y, z = sample[:, :3].clamp(-1, 1).numpy().T
-    column, row = (((axis + 1) / 2 * (_CLOUD_SIDE - 1)).astype(int) for axis in (x, -z))
-    pixels = np.full((_CLOUD_SIDE, _CLOUD_SIDE), 255, dtype=np.uint8)
-    np.minimum.at(pixels, (row, column), ((y + 1) * 80).astype(np.uint8))
-    return pixels[..., None].repeat(3, axis=2)
-
-
-def _row(sample: Tensor) -> Picture:
-    """Standardised features, float [D], a pixel each, line by line: from -3 in black to 3 in white."""
-    side = ceil(sqrt(len(sample)))
-    pixels = np.full(side * side, 128, dtype=np.uint8)
-    pixels[: len(sample)] = ((sample.clamp(-3, 3) + 3) / 6 * 255).round().to(torch.uint8).numpy()
-    return pixels.reshape(side, side, 1).repeat(3, axis=2)

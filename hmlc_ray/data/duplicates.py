@@ -27,6 +27,12 @@ def count_duplicates(data: DataSet) -> dict[tuple[str, str], int]:
     }
 
 
+def count_known(split: Split, data: DataSet) -> int:
+    """How many of the samples are in a split of the data, byte for byte."""
+    known = {value for own in (data.train, data.val, data.test) if own is not None for value in _hashes(own)}
+    return sum(value in known for value in _hashes(split))
+
+
 def warn_of_duplicates(data: DataSet) -> None:
     """Log one warning with the counts, where there are any."""
     found = [

@@ -34,11 +34,11 @@ def check_free(folder: Path) -> None:
 
 def write_table(folder: Path, features: Mapping[str, Features], data: DataSet, splits: Mapping[str, Split]) -> None:
     """Write `features.npy`, float32 [N, F], and `labels.csv`: row, path (where samples came from files), the classes
-    from the leaf to the coarsest, and the split.
+    from the leaf to the coarsest (empty for samples of no class), and the split.
 
     Args:
         features: per split, in the order of its samples.
-        splits: the same splits.
+        splits: the same splits; those of the open set are among them by names that `open_set_role` knows.
 
     Raises:
         DataError: see `check_free`; if the folder cannot be written.
@@ -59,11 +59,11 @@ def _write_labels(file: TextIO, data: DataSet, splits: Mapping[str, Split]) -> N
     with_paths = any(split.paths is not None for split in splits.values())
     levels = [f"{name}_class" if name.lower() in RESERVED else name for name in reversed(taxonomy.level_names)]
     writer.writerow(["row", *(["path"] if with_paths else []), *levels, "split"])
-    row = 0
+    named, row = taxonomy.named_paths(), 0
     for name, split in splits.items():
         inputs = range(len(split)) if split.rows is None else split.rows.tolist()
-        for number, classes in zip(inputs, taxonomy.paths(split.leaf.cpu().numpy()).tolist(), strict=True):
+        for number, leaf in zip(inputs, split.leaf.tolist(), strict=True):
             path = [split.paths[number] if split.paths else ""] if with_paths else []
-            names = [taxonomy.class_names[h][c] for h, c in enumerate(classes)]
-            writer.writerow([row, *path, *reversed(names), name])
+            classes = reversed(named[leaf]) if leaf >= 0 else [""] * len(levels)
+            writer.writerow([row, *path, *classes, name])
             row += 1

@@ -27,7 +27,8 @@ _BLOCK = 8192
 def load(config: FeaturesConfig) -> DataSet:
     """Rows as float32 [N, D], as they are in the table; splits that the labels do not give are drawn from train.
 
-    Rows of other splits, and rows that no label names, are left out, which becomes a note.
+    Rows of no class become the open set. Rows of other splits, and rows that no label names, are left out, which
+    becomes a note.
 
     Raises:
         DataError: see `find_places`, `read_features`, `read_labels` and `divide`; if labels and table do not fit, or a
@@ -44,18 +45,22 @@ def load(config: FeaturesConfig) -> DataSet:
     _refuse(config, labels, bad, places)
     taxonomy = Taxonomy.from_paths(labels.level_names, labels.leaf_paths)
     leaf_of = {path: leaf for leaf, path in enumerate(labels.leaf_paths)}
-    inputs = torch.from_numpy(table)
     paths = tuple(labels.paths.get(row, "") for row in range(len(table))) if labels.paths else None
-    splits = {}
-    for name, rows in labels.rows.items():
-        leaf = np.array([leaf_of[path] for path in labels.classes[name]], dtype=np.int64)
-        good = ~bad[rows]
-        index = torch.from_numpy(np.array(rows, dtype=np.int64)[good])
-        mapped = isinstance(table, np.memmap)
-        splits[name] = Split(inputs, torch.from_numpy(leaf[good]), index, digest, mapped=mapped, paths=paths)
-    notes = (*labels.notes(), *_unlisted(labels, len(table)))
+    whole = Split(
+        torch.from_numpy(table), torch.empty(0), None, digest, mapped=isinstance(table, np.memmap), paths=paths
+    )
+
+    def part(rows: list[int], leaf: list[int]) -> Split:
+        """The rows that are finite."""
+        index, leaves = (torch.tensor(values, dtype=torch.int64)[~bad[rows]] for values in (rows, leaf))
+        return replace(whole, leaf=leaves, rows=index)
+
+    splits = {name: part(rows, [leaf_of[path] for path in labels.classes[name]]) for name, rows in labels.rows.items()}
+    outside = {name: part(rows, [-1] * len(rows)) for name, rows in labels.open_set_rows.items()}
+    notes = (*labels.notes(), *_unlisted(labels, len(table)), *_not_finite(labels, bad))
     data = divide(config, taxonomy, splits["train"], splits.get("val"), splits.get("test"), notes=notes)
-    return replace(data, notes=(*data.notes, *_constant_columns(data.train, places)))
+    open_set = {name: split for name, split in outside.items() if len(split)}
+    return replace(data, notes=(*data.notes, *_constant_columns(data.train, places)), open_set=open_set)
 
 
 def _constant_columns(train: Split, places: Places) -> list[str]:
@@ -69,7 +74,7 @@ def _constant_columns(train: Split, places: Places) -> list[str]:
 
 
 def _check_rows(labels: FeatureLabels, count: int, places: Places) -> None:
-    listed = [*labels.rows.values(), *labels.others.values()]
+    listed = labels.listed
     largest = max(max(rows) for rows in listed)
     if largest >= count:
         raise DataError(
@@ -84,8 +89,14 @@ def _check_rows(labels: FeatureLabels, count: int, places: Places) -> None:
 
 
 def _unlisted(labels: FeatureLabels, count: int) -> list[str]:
-    rest = count - sum(map(len, (*labels.rows.values(), *labels.others.values())))
+    rest = count - sum(map(len, labels.listed))
     return [f"{rest:,} of {count:,} rows of the table have no label and are left out"] if rest else []
+
+
+def _not_finite(labels: FeatureLabels, bad: npt.NDArray[np.bool_]) -> list[str]:
+    """Rows of the open set are left out whatever `on_bad_row` says: nothing is trained on them."""
+    count = sum(int(bad[rows].sum()) for rows in labels.open_set.values())
+    return [f"{count:,} rows of no class hold numbers that are not finite and are left out"] if count else []
 
 
 def _looked_through(table: Features) -> tuple[str, npt.NDArray[np.bool_]]:

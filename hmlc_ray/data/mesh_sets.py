@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from hmlc_ray.config.points import MeshFolderConfig, PointFilesSection, PointFolderConfig
@@ -55,7 +57,23 @@ def divide_clouds(
     counts = {name: np.array([len(of_leaf) for of_leaf in leaves]) for name, leaves in splits.items()}
     check_enough(taxonomy, counts, untrained=config.untrained == "keep")
     parts = {name: list(chain.from_iterable(files)) for name, files in splits.items()}
-    files = list(chain.from_iterable(parts.values()))
+    clouds, sound = read_clouds(config, list(chain.from_iterable(parts.values())), root)
+    found, start = {}, 0
+    for name, leaf_files in splits.items():
+        rows = start + np.flatnonzero(sound[start : start + len(parts[name])])
+        leaf = np.repeat(np.arange(len(leaf_files)), [len(of_leaf) for of_leaf in leaf_files])
+        own = torch.from_numpy(leaf[rows - start])
+        found[name] = replace(clouds, leaf=own, rows=torch.from_numpy(rows))
+        start += len(parts[name])
+    return divide(config, taxonomy, found["train"], found.get("val"), found.get("test"), notes=notes)
+
+
+def read_clouds(config: PointFilesSection, files: Sequence[Path], root: Path) -> tuple[Split, npt.NDArray[np.bool_]]:
+    """The clouds of files, without leaves, and which of the files are sound.
+
+    Raises:
+        DataError: see `open_clouds`.
+    """
     maker = _maker(config)
     digest, stored = open_clouds(files, root, maker, strict=config.on_bad_file == "error")
     if stored.problems:
@@ -66,15 +84,7 @@ def divide_clouds(
     sound = np.ones(len(files), dtype=np.bool_)
     sound[list(stored.problems)] = False
     clouds = torch.from_numpy(stored.clouds)
-    paths = relative_paths(files, root)
-    found, start = {}, 0
-    for name, leaf_files in splits.items():
-        rows = start + np.flatnonzero(sound[start : start + len(parts[name])])
-        leaf = np.repeat(np.arange(len(leaf_files)), [len(of_leaf) for of_leaf in leaf_files])
-        own = torch.from_numpy(leaf[rows - start])
-        found[name] = Split(clouds, own, torch.from_numpy(rows), digest, paths=paths, mapped=True)
-        start += len(parts[name])
-    return divide(config, taxonomy, found["train"], found.get("val"), found.get("test"), notes=notes)
+    return Split(clouds, torch.empty(0), None, digest, paths=relative_paths(files, root), mapped=True), sound
 
 
 def _maker(config: PointFilesSection) -> Maker:

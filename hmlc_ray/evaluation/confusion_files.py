@@ -29,8 +29,7 @@ def matrices_of(state: Mapping[str, Mapping[str, Tensor]]) -> Matrices:
 def write_confusion(taxonomy: Taxonomy, matrices: Matrices, folder: Path) -> list[Path]:
     """Write `<split>-<h>-<level>.csv` and `.png` for every matrix, coarsest level first.
 
-    The table counts; the picture shows each true class's share, so that rare classes are seen as well. Of a sparse
-    matrix the table lists what occurs, and the picture the most frequent mistakes.
+    The table counts. Of a sparse matrix it lists what occurs.
     """
     written = []
     for split, levels in matrices.items():
@@ -38,28 +37,39 @@ def write_confusion(taxonomy: Taxonomy, matrices: Matrices, folder: Path) -> lis
             stem = folder / f"{split}-{h}-{re.sub(r'[^A-Za-z0-9._-]', '_', level)[:80]}"
             names, matrix = taxonomy.class_names[h], levels[level]
             table, picture = (stem.with_name(f"{stem.name}.{kind}") for kind in ("csv", "png"))
-            if not isinstance(matrix, SparseCounts):
-                written += [_write_table(names, matrix, table), _draw(names, matrix, f"{level}, {split}", picture)]
+            if isinstance(matrix, SparseCounts):
+                _write_list(names, matrix, table)
             else:
-                written += [_write_list(names, matrix, table), _draw_worst(names, matrix, f"{level}, {split}", picture)]
+                _write_table(names, matrix, table)
+            written += [table, draw_confusion(taxonomy, h, matrix, split, picture)]
     return written
 
 
-def _write_table(names: Sequence[str], matrix: IntArray, file: Path) -> Path:
+def draw_confusion(taxonomy: Taxonomy, level: int, matrix: Matrix, split: str, file: Path) -> Path:
+    """Draw the matrix of one level: each true class's share, so that rare classes are seen as well, with the classes in
+    the tree's order and lines between those of different parents at the coarsest level.
+
+    Of a sparse matrix the most frequent mistakes are drawn.
+    """
+    title = f"{taxonomy.level_names[level]}, {split}"
+    if isinstance(matrix, SparseCounts):
+        return _draw_worst(taxonomy.class_names[level], matrix, title, file)
+    return _draw(taxonomy, level, matrix, title, file)
+
+
+def _write_table(names: Sequence[str], matrix: IntArray, file: Path) -> None:
     with file.open("w", newline="", encoding="utf-8") as opened:
         table = csv.writer(opened)
         table.writerow(["true \\ predicted", *names])
         table.writerows([name, *row] for name, row in zip(names, matrix.tolist(), strict=True))
-    return file
 
 
-def _write_list(names: Sequence[str], counts: SparseCounts, file: Path) -> Path:
+def _write_list(names: Sequence[str], counts: SparseCounts, file: Path) -> None:
     with file.open("w", newline="", encoding="utf-8") as opened:
         table = csv.writer(opened)
         table.writerow(["true", "predicted", "count"])
         cells = zip(counts.true.tolist(), counts.predicted.tolist(), counts.count.tolist(), strict=True)
         table.writerows([names[row], names[column], count] for row, column, count in cells)
-    return file
 
 
 def _draw_worst(names: Sequence[str], counts: SparseCounts, title: str, file: Path) -> Path:
@@ -80,20 +90,34 @@ def _draw_worst(names: Sequence[str], counts: SparseCounts, title: str, file: Pa
     return file
 
 
-def _draw(names: Sequence[str], matrix: IntArray, title: str, file: Path) -> Path:
+def _draw(taxonomy: Taxonomy, level: int, matrix: IntArray, title: str, file: Path) -> Path:
     from matplotlib.figure import Figure
 
-    side = min(12.0, 3.5 + 0.25 * min(len(names), _MOST_NAMES))
+    order = taxonomy.class_order(level)
+    side = min(12.0, 3.5 + 0.25 * min(len(order), _MOST_NAMES))
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
-    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    shares = (matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1))[np.ix_(order, order)]
     picture = axes.imshow(shares, vmin=0, vmax=1, cmap="viridis", interpolation="nearest")
     figure.colorbar(picture, ax=axes, label="share of the true class", shrink=0.8)
+    for border in _borders(taxonomy, level, order):
+        axes.axhline(border - 0.5, color="white", linewidth=0.6)
+        axes.axvline(border - 0.5, color="white", linewidth=0.6)
     axes.set(xlabel="predicted", ylabel="true")
     axes.set_title(printable(title), parse_math=False)
-    if len(names) <= _MOST_NAMES:
-        labels = [printable(name)[:30] for name in names]
-        axes.set_xticks(range(len(names)), labels, rotation=90, parse_math=False)
-        axes.set_yticks(range(len(names)), labels, parse_math=False)
+    if len(order) <= _MOST_NAMES:
+        labels = [printable(taxonomy.class_names[level][c])[:30] for c in order.tolist()]
+        axes.set_xticks(range(len(order)), labels, rotation=90, parse_math=False)
+        axes.set_yticks(range(len(order)), labels, parse_math=False)
     save_figure(figure, file, dpi=120)
     return file
+
+
+def _borders(taxonomy: Taxonomy, level: int, order: IntArray) -> list[int]:
+    """Where in the order the coarsest class changes; nowhere at the coarsest level itself."""
+    if level == 0:
+        return []
+    coarsest = np.empty(taxonomy.num_classes[level], dtype=np.int64)
+    coarsest[taxonomy.leaf_paths[:, level]] = taxonomy.leaf_paths[:, 0]
+    borders: list[int] = (np.flatnonzero(np.diff(coarsest[order])) + 1).tolist()
+    return borders

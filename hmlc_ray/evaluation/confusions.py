@@ -38,6 +38,14 @@ def confusion_matrix(true: IntArray, predicted: IntArray, num_classes: int) -> M
     return SparseCounts(found // num_classes, found % num_classes, count.astype(np.int64), num_classes)
 
 
+def entries(matrix: Matrix) -> tuple[IntArray, IntArray, IntArray]:
+    """True class, predicted class and count of all that occurs, int64 [K] each, sorted by the two classes."""
+    if isinstance(matrix, SparseCounts):
+        return matrix.true, matrix.predicted, matrix.count
+    true, predicted = np.nonzero(matrix)
+    return true, predicted, matrix[true, predicted]
+
+
 def to_tensor(matrix: Matrix) -> Tensor:
     """The matrix for a checkpoint, dense or sparse as it is."""
     if not isinstance(matrix, SparseCounts):

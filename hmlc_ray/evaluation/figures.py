@@ -44,7 +44,9 @@ class Frozen:
     """int64 [N, H]."""
 
     def subset(self, limit: int, seed: int) -> Frozen:
-        """A subset of at most `limit` samples, every leaf in proportion."""
+        """A subset of at most `limit` samples, every leaf in proportion; all of them where there are no more."""
+        if len(self.paths) <= limit:
+            return self
         rows = stratified_subset(self.paths[:, -1], limit, (seed,))
         return Frozen(self.features[rows], self.paths[rows])
 

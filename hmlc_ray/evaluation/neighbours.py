@@ -1,11 +1,18 @@
-"""What cosine neighbours say: kNN classification and MAP@R."""
+"""What cosine neighbours say: kNN classification, nearness to classes, and MAP@R."""
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from hmlc_ray.arrays import IntArray
+
+Similarities = npt.NDArray[np.float32]
 BLOCK = 256
 """Queries compared at once; bounds memory to BLOCK x references similarities."""
 
@@ -46,6 +53,56 @@ def vote(similarities: Tensor, labels: Tensor, num_classes: int) -> Tensor:
         own = labels[start : start + BLOCK]
         votes.append(scores[: len(own)].zero_().scatter_add_(1, own, weights[start : start + BLOCK]).argmax(dim=1))
     return torch.cat(votes)
+
+
+def class_similarities(queries: Tensor, references: Tensor, paths: IntArray, k: int) -> Similarities:
+    """Cosine similarity of every query to the k-th nearest reference of a class, the largest over a level's classes.
+
+    Args:
+        queries: float [n, F].
+        references: float [N, F], on the same device.
+        paths: int64 [N, H], the references' classes.
+        k: capped, for each class, at the number of its references.
+
+    Returns:
+        float32 [n, H].
+    """
+    order = np.lexsort(paths.T[::-1])  # which puts the classes of every level together
+    leaves, first = np.unique(paths[order], axis=0, return_index=True)
+    ordered = normalize(references, dim=1)[torch.from_numpy(order).to(references.device)]
+    children = _children(leaves)
+    found = []
+    for block in torch.tensor_split(normalize(queries, dim=1), _cuts(len(queries))):
+        parts = np.split((block @ ordered.T).cpu().numpy(), first[1:], axis=1)
+        levels = []
+        for groups in children:
+            # The nearest of a class are among the nearest of its children.
+            parts = [_largest(parts[start:end], k) for start, end in groups]
+            levels.append(np.max([part.min(axis=1) for part in parts], axis=0))
+        found.append(np.stack(levels[::-1], axis=1))
+    return np.concatenate(found)
+
+
+def _children(leaves: IntArray) -> list[list[tuple[int, int]]]:
+    """Classes as ranges of those of the next finer level, per level, the finest level first; a leaf is its own range.
+
+    Args:
+        leaves: int64 [L, H], sorted paths.
+    """
+    finer, result = np.arange(len(leaves)), []
+    for labels in leaves.T[::-1]:
+        starts = np.flatnonzero(np.diff(labels, prepend=labels[0] - 1))
+        bounds = [*np.searchsorted(finer, starts).tolist(), len(finer)]
+        result.append(list(pairwise(bounds)))
+        finer = starts
+    return result
+
+
+def _largest(parts: list[Similarities], k: int) -> Similarities:
+    """The k largest of the columns of several arrays, in each row: float32 [n, at most k]."""
+    joined = np.concatenate(parts, axis=1)
+    cut = joined.shape[1] - k
+    return np.partition(joined, cut, axis=1)[:, cut:] if cut > 0 else joined
 
 
 def map_at_r(features: Tensor, paths: Tensor) -> Tensor:

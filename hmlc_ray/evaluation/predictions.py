@@ -26,6 +26,8 @@ class Predictions:
     """Predicted classes by decoding, int64 [n, H]; `argmax` holds the predictions of each level's probe."""
     ranked: IntArray
     """The likeliest leaves, likeliest first, int64 [n, k]."""
+    confidence: FloatArray
+    """The largest probability of each level, float64 [n, H]."""
 
     @property
     def own(self) -> IntArray:
@@ -50,12 +52,15 @@ def predict(
     """
     paths: dict[str, list[IntArray]] = {name: [] for name in decodings}
     ranked: list[IntArray] = []
+    confidence: list[FloatArray] = []
     for rows in blocks(len(inputs), max(taxonomy.num_classes)):
         probabilities = [probe.probabilities(inputs[rows]) for probe in probes]
         for name, found in paths.items():
             found.append(DECODINGS[name](taxonomy, probabilities))
         ranked.append(_likeliest(probabilities[-1], ranks))
-    return Predictions({name: np.concatenate(found) for name, found in paths.items()}, np.concatenate(ranked))
+        confidence.append(np.stack([level.max(axis=1) for level in probabilities], axis=1))
+    by_decoding = {name: np.concatenate(found) for name, found in paths.items()}
+    return Predictions(by_decoding, np.concatenate(ranked), np.concatenate(confidence))
 
 
 def blocks(rows: int, classes: int) -> Iterator[slice]:

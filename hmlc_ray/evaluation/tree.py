@@ -87,10 +87,10 @@ def cpcc(taxonomy: Taxonomy, features: npt.NDArray[np.float32], leaf: IntArray) 
         features: float32 [n, F].
         leaf: int64 [n].
     """
-    present, means = _class_means(features, leaf)
+    present, means = leaf_means(features, leaf)
     sums, low, high = np.zeros(6), np.full(2, np.inf), np.full(2, -np.inf)
     shift: FloatArray | None = None
-    for pairs in _pairs(taxonomy, present, means):
+    for pairs in leaf_pairs(taxonomy, present, means):
         # Near their mean, sums of squares lose no digits.
         shift = pairs.mean(axis=1) if shift is None else shift
         x, y = pairs - shift[:, None]
@@ -103,7 +103,7 @@ def cpcc(taxonomy: Taxonomy, features: npt.NDArray[np.float32], leaf: IntArray) 
     return float(covariance / math.sqrt((xx - sum_x**2 / number) * (yy - sum_y**2 / number)))
 
 
-def _class_means(features: npt.NDArray[np.float32], leaf: IntArray) -> tuple[IntArray, FloatArray]:
+def leaf_means(features: npt.NDArray[np.float32], leaf: IntArray) -> tuple[IntArray, FloatArray]:
     """The leaves that occur, int64 [K], and their mean features, float64 [K, F]."""
     order = np.argsort(leaf, kind="stable")
     present, starts, counts = np.unique(leaf[order], return_index=True, return_counts=True)
@@ -111,7 +111,7 @@ def _class_means(features: npt.NDArray[np.float32], leaf: IntArray) -> tuple[Int
     return present, sums / counts[:, None]
 
 
-def _pairs(taxonomy: Taxonomy, leaves: IntArray, means: FloatArray) -> Iterator[FloatArray]:
+def leaf_pairs(taxonomy: Taxonomy, leaves: IntArray, means: FloatArray) -> Iterator[FloatArray]:
     """Height in the tree and distance of the means of all pairs of leaves, float64 [2, pairs], a block at a time."""
     size = max(1, PAIRS_AT_ONCE // len(leaves))
     for start in range(0, len(leaves) - 1, size):

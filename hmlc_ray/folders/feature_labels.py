@@ -21,11 +21,12 @@ from typing import NamedTuple
 from hmlc_ray.errors import DataError, TaxonomyError, system_reason
 from hmlc_ray.folders.feature_places import Places, features_name, find_places, table_parts
 from hmlc_ray.folders.notes import lacking
-from hmlc_ray.folders.split_names import SPLIT_NAMES, split_role
+from hmlc_ray.folders.split_names import SPLIT_NAMES, open_set_role, split_role
 from hmlc_ray.names.levels import check_level_names, check_printable, composed
 from hmlc_ray.tables.csv_files import BadTable, read_table
 
 RESERVED = ("row", "path", "split", "text")
+_OTHERS = "of other splits are left out"
 
 
 class LabelRow(NamedTuple):
@@ -64,7 +65,9 @@ class FeatureLabels:
     classes: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
     """Classes of each row, coarsest first, by split."""
     others: dict[str, list[int]] = field(default_factory=dict)
-    """Rows of splits by other names, such as those of samples that belong to no class."""
+    """Rows of splits by other names."""
+    open_set: dict[str, list[int]] = field(default_factory=dict)
+    """Rows of samples that belong to no class of any level, by the name of their split; see `open_set_role`."""
     paths: dict[int, str] = field(default_factory=dict)
     """Path of each row, where there is a column for it."""
 
@@ -73,12 +76,27 @@ class FeatureLabels:
         """Every leaf's classes, coarsest first; sorted."""
         return sorted({path for split in self.classes.values() for path in split})
 
+    @property
+    def open_set_rows(self) -> dict[str, list[int]]:
+        """`open_set` by the split that the rows are judged with."""
+        found: dict[str, list[int]] = {}
+        for name, rows in self.open_set.items():
+            if role := open_set_role(name):
+                found.setdefault(role, []).extend(rows)
+        return found
+
+    @property
+    def listed(self) -> list[list[int]]:
+        """All rows that have a label."""
+        return [*self.rows.values(), *self.open_set.values(), *self.others.values()]
+
     def notes(self) -> tuple[str, ...]:
-        """What is left out."""
-        if not self.others:
-            return ()
-        counts = ", ".join(f"{len(rows):,} {name}" for name, rows in self.others.items())
-        return (f"rows of other splits are left out: {counts}",)
+        """What is left out, and what is for the open-set metrics alone."""
+        notes = []
+        for rows, text in ((self.open_set, "of no class are for the open-set metrics alone"), (self.others, _OTHERS)):
+            if rows:
+                notes.append(f"rows {text}: " + ", ".join(f"{len(own):,} {name}" for name, own in rows.items()))
+        return tuple(notes)
 
     def lacks(self) -> list[str]:
         """A sentence for each split that lacks classes."""
@@ -169,8 +187,10 @@ def collect(rows: Iterator[LabelRow], columns: Columns, file: Path) -> FeatureLa
     collector = _Collector(columns, found)
     for row in rows:
         collector.add(row)
+    collector.find_open_set()
     if "train" not in found.rows:
-        there = f": its splits are {', '.join(map(repr, found.others))}" if found.others else ""
+        others = dict.fromkeys([*found.others, *found.open_set])
+        there = f": its splits are {', '.join(map(repr, others))}" if others else ""
         raise DataError(f"{str(file)!r} has no row of the split train{there}")
     found.rows = {name: found.rows[name] for name in SPLIT_NAMES if name in found.rows}
     if len(found.leaf_paths) < 2:
@@ -183,7 +203,19 @@ class _Collector:
         self._columns, self._found = columns, found
         self._numbers: dict[int, str] = {}
         self._parents: list[dict[str, tuple[str, str]]] = [{} for _ in columns.levels[1:]]
+        self._candidates: list[tuple[str, int, tuple[str, ...]]] = []
+        """Rows of splits that are called as those of samples of no class: split, row, classes."""
         self._count = 0
+
+    def find_open_set(self) -> None:
+        """Separate rows of no known class from those of known classes, which may be called out of distribution too
+        where they come from elsewhere."""
+        found = self._found
+        paths = {path for split in found.classes.values() for path in split}
+        known = {(h, name) for path in paths for h, name in enumerate(path)}
+        for split, number, classes in self._candidates:
+            rows = found.others if known & set(enumerate(classes)) else found.open_set
+            rows.setdefault(split, []).append(number)
 
     def add(self, row: LabelRow) -> None:
         columns, found = self._columns, self._found
@@ -194,10 +226,13 @@ class _Collector:
         if not name:
             raise DataError(f"{row.where} names no split")
         role = split_role(name)
-        if role is None:
-            found.others.setdefault(name, []).append(number)
-            return
         classes = tuple(composed(row.cells[place]) for _, place in columns.levels)
+        if role is None:
+            if open_set_role(name):
+                self._candidates.append((name, number, classes))
+            else:
+                found.others.setdefault(name, []).append(number)
+            return
         self._check(row.where, classes)
         found.rows.setdefault(role, []).append(number)
         found.classes.setdefault(role, []).append(classes)

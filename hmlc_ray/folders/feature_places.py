@@ -28,8 +28,8 @@ class Places(NamedTuple):
     """None: the table's own columns."""
 
 
-def find_places(file: str, labels: str | None) -> Places:
-    """The table and its labels, as `data.file` and `data.labels` name them.
+def find_table(file: str) -> Path:
+    """The table of features that a path names: a file, or in a folder the one of `TABLE_FILES`.
 
     Raises:
         DataError: if there is no such file, or it is of another type.
@@ -39,14 +39,22 @@ def find_places(file: str, labels: str | None) -> Places:
         found = [table / name for name in TABLE_FILES if is_file(table / name)]
         if len(found) != 1:
             what = "none of" if not found else "several of"
-            raise DataError(
-                f"the folder {str(table)!r} holds {what} {', '.join(TABLE_FILES)}: data.file names the table"
-            )
+            raise DataError(f"the folder {str(table)!r} holds {what} {', '.join(TABLE_FILES)}: name the table itself")
         table = found[0]
     if table.suffix.lower() not in SUFFIXES:
         raise DataError(f"the table of features {str(table)!r} must be a file of type {', '.join(SUFFIXES)}")
     if not is_file(table):
         raise DataError(f"there is no table of features {str(table)!r}")
+    return table
+
+
+def find_places(file: str, labels: str | None) -> Places:
+    """The table and its labels, as `data.file` and `data.labels` name them.
+
+    Raises:
+        DataError: see `find_table`; if there are no labels.
+    """
+    table = find_table(file)
     if labels is not None:
         place = Path(labels).expanduser().absolute()
         if not is_file(place):

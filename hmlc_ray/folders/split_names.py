@@ -24,6 +24,10 @@ _BESIDE = (
     "meshes of part photos pics pictures sample samples set sets split splits subset the"
 )
 _FILLERS = frozenset(_BESIDE.split())
+_NO_CLASS = frozenset({"novel", "ood", "oos", "unknown", "unknowns"})
+_ALONE = frozenset({"ood", "oos"})
+"""Those that mean samples of no class without naming a split too; `unknown` may be a split that nobody knows."""
+_LONG = re.compile(r"out[\W_]?of[\W_]?(scope|domain|distribution)|open[\W_]?set", re.IGNORECASE)
 _TOKENS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 _FOLD = re.compile(r"(fold|split|part|batch|shard|chunk|subset)[\W_]?\d+", re.IGNORECASE)
 
@@ -36,6 +40,19 @@ def split_role(name: str) -> Role | None:
     tokens = _tokens(name)
     plain = all(_role_of(token) or token in _FILLERS or token.isdigit() for token in tokens)
     return mentioned_role(name) if plain else None
+
+
+def open_set_role(name: str) -> Role | None:
+    """The split with which samples of no class are judged, where that is what a split's name means; else None.
+
+    `oos_test`, `test-ood`, `out of scope`, `unknown_test` -> test; `oos_val` -> val; `oos_train`, `unknown` -> None.
+    """
+    tokens = _tokens(_LONG.sub(" oos ", name))
+    rest = [token for token in tokens if token not in _NO_CLASS]
+    if len(rest) == len(tokens):
+        return None
+    role: Role | None = "test" if not rest and _ALONE & set(tokens) else split_role(" ".join(rest))
+    return None if role == "train" else role
 
 
 def mentioned_role(name: str) -> Role | None:

@@ -7,12 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from hmlc_ray.errors import DataError, TaxonomyError, system_reason
 from hmlc_ray.folders.litter import is_litter
 from hmlc_ray.folders.split_names import split_role
-from hmlc_ray.folders.suffixes import is_document
+from hmlc_ray.folders.suffixes import count_suffixes, is_document, list_suffixes
 from hmlc_ray.names.levels import readable_name
 
 MAX_DEPTH = 50
@@ -120,9 +121,28 @@ def walk(root: Path, suffixes: frozenset[str]) -> Found:
     return walker.found
 
 
+def files_below(root: Path, suffixes: frozenset[str]) -> list[Path]:
+    """All samples in a folder and below it, sorted, whatever its folders mean.
+
+    Raises:
+        DataError: if there is no such folder, or no sample in it; see `walk`.
+    """
+    if not is_folder(root):
+        raise DataError(f"there is no data folder {str(root)!r}")
+    walker = _Walker(suffixes, mixed=True)
+    walker.visit(root, (), ())
+    files = sorted(chain(walker.found.loose, *walker.found.files.values()))
+    if not files:
+        there = count_suffixes(walker.found.left_out) or "nothing"
+        raise DataError(f"{str(root)!r} holds no file of type {list_suffixes(suffixes)}; it holds {there}")
+    return files
+
+
 class _Walker:
-    def __init__(self, suffixes: frozenset[str]) -> None:
+    def __init__(self, suffixes: frozenset[str], *, mixed: bool = False) -> None:
+        """`mixed`: samples may lie beside folders with samples."""
         self.found = Found()
+        self._mixed = mixed
         self.barren_children: dict[ClassPath, Counter[str]] = {}
         self._suffixes = suffixes
 
@@ -137,7 +157,7 @@ class _Walker:
             fruitful |= below is None
             if below is not None:
                 barren[*path, shown] = barren.get((*path, shown), Counter()) + below
-        named = self._samples(files, deepest=bool(path) and not fruitful)
+        named = self._samples(files, deepest=self._mixed or (bool(path) and not fruitful))
         samples = [folder / name for name in files if name in named]
         other = Counter(suffix_of(name) for name in files if name not in named)
         self.found.left_out += other
@@ -188,7 +208,7 @@ class _Walker:
         return shown
 
     def _check_unmixed(self, folder: Path, path: ClassPath, samples: list[Path], fruitful: bool) -> None:
-        if path and samples and fruitful:
+        if path and samples and fruitful and not self._mixed:
             raise uneven_files(folder, samples[0])
 
 

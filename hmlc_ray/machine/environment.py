@@ -1,10 +1,25 @@
-"""Environment variables that are set for a while and put back."""
+"""Environment variables: those that hold seconds, and those that are set for a while and put back."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+
+from hmlc_ray.errors import ConfigError
+
+
+def seconds_of(variable: str, default: float) -> float:
+    """The seconds that a variable holds, at least 0; the default where it is not set.
+
+    Raises:
+        ConfigError: if its value is not a number.
+    """
+    text = os.environ.get(variable, str(default))
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        raise ConfigError(f"{variable} must be a number of seconds, got {text!r}") from None
 
 
 @contextmanager

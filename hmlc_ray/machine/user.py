@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from pathlib import Path
 
@@ -35,6 +34,8 @@ def prepare_user() -> None:
     Raises:
         ConfigError: if there is no temporary directory that can be used.
     """
+    import getpass
+
     try:
         getpass.getuser()
     except (KeyError, OSError, ImportError):

@@ -11,7 +11,7 @@ from contextlib import suppress
 from hmlc_ray.errors import TaxonomyError
 from hmlc_ray.names.metrics import check_level_keys
 
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNPRINTABLE = "[\x00-\x1f\x7f-\x9f\ud800-\udfff]"
 
 
 def readable_name(name: str) -> str:
@@ -21,7 +21,7 @@ def readable_name(name: str) -> str:
         return name
     with suppress(UnicodeEncodeError):  # not from this file system
         name = os.fsencode(name).decode("utf-8", errors="replace").replace("\ufffd", "?")
-    return composed(_UNPRINTABLE.sub("?", name))
+    return composed(re.sub(_UNPRINTABLE, "?", name))
 
 
 def composed(name: str) -> str:
@@ -36,7 +36,7 @@ def check_printable(names: Iterable[str]) -> None:
         TaxonomyError: naming the first.
     """
     for name in names:
-        if _UNPRINTABLE.search(name):
+        if re.search(_UNPRINTABLE, name):
             raise TaxonomyError(f"the name {name[:80]!a} holds a control character or is not valid UTF-8")
 
 

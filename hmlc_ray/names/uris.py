@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
+# Compiled at first use: most commands use none of them.
 # A password may hold any character but those that end it: all up to the last @ is the login.
-_PASSWORD = re.compile(r"(?<![a-z0-9+])[a-z0-9+]+://[^/\s:@]*:[^/\s]+@", re.IGNORECASE)
-_SECRET = re.compile(r"pass|pwd|secret|token|credential|access_?key|api_?key|signature", re.IGNORECASE)
-_QUERY = re.compile(r"[a-z0-9+]+://[^\s?]*\?([^\s#]*)", re.IGNORECASE)
+_PASSWORD = r"(?i)(?<![a-z0-9+])[a-z0-9+]+://[^/\s:@]*:[^/\s]+@"  # noqa: S105 - a pattern
+_SECRET = r"(?i)pass|pwd|secret|token|credential|access_?key|api_?key|signature"  # noqa: S105 - a pattern
+_QUERY = r"(?i)[a-z0-9+]+://[^\s?]*\?([^\s#]*)"
 
 
 def has_password(text: str) -> bool:
     """Whether a text, a URI or one that holds some, has a password in a URI, before its host or in its query."""
-    queries = (part for query in _QUERY.findall(text) for part in query.split("&"))
-    return _PASSWORD.search(text) is not None or any("=" in part and _is_secret(part) for part in queries)
+    queries = (part for query in re.findall(_QUERY, text) for part in query.split("&"))
+    return re.search(_PASSWORD, text) is not None or any("=" in part and _is_secret(part) for part in queries)
 
 
 def public_uri(uri: str) -> str:
@@ -73,4 +74,4 @@ def _is_sqlite(scheme: str) -> bool:
 
 def _is_secret(parameter: str) -> bool:
     name = parameter.partition("=")[0]
-    return _SECRET.search(name) is not None and name != "passfile"
+    return re.search(_SECRET, name) is not None and name != "passfile"

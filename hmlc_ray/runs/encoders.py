@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
+from dataclasses import dataclass
 from pathlib import Path
 
-from hmlc_ray.config.schema import nearest
-from hmlc_ray.errors import CheckpointError, StoreAway, StudyError, TrackingError
+from hmlc_ray.errors import CheckpointError, StoreAway, TrackingError
 from hmlc_ray.home import Home
 from hmlc_ray.machine.user import expanded
-from hmlc_ray.names.studies import PATTERN
 from hmlc_ray.runs.recording import checkpoint_of
 from hmlc_ray.study import schema
-from hmlc_ray.study.leaderboard import best_row, rows_of, trial_runs
-from hmlc_ray.study.lookup import find_sweep, refuse_deleted
+from hmlc_ray.study.named_runs import find_named, nearest_study
 from hmlc_ray.study.schema import CHECKPOINT, ENCODER
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.tracking import Tracker, TrialRun
@@ -32,8 +29,8 @@ def find_encoder(source: str | os.PathLike[str], workspace: Workspace) -> Traine
 
     Args:
         source: a folder with a checkpoint or an exported encoder, as `studies/NAME` and `runs/ID` of the home folder
-            are; the name of a study: its refit's or best trial's, or the best so far of one that has not ended; the id
-            of a run.
+            are; the name of a study: its refit's or best trial's, or the best so far of one that has not ended;
+            `STUDY:TRIAL`; the id of a run.
 
     Raises:
         CheckpointError: if the source is none of these, the run was deleted or has no checkpoint, or the checkpoint is
@@ -44,7 +41,7 @@ def find_encoder(source: str | os.PathLike[str], workspace: Workspace) -> Traine
     folder = _folder(source)
     if (encoder := _in_folder(folder)) is not None:
         return encoder
-    return trained_encoder(_in_store(source, folder, workspace))
+    return trained_encoder(_in_store(source, folder, workspace).checkpoint)
 
 
 def checkpoint_in(folder: Path) -> Checkpoint | None:
@@ -57,7 +54,17 @@ def checkpoint_in(folder: Path) -> Checkpoint | None:
     return load_checkpoint(folders[0]) if folders else None
 
 
-def find_checkpoint(source: str | os.PathLike[str], workspace: Workspace) -> Checkpoint:
+@dataclass(frozen=True)
+class FoundCheckpoint:
+    """A checkpoint, and what it was found by: a folder, or a run of a store."""
+
+    checkpoint: Checkpoint
+    folder: Path | None = None
+    run: TrialRun | None = None
+    tracker: Tracker | None = None
+
+
+def find_checkpoint(source: str | os.PathLike[str], workspace: Workspace) -> FoundCheckpoint:
     """The checkpoint of a folder, a study or a run, found as `find_encoder` finds the encoder.
 
     Raises:
@@ -66,7 +73,7 @@ def find_checkpoint(source: str | os.PathLike[str], workspace: Workspace) -> Che
     """
     folder = _folder(source)
     if (checkpoint := checkpoint_in(folder)) is not None:
-        return checkpoint
+        return FoundCheckpoint(checkpoint, folder=folder)
     if _exports(folder):
         raise CheckpointError(
             f"{folder} is an exported encoder, which has no checkpoint: give its run, its study or its checkpoint"
@@ -113,7 +120,7 @@ def _in_folder(folder: Path) -> TrainedEncoder | None:
     return read_export(exports[0]) if exports else None
 
 
-def _in_store(source: str | os.PathLike[str], folder: Path, workspace: Workspace) -> Checkpoint:
+def _in_store(source: str | os.PathLike[str], folder: Path, workspace: Workspace) -> FoundCheckpoint:
     """The checkpoint of a study or a run, where the source is not a folder of one."""
     if not isinstance(source, str):
         what = "has neither a checkpoint nor an exported encoder in it" if folder.exists() else "does not exist"
@@ -121,38 +128,19 @@ def _in_store(source: str | os.PathLike[str], folder: Path, workspace: Workspace
     tracker = workspace.existing_tracker()
     if tracker is None:
         raise CheckpointError(f"{_no_folder(source, folder)}, and there is no MLflow store in {workspace.home.root}")
-    return checkpoint_of_run(_run(source, folder, workspace.home, tracker), tracker)
+    run = _run(source, folder, workspace.home, tracker)
+    return FoundCheckpoint(checkpoint_of_run(run, tracker), run=run, tracker=tracker)
 
 
 def _run(source: str, folder: Path, home: Home, tracker: Tracker) -> TrialRun:
-    """The run of that id, or the one whose encoder is the result of the study of that name or run."""
-    studies = {run.tags[schema.STUDY]: run for run in tracker.studies()}
-    if source in studies:
-        return _result_of(studies[source], home, tracker)
-    try:
-        run = tracker.run(source)
-    except StoreAway:
-        raise
-    except TrackingError as error:
-        if re.fullmatch(PATTERN, source):
-            refuse_deleted(source, tracker)
+    """The run of that name, see `find_named`; of a study the one whose encoder is its result."""
+    named = find_named(source, home, tracker)
+    if named is None:
         raise CheckpointError(
             f"{_no_folder(source, folder)}, and the MLflow store {tracker.uri} has neither a study nor a run of that "
-            f"name{nearest(source, studies)}"
-        ) from error
-    return _result_of(run, home, tracker) if schema.STUDY in run.tags and not run.trial_id else run
-
-
-def _result_of(study: TrialRun, home: Home, tracker: Tracker) -> TrialRun:
-    """The run whose encoder is a study's result: noted at its end, else that of the best trial so far."""
-    if schema.ENCODER_RUN in study.tags:
-        return tracker.run(study.tags[schema.ENCODER_RUN])
-    name = study.tags[schema.STUDY]
-    config = find_sweep(name, home, tracker).study
-    best = best_row(rows_of(trial_runs(tracker, study.run_id), config), config)
-    if best is None:
-        raise StudyError(f"no trial of study {name!r} is complete yet")
-    return tracker.run(best.run_id)
+            f"name{nearest_study(source, tracker)}"
+        )
+    return named.result
 
 
 def _no_folder(source: str, folder: Path) -> str:

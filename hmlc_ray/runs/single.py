@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 from hmlc_ray.compute.devices import resolve_device
+from hmlc_ray.config.data_name import data_name
 from hmlc_ray.config.moved import followed
 from hmlc_ray.config.paths import flatten
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import CheckpointError
 from hmlc_ray.evaluation import evaluate
+from hmlc_ray.machine.interrupts import hearing
 from hmlc_ray.runs.encoders import find_checkpoint
 from hmlc_ray.runs.induction import with_tree
+from hmlc_ray.runs.open_set import named_open_set
 from hmlc_ray.runs.plan import RunPlan
 from hmlc_ray.runs.recording import Lenient, data_tags, log_taxonomy, recorded, run_tags
 from hmlc_ray.study import schema
@@ -41,7 +47,8 @@ def train_run(plan: RunPlan, workspace: Workspace, progress: RunProgress) -> Run
     tracker = workspace.open_tracker()
     tracker.check_artifacts()
     own = data_tags(data, config.training.device) | {schema.CPU_THREADS: str(threads_of(config.training))}
-    run_id = tracker.single_run(plan.name, params=flatten(config), tags=run_tags(config, data.fingerprint) | own)
+    tags, experiment = run_tags(config, data.fingerprint) | own, data_name(config.data)
+    run_id = tracker.single_run(plan.name, params=flatten(config), tags=tags, experiment=experiment)
     folder, lenient = workspace.home.run(run_id), Lenient()
     start = time.monotonic()
 
@@ -51,7 +58,7 @@ def train_run(plan: RunPlan, workspace: Workspace, progress: RunProgress) -> Run
         if record.evaluated:
             save_checkpoint(folder / CHECKPOINT, snapshot())
 
-    with recorded(tracker, run_id):
+    with hearing(progress.note, workspace.reap_sentence), recorded(tracker, run_id):
         tracker.check_artifacts(run_id)
         lenient(lambda: log_taxonomy(tracker, run_id, config.data, data.taxonomy))
         result = fit(config, report, test=plan.test)
@@ -68,15 +75,45 @@ def train_run(plan: RunPlan, workspace: Workspace, progress: RunProgress) -> Run
 
 
 def probe_run(
-    target: str | os.PathLike[str], workspace: Workspace, *, split: Literal["val", "test"] = "val"
+    target: str | os.PathLike[str],
+    workspace: Workspace,
+    *,
+    split: Literal["val", "test"] = "val",
+    open_set: str | None = None,
 ) -> dict[str, float]:
     """Evaluate the encoder of a checkpoint folder, a study or an MLflow run, on the data it was trained on.
+
+    Args:
+        open_set: samples of no known class, see `named_open_set`; None: those that the data itself has.
 
     Raises:
         CheckpointError: see `find_checkpoint`; also if the data changed.
         StudyError, TrackingError: see `find_checkpoint`.
+        ConfigError, DataError: see `named_open_set`.
     """
-    checkpoint = find_checkpoint(target, workspace)
+    checkpoint = find_checkpoint(target, workspace).checkpoint
+    config, data = own_data(checkpoint, target, workspace)
+    if open_set is not None:
+        data = with_open_set(data, split, open_set, checkpoint, workspace)
+    chosen = checkpoint.chosen_regularisation if split == "test" else config.evaluation.chosen_regularisation
+    config = config.with_regularisation(chosen)
+    device = resolve_device(config.training.device)
+    with kernels(config.training, device):
+        return evaluate(encoder_of(checkpoint).to(device), data, config, split=split, device=device, full=True).metrics
+
+
+def own_data(
+    checkpoint: Checkpoint, target: str | os.PathLike[str], workspace: Workspace
+) -> tuple[TrialConfig, DataSet]:
+    """The configuration of a checkpoint, with paths as they are now, and the data that it was trained on.
+
+    Args:
+        target: what the checkpoint was found by.
+
+    Raises:
+        CheckpointError: if the data changed.
+        DataError: if they cannot be read.
+    """
     config = followed(checkpoint.config, workspace.home)
     with workspace.home.current():
         data = cached_data(config.data)
@@ -85,8 +122,9 @@ def probe_run(
             f"the data of {target} changed since it was trained (fingerprint {checkpoint.fingerprint[:12]}, "
             f"now {data.fingerprint[:12]})"
         )
-    chosen = checkpoint.chosen_regularisation if split == "test" else config.evaluation.chosen_regularisation
-    config = config.with_regularisation(chosen)
-    device = resolve_device(config.training.device)
-    with kernels(config.training, device):
-        return evaluate(encoder_of(checkpoint).to(device), data, config, split=split, device=device, full=True).metrics
+    return config, data
+
+
+def with_open_set(data: DataSet, split: str, named: str, checkpoint: Checkpoint, workspace: Workspace) -> DataSet:
+    """The data with samples of no known class for a split; see `named_open_set`."""
+    return replace(data, open_set={split: named_open_set(named, checkpoint, data, workspace.home)})

@@ -10,8 +10,9 @@ from hmlc_ray.home import Home
 from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.study import schema
 from hmlc_ray.study.folder import is_saved, load_study, unknown_study
-from hmlc_ray.study.schema import SWEEP_ARTIFACT
-from hmlc_ray.tracking import Tracker
+from hmlc_ray.study.schema import SWEEP_ARTIFACT, RunKind
+from hmlc_ray.tracking import Tracker, TrialRun
+from hmlc_ray.tracking.drivers import life
 
 
 def find_sweep(name: str, home: Home, tracker: Tracker | None) -> SweepConfig:
@@ -39,6 +40,21 @@ def refuse_deleted(name: str, tracker: Tracker) -> None:
             f"`{tracker.restore_command(run_id)}`, and in the same way the runs of its trials that were deleted too; "
             "nothing was changed"
         )
+
+
+def named_run(name: str, tracker: Tracker) -> tuple[TrialRun | None, str | None]:
+    """The run of the study or the benchmark of a name, and a note where both have it.
+
+    Of the two it is the one that runs, else the study.
+    """
+    known = {RunKind.STUDY: tracker.studies(), RunKind.BENCHMARK: tracker.benchmarks()}
+    found = {kind: run for kind, runs in known.items() for run in runs if run.tags.get(schema.STUDY) == name}
+    if not found:
+        return None, None
+    running = [kind for kind, run in found.items() if run.is_open and life(run.tags) != "dead"]
+    chosen, *others = sorted(found, key=lambda kind: kind not in running)  # it is stable: the study first
+    note = f"this is the {chosen} {name}; there is a {others[0]} of that name too" if others else None
+    return found[chosen], note
 
 
 def find_run(name: str, tracker: Tracker) -> str:

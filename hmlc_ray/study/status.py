@@ -108,7 +108,7 @@ def _statuses_of(tracker: Tracker, runs: Sequence[TrialRun]) -> list[StudyOvervi
 
 
 def _status(tracker: Tracker, run: TrialRun, driver: Life) -> StudyOverview:
-    study = _study_of(run)
+    study = study_of(run)
     now = (status_snapshot(run) if driver != "dead" else None) or _counted(tracker, run.run_id, study)
     status = StudyStatus.of_run(run.status, driver)
     return StudyOverview(
@@ -139,7 +139,7 @@ def _counted(tracker: Tracker, run_id: str, study: StudyConfig) -> StatusSnapsho
     return StatusSnapshot.of(states, total=study.num_trials, interrupted=interrupted, best=best)
 
 
-def _study_of(run: TrialRun) -> StudyConfig:
+def study_of(run: TrialRun) -> StudyConfig:
     """The settings that the ranking needs; the study's run has them as params, which every store serves."""
     values = {
         name: run.params[f"study.{name}"] for name in ("objective_metric", "mode") if f"study.{name}" in run.params

@@ -104,6 +104,11 @@ class Workspace:
         return command("resume", study, **self._anywhere.options_with_cluster())
 
     @property
+    def reap_sentence(self) -> str:
+        """How to close the runs that a process left open when it was ended."""
+        return f"close its run with `{command('reap', **self._anywhere.options())}`"
+
+    @property
     def _anywhere(self) -> Workspace:
         """The same workspace, with options that do not depend on the working directory."""
         return replace(self, typed_home=None)

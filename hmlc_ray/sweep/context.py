@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from hmlc_ray.config.sweep import StudyConfig, SweepConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.home import Home
+from hmlc_ray.runs.describing import dataset_facts
 from hmlc_ray.study.storage import Results
 from hmlc_ray.study.summary import SweepProgress
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.tracking import Tracker
+from hmlc_ray.tracking.operations import DatasetFacts
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,11 @@ class StudyContext:
             ConfigError: see `Results.of`.
         """
         return Results.of(self.study.storage, self.home)
+
+    @cached_property
+    def dataset(self) -> DatasetFacts:
+        """The data as MLflow shows them."""
+        return dataset_facts(self.sweep.base_trial().data, self.data)
 
     @property
     def resume_command(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,8 +9,10 @@ from contextlib import suppress
 import ray
 import ray.tune
 
+from hmlc_ray.config.data_name import data_name
 from hmlc_ray.config.sweep import TrialsConfig
-from hmlc_ray.errors import ConfigError, StoreAway, StudyError
+from hmlc_ray.errors import StoreAway, StudyError
+from hmlc_ray.machine.environment import seconds_of
 from hmlc_ray.runs.recording import data_tags, log_taxonomy, plugin_tags
 from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import best_row, rows_of, trial_runs
@@ -21,11 +22,12 @@ from hmlc_ray.study.summary import SweepSummary, TrialRow
 from hmlc_ray.sweep.cluster.capacity import driver_cpus, nodes_of
 from hmlc_ray.sweep.cluster.demand import concurrency, refit_trials
 from hmlc_ray.sweep.cluster.gpus import idle_gpus
-from hmlc_ray.sweep.cluster.signals import raise_if_interrupted
+from hmlc_ray.sweep.cluster.signals import raise_if_interrupted, tuning
 from hmlc_ray.sweep.cluster.stall import Watchdog
 from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.sweep.finish import Conclusion, conclude_study, judge_best, refit_best
-from hmlc_ray.sweep.prepare import base_data, plugins_of_trials
+from hmlc_ray.sweep.outcome.publish import Ended, describe_started, publish
+from hmlc_ray.sweep.prepare import base_data, objective_kinds, plugins_of_trials
 from hmlc_ray.sweep.tune.optuna_reopen import ended_without_run, report_ended
 from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 from hmlc_ray.sweep.tune.patches import changed_tune
@@ -83,7 +85,8 @@ class Driver:
             tuner = make_tuner()
             parent = self._open_parent()
             raise_if_interrupted()
-            self._tune(tuner, parent)
+            with self._tracker.system_metrics(parent):
+                self._tune(tuner, parent)
             self._send_pending()
             self._refuse_deleted(parent)
             raise_if_interrupted()
@@ -139,16 +142,20 @@ class Driver:
             tags={
                 schema.DATA_FINGERPRINT: data.fingerprint,
                 schema.SEED: study.seed,
+                schema.DATA: data_name(base_data(self._context.sweep)),
+                schema.OBJECTIVE: ", ".join(objective_kinds(self._context.sweep)),
                 **({schema.PARENT: study.parent_run} if study.parent_run else {}),
                 **data_tags(data, "auto" if self._context.sweep.trials.resources.gpus else "cpu"),
                 **plugin_tags(plugins_of_trials(self._context.sweep)),
             },
             params={f"study.{name}": value for name, value in study.model_dump(mode="json").items()},
+            experiment=study.experiment,
         )
         self._tracker.reopen(parent)
         self._tracker.log_dict(parent, self._context.sweep.model_dump(mode="json"), schema.SWEEP_ARTIFACT)
         log_taxonomy(self._tracker, parent, base_data(self._context.sweep), self._context.data.taxonomy)
         self._tracker.check_artifacts(parent)
+        describe_started(self._context, parent)
         return parent
 
     def _close(self, parent: str | None, error: BaseException | None) -> None:
@@ -175,7 +182,11 @@ class Driver:
         session = SweepSession(context, parent, self._retention, earlier, self._watchdog.pulse)
         activate(session)
         try:
-            with changed_tune(context.results.uri), self._watchdog.over(context.sweep.trials, session.left):
+            with (
+                tuning(),
+                changed_tune(context.results.uri),
+                self._watchdog.over(context.sweep.trials, session.left),
+            ):
                 tuner.fit()
             session.look_on(last=True)
         finally:
@@ -211,6 +222,7 @@ class Driver:
             conclusion = judge_best(self._context, best)
         if best is not None and conclusion is not None:
             conclude_study(self._tracker, parent, study, best, conclusion)
+        publish(self._context, parent, Ended(rows, runs, best, conclusion))
         return SweepSummary(
             study=study.name,
             objective_metric=study.objective_metric,
@@ -232,8 +244,4 @@ def store_wait() -> float:
     Raises:
         ConfigError: if the environment's value is not a number.
     """
-    text = os.environ.get(STORE_WAIT, "60")
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        raise ConfigError(f"{STORE_WAIT} must be a number of seconds, got {text!r}") from None
+    return seconds_of(STORE_WAIT, 60.0)

@@ -64,9 +64,14 @@ def refit_best(context: StudyContext, trials: TrialsConfig, best: TrialRow, pare
     run_id = tracker.trial_run(
         parent,
         trial_id,
-        name=f"{context.name}-{trial_id}",
+        name=f"{context.name}-{trial_id} {config.objective.kind}",
         params=flatten(config),
-        tags={**run_tags(config, context.data.fingerprint), schema.REFIT_OF: best.run_id},
+        tags={
+            **run_tags(config, context.data.fingerprint),
+            schema.REFIT_OF: best.run_id,
+            schema.DESCRIPTION: f"Trial {best.number}, trained again on train + validation, and judged on test.",
+        },
+        dataset=context.dataset,
     )
 
     tracker.reopen(run_id)

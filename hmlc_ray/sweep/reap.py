@@ -38,25 +38,39 @@ class Reaped:
 
 
 def reap(name: str | None, workspace: Workspace, progress: SweepProgress) -> list[Reaped]:
-    """Close the runs of dead drivers: of one study, or of all studies, benchmarks and single runs of the store.
+    """Close the runs of dead drivers: of one study, of one benchmark with its studies, or of all studies, benchmarks
+    and single runs of the store.
 
     A study that was closed is `interrupted`, and `hmlc resume` continues it.
 
     Raises:
-        StudyError: if there is no study of that name.
+        StudyError: if there is no study or benchmark of that name.
         TrackingError: if the store cannot be reached.
     """
     tracker = workspace.existing_tracker()
     if tracker is None:
         raise StudyError(f"there is nothing to close: {workspace.home.root} holds no runs")
-    wanted = None if name is None else find_run(name, tracker)
-    studies = [run for run in tracker.studies() if wanted in (None, run.run_id)]
+    wanted = None if name is None else _runs_of(name, tracker)
+    studies = [run for run in tracker.studies() if wanted is None or {run.run_id, run.tags.get(schema.PARENT)} & wanted]
     lives = driver_lives(tracker, [run for run in studies if run.is_open], progress)
     closed = [_reap_study(run, lives.get(run.run_id), tracker, workspace, progress) for run in studies]
-    if wanted is None:
-        alone = [run for run in (*tracker.benchmarks(), *tracker.singles()) if run.is_open]
-        closed += [_reap_alone(run, tracker) for run in alone]
+    alone = tracker.benchmarks() if wanted else [*tracker.benchmarks(), *tracker.singles()]
+    alone = [run for run in alone if run.is_open and (wanted is None or run.run_id in wanted)]
+    closed += [_reap_alone(run, tracker) for run in alone]
     return [entry for entry in closed if entry.runs or entry.trials or entry.left]
+
+
+def _runs_of(name: str, tracker: Tracker) -> set[str]:
+    """The ids of the runs of a study and of a benchmark of this name, of which there may be both.
+
+    Raises:
+        StudyError: if there is neither.
+    """
+    benchmark = tracker.find_study(name, RunKind.BENCHMARK)
+    if benchmark is None:
+        return {find_run(name, tracker)}
+    study = tracker.find_study(name)
+    return {benchmark} if study is None else {benchmark, study}
 
 
 def _reap_study(

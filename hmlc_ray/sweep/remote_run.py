@@ -8,11 +8,13 @@ from typing import Any
 
 import ray
 
+from hmlc_ray.config.data_name import data_name
 from hmlc_ray.config.paths import flatten
 from hmlc_ray.config.sweep import Resources, TrialsConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import ConfigError
+from hmlc_ray.machine.interrupts import hearing
 from hmlc_ray.runs.induction import with_tree
 from hmlc_ray.runs.plan import RunPlan
 from hmlc_ray.runs.recording import Lenient, log_taxonomy, recorded, run_tags
@@ -48,11 +50,12 @@ def train_on_ray(plan: RunPlan, workers: int | str, workspace: Workspace, progre
     tracker, results = workspace.open_tracker(), Results.of(None, home)
     tracker.check_artifacts()
     start = time.monotonic()
-    with home.current(), connected(workspace.address):
+    with hearing(progress.note, workspace.reap_sentence), home.current(), connected(workspace.address):
         trials = _trials(config, workers)
         require(worker_demand(trials), trials.worker_range[0], nodes_of(trials), "the run")
         own = run_tags(config, data.fingerprint) | {TAXONOMY_DIGEST: data.taxonomy.digest}
-        run_id = tracker.single_run(plan.name, params=flatten(config), tags=own)
+        experiment = data_name(config.data)
+        run_id = tracker.single_run(plan.name, params=flatten(config), tags=own, experiment=experiment)
         export, lenient = home.run(run_id) / ENCODER, Lenient()
 
         def on_result(result: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.taxonomy import has_tree_to_make
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import StudyError
+from hmlc_ray.machine.interrupts import hearing
 from hmlc_ray.machine.scratch import nothing_left
 from hmlc_ray.study.folder import driven, is_saved, save_study
 from hmlc_ray.study.heartbeat import beating, refuse_alive
@@ -25,13 +26,12 @@ from hmlc_ray.sweep.cluster.stall import Watchdog
 from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.sweep.extend import extend, with_trials
 from hmlc_ray.sweep.prepare import (
-    OLDER_VARIANT,
-    VARIANT,
     base_data,
     located,
+    with_defaults,
+    with_experiment,
     with_made_tree,
     with_threads,
-    with_variant,
 )
 from hmlc_ray.sweep.tune.optuna_reopen import forget_failure, reopen_unfinished
 from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
@@ -48,7 +48,7 @@ def run_sweep(sweep: SweepConfig, workspace: Workspace, progress: SweepProgress)
         SweepInterrupted: on Ctrl-C, when everything is saved.
     """
     home = workspace.home
-    sweep = with_storage(located(with_variant(with_threads(sweep), VARIANT)))
+    sweep = with_experiment(with_storage(located(with_defaults(with_threads(sweep), "now"))))
     if has_tree_to_make(base_data(sweep).taxonomy):
         _refuse_taken(sweep, workspace, workspace.open_tracker())
         sweep = with_made_tree(sweep, workspace, progress.note)
@@ -83,7 +83,7 @@ def resume_sweep(
         StudyError: if there is no such study, it is complete and gets no more trials, or another process drives it.
     """
     home = workspace.home
-    saved = with_variant(find_sweep(name, home, workspace.existing_tracker()), OLDER_VARIANT)
+    saved = with_defaults(find_sweep(name, home, workspace.existing_tracker()), "before")
     refuse_missing(saved, workspace.resume_command(name))
     with home.current():
         data = cached_data(base_data(saved))
@@ -136,6 +136,7 @@ def _driving(context: StudyContext) -> Iterator[Watchdog]:
     watchdog = Watchdog(context.study.stall, context.folder, context.progress.note)
     context.progress.note("connecting to Ray")
     with (
+        hearing(context.progress.note, f"resume it with `{context.resume_command}`"),
         context.home.current(),
         driven(context.name, context.home),
         nothing_left(),

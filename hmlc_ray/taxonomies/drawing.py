@@ -77,9 +77,8 @@ def save_figure(figure: Figure, path: Path, **options: Any) -> None:
 
 
 def _draw_tree(axes: Axes, taxonomy: Taxonomy) -> None:
-    order = np.lexsort(taxonomy.leaf_paths.T[::-1])
     height = np.empty(taxonomy.num_leaves)
-    height[order] = np.arange(taxonomy.num_leaves)
+    height[taxonomy.class_order(taxonomy.num_levels - 1)] = np.arange(taxonomy.num_leaves)
     inner_heights = [height.mean(keepdims=True)]
     for h in range(taxonomy.num_levels):
         heights = _mean_heights(height, taxonomy.leaf_paths[:, h])

@@ -9,7 +9,7 @@ from hmlc_ray.errors import TrackingError, first_line
 from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.names.uris import is_server, public_uri, scrub
 from hmlc_ray.tracking.store import quiet_import
-from hmlc_ray.tracking.values import shorten
+from hmlc_ray.tracking.values import cut
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -38,7 +38,7 @@ def check_writable(client: MlflowClient, uri: str, experiment_id: str) -> None:
                 repository.delete_artifacts(_NAME)
     except Exception as error:  # each kind of storage has errors of its own
         shown = location if _is_folder(location) else public_uri(location)
-        reason = shorten(scrub(first_line(error), uri), 300)
+        reason = cut(scrub(first_line(error), uri), 300)
         raise TrackingError(
             f"artifacts of the MLflow store {public_uri(uri)} cannot be written to {shown}: {reason}; "
             + _remedy(uri, location, experiment.name, error)
@@ -54,7 +54,8 @@ def check_seen(client: MlflowClient, uri: str, run_id: str) -> None:
     Raises:
         TrackingError: with the remedy, if it does not.
     """
-    location = str(client.get_run(run_id).info.artifact_uri)
+    info = client.get_run(run_id).info
+    location = str(info.artifact_uri)
     if not is_server(uri) or not _is_folder(location):
         return
     with quiet_import():
@@ -72,7 +73,7 @@ def check_seen(client: MlflowClient, uri: str, run_id: str) -> None:
     if _NAME not in names:
         raise TrackingError(
             f"the MLflow server {public_uri(uri)} does not see what is written to {location} from here: that folder is "
-            f"on its own disk; {_remedy(uri, location, 'hmlc', None)}"
+            f"on its own disk; {_remedy(uri, location, client.get_experiment(info.experiment_id).name, None)}"
         )
 
 

@@ -16,6 +16,21 @@ class _Operation(BaseModel):
     time: int = 0
 
 
+class DatasetFacts(BaseModel):
+    """The data of a run, as MLflow shows them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    digest: str
+    source: str
+    """Path, URI, or what the data are."""
+    profile: dict[str, int | str]
+    """Counts, by what is counted."""
+    shape: tuple[int, ...]
+    """Shape of one sample."""
+    dtype: str
+
+
 class CreateTrial(_Operation):
     """A trial's run below its study's run; where there is one already, its missing params."""
 
@@ -25,6 +40,15 @@ class CreateTrial(_Operation):
     name: str
     params: dict[str, str]
     tags: dict[str, str]
+    dataset: DatasetFacts | None = None
+
+
+class LogDataset(_Operation):
+    """The data of a run."""
+
+    kind: Literal["dataset"] = "dataset"
+    run: str
+    dataset: DatasetFacts
 
 
 class LogMetrics(_Operation):
@@ -41,13 +65,32 @@ class SetTags(_Operation):
     tags: dict[str, str]
 
 
-class LogArtifacts(_Operation):
+class OfFolder(_Operation):
+    """An operation that sends a folder's contents."""
+
+    run: str
+    folder: str
+
+
+class LogArtifacts(OfFolder):
     """A folder's contents, to be copied below `path` of the run."""
 
     kind: Literal["artifacts"] = "artifacts"
-    run: str
-    folder: str
     path: str | None
+
+
+class RegisterModel(OfFolder):
+    """A folder with an MLflow model, to be the best version of a registered model; once for each digest.
+
+    `run` trained it, and `parent` is the study's run, which is tagged with the version.
+    """
+
+    kind: Literal["model"] = "model"
+    name: str
+    digest: str
+    parent: str
+    tags: dict[str, str]
+    description: str
 
 
 class DropArtifacts(_Operation):
@@ -72,7 +115,9 @@ class Reopen(_Operation):
     run: str
 
 
-Operation = CreateTrial | LogMetrics | SetTags | LogArtifacts | DropArtifacts | Finish | Reopen
+Operation = (
+    CreateTrial | LogDataset | LogMetrics | SetTags | LogArtifacts | DropArtifacts | RegisterModel | Finish | Reopen
+)
 _ANY: TypeAdapter[Operation] = TypeAdapter(Annotated[Operation, Field(discriminator="kind")])
 
 

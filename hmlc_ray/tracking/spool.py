@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hmlc_ray.errors import StoreAway, TrackingError
 from hmlc_ray.files.atomic import write_whole
-from hmlc_ray.tracking.operations import LogArtifacts, Operation, parse
+from hmlc_ray.tracking.operations import OfFolder, Operation, parse
 
 _OPERATIONS, _SENT, _ARTIFACTS = "operations.jsonl", "sent", "artifacts"
 _REFUSED, _REFUSED_ARTIFACTS = "refused.jsonl", "refused-artifacts"
@@ -46,7 +46,7 @@ class Spool:
             OSError: if the disk does not take it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        if isinstance(operation, LogArtifacts):
+        if isinstance(operation, OfFolder):
             operation = operation.model_copy(update={"folder": str(self._copied(Path(operation.folder)))})
         before = self._file.stat().st_size if self._file.exists() else 0
         try:
@@ -74,7 +74,7 @@ class Spool:
         """Note that an operation, and all before it, need not be sent again."""
         write_whole(self._mark, str(mark))
         self.count -= 1
-        if isinstance(operation, LogArtifacts):
+        if isinstance(operation, OfFolder):
             shutil.rmtree(operation.folder, ignore_errors=True)
         if not self.count:
             self._clear()
@@ -91,7 +91,7 @@ class Spool:
             OSError: if the disk does not take it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        if isinstance(operation, LogArtifacts) and Path(operation.folder).exists():
+        if isinstance(operation, OfFolder) and Path(operation.folder).exists():
             copy = self._copied(Path(operation.folder), _REFUSED_ARTIFACTS)
             operation = operation.model_copy(update={"folder": str(copy)})
         with self.refused_file.open("a", encoding="utf-8") as file:
@@ -124,7 +124,7 @@ class Spool:
         else:
             self.refused_file.unlink()
         for operation in done:
-            if isinstance(operation, LogArtifacts):
+            if isinstance(operation, OfFolder):
                 shutil.rmtree(operation.folder, ignore_errors=True)
         self._remove_if_empty()
 
@@ -133,7 +133,7 @@ class Spool:
 
     def _here(self, operation: Operation, subfolder: str = _ARTIFACTS) -> Operation:
         """With the folder that it sends as it is now: the home may have been moved since."""
-        if isinstance(operation, LogArtifacts):
+        if isinstance(operation, OfFolder):
             folder = self.folder / subfolder / Path(operation.folder).name
             return operation.model_copy(update={"folder": str(folder)})
         return operation

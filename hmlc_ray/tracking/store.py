@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shlex
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,17 +13,18 @@ from typing import TYPE_CHECKING
 from hmlc_ray.errors import StoreAway, TrackingError, first_line
 from hmlc_ray.machine.environment import variables
 from hmlc_ray.names.uris import is_server, public_uri, scrub
+from hmlc_ray.tracking.experiments import experiment_id
 from hmlc_ray.tracking.making import leave_folders_alone, make_store, refuse_half_made
 from hmlc_ray.tracking.moving import follow_home
 from hmlc_ray.tracking.postgres import alone_at_first
 from hmlc_ray.tracking.uri import sqlite_path
-from hmlc_ray.tracking.values import shorten
+from hmlc_ray.tracking.values import cut
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 EXPERIMENT = "hmlc"
-"""Name of the MLflow experiment that all runs belong to."""
+"""Name of the base experiment: of runs that name none, and of all runs of older versions."""
 CONNECT_SECONDS = 5
 """How long a server or database may take to answer at first."""
 _QUIET = {
@@ -61,7 +61,7 @@ def open_store(uri: str, experiment: str, artifact_root: Path | str | None) -> t
         _silence()
         if is_server(uri):
             client = MlflowClient(tracking_uri=uri)
-            return client, _experiment_id(client, uri, experiment, location)
+            return client, experiment_id(client, uri, experiment, location)
         if file is not None:
             make_store(file, experiment, location)
         else:
@@ -70,7 +70,7 @@ def open_store(uri: str, experiment: str, artifact_root: Path | str | None) -> t
         leave_folders_alone(uri)
         with alone_at_first(uri, "experiments"):
             client = MlflowClient(tracking_uri=uri)
-            return client, _experiment_id(client, uri, experiment, location)
+            return client, experiment_id(client, uri, experiment, location)
 
 
 def check_store(uri: str, artifact_root: Path | None = None) -> None:
@@ -115,7 +115,7 @@ def translated(uri: str) -> Iterator[None]:
     except Exception as error:
         if not _is_of_the_store(error):
             raise
-        reason = shorten(scrub(first_line(error), uri), 300)
+        reason = cut(scrub(first_line(error), uri), 300)
         kind = StoreAway if _may_pass(error) else TrackingError
         raise kind(f"the MLflow store {public_uri(uri)} cannot be used: {reason}{_advice(uri, reason)}") from error
 
@@ -204,36 +204,3 @@ def _probe_database(uri: str) -> None:
         engine.connect().close()
     finally:
         engine.dispose()
-
-
-def restore_command(client: MlflowClient, uri: str, experiment_id: str, run_id: str) -> str:
-    """The shell command that restores a deleted run, or the deleted experiment that it is in."""
-    with translated(uri):
-        if client.get_experiment(experiment_id).lifecycle_stage != "active":
-            return _restore_experiment(uri, experiment_id)
-    return f"MLFLOW_TRACKING_URI={shlex.quote(public_uri(uri))} mlflow runs restore --run-id {run_id}"
-
-
-def _restore_experiment(uri: str, experiment_id: str) -> str:
-    where = f"MLFLOW_TRACKING_URI={shlex.quote(public_uri(uri))}"
-    return f"{where} mlflow experiments restore --experiment-id {experiment_id}"
-
-
-def _experiment_id(client: MlflowClient, uri: str, name: str, location: str | None) -> str:
-    from mlflow.exceptions import MlflowException
-
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None:
-        try:
-            return str(client.create_experiment(name, artifact_location=location))
-        except MlflowException:
-            # Another driver may have been faster.
-            experiment = client.get_experiment_by_name(name)
-            if experiment is None:
-                raise
-    if experiment.lifecycle_stage != "active":
-        raise TrackingError(
-            f"the MLflow experiment {name!r} is deleted: restore it, with all its runs, by "
-            f"`{_restore_experiment(uri, str(experiment.experiment_id))}`"
-        )
-    return str(experiment.experiment_id)

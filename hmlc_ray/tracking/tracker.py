@@ -5,31 +5,36 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hmlc_ray.errors import StoreAway, TrackingError
 from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.names.uris import public_uri
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import RunKind, TrialStatus
 from hmlc_ray.tracking import values
 from hmlc_ray.tracking.artifacts import check_seen, check_writable
+from hmlc_ray.tracking.experiments import view_tag
 from hmlc_ray.tracking.operations import (
     CreateTrial,
+    DatasetFacts,
     DropArtifacts,
     Finish,
     LogArtifacts,
+    LogDataset,
     LogMetrics,
+    RegisterModel,
     Reopen,
     RunStatus,
     SetTags,
 )
 from hmlc_ray.tracking.outbox import Note, Outbox
 from hmlc_ray.tracking.provenance import provenance
+from hmlc_ray.tracking.reader import RunReader
 from hmlc_ray.tracking.spool import Spool
-from hmlc_ray.tracking.store import EXPERIMENT, be_brief, open_store, quiet_import, restore_command, translated
-from hmlc_ray.tracking.trial_run import TrialRun, trial_run_of
+from hmlc_ray.tracking.store import EXPERIMENT, be_brief, open_store, quiet_import, translated
+from hmlc_ray.tracking.system_metrics import monitored
 from hmlc_ray.tracking.uri import with_driver
 from hmlc_ray.tracking.writer import StoreWriter
 
@@ -37,8 +42,8 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 
-class Tracker:
-    """Writes studies, trials and single runs to one experiment of an MLflow store.
+class Tracker(RunReader):
+    """Writes studies, trials and single runs to an MLflow store: to its base experiment, or to others of it.
 
     A store must have one Tracker per study that writes: what was logged before is remembered per run, so that an
     epoch that is reported again after a restore adds no second point.
@@ -53,9 +58,7 @@ class Tracker:
     def __init__(
         self, client: MlflowClient, experiment_id: str, uri: str, spool: Spool | None = None, note: Note | None = None
     ) -> None:
-        self._client = client
-        self._uri = uri
-        self._writer = StoreWriter(client, experiment_id, uri)
+        super().__init__(client, StoreWriter(client, experiment_id, uri), uri)
         self._outbox = Outbox(self._writer, spool, note or (lambda _: None))
         self.experiment_id = experiment_id
 
@@ -104,6 +107,9 @@ class Tracker:
             if run_id is None:
                 check_writable(self._client, self._uri, self.experiment_id)
             else:
+                experiment = self._writer.experiments.of_run(run_id)
+                if experiment != self.experiment_id:  # an older one may keep its artifacts elsewhere
+                    check_writable(self._client, self._uri, experiment)
                 check_seen(self._client, self._uri, run_id)
 
     @property
@@ -135,46 +141,6 @@ class Tracker:
         """
         self._outbox.send_pending(seconds)
 
-    def studies(self) -> list[TrialRun]:
-        """Every study of the experiment, oldest first; `tags[schema.STUDY]` is its name."""
-        return [trial_run_of(run) for run in self._writer.search(_of_kind(RunKind.STUDY))]
-
-    def singles(self) -> list[TrialRun]:
-        """Every run that belongs to no study, oldest first."""
-        return [trial_run_of(run) for run in self._writer.search(_of_kind(RunKind.SINGLE))]
-
-    def benchmarks(self) -> list[TrialRun]:
-        """The run of every benchmark, oldest first."""
-        return [trial_run_of(run) for run in self._writer.search(_of_kind(RunKind.BENCHMARK))]
-
-    def find_study(self, study: str, kind: RunKind = RunKind.STUDY) -> str | None:
-        """The run id of a study or of another run with runs below it; None if the store has none of that name."""
-        runs = map(trial_run_of, self._writer.search(_of_kind(kind)))
-        return next((run.run_id for run in runs if run.tags.get(schema.STUDY) == study), None)
-
-    def deleted_study(self, study: str) -> str | None:
-        """The run id of a study whose run was deleted, in MLflow's interface for instance, and can be restored."""
-        runs = self._writer.search(f"{_of_kind(RunKind.STUDY)} and tags.`{schema.STUDY}` = '{study}'", deleted=True)
-        return next((str(run.info.run_id) for run in runs), None)
-
-    def deleted_children(self, parent: str) -> list[TrialRun]:
-        """The trials of a study whose runs were deleted and can be restored."""
-        return [trial_run_of(run) for run in self._writer.search(f"tags.`{schema.PARENT}` = '{parent}'", deleted=True)]
-
-    def restore_command(self, run_id: str) -> str:
-        """The shell command that restores a deleted run, or the deleted experiment that it is in."""
-        return restore_command(self._client, self._uri, self.experiment_id, run_id)
-
-    def is_active(self, run_id: str) -> bool:
-        """Whether a run exists and was not deleted."""
-        try:
-            with translated(self._uri):
-                return str(self._client.get_run(self._writer.resolve(run_id)).info.lifecycle_stage) == "active"
-        except StoreAway:
-            raise
-        except TrackingError:
-            return False
-
     def study_run(
         self,
         study: str,
@@ -182,13 +148,28 @@ class Tracker:
         tags: Mapping[str, object],
         params: Mapping[str, object],
         kind: RunKind = RunKind.STUDY,
+        experiment: str | None = None,
     ) -> str:
-        """The run of a study, or of another kind that has runs below it: the one that exists, else a new one."""
+        """The run of a study, or of another kind that has runs below it: the one that exists, else a new one.
+
+        Args:
+            experiment: name of the experiment of a new run, unless `tags` name a parent: MLflow nests runs of one
+                experiment alone. None: the base.
+        """
         own = {schema.KIND: kind, schema.STUDY: study}
-        return self._writer.ensure(self.find_study(study, kind), study, _new_tags(tags, own), values.params(params))
+        known, parent = self.find_study(study, kind), tags.get(schema.PARENT)
+        where = self._experiment(experiment, None if parent is None else str(parent), known)
+        return self._writer.ensure(known, study, _new_tags(tags, own), values.params(params), experiment=where)
 
     def trial_run(
-        self, parent: str, trial_id: str, *, name: str, params: Mapping[str, object], tags: Mapping[str, object]
+        self,
+        parent: str,
+        trial_id: str,
+        *,
+        name: str,
+        params: Mapping[str, object],
+        tags: Mapping[str, object],
+        dataset: DatasetFacts | None = None,
     ) -> str:
         """A trial's run below its study's run `parent`: the one that exists, else a new one.
 
@@ -197,13 +178,25 @@ class Tracker:
         own = {schema.KIND: RunKind.TRIAL, schema.TRIAL_ID: trial_id, schema.PARENT: parent}
         known, every = values.params(params), _new_tags(tags, own)
         self._outbox.put(
-            CreateTrial(parent=parent, trial_id=trial_id, name=name, params=known, tags=every, time=_now())
+            CreateTrial(
+                parent=parent, trial_id=trial_id, name=name, params=known, tags=every, dataset=dataset, time=_now()
+            )
         )
         return self._writer.known(parent, trial_id) or f"{parent}/{trial_id}"
 
-    def single_run(self, name: str, *, params: Mapping[str, object], tags: Mapping[str, object]) -> str:
-        """A new run that belongs to no study."""
-        return self._writer.ensure(None, name, _new_tags(tags, {schema.KIND: RunKind.SINGLE}), values.params(params))
+    def single_run(
+        self, name: str, *, params: Mapping[str, object], tags: Mapping[str, object], experiment: str | None = None
+    ) -> str:
+        """A new run that belongs to no study, in the experiment of that name; None: the base."""
+        every, where = _new_tags(tags, {schema.KIND: RunKind.SINGLE}), self._experiment(experiment)
+        return self._writer.ensure(None, name, every, values.params(params), experiment=where)
+
+    def _experiment(self, name: str | None, parent: str | None = None, known: str | None = None) -> str:
+        """The id of the experiment of a new run; that of `known`, a run that exists, stays."""
+        with translated(self._uri):
+            if (run := known or parent) is not None:
+                return self._writer.experiments.of_run(run)
+            return self._writer.experiments.named(name)
 
     def log(self, run_id: str, records: Sequence[tuple[int, Mapping[str, float]]]) -> None:
         """Log metrics as (step, values). A (metric, step) that the run already has is left as it is.
@@ -225,6 +218,49 @@ class Tracker:
     def log_artifacts(self, run_id: str, folder: Path, artifact_path: str | None = None) -> None:
         """Copy a folder's contents to the run, below `artifact_path`."""
         self._outbox.put(LogArtifacts(run=run_id, folder=str(folder), path=artifact_path, time=_now()))
+
+    def log_dataset(self, run_id: str, dataset: DatasetFacts) -> None:
+        """Record the data of a run; twice is once."""
+        self._outbox.put(LogDataset(run=run_id, dataset=dataset, time=_now()))
+
+    def register_model(
+        self, run_id: str, folder: Path, *, name: str, parent: str, digest: str, tags: Mapping[str, object], text: str
+    ) -> str:
+        """Make a folder with an MLflow model, see `write_model`, the version `best` of a registered model.
+
+        It decides nothing, so it is not kept where the store, or its registry, does not take it now: what is recorded
+        after it must not wait for it.
+
+        Args:
+            run_id: of the run that trained it; `parent` is its study's.
+            digest: of the network: a version that there is already is not made again.
+            text: the version's description, in Markdown.
+
+        Returns:
+            `NAME/VERSION`.
+        """
+        known = values.tags(tags)
+        self._outbox.try_now(
+            RegisterModel(
+                run=run_id, folder=str(folder), name=name, parent=parent, digest=digest, tags=known, description=text
+            )
+        )
+        return self.run(parent).tags[schema.MODEL]
+
+    def show_columns(self, run_id: str, columns: Sequence[str]) -> None:
+        """Choose the columns of the table of runs that `hmlc ui` opens, for the experiment of a run. Needs the store.
+
+        Args:
+            columns: such as `metrics.loss`, `params.seed` and `tags.hmlc.status`.
+        """
+        with translated(self._uri):
+            experiment = self._writer.experiments.of_run(run_id)
+            for name, value in view_tag([*columns]).items():
+                self._client.set_experiment_tag(experiment, name, value)
+
+    def system_metrics(self, run_id: str) -> AbstractContextManager[None]:
+        """Log the load of this machine to a run for the time of a block, where MLflow's own variable asks for it."""
+        return monitored(self._uri, run_id)
 
     def drop_artifacts(self, run_id: str, artifact_path: str) -> None:
         """Delete what the run has below `artifact_path`."""
@@ -253,29 +289,6 @@ class Tracker:
         """The id of a run that `trial_run` named before it was created; the same name while it waits."""
         parent, separator, trial_id = run_id.partition("/")
         return (self._writer.known(parent, trial_id) if separator else None) or run_id
-
-    def run(self, run_id: str) -> TrialRun:
-        """One run in its present state."""
-        with translated(self._uri):
-            return trial_run_of(self._client.get_run(self._writer.resolve(run_id)))
-
-    def history(self, run_id: str, metric: str) -> list[tuple[int, float]]:
-        """A metric's (step, value), by step."""
-        with translated(self._uri):
-            points = self._client.get_metric_history(run_id, metric_key(metric))
-        return sorted((int(point.step), float(point.value)) for point in points)
-
-    def children(self, parent: str) -> list[TrialRun]:
-        """The trials of a study, oldest first."""
-        return [trial_run_of(run) for run in self._writer.search(f"tags.`{schema.PARENT}` = '{parent}'")]
-
-    def unfinished(self, parent: str) -> list[TrialRun]:
-        """The trials of a study that are running in the store."""
-        return [trial for trial in self.children(parent) if trial.is_open]
-
-
-def _of_kind(kind: RunKind) -> str:
-    return f"tags.`{schema.KIND}` = '{kind}'"
 
 
 def _new_tags(given: Mapping[str, object], own: Mapping[str, object]) -> dict[str, str]:

@@ -25,6 +25,7 @@ class TrialRun:
     metrics: dict[str, float]
     """Last value of each metric."""
     tags: dict[str, str]
+    experiment_id: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -42,5 +43,11 @@ def trial_run_of(run: Run) -> TrialRun:
     data = run.data
     trial_id = data.tags.get(schema.TRIAL_ID, "")
     return TrialRun(
-        str(run.info.run_id), trial_id, run.info.status, dict(data.params), dict(data.metrics), dict(data.tags)
+        str(run.info.run_id),
+        trial_id,
+        run.info.status,
+        dict(data.params),
+        dict(data.metrics),
+        dict(data.tags),
+        str(run.info.experiment_id),
     )

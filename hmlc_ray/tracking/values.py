@@ -18,15 +18,15 @@ T = TypeVar("T")
 
 def params(values: Mapping[str, object]) -> dict[str, str]:
     """As text of permitted length."""
-    return {metric_key(name): shorten(str(value), MAX_PARAM) for name, value in values.items()}
+    return {metric_key(name): cut(str(value), MAX_PARAM) for name, value in values.items()}
 
 
 def tags(values: Mapping[str, object]) -> dict[str, str]:
     """As text of permitted length."""
-    return {name: shorten(str(value), MAX_TAG) for name, value in values.items()}
+    return {name: cut(str(value), MAX_TAG) for name, value in values.items()}
 
 
-def shorten(text: str, limit: int) -> str:
+def cut(text: str, limit: int) -> str:
     """At most `limit` characters, the last of them `…` if something was cut."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 

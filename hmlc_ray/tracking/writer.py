@@ -11,13 +11,19 @@ from hmlc_ray.names.uris import public_uri
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.tracking import values
+from hmlc_ray.tracking.datasets import log_dataset
+from hmlc_ray.tracking.experiments import Experiments
+from hmlc_ray.tracking.models import register
 from hmlc_ray.tracking.operations import (
     CreateTrial,
     DropArtifacts,
     Finish,
     LogArtifacts,
+    LogDataset,
     LogMetrics,
+    OfFolder,
     Operation,
+    RegisterModel,
     Reopen,
     SetTags,
 )
@@ -37,6 +43,7 @@ class StoreWriter:
 
     def __init__(self, client: MlflowClient, experiment_id: str, uri: str) -> None:
         self._client, self._experiment_id, self._uri = client, experiment_id, uri
+        self.experiments = Experiments(client, experiment_id, uri)
         self._trials: dict[str, dict[str, str]] = {}
         self._logged: dict[str, set[tuple[str, int]]] = {}
 
@@ -49,13 +56,14 @@ class StoreWriter:
         """Bring the store to where the operation wants it.
 
         Raises:
-            StoreAway: if the store does not answer; whether it was applied is then unknown.
+            StoreAway: if the store does not answer; whether it was applied is then unknown. Not for a registered
+                model: earlier versions put those among what waits for the store, and nothing may wait for a registry.
             TrackingError: if the store refuses it.
         """
         try:
             self._apply(operation)
         except StoreAway as error:
-            if self._is_denied(error):
+            if isinstance(operation, RegisterModel) or self._is_denied(error):
                 raise TrackingError(str(error)) from error
             raise
 
@@ -76,6 +84,8 @@ class StoreWriter:
             match operation:
                 case CreateTrial():
                     self._create_trial(operation)
+                case LogDataset():
+                    log_dataset(self._client, self.resolve(operation.run), operation.dataset)
                 case LogMetrics():
                     self._log_metrics(operation)
                 case SetTags():
@@ -84,6 +94,8 @@ class StoreWriter:
                     self._log_artifacts(operation)
                 case DropArtifacts():
                     self._drop(operation)
+                case RegisterModel():
+                    self._register(operation)
                 case Finish():
                     self._finish(self.resolve(operation.run), operation)
                 case Reopen():
@@ -113,29 +125,45 @@ class StoreWriter:
         return self._trials[parent]
 
     def search(self, condition: str, *, deleted: bool = False) -> Iterator[Run]:
-        """Runs of the experiment, oldest first; with `deleted` those that somebody deleted and did not purge."""
+        """Runs of the experiments, oldest first; with `deleted` those that somebody deleted and did not purge."""
         from mlflow.entities import ViewType
 
         view, token = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY, None
+        with translated(self._uri):
+            experiments = self.experiments.ids()
         while True:
             with translated(self._uri):
                 page = self._client.search_runs(
-                    [self._experiment_id], condition, view, 1000, ["start_time ASC"], page_token=token
+                    experiments, condition, view, 1000, ["start_time ASC"], page_token=token
                 )
             yield from page
             token = page.token
             if not token:
                 return
 
+    def first(self, condition: str, order: str, most: int) -> list[Run]:
+        """The first runs in an order of MLflow's, `metrics.name DESC` for one: `most` of them or fewer."""
+        with translated(self._uri), quiet_import():
+            experiments = self.experiments.ids()
+            return list(self._client.search_runs(experiments, condition, max_results=most, order_by=[order]))
+
     def ensure(
-        self, run_id: str | None, name: str, tags: dict[str, str], params: dict[str, str], time: int | None = None
+        self,
+        run_id: str | None,
+        name: str,
+        tags: dict[str, str],
+        params: dict[str, str],
+        time: int | None = None,
+        *,
+        experiment: str,
     ) -> str:
-        """The run, created with these tags if `run_id` is None; params are added as far as it lacks them."""
+        """The run, created with these tags in that experiment if `run_id` is None; params are added as far as it lacks
+        them."""
         from mlflow.entities import Param
 
         with translated(self._uri):
             if run_id is None:
-                run = self._client.create_run(self._experiment_id, start_time=time, tags=tags, run_name=name)
+                run = self._client.create_run(experiment, start_time=time, tags=tags, run_name=name)
                 self._logged[run.info.run_id] = set()
             else:
                 # It may have been killed between its creation and its params.
@@ -150,8 +178,15 @@ class StoreWriter:
         # An attempt that fails may have created the run all the same: then it is found by the next.
         del self._trials[operation.parent]
         known[operation.trial_id] = self.ensure(
-            known.get(operation.trial_id), operation.name, operation.tags, operation.params, operation.time
+            known.get(operation.trial_id),
+            operation.name,
+            operation.tags,
+            operation.params,
+            operation.time,
+            experiment=self.experiments.of_run(operation.parent),
         )
+        if operation.dataset is not None:
+            log_dataset(self._client, known[operation.trial_id], operation.dataset)
         self._trials[operation.parent] = known
 
     def _log_metrics(self, operation: LogMetrics) -> None:
@@ -187,11 +222,14 @@ class StoreWriter:
         self._set_tags(run_id, {schema.STATUS: TrialStatus.RUNNING.tag})
 
     def _log_artifacts(self, operation: LogArtifacts) -> None:
-        if not Path(operation.folder).is_dir():  # MLflow would log nothing, and not say so
-            raise TrackingError(
-                f"the folder {operation.folder}, to be logged to run {operation.run}, is not there any more"
-            )
+        _refuse_missing(operation)
         self._client.log_artifacts(self.resolve(operation.run), operation.folder, operation.path)
+
+    def _register(self, operation: RegisterModel) -> None:
+        _refuse_missing(operation)
+        run_id = self.resolve(operation.run)
+        version = register(self._client, self._uri, self.experiments.of_run(run_id), run_id, operation)
+        self._set_tags(operation.parent, {schema.MODEL: f"{operation.name}/{version}"})
 
     def _drop(self, operation: DropArtifacts) -> None:
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
@@ -208,3 +246,10 @@ class StoreWriter:
             histories = [self._client.get_metric_history(run_id, key) for key in keys]
             self._logged[run_id] = {(point.key, point.step) for history in histories for point in history}
         return self._logged[run_id]
+
+
+def _refuse_missing(operation: OfFolder) -> None:
+    if not Path(operation.folder).is_dir():  # MLflow would log nothing, and not say so
+        raise TrackingError(
+            f"the folder {operation.folder}, to be logged to run {operation.run}, is not there any more"
+        )

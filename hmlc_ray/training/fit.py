@@ -82,8 +82,9 @@ def fit(config: TrialConfig, report: Report, *, resume: Checkpoint | None = None
     """
     data = cached_data(config.data)
     check_levels(config, data.taxonomy.num_levels)
-    with kernels(config.training, resolve_device(config.training.device)), memory_errors():
-        run = _Run(config, data, test=test)
+    device = resolve_device(config.training.device)
+    with kernels(config.training, device), memory_errors():
+        run = _Run(config, data, device, test=test)
         if resume is not None:
             run.restore(resume)
         start = time.perf_counter()
@@ -117,9 +118,8 @@ def _sampler(config: TrialConfig, data: DataSet) -> BatchSampler:
 class _Run:
     """The state of a run."""
 
-    def __init__(self, config: TrialConfig, data: DataSet, *, test: bool) -> None:
-        self.config, self.data, self.test = config, data, test
-        self.device = resolve_device(config.training.device)
+    def __init__(self, config: TrialConfig, data: DataSet, device: torch.device, *, test: bool) -> None:
+        self.config, self.data, self.device, self.test = config, data, device, test
         self.amp = use_amp(config.training.amp, self.device)
         seed_everything(stream_seed(config.seed))
         self.learner = build_learner(config, data).to(self.device)

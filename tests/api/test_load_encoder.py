@@ -256,9 +256,9 @@ def test_a_store_that_is_away_is_not_taken_for_one_without_the_run(home: Home, m
     ("file", "change", "sentence"),
     [
         ("checkpoint/meta.json", {"format": 2}, "has format 2; this version of hmlc-ray reads format 1"),
-        ("checkpoint/config.json", {"colour": 1}, "was written by hmlc-ray 0.1.0 or is damaged; this version, 0.1.0, "),
-        ("encoder/config.json", {"trial": {"colour": 1}}, "was exported by hmlc-ray 0.1.0 or is damaged; this version"),
-        ("encoder/config.json", {"taxonomy": None}, "was exported by hmlc-ray 0.1.0 or is damaged; this version"),
+        ("checkpoint/config.json", {"colour": 1}, "was written by hmlc-ray 0.2.0 or is damaged; this version, 0.2.0, "),
+        ("encoder/config.json", {"trial": {"colour": 1}}, "was exported by hmlc-ray 0.2.0 or is damaged; this version"),
+        ("encoder/config.json", {"taxonomy": None}, "was exported by hmlc-ray 0.2.0 or is damaged; this version"),
         ("encoder/config.json", {"input_shape": [3, 8, 8]}, "encoder.pt is damaged or of another encoder: "),
     ],
 )

@@ -14,13 +14,18 @@ from ray import cloudpickle
 import hmlc_ray
 
 FUNCTIONS = [
+    "benchmark",
     "best",
     "check",
+    "compare",
+    "diagnose",
     "embed",
     "load_data",
     "load_encoder",
     "load_taxonomy",
+    "new",
     "probe",
+    "report",
     "resume",
     "retry",
     "status",

@@ -12,20 +12,25 @@ from hmlc_ray import (
     SweepConfig,
     Taxonomy,
     TrialConfig,
+    benchmark,
     best,
     check,
+    diagnose,
     errors,
     load_data,
     load_encoder,
     load_taxonomy,
     probe,
+    report,
     resume,
     retry,
     status,
     sweep,
     train,
 )
+from hmlc_ray.benchmark.run import BenchmarkResult
 from hmlc_ray.data import DataSet
+from hmlc_ray.diagnosis import Diagnosis
 from hmlc_ray.study.status import StudyOverview
 from hmlc_ray.study.summary import BestTrial, RunSummary, SweepSummary
 
@@ -36,6 +41,9 @@ def runs(path: Path, config: TrialConfig) -> None:
     assert_type(train(config, overrides={"seed": 3}, home=path), RunSummary)
     assert_type(train({"seed": 3}, address="auto", workers="1:4"), RunSummary)
     assert_type(probe("id", split="test"), dict[str, float])
+    assert_type(report("id", out="report.html").logged, bool)
+    assert_type(diagnose("id", report=path), Diagnosis)
+    assert_type(diagnose("id", split="test", report=True).metrics(), dict[str, float])
     train(3)  # type: ignore[arg-type]
     train(config, "seed=3")  # type: ignore[call-arg]
     probe("id", split="train")  # type: ignore[arg-type]
@@ -50,6 +58,8 @@ def studies(space: SweepConfig) -> None:
     assert_type(status("s"), StudyOverview)
     assert_type(status(), list[StudyOverview])
     assert_type(check("file.yaml").config, TrialConfig | SweepConfig)
+    assert_type(benchmark("suite.yaml", overrides={"benchmark.tuning.trials": 2}), BenchmarkResult)
+    assert_type(hmlc_ray.benchmark("suite.yaml", results="r.jsonl", replace_changed=True), BenchmarkResult)
     hmlc_ray.swep()  # type: ignore[attr-defined]
 
 

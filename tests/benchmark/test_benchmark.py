@@ -15,6 +15,7 @@ from hmlc_ray.study.schema import STUDY
 
 SUITE = """
 benchmark: {name: tiny, baseline: hmce, seeds: [0, 1], tuning: {trials: 2}}
+trials: {max_concurrent: 1}
 base:
   encoder: {kind: mlp, hidden_dim: 32, feature_dim: 16}
   head: {hidden_dim: 16, embedding_dim: 16}

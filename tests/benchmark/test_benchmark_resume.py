@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from fake_sweeps import FakeSweeps, Killed, objectives, run_suite, suite_of
 
 from hmlc_ray.benchmark import harvest
+from hmlc_ray.config.encoder import ResNet18Config
+from hmlc_ray.encoders import build_encoder
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.study.schema import DRIVER, PARENT, STUDY, RunKind
@@ -85,6 +88,26 @@ def test_a_changed_suite_names_the_cells_that_no_longer_fit(sweeps: FakeSweeps, 
     assert len(sweeps.trained) == 4
     sweeps.trained.clear()
     run_suite(suite_of(arms=arms), home)
+    assert sweeps.trained == []
+
+
+def test_a_file_of_weights_that_was_replaced_leaves_no_results_of_the_old_one(
+    sweeps: FakeSweeps, home: Home, tmp_path: Path
+) -> None:
+    weights = tmp_path / "w.pt"
+    torch.save(build_encoder(ResNet18Config(), (1, 8, 8)).state_dict(), weights)
+    base = {"encoder": {"kind": "resnet18", "weights": str(weights)}, "training": {"epochs": 5}}
+    first = run_suite(suite_of(base=base), home)
+    torch.save(build_encoder(ResNet18Config(), (1, 8, 8)).state_dict(), weights)
+    with pytest.raises(StudyError, match=r"4 tuning trials in .* do not fit the suite any more"):
+        run_suite(suite_of(base=base), home)
+    sweeps.trained.clear()
+    second = run_suite(suite_of(base=base), home, replace=True)
+    assert len(sweeps.trained) == RUNS
+    assert second.failed == {}
+    assert len(first.rows) == len(second.rows)
+    sweeps.trained.clear()
+    run_suite(suite_of(base=base), home)
     assert sweeps.trained == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -170,9 +171,30 @@ def test_probe(hmlc: Run, layer: Layer) -> None:
     result = hmlc("probe", "abc", "--split", "test")
     assert result.exit_code == 0
     assert probe_run.args == ("abc", Workspace.of(Path("hmlc-home")))
-    assert probe_run.kwargs == {"split": "test"}
+    assert probe_run.kwargs == {"split": "test", "open_set": None}
     assert "test/tree/cpcc: 0.1234" in result.output
     assert json.loads(hmlc("probe", "abc", "--json").stdout) == probe_run.result
+
+
+@pytest.mark.parametrize(("arguments", "report"), [(["--report"], True), (["--report", "d"], Path("d"))])
+def test_probe_with_a_report(hmlc: Run, layer: Layer, arguments: list[str], report: object) -> None:
+    found = SimpleNamespace(evaluation=METRICS, metrics=lambda: {"val/effective_rank/features": 3.5})
+    found.folder, found.run_id = Path("home/d"), "abc"
+    diagnose_run = Recorder(found)
+    layer("hmlc_ray.runs.diagnose", diagnose_run=diagnose_run)
+    result = hmlc("probe", "abc", *arguments)
+    assert result.exit_code == 0, result.output
+    assert diagnose_run.args == ("abc", Workspace.of(Path("hmlc-home")))
+    assert diagnose_run.kwargs == {"split": "val", "report": report, "open_set": None}
+    assert "val/effective_rank/features: 3.5000" in result.output
+    assert result.output.endswith("report: home/d; logged to run abc\n")
+    values = json.loads(hmlc("probe", "abc", "--json", *arguments).stdout)
+    assert values == METRICS | {"val/effective_rank/features": 3.5}
+
+
+def test_a_folder_of_probe_needs_a_report(hmlc: Run) -> None:
+    result = hmlc("probe", "abc", "d")
+    assert (result.exit_code, result.stderr) == (2, "hmlc: the folder 'd' is for a report: give --report too\n")
 
 
 def test_check_says_what_was_checked(hmlc: Run) -> None:

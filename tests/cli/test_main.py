@@ -25,7 +25,7 @@ IMAGES = "data: {kind: image-folder, root: images}\nobjective: {level_weights: [
 def test_help_names_every_command(hmlc: Run) -> None:
     result = hmlc("--help")
     assert result.exit_code == 0
-    for name in ("train", "sweep", "resume", "best", "probe", "check", "ui", "taxonomy", "--version"):
+    for name in ("train", "sweep", "resume", "best", "report", "probe", "check", "ui", "taxonomy", "--version"):
         assert f"  {name} " in result.output
 
 
@@ -35,7 +35,7 @@ def test_version(hmlc: Run) -> None:
     assert hmlc("--version").output == f"hmlc-ray {__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["train", "sweep", "resume", "best", "probe", "check", "ui", "taxonomy"])
+@pytest.mark.parametrize("command", ["train", "sweep", "resume", "best", "report", "probe", "check", "ui", "taxonomy"])
 def test_every_command_has_help(hmlc: Run, command: str) -> None:
     result = hmlc(command, "-h")
     assert result.exit_code == 0

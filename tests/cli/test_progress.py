@@ -75,6 +75,49 @@ def test_a_sweep_without_a_terminal_is_a_line_per_ended_trial(monkeypatch: pytes
     ]
 
 
+def test_lines_of_a_long_sweep_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand trials within 100 s: the start, the first end, failures, one line in ten seconds, the last."""
+    now = [0.0]
+    monkeypatch.setattr("hmlc_ray.api.progress.time.monotonic", lambda: now[0])
+    console, failed = plain(), 0
+    with sweep_progress("s", "val/x", console) as progress:
+        progress.update(SweepCounts(total=2000, running=1))
+        for done in range(1, 1001):
+            now[0] = done / 10
+            failed += done in (333, 334)
+            progress.update(SweepCounts(total=2000, running=1, completed=done - failed, failed=failed))
+    done = [int(line.split("/")[0].removeprefix("s: ")) for line in text(console).splitlines()]
+    assert done == [0, 1, 101, 201, 301, 333, 334, 434, 534, 634, 734, 834, 934, 1000]
+
+
+def test_what_was_kept_is_printed_when_a_sweep_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hmlc_ray.api.progress.time.monotonic", lambda: 0.0)
+    console = plain()
+
+    def interrupted() -> None:
+        with sweep_progress("s", "val/x", console) as progress:
+            for done in range(5):
+                progress.update(SweepCounts(total=9, completed=done))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert [line.split(" ")[1] for line in text(console).splitlines()] == ["0/9", "1/9", "4/9"]
+
+
+def test_lines_of_a_long_run_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("hmlc_ray.api.progress.time.monotonic", lambda: now[0])
+    console = plain()
+    with run_progress(console) as progress:
+        for epoch in range(1, 31):
+            now[0] = float(epoch)
+            progress.epoch(epoch, 30, EPOCH)
+    assert [line.split(":")[0] for line in text(console).splitlines()] == [
+        f"epoch {epoch}/30" for epoch in (1, 11, 21, 30)
+    ]
+
+
 def test_time_left_counts_only_what_ended_since_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 10.0])
     monkeypatch.setattr("hmlc_ray.api.progress.time.monotonic", lambda: next(clock))
@@ -95,3 +138,10 @@ def test_bars_on_a_terminal() -> None:
     assert "2 completed, 0 pruned, 0 failed, 1 running, best val/x 0.7500" in shown
     assert "refit [1]" in shown
     assert "val probe 0.9300 (parity 0.9700, digit 0.8900)" in shown
+
+
+def test_a_bar_fits_a_narrow_terminal() -> None:
+    console = Console(file=io.StringIO(), width=40, force_terminal=True, no_color=True)
+    with sweep_progress("a-study-with-a-long-name", "val/x", console) as sweep:
+        sweep.update(SweepCounts(total=40, running=1, completed=2, failed=1, best=0.75))
+    assert "3/40 1 failed, best 0.7500" in text(console)

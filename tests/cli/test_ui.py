@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cli_examples import Run
 
+from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.tracking.uri import with_driver
 
 
@@ -36,15 +37,34 @@ def test_it_serves_the_home_folder_on_loopback(hmlc: Run, started: list[tuple[An
     assert result.output == f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)\n"
     ((program, command, environment),) = started
     assert program == sys.executable
-    assert command[1:4] == ["-m", "mlflow", "server"]
+    assert command[1:5] == ["-P", "-m", "mlflow", "server"]
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert environment["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{tmp_path}/h/mlflow.db"
+    # Its runners of jobs would be seven more processes with two gigabytes.
+    assert environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+
+
+def test_it_opens_at_the_runs_of_the_experiment_that_was_used_last(
+    hmlc: Run, started: list[tuple[Any, ...]], tmp_path: Path
+) -> None:
+    tracker = Workspace.of(tmp_path / "h").open_tracker()
+    tracker.study_run("old", tags={}, params={})
+    study = tracker.study_run("new", tags={}, params={}, experiment="fruit")
+    where = f"#/experiments/{tracker.experiment_of(study)}/runs?workflowType=machine_learning"
+    port = free_port()
+    address = f"http://127.0.0.1:{port}/{where}"
+    assert hmlc("ui", "--home", "h", "--port", port).output == f"MLflow: {address} (Ctrl-C ends it)\n"
+    tracker.show_columns(study, ["tags.hmlc.status"])
+    shown = hmlc("ui", "--home", "h", "--port", port).output
+    assert shown == f"MLflow: {address}&viewStateShareKey=hmlc (Ctrl-C ends it)\n"
+    assert len(started) == 2
 
 
 def test_a_password_stays_off_the_command_line(
     hmlc: Run, started: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hmlc_ray.tracking.store.check_store", lambda uri: None)
+    monkeypatch.setattr("hmlc_ray.tracking.landing.landing_path", lambda uri: "")
     assert hmlc("ui", "--port", free_port(), "--tracking-uri", "postgresql://u:secret@db/x").exit_code == 0
     ((_, command, environment),) = started
     assert "secret" not in " ".join(command)

@@ -19,6 +19,7 @@ from hmlc_ray.config.levels import level_names
 from hmlc_ray.data import DataSet, load_data
 from hmlc_ray.data.column_statistics import column_statistics
 from hmlc_ray.errors import DataError, UserError
+from hmlc_ray.folders.split_names import open_set_role
 
 ROWS, LEAF = made()
 COARSE, FINE = [NAMES[leaf][0] for leaf in LEAF], [NAMES[leaf][1] for leaf in LEAF]
@@ -105,14 +106,75 @@ def test_a_float32_file_is_mapped_and_others_are_converted_with_what_they_lose(t
 def test_splits_of_other_names_and_rows_without_a_label_are_left_out_with_a_note(tmp_path: Path) -> None:
     folder = write_features(tmp_path, splits=True)
     lines = (folder / "labels.csv").read_text().splitlines()
-    lines[-1] = "47,oos,,oos_test"
+    lines[-1] = "47,,,unlabelled"
     del lines[3]
     (folder / "labels.csv").write_text("\n".join(lines))
     data = load(folder)
     assert sum(sizes(data)) == 46
-    assert "rows of other splits are left out: 1 oos_test" in data.notes
+    assert data.open_set == {}
+    assert "rows of other splits are left out: 1 unlabelled" in data.notes
     assert "1 of 48 rows of the table have no label and are left out" in data.notes
     assert data.taxonomy.class_names[1] == ("p", "q", "r", "s")
+
+
+NO_CLASS = {
+    44: "oos,oos,oos_test",
+    45: ",,OOD",
+    46: "z,,oos_val",
+    47: "z,zz,oos_train",
+    41: "q,a,ood_test",
+    42: "z,b,ood_test",
+    43: "z,zz,unknown",
+}
+"""Leaf, kind and split of rows: three of no class, one of no class for training, two of known classes, one unclear."""
+
+
+def _with_open_set(folder: Path) -> Path:
+    write_features(folder, splits=True)
+    lines = (folder / "labels.csv").read_text().splitlines()
+    for row, cells in NO_CLASS.items():
+        lines[1 + row] = f"{row},{cells}"
+    (folder / "labels.csv").write_text("\n".join(lines))
+    return folder
+
+
+def test_rows_of_no_class_are_the_open_set_of_their_split_and_change_nothing_else(tmp_path: Path) -> None:
+    data = load(_with_open_set(tmp_path / "a"))
+    assert {split: part.rows.tolist() for split, part in data.open_set.items()} == {"test": [44, 45], "val": [46]}  # type: ignore[union-attr]
+    assert all((part.leaf == -1).all() for part in data.open_set.values())
+    torch.testing.assert_close(data.open_set["test"].at(torch.arange(2)), torch.from_numpy(ROWS[44:46]))
+    assert "rows of no class are for the open-set metrics alone: 1 oos_test, 1 OOD, 1 oos_val" in data.notes
+    assert "rows of other splits are left out: 1 unknown, 1 oos_train, 2 ood_test" in data.notes
+    (tmp_path / "b").mkdir()
+    np.save(tmp_path / "b" / "features.npy", ROWS)
+    lines = (tmp_path / "a" / "labels.csv").read_text().splitlines()
+    (tmp_path / "b" / "labels.csv").write_text("\n".join(line for n, line in enumerate(lines) if n - 1 not in NO_CLASS))
+    assert load(tmp_path / "b").fingerprint == data.fingerprint
+
+
+def test_rows_of_no_class_in_a_table_of_its_own_and_rows_of_it_that_are_not_finite(tmp_path: Path) -> None:
+    dirty = ROWS.copy()
+    dirty[44, 1] = np.nan
+    columns = [list(column) for column in (FINE, COARSE, SPLIT)]
+    for row in (44, 45):
+        for column, cell in zip(columns, NO_CLASS[row].split(","), strict=True):
+            column[row] = cell
+    leaf, kind, split = map(np.array, columns)
+    np.savez(tmp_path / "t.npz", features=dirty, leaf=leaf, kind=kind, split=split)
+    data = load(tmp_path / "t.npz")
+    assert data.open_set["test"].rows.tolist() == [45]  # type: ignore[union-attr]
+    assert "1 rows of no class hold numbers that are not finite and are left out" in data.notes
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [("oos_test", "test"), ("test-OOD", "test"), ("oosTest", "test"), ("OOS", "test"), ("out of scope", "test"),
+     ("out-of-distribution/dev", "val"), ("openSet_validation", "val"), ("unknown_test", "test"),
+     ("novel test", "test"), ("oos_train", None), ("unknown", None), ("novel", None), ("test", None), ("extra", None),
+     ("oos_extra", None), ("good_test", None), ("outdoor", None)],
+)  # fmt: skip
+def test_names_of_splits_that_mean_samples_of_no_class(name: str, role: str | None) -> None:
+    assert open_set_role(name) == role
 
 
 def test_labels_need_no_numbers_no_splits_and_any_order_of_rows(tmp_path: Path) -> None:

@@ -95,7 +95,8 @@ def test_everything_is_measured_finite_and_repeatable(data: DataSet) -> None:
     decoded = [f"val/tree/{figure}/{way}" for figure in ("full_path_accuracy", "inconsistency", "mistake_severity",
                "hierarchical_precision", "hierarchical_recall", "hierarchical_f1")
                for way in ("argmax", "top_down", "leaf_up", "max_constraint")]  # fmt: skip
-    others = ["val/tree/cpcc", "val/tree/hierarchical_distance_at_1", "val/tree/hierarchical_distance_at_5"]
+    others = ["val/tree/cpcc", "val/tree/hierarchical_distance_at_1", "val/tree/hierarchical_distance_at_5",
+              "val/tree/hit_curve_area", "val/tree/hit_curve_area_by_score"]  # fmt: skip
     assert {*decoded, *others} == {key for key in first.metrics if key.startswith("val/tree/")}
     assert first.metrics["val/tree/inconsistency/top_down"] == first.metrics["val/tree/inconsistency/leaf_up"] == 0
 

@@ -9,7 +9,7 @@ from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from sklearn.neighbors import KNeighborsClassifier
 
 from hmlc_ray.evaluation import neighbours
-from hmlc_ray.evaluation.neighbours import map_at_r, nearest, vote
+from hmlc_ray.evaluation.neighbours import class_similarities, map_at_r, nearest, vote
 
 
 def _points(count: int, seed: int) -> torch.Tensor:
@@ -95,3 +95,23 @@ def _knn(
 
 def test_map_at_r_is_undefined_where_everyone_is_alone() -> None:
     assert map_at_r(_points(4, 0), torch.arange(4)[:, None]).isnan().all()
+
+
+@given(st.integers(0, 10_000), st.integers(1, 30), st.sampled_from([4, 256]))
+@settings(max_examples=25, deadline=None)
+def test_similarity_to_classes_agrees_with_each_class_searched_alone(seed: int, k: int, block: int) -> None:
+    queries, references = _points(9, seed), _points(60, seed + 1)
+    leaf = _labels(60, 7, seed + 2) ** 2 // 8  # of very different sizes
+    paths = torch.stack([leaf // 3, leaf], dim=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbours, "BLOCK", block)
+        found = torch.from_numpy(class_similarities(queries, references, paths.numpy(), k))
+    for h, labels in enumerate(paths.T):
+        own = [nearest(queries, references[labels == c], k)[0][:, -1] for c in labels.unique()]
+        assert torch.allclose(found[:, h], torch.stack(own).amax(dim=0), atol=1e-6)
+
+
+def test_similarity_to_the_only_class_is_that_to_any_sample() -> None:
+    queries, references = _points(9, 0), _points(60, 1)
+    found = class_similarities(queries, references, np.zeros((60, 1), dtype=np.int64), 5)
+    assert torch.allclose(torch.from_numpy(found[:, 0]), nearest(queries, references, 5)[0][:, -1], atol=1e-6)

@@ -99,7 +99,8 @@ def test_a_folder_that_the_server_has_on_its_own_disk(
     listed = {"files": [{"path": artifacts._NAME}]} if seen else {"root_uri": "/srv"}
     answer = SimpleNamespace(ok=True, json=lambda: listed)
     monkeypatch.setattr(rest_utils, "http_request", lambda *_, **__: answer)
-    client = SimpleNamespace(get_run=tracker._client.get_run, log_text=tracker._client.log_text)
+    own = tracker._client
+    client = SimpleNamespace(get_run=own.get_run, log_text=own.log_text, get_experiment=own.get_experiment)
     if seen:
         artifacts.check_seen(client, "http://h:5000", run)  # type: ignore[arg-type]
     else:

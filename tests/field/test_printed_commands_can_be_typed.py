@@ -118,7 +118,7 @@ def test_the_best_configuration_is_trained_again(
     monkeypatch.setattr("hmlc_ray.cli.tables.print_best", lambda *_: None)
     best("s", emit_config=Path(file), home=tmp_path / "a b")
     verb, options = read_back(between(capsys.readouterr().out.strip(), "reproduce it with: ")[:-1])
-    assert (verb, options["file"], options["home"]) == ("train", Path(file), tmp_path / "a b")
+    assert (verb, options["file"], options["home"]) == ("train", file, tmp_path / "a b")
 
 
 def test_what_reap_closed_is_resumed_in_the_same_places(

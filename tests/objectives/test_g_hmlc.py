@@ -65,7 +65,7 @@ def test_without_a_fit_the_loss_is_sum_supcon(made: Planted, mask: str) -> None:
 
 
 def test_masks_are_ones_until_the_warm_up_is_over_and_then_recover_what_was_planted(made: Planted) -> None:
-    g_hmlc = objective(made, quota="free", warmup_epochs=2)
+    g_hmlc = objective(made, quota="free", nesting="partition", warmup_epochs=2)
     assert run_epoch(g_hmlc, made, 0) == {}
     masks = g_hmlc.masks()
     assert masks is not None
@@ -179,7 +179,7 @@ def train_on_digits(seed: int) -> tuple[GHmlc, nn.Module, Tensor]:
     train, test = torch.randperm(len(images)).split([1200, 597])
     encoder = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 48))
     counts = taxonomy.class_counts(digit[train].numpy())
-    g_hmlc = GHmlc(GHmlcConfig(), Dims(taxonomy, counts, 48, feature_dim=48))
+    g_hmlc = GHmlc(GHmlcConfig(nesting="partition"), Dims(taxonomy, counts, 48, feature_dim=48))
     optimiser = torch.optim.Adam(encoder.parameters(), 2e-3)
     paths = torch.from_numpy(taxonomy.paths(digit.numpy()))
     for epoch in range(12):

@@ -21,7 +21,8 @@ TAGS = {
     "taxonomy_digest", "data_notes", "cpu_threads", "study", "num_trials", "space_used_up", "standing", "driver_seen",
     "stalled", "best_trial", "best_run", "encoder_run", "checkpoint_bytes_held", "checkpoint_bytes_freed", "trial_id",
     "searched", "value", "epochs", "seconds", "retries", "earlier_error", "checkpoint_error", "checkpoint_bytes",
-    "checkpoint_folder", "weights_prefix", "refit_of", "superseded_by", "plugins",
+    "checkpoint_folder", "weights_prefix", "weights_digest", "refit_of", "superseded_by", "plugins",
+    "objective", "data", "rung", "model", "experiment_of", "encoder_digest",
 }  # fmt: skip
 """Without `hmlc.`, of the stores that there are: none of them may be renamed."""
 JOB_KEYS = {"JOB_STUDY": "hmlc.study", "JOB_VERSION": "hmlc.version", "JOB_HOME": "hmlc.home"} | {
@@ -54,12 +55,15 @@ def test_what_else_is_stored_stays_as_it_is() -> None:
     }
     assert [*StudyStatus] == ["waiting", "running", "complete", "failed", "interrupted", "stopped", "died"]
     assert (schema.CHECKPOINT, schema.ENCODER, schema.CONFUSION) == ("checkpoint", "encoder", "confusion")
+    assert schema.DIAGNOSIS == "diagnosis"
     assert (schema.SWEEP_ARTIFACT, schema.REFIT) == ("sweep.yaml", "refit")
 
 
 def test_every_tag_says_who_writes_it_where_and_what() -> None:
     script = runpy.run_path(str(ROOT / "docs" / "run_tags.py"))
-    assert script["tags"]().keys() == {*constants(), "PARENT", "SOURCE_COMMIT"}
+    of_mlflow = {name for name, value in vars(schema).items() if name.isupper() and str(value).startswith("mlflow.")}
+    assert {"PARENT", "SOURCE_COMMIT", "DESCRIPTION", "EXPERIMENT_KIND"} <= of_mlflow
+    assert script["tags"]().keys() == {*constants(), *of_mlflow}
     page = (ROOT / "docs" / "runs.md").read_text(encoding="utf-8")
     assert script["page"]() == page, "the vocabulary has changed: run `python docs/run_tags.py`"
 

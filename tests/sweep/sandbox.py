@@ -55,6 +55,9 @@ space:
       a-hmlc: {{attention_temperature: {{float: [0.5, 2.0]}}}}
 """
 TRIALS, EPOCHS = 4, 10
+ONE_AT_A_TIME = ("-o", "trials.max_concurrent=1")
+"""One warm trial process: each further one takes seconds of CPU time to load torch, Ray and this package. For tests
+that are not about trials beside each other."""
 ASHA = "{kind: asha, reduction_factor: 2}"
 
 
@@ -90,7 +93,9 @@ class Sandbox:
         # The test machine's user may have a token of a cluster of their own; these clusters are private anyway.
         if self.tracking_uri is not None:
             clean["MLFLOW_TRACKING_URI"] = self.tracking_uri
-        return clean | {"HMLC_HOME": str(self.home.root), "RAY_AUTH_MODE": "disabled", "COLUMNS": "200"}
+        # What only MLflow's interface shows takes seconds of a study's end; `tests/sweep/outcome` has it.
+        plain = {"HMLC_PICTURES": "0", "HMLC_REGISTER": "0"}
+        return clean | plain | {"HMLC_HOME": str(self.home.root), "RAY_AUTH_MODE": "disabled", "COLUMNS": "200"}
 
     def hmlc(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         own = {**self.env(), **(env or {})}

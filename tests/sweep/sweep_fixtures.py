@@ -8,19 +8,19 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
+import torch
 from quick_stores import made_once
 from sandbox import Sandbox
 
 from hmlc_ray.config.sweep import StudyConfig, SweepConfig
-from hmlc_ray.data.base import DataSet
+from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.home import Home
 from hmlc_ray.study.summary import SweepProgress
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.context import StudyContext
+from hmlc_ray.taxonomy import Taxonomy
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.making import make_store
 from hmlc_ray.tracking.store import EXPERIMENT, quiet_import
@@ -57,9 +57,11 @@ def tracker(tmp_path: Path, put_store: Callable[[Home], Home], monkeypatch: pyte
 
 
 def study_context(study: StudyConfig, tracker: Tracker, progress: SweepProgress, home: Path) -> StudyContext:
-    """Of a study whose data is not looked at."""
+    """Of a study on two samples in each split."""
     sweep = SweepConfig.model_validate({"study": study, "space": {"seed": {"int": [0, 9]}}})
-    data = cast(DataSet, SimpleNamespace(fingerprint="f"))
+    taxonomy = Taxonomy.from_paths(("leaf",), [("a",), ("b",)])
+    split = Split(torch.zeros(2, 1, 8, 8, dtype=torch.uint8), torch.tensor([0, 1]))
+    data = DataSet(taxonomy, split, split, split, fingerprint="f")
     return StudyContext(sweep, data, Workspace(Home.of(home)), tracker, progress)
 
 
@@ -78,11 +80,11 @@ def started(sandbox: Sandbox) -> Iterator[list[subprocess.Popen[str]]]:
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
-    """The sweep of `Sandbox.seeded`, without a fault; to be read only."""
+    """The sweep of `Sandbox.seeded`, without a fault, with all that MLflow's interface shows; to be read only."""
 
     def sweep(folder: Path) -> None:
         sandbox = Sandbox(folder)
-        done = sandbox.hmlc("sweep", sandbox.seeded())
+        done = sandbox.hmlc("sweep", sandbox.seeded(), env={"HMLC_PICTURES": "400", "HMLC_REGISTER": "1"})
         assert done.returncode == 0, done.stderr
 
     return Sandbox(made_once(tmp_path_factory, "undisturbed", sweep))

@@ -14,7 +14,7 @@ from invariants import check_sound
 from nodes import Node, head
 from sandbox import TRIALS, Sandbox, drain, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 HOST, GUEST, PREFIX = "10.231.77.1", "10.231.77.2", "hmlc-cut"
 
 

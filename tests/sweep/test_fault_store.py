@@ -11,7 +11,7 @@ from invariants import check_sound
 from mlflow_server import MlflowServer
 from sandbox import TRIALS, Sandbox, drain, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

@@ -13,12 +13,23 @@ from pathlib import Path
 import pytest
 from invariants import check_sound
 from PIL import Image
-from sandbox import EPOCHS, TRIALS, Sandbox, drain, kill, read_until, trial_processes, wait_ended, wait_until
+from sandbox import (
+    EPOCHS,
+    ONE_AT_A_TIME,
+    TRIALS,
+    Sandbox,
+    drain,
+    kill,
+    read_until,
+    trial_processes,
+    wait_ended,
+    wait_until,
+)
 
 from hmlc_ray.study import schema
 from hmlc_ray.study.folder import is_saved
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 TOO_SMALL = "a batch of 3 samples is too small for training.sampler"
 EAGER = "{kind: asha, reduction_factor: 1.3}"
 ONE_ENDED = "small: 1/5 trials done"
@@ -28,7 +39,7 @@ def test_a_killed_driver_is_resumed_and_an_interrupted_one_again(
     sandbox: Sandbox, started: list[subprocess.Popen[str]]
 ) -> None:
     """One study for both, since every driver takes most of a minute's work to start."""
-    process = sandbox.start("sweep", sandbox.space(trials=5, epochs=5))
+    process = sandbox.start("sweep", sandbox.space(trials=5, epochs=5), *ONE_AT_A_TIME)
     started.append(process)
     read_until(process, ONE_ENDED)
     process.send_signal(signal.SIGSTOP)  # it lives, and does not end while the second one looks
@@ -154,7 +165,15 @@ def test_a_sigterm_ends_a_sweep_that_is_just_starting(
 def test_failed_trials_say_why_and_the_sweep_goes_on(sandbox: Sandbox) -> None:
     """A configuration that does not fit the data, and a loss that is not finite."""
     space = sandbox.space(trials=4, epochs=8)
-    options = ["-o", "training.sampler=hierarchical", "-o", "trials.retries=0", "-o", "study.scheduler=null"]
+    options = [
+        *ONE_AT_A_TIME,
+        "-o",
+        "training.sampler=hierarchical",
+        "-o",
+        "trials.retries=0",
+        "-o",
+        "study.scheduler=null",
+    ]
     # This seed draws every case: good, too small, good, too fast.
     options += ["-o", "optimiser.weight_decay=1", "-o", "evaluation.every=8", "-o", "study.seed=20"]
     searched = {
@@ -175,7 +194,7 @@ def test_failed_trials_say_why_and_the_sweep_goes_on(sandbox: Sandbox) -> None:
     assert sandbox.statuses() == ["completed", "failed", "completed", "failed"]
     assert TOO_SMALL in " ".join(done.stdout.split())
 
-    refused = sandbox.here("sweep", space, *options[:2], "--name", "small2", "-o", "training.global_batch_size=3")
+    refused = sandbox.here("sweep", space, *options[:4], "--name", "small2", "-o", "training.global_batch_size=3")
     assert refused.returncode == 2
     assert TOO_SMALL in refused.stderr
 

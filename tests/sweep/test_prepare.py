@@ -9,21 +9,20 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
-from hmlc_ray.config.sweep import SweepConfig
+from hmlc_ray.config.space import POINT
+from hmlc_ray.config.sweep import SweepConfig, space_of_points
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.study.summary import SweepProgress
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep import run
 from hmlc_ray.sweep.prepare import (
-    OLDER_VARIANT,
-    VARIANT,
     base_data,
     located,
     located_trial,
+    with_defaults,
     with_made_tree,
     with_threads,
-    with_variant,
 )
 from hmlc_ray.training.fit import cached_data
 
@@ -66,14 +65,67 @@ def test_files_of_the_base_become_absolute_too(tmp_path: Path, monkeypatch: pyte
     assert (trial.data.file, trial.data.root) == (str(tmp_path / "list.csv"), None)
 
 
-def test_a_study_says_which_variant_it_compares() -> None:
-    """The default has changed: a study that was started before is resumed with what its first trials had."""
-    named = sweep({"objective": {"kind": "hmce"}})
-    assert with_variant(named, VARIANT).base["objective"] == {"kind": "hmce", "variant": "code"}
-    assert with_variant(named, OLDER_VARIANT).base_trial().objective.variant == "paper"
-    assert with_variant(with_variant(named, VARIANT), OLDER_VARIANT).base_trial().objective.variant == "code"
-    other = sweep({"objective": {"kind": "supcon"}})
-    assert with_variant(other, VARIANT) is other
+def test_searched_and_listed_paths_become_absolute_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    here, there = str(tmp_path / "w.pt"), {"choice": [str(tmp_path / "w.pt"), "/else/v.pt"]}
+    given = {"choice": ["w.pt", "/else/v.pt"]}
+    spaces: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({"encoder.weights": given}, {"encoder.weights": there}),
+        ({"encoder.weights": "w.pt"}, {"encoder.weights": here}),
+        ({"encoder": {"weights": given, "stem": "cifar"}}, {"encoder": {"weights": there, "stem": "cifar"}}),
+        (
+            {"encoder": {"branch": {"resnet18": {"weights": given}, "convnet": None}}},
+            {"encoder": {"branch": {"resnet18": {"weights": there}, "convnet": None}}},
+        ),
+        (
+            {"encoder": {"choice": [{"kind": "resnet18", "weights": "w.pt"}, {"kind": "convnet"}]}},
+            {"encoder": {"choice": [{"kind": "resnet18", "weights": here}, {"kind": "convnet"}]}},
+        ),
+        ({"objective.temperature": {"float": [0.1, 0.2]}}, {"objective.temperature": {"float": [0.1, 0.2]}}),
+    ]
+    for written, wanted in spaces:
+        made = located(SweepConfig.model_validate({"study": {"name": "s"}, "space": written}))
+        assert made.space == wanted
+    points = ({"encoder": {"kind": "resnet18", "weights": "w.pt"}}, {"encoder": {"kind": "convnet"}}, {})
+    listed = {"study": {"name": "s"}, "points": points, "space": {"point": {"int": (0, 2)}}}
+    made = located(SweepConfig.model_validate(listed))
+    assert made.points == ({"encoder": {"kind": "resnet18", "weights": here}}, *points[1:])
+
+
+@pytest.mark.parametrize(
+    ("base", "key", "now", "before"),
+    [
+        ({"objective": {"kind": "hmce"}}, "variant", "code", "paper"),
+        ({"objective": {"kind": "g-hmlc"}}, "nesting", "nested", "partition"),
+        ({}, "nesting", "nested", "partition"),
+        ({"objective": {"temperature": 0.2}}, "nesting", "nested", "partition"),
+    ],
+)
+def test_a_study_says_which_defaults_it_has(base: dict[str, Any], key: str, now: str, before: str) -> None:
+    """These defaults have changed: a study that was started before is resumed with what its first trials had."""
+    named = sweep(base)
+    assert with_defaults(named, "now").base["objective"] == {key: now, **base.get("objective", {})}
+    assert getattr(with_defaults(named, "before").base_trial().objective, key) == before
+    assert getattr(with_defaults(with_defaults(named, "now"), "before").base_trial().objective, key) == now
+    assert with_defaults(named, "before").base_trial().training.deterministic is True
+    assert with_defaults(named, "now").base_trial().training.deterministic is None
+
+
+def test_listed_points_say_their_defaults_themselves() -> None:
+    """What a point lists replaces the base's section, recorded defaults included."""
+    points = ({"objective": {"kind": "g-hmlc"}}, {"training": {"epochs": 2}}, {"objective": {"kind": "supcon"}}, {})
+    given = sweep({}).model_copy(update={"points": points, "space": space_of_points(len(points))})
+    for which, nesting, deterministic in (("before", "partition", True), ("now", "nested", None)):
+        made: Any = with_defaults(given, which)  # type: ignore[arg-type]
+        trials = [made.search_space().assemble({}, {POINT: number}) for number in range(len(points))]
+        assert [getattr(trial.objective, "nesting", None) for trial in trials] == [nesting, nesting, None, nesting]
+        assert [trial.training.deterministic for trial in trials] == [deterministic] * len(points)
+        assert trials[1].training.epochs == 2
+
+
+def test_what_a_study_says_itself_stays() -> None:
+    own = {"objective": {"kind": "supcon"}, "training": {"deterministic": False}}
+    assert with_defaults(sweep(own), "before").base == own
 
 
 def test_what_is_started_and_what_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +150,7 @@ def test_what_is_started_and_what_is_resumed(tmp_path: Path, monkeypatch: pytest
 def test_a_variant_is_set_where_one_of_several_objectives_has_it() -> None:
     branches = {"supcon": {}, "hmc": {}, "hmce": {"variant": {"choice": ["paper", "code"]}}}
     space = {"objective": {"branch": branches}}
-    found = with_variant(sweep({}).model_copy(update={"space": space}), OLDER_VARIANT).search_space()
+    found = with_defaults(sweep({}).model_copy(update={"space": space}), "before").search_space()
     kinds = {chosen["objective"]: found.assemble(chosen, {}).objective for chosen in found.assignments()}
     assert kinds["supcon"].kind == "supcon"
     assert kinds["hmc"].variant == "paper"

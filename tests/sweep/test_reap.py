@@ -142,6 +142,23 @@ def test_benchmarks_are_closed_like_single_runs(home: Home, dead: str) -> None:
     assert [tracker.run(run).status for run in runs] == ["KILLED", "RUNNING", "RUNNING"]
 
 
+def test_a_benchmark_is_closed_by_its_name_with_its_studies_and_no_others(home: Home, dead: str) -> None:
+    tracker = Workspace(home).open_tracker()
+    mine, other = (
+        tracker.study_run(name, params={}, tags={schema.DRIVER: dead}, kind=RunKind.BENCHMARK) for name in ("b", "c")
+    )
+    below = SWEEP.model_copy(update={"study": SWEEP.study.model_copy(update={"name": "b.cells-1"})})
+    save_study(below, home)
+    first, second = (
+        tracker.study_run(name, params={}, tags={schema.DRIVER: dead, schema.PARENT: parent})
+        for name, parent in (("b.cells-1", mine), ("c.cells-1", other))
+    )
+    found = {entry.name: entry for entry in reap("b", Workspace.of(home.root), Quiet())}
+    assert found == {mine: Reaped(mine, 1, is_study=False), "b.cells-1": Reaped("b.cells-1", 1)}
+    states = [tracker.run(run).status for run in (mine, first, other, second)]
+    assert states == ["KILLED", "KILLED", "RUNNING", "RUNNING"]
+
+
 def test_names_that_are_not_there(home: Home) -> None:
     with pytest.raises(StudyError, match=r"there is nothing to close: .* holds no runs"):
         reap("s", Workspace.of(home.root), Quiet())

@@ -13,6 +13,7 @@ descriptor that we know of; this one is ours.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,17 +67,22 @@ def nested_variances(sums: ClassSums, taxonomy: Taxonomy) -> NestedVariances:
     """The variances of the samples counted in; zeros if there are none."""
     count, total = sums.count.cpu().numpy(), sums.total.cpu().numpy()
     number = max(float(count.sum()), 1.0)
-    parent_mean = np.broadcast_to(total.sum(axis=0) / number, total.shape)
-    between = np.zeros((taxonomy.num_levels, total.shape[1]))
-    classes_seen = [1]
-    for h, classes in enumerate(taxonomy.leaf_paths.T):
-        mean = _class_means(classes, count, total)
-        between[h] = count @ np.square(mean - parent_mean) / number
-        parent_mean = mean
-        classes_seen.append(len(np.unique(classes[count > 0])))
-    within = (sums.square.cpu().numpy() - count @ np.square(parent_mean)) / number
+    between = np.stack([count @ np.square(effect) / number for effect in level_effects(sums, taxonomy)])
+    leaf_mean = total / np.maximum(count, 1)[:, None]
+    within = (sums.square.cpu().numpy() - count @ np.square(leaf_mean)) / number
+    classes_seen = [1, *(len(np.unique(classes[count > 0])) for classes in taxonomy.leaf_paths.T)]
     freedom = np.maximum(np.diff(classes_seen), 1)
     return NestedVariances(between, np.maximum(within, 0), freedom / number)
+
+
+def level_effects(sums: ClassSums, taxonomy: Taxonomy) -> Iterator[FloatArray]:
+    """m_c - m_p(c) of each leaf's class, a level at a time, coarsest first: float64 [C_leaf, D]."""
+    count, total = sums.count.cpu().numpy(), sums.total.cpu().numpy()
+    parent_mean = np.broadcast_to(total.sum(axis=0) / max(float(count.sum()), 1.0), total.shape)
+    for classes in taxonomy.leaf_paths.T:
+        mean = _class_means(classes, count, total)
+        yield mean - parent_mean
+        parent_mean = mean
 
 
 def descriptor(variances: NestedVariances) -> FloatArray:

@@ -72,7 +72,7 @@ def classes_from(source: str, kind: Kind, config: TrialConfig, data: DataSet, wo
             f"data.taxonomy.source {source!r} is an exported encoder, which has no confusions: give its run or "
             "checkpoint, or `from: features`"
         )
-    return Classes(NOTHING, _confusion_of(checkpoint or find_checkpoint(source, workspace), data, source))
+    return Classes(NOTHING, _confusion_of(checkpoint or find_checkpoint(source, workspace).checkpoint, data, source))
 
 
 def mean_features(encoder: nn.Module, data: DataSet, device: torch.device) -> FloatArray:

@@ -30,6 +30,13 @@ PLUGINS = "hmlc.plugins"
 """On every run with kinds of plug-ins, by `runs/recording.py` and `sweep/driver.py`: the kinds, and the distributions
 that they are of."""
 
+OBJECTIVE = "hmlc.objective"
+"""On every run that trains, by `runs/recording.py`: the kind of its objective; on studies the kinds that are searched,
+by `sweep/driver.py`."""
+DATA = "hmlc.data"
+"""On every run, by `runs/recording.py` and `sweep/driver.py`: the data set in a word: its kind, or the name of its
+folder or file."""
+
 # Tags of studies and single runs.
 DATA_PLACE = "hmlc.data_place"
 """On studies and single runs, by `runs/recording.py`: where the training samples are kept on the machine that
@@ -70,6 +77,13 @@ CHECKPOINT_BYTES_HELD = "hmlc.checkpoint_bytes_held"
 CHECKPOINT_BYTES_FREED = "hmlc.checkpoint_bytes_freed"
 """On concluded studies, by `sweep/tune/retention.py`: bytes of the checkpoints that were deleted."""
 
+MODEL = "hmlc.model"
+"""On concluded studies with an encoder, by `sweep/outcome/model.py`: the registered model's name and version, as
+`NAME/VERSION`."""
+
+ENCODER_DIGEST = "hmlc.encoder_digest"
+"""On versions of registered models, by `tracking/models.py`: SHA-256 of the encoder's weights."""
+
 # Tags of trials.
 TRIAL_ID = "hmlc.trial_id"
 """On trials, by `tracking/tracker.py`: the trial's number; on refits `refit`, or `refit~NUMBER` where another trial's
@@ -82,6 +96,9 @@ EPOCHS = "hmlc.epochs"
 """On completed and pruned trials, by `sweep/tune/recorder.py`: the epochs that were trained."""
 SECONDS = "hmlc.seconds"
 """On completed and pruned trials, by `sweep/tune/recorder.py`: the seconds that the trial took."""
+RUNG = "hmlc.rung"
+"""On completed and pruned trials of studies with a scheduler, by `sweep/tune/recorder.py`: the last rung that the
+trial reached, 0 before the first."""
 RETRIES = "hmlc.retries"
 """On trials that were run again, by `sweep/tune/optuna_reopen.py`: how often."""
 EARLIER_ERROR = "hmlc.earlier_error"
@@ -97,6 +114,8 @@ trained."""
 WEIGHTS_PREFIX = "hmlc.weights_prefix"
 """On trials and single runs, by `runs/recording.py`: the prefix of the weights in the file `encoder.weights`, where
 it has one."""
+WEIGHTS_DIGEST = "hmlc.weights_digest"
+"""On trials and single runs, by `runs/recording.py`: SHA-256 of the file `encoder.weights` when they started."""
 REFIT_OF = "hmlc.refit_of"
 """On refits, by `sweep/finish.py`: the run id of the trial whose configuration was trained again."""
 SUPERSEDED_BY = "hmlc.superseded_by"
@@ -109,6 +128,26 @@ PARENT = "mlflow.parentRunId"
 study or benchmark; MLflow nests them below it."""
 SOURCE_COMMIT = "mlflow.source.git.commit"
 """On every run, by `tracking/provenance.py`: the commit, which MLflow's interface shows."""
+
+DESCRIPTION = "mlflow.note.content"
+"""On studies, trials and refits, by `sweep/outcome/` and `runs/describing.py`: Markdown, which MLflow's interface
+shows as the run's description."""
+LOGGED_TABLES = "mlflow.loggedArtifacts"
+"""On concluded studies, by `sweep/outcome/`: which artifacts are tables, as JSON; MLflow's interface shows them as
+such."""
+
+# Tags of experiments.
+EXPERIMENT_OF = "hmlc.experiment_of"
+"""On experiments, by `tracking/experiments.py`: the base experiment that they belong to; runs are looked up in them."""
+EXPERIMENT_KIND = "mlflow.experimentKind"
+"""On experiments, by `tracking/experiments.py`: `custom_model_development`, with which MLflow opens them as model
+training."""
+SHARED_VIEW_PREFIX = "mlflow.sharedViewState."
+"""On experiments, followed by `VIEW`, by `tracking/experiments.py`: the columns of the table of runs, as JSON."""
+VIEW = "hmlc"
+"""The key of the view that `hmlc ui` opens."""
+MAX_EXPERIMENT_TAG = 5000
+"""Characters of an experiment's tag that every database of MLflow's takes."""
 
 # Metadata of a study's job.
 JOB_STUDY = "hmlc.study"
@@ -123,7 +162,7 @@ JOB_TRACKING_URI = "hmlc.tracking_uri"
 decides."""
 
 # Artifacts.
-CHECKPOINT, ENCODER, CONFUSION = "checkpoint", "encoder", "confusion"
+CHECKPOINT, ENCODER, CONFUSION, DIAGNOSIS = "checkpoint", "encoder", "confusion", "diagnosis"
 """Artifact folders of a run, and the names of their copies in the home folder."""
 SWEEP_ARTIFACT = "sweep.yaml"
 """Artifact of a study's run: the sweep as it was started."""

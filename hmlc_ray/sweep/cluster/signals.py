@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from hmlc_ray.machine.interrupts import heard, raise_own
+
 _requested = False
 
 
@@ -34,6 +36,20 @@ def stoppable() -> Iterator[None]:
     finally:
         _requested = False
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def tuning() -> Iterator[None]:
+    """Put back the handlers that Tune replaces and leaves: after its end its own would swallow a Ctrl-C."""
+    if not _gets_signals():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 @contextmanager
@@ -66,9 +82,9 @@ def raise_if_interrupted() -> None:
     """To be called before each part of a study.
 
     Raises:
-        KeyboardInterrupt: if a SIGTERM has come since `stoppable` was entered.
+        KeyboardInterrupt: if a SIGTERM has come since `stoppable` was entered, or a SIGINT that `hearing` has heard.
     """
-    if _requested:
+    if _requested or heard():
         raise KeyboardInterrupt
 
 
@@ -76,7 +92,7 @@ def end_tuning() -> None:
     """To be called in each of Tune's steps: lets it save its state and end, if a SIGTERM came before it listened."""
     # Tune's own handler takes itself away when it is called: a second signal would break off what the first began.
     if _requested and signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        signal.raise_signal(signal.SIGINT)
+        raise_own()
 
 
 def _gets_signals() -> bool:
@@ -89,4 +105,4 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         raise KeyboardInterrupt
     # Raised rather than thrown as an exception: Tune has a handler of its own, which saves its state first.
-    signal.raise_signal(signal.SIGINT)
+    raise_own()

@@ -11,9 +11,12 @@ from typing import Any
 import ray.tune
 from ray.tune.experiment import Trial as TuneTrial
 
+from hmlc_ray.config.dimensions import readable
 from hmlc_ray.config.paths import flatten
+from hmlc_ray.config.rungs import rungs
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError
+from hmlc_ray.runs.describing import searched_first, searched_table
 from hmlc_ray.runs.recording import error_sentence, log_checkpoint, run_tags
 from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import best_so_far, evaluations_of, rank, rows_of, trial_runs, used_up
@@ -60,6 +63,8 @@ class SweepSession:
         study, tracker = context.study, context.tracker
         self._study, self._tracker, self._parent = study, tracker, parent
         self._fingerprint, self._progress, self._retention = context.data.fingerprint, context.progress, retention
+        self._dataset = context.dataset
+        self._rungs: dict[int, list[int]] = {}
         self._pulse = pulse or Pulse()
         self._runs: dict[int, str] = {}
         earlier = earlier or Earlier(trial_runs(tracker, parent))
@@ -80,14 +85,20 @@ class SweepSession:
         run_id = self._tracker.trial_run(
             self._parent,
             str(number),
-            name=f"{self._study.name}-{number:04d}",
-            params=flatten(config),
-            tags={**run_tags(config, self._fingerprint), schema.SEARCHED: json.dumps(searched)},
+            name=f"{self._study.name}-{number:04d} {config.objective.kind}",
+            params=searched_first(flatten(config), searched),
+            tags={
+                **run_tags(config, self._fingerprint),
+                schema.SEARCHED: json.dumps(searched),
+                schema.DESCRIPTION: searched_table(readable(searched)),
+            },
+            dataset=self._dataset,
         )
         if number in self._known:
             self._tracker.reopen(run_id)
         self._known.add(number)
         self._runs[number] = run_id
+        self._rungs[number] = rungs(self._study.scheduler, config.training.epochs, config.evaluation.every)
         self._states[number] = TrialStatus.RUNNING
         self._pulse.started(number)
         self._show()
@@ -123,6 +134,7 @@ class SweepSession:
             schema.VALUE: repr(value),
             schema.EPOCHS: result["epoch"],
             schema.SECONDS: f"{result['time_total_s']:.3f}",
+            **self._reached(number, result["epoch"]),
             **({schema.CHECKPOINT_FOLDER: folder} if folder else {}),
             **logged,
         }
@@ -131,6 +143,12 @@ class SweepSession:
         self._states[number] = status
         self._pulse.ended()
         self._show()
+
+    def _reached(self, number: int, epochs: int) -> dict[str, int]:
+        """The tag of the rungs that a trial has reached; none without a scheduler."""
+        if self._study.scheduler is None:
+            return {}
+        return {schema.RUNG: sum(epochs >= epoch for epoch in self._rungs[number])}
 
     def _log(self, run_id: str, checkpoint: ray.tune.Checkpoint | None) -> dict[str, Any]:
         """Log a trial's last checkpoint and return its size, or why it is missing: that does not fail the trial."""

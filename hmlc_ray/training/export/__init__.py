@@ -10,6 +10,7 @@ from hmlc_ray.training.export.encoder import (
     WEIGHTS_FILE,
     encoder_of,
     export_encoder,
+    head_of,
     write_mask_table,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "WEIGHTS_FILE",
     "encoder_of",
     "export_encoder",
+    "head_of",
     "write_mask_table",
 ]

@@ -7,14 +7,14 @@ import json
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hmlc_ray import __version__
 from hmlc_ray.config.encoder import without_weights
 from hmlc_ray.config.features import FeaturesConfig
 from hmlc_ray.config.plugins import records_of
 from hmlc_ray.config.points import PointFolderConfig, PointSetSection
-from hmlc_ray.encoders import Encoder, build_encoder
+from hmlc_ray.encoders import Encoder, build_encoder, build_head
 from hmlc_ray.errors import CheckpointError, first_line
 from hmlc_ray.training.checkpoint import Checkpoint
 from hmlc_ray.training.export.onnx_file import INPUT, OUTPUT, save_onnx
@@ -83,14 +83,33 @@ def encoder_of(checkpoint: Checkpoint) -> Encoder:
     """
     # The file that training started from may be gone, and its weights are replaced anyway.
     encoder = build_encoder(without_weights(checkpoint.config.encoder), checkpoint.input_shape)
-    prefix = "encoder."
+    _load(encoder, checkpoint, "encoder")
+    return encoder.eval()
+
+
+def head_of(checkpoint: Checkpoint, feature_dim: int) -> nn.Module:
+    """The trained projection head of a checkpoint, in eval mode on the CPU.
+
+    Args:
+        feature_dim: of its encoder.
+
+    Raises:
+        CheckpointError: if the weights are not those of the head that the configuration names.
+    """
+    head = build_head(checkpoint.config.head, feature_dim)
+    _load(head, checkpoint, "head")
+    return head.eval()
+
+
+def _load(module: nn.Module, checkpoint: Checkpoint, part: str) -> None:
+    """Load the weights that a part of the learner ended with."""
     learner: dict[str, Tensor] = checkpoint.state["learner"]
+    prefix = f"{part}."
     weights = {name.removeprefix(prefix): value for name, value in learner.items() if name.startswith(prefix)}
     try:
-        encoder.load_state_dict(weights)
+        module.load_state_dict(weights)
     except RuntimeError as error:
-        raise CheckpointError(f"the checkpoint's weights are of another encoder: {first_line(error)}") from error
-    return encoder.eval()
+        raise CheckpointError(f"the checkpoint's weights are of another {part}: {first_line(error)}") from error
 
 
 def write_mask_table(checkpoint: Checkpoint, path: Path) -> bool:

@@ -47,7 +47,7 @@ def test_the_mixture_count_follows_the_levels_and_the_dimensions() -> None:
 @pytest.mark.parametrize("children", [(4,), (2, 3), (2, 2, 2, 2, 2)])
 def test_partitions_are_disjoint_cover_and_keep_their_quotas(children: tuple[int, ...], quota: str, mask: str) -> None:
     made = planted(children, samples=400, per_level=6)
-    config = GHmlcConfig.model_validate({"mask": mask, "quota": quota})
+    config = GHmlcConfig.model_validate({"mask": mask, "quota": quota, "nesting": "partition"})
     fit = fit_masks(config, made.sums(), made.taxonomy, None)
     num_dims = made.embeddings.shape[1]
     np.testing.assert_array_equal(fit.masks.sum(axis=0), 1)
@@ -61,7 +61,7 @@ def test_partitions_are_disjoint_cover_and_keep_their_quotas(children: tuple[int
 
 def test_the_log_of_a_fit() -> None:
     made = planted((4, 5))
-    config = GHmlcConfig(quota="free", share_margin=0.0)
+    config = GHmlcConfig(quota="free", share_margin=0.0, nesting="partition")
     first = fit_masks(config, made.sums(), made.taxonomy, None)
     again = fit_masks(config, made.sums(), made.taxonomy, first.level)
     expected = {"mask/bic", "mask/components", "mask/converged", "mask/overlap", "mask/dims/0", "mask/dims/1"}
@@ -78,7 +78,7 @@ def test_the_log_of_a_fit() -> None:
 
 def test_a_wide_margin_shares_components_between_two_levels() -> None:
     made = planted((4, 5))
-    config = GHmlcConfig(quota="free", share_margin=100.0)
+    config = GHmlcConfig(quota="free", share_margin=100.0, nesting="partition")
     fit = fit_masks(config, made.sums(), made.taxonomy, None)
     np.testing.assert_array_equal(fit.masks, 1)
     assert fit.log["mask/overlap"] == 1
@@ -86,12 +86,16 @@ def test_a_wide_margin_shares_components_between_two_levels() -> None:
 
 def test_the_random_control_has_the_same_sizes_and_its_own_seed() -> None:
     taxonomy = regular_tree((4, 5))
-    first, again, other = (fixed_masks(GHmlcConfig(mask="random", mask_seed=s), 50, taxonomy) for s in (0, 0, 1))
+    config = GHmlcConfig(mask="random", nesting="partition")
+    seeded = (config.model_copy(update={"mask_seed": seed}) for seed in (0, 0, 1))
+    first, again, other = (fixed_masks(own, 50, taxonomy) for own in seeded)
     np.testing.assert_array_equal(first.masks, again.masks)
     assert not np.array_equal(first.masks, other.masks)
     np.testing.assert_array_equal(first.masks.sum(axis=1), [25, 25])
     np.testing.assert_array_equal(first.masks.sum(axis=0), 1)
-    by_classes = fixed_masks(GHmlcConfig(mask="random", quota="log_classes"), 50, taxonomy)
+    by_classes = fixed_masks(config.model_copy(update={"quota": "log_classes"}), 50, taxonomy)
     np.testing.assert_array_equal(by_classes.masks.sum(axis=1), level_quotas("log_classes", 50, (4, 20)))
-    nested = fixed_masks(GHmlcConfig(mask="random", nesting="nested"), 50, taxonomy)
+    nested = fixed_masks(GHmlcConfig(mask="random"), 50, taxonomy)
     np.testing.assert_array_equal(nested.masks.sum(axis=1), [25, 50])
+    quarter = fixed_masks(GHmlcConfig(mask="random", quota=(0.1, 0.4)), 50, taxonomy)
+    np.testing.assert_array_equal(quarter.masks.sum(axis=1), [10, 50])

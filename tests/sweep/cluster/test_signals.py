@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from types import FrameType
 
 import pytest
+from sandbox import wait_until
 
-from hmlc_ray.sweep.cluster.signals import end_tuning, raise_if_interrupted, stoppable
+from hmlc_ray.machine.interrupts import heard, hearing
+from hmlc_ray.sweep.cluster.signals import end_tuning, raise_if_interrupted, stoppable, tuning
 
 
 @pytest.fixture
@@ -75,3 +77,22 @@ def test_tune_is_left_alone_without_a_signal(tunes_handler: list[int]) -> None:
     with stoppable():
         end_tuning()
     assert not tunes_handler
+
+
+def test_a_handler_that_tune_leaves_behind_is_taken_away() -> None:
+    """After its end it would swallow the next Ctrl-C."""
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGUSR1)
+    with tuning():
+        for number in (signal.SIGINT, signal.SIGUSR1):
+            signal.signal(number, lambda *_: None)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGUSR1)) == before
+
+
+def test_a_swallowed_ctrl_c_stops_the_next_part_of_the_study(tunes_handler: list[int]) -> None:
+    with stoppable(), hearing(str, ""):
+        raise_if_interrupted()
+        signal.raise_signal(signal.SIGINT)
+        wait_until(heard, "the signal to be heard")
+        with pytest.raises(KeyboardInterrupt):
+            raise_if_interrupted()
+    assert tunes_handler == [signal.SIGINT]

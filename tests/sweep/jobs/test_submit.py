@@ -12,9 +12,9 @@ import pytest
 from invariants import check_sound
 from jobs_head import TOKEN, Service, jobs_head
 from ray.job_submission import JobSubmissionClient
-from sandbox import TRIALS, Sandbox, read_until, wait_until
+from sandbox import ONE_AT_A_TIME, TRIALS, Sandbox, read_until, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 def test_a_study_is_submitted_and_told_from_a_machine_that_holds_nothing(service: Service, sandbox: Sandbox) -> None:
     space = sandbox.space(trials=2, epochs=1)
-    done = service.run(sandbox, "submit", space, "--name", "first", "--wait")
+    done = service.run(sandbox, "submit", space, "--name", "first", "--wait", *ONE_AT_A_TIME)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "first: 2/2 trials done" in done.stdout
     assert not sandbox.home.root.exists()
@@ -61,7 +61,7 @@ def test_a_stopped_job_closes_its_runs_and_is_resumed(
     service: Service, sandbox: Sandbox, started: list[subprocess.Popen[str]]
 ) -> None:
     space = sandbox.space(trials=2, epochs=30, scheduler="null")
-    assert service.ask(sandbox, "submit", space, "--name", "second").returncode == 0
+    assert service.ask(sandbox, "submit", space, "--name", "second", *ONE_AT_A_TIME).returncode == 0
     process = sandbox.start("logs", "second", "-f", "--address", service.url)
     started.append(process)
     read_until(process, "second: 0/2 trials done")

@@ -12,7 +12,7 @@ from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import StoreAway
 from hmlc_ray.home import Home
-from hmlc_ray.study import progress
+from hmlc_ray.study import progress, schema
 from hmlc_ray.study.status import statuses
 from hmlc_ray.study.storage import Results
 from hmlc_ray.study.summary import SweepCounts
@@ -116,6 +116,9 @@ def test_a_second_driver_knows_the_evaluations_that_the_first_one_logged(
     first.started(2, TrialConfig(), {})
     for epoch in (2, 4, 5):
         first.reported(0, result(epoch, epoch / 10))
+    first.ended(0, result(5, 0.5), None)
+    # One rung, after two epochs; the base configuration has others.
+    assert tracker.run(tracker.children(parent)[0].run_id).tags[schema.RUNG] == "1"
     first.reported(1, result(1, float("nan")))
     first.reported(1, result(2, 0.8))
     first.failed(1, "NonFiniteLoss: the loss became nan")

@@ -1,0 +1,30 @@
+"""What `--json` prints: one JSON document on stdout, see `docs/terminal.md`."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+
+def print_json(value: object, indent: int | None = 2) -> None:
+    """Print a value as JSON: a dataclass by its fields, a path as text, and a number that is not finite as null."""
+    typer.echo(json.dumps(plain(value), indent=indent, allow_nan=False))
+
+
+def plain(value: Any) -> Any:
+    """The value in JSON's own types."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value

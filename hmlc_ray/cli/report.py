@@ -1,0 +1,44 @@
+"""`hmlc report`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, TrackingUri
+
+
+def report(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME|RUN", help="Name of a study or a benchmark, or a run's id.", show_default=False),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The .html file; by default in the home folder's folder of NAME."),
+    ] = None,
+    no_embedding: Annotated[
+        bool, typer.Option("--no-embedding", help="Encode no samples: no map of them, no hardest confusions; faster.")
+    ] = False,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Write a report as one HTML file, and log it to MLflow."""
+    from hmlc_ray.api import calls
+    from hmlc_ray.cli.guard import say
+
+    workspace = calls.workspace_of(home, tracking_uri)
+    written = calls.report(name, workspace, out, not no_embedding, lambda sentence: say(f"hmlc: {sentence}"))
+    if as_json:
+        values = {"run_id": written.run_id, "file": None if written.file is None else str(written.file)}
+        typer.echo(json.dumps({**values, "logged": written.logged, "bytes": written.bytes}, indent=2))
+        return
+    size = f"{written.bytes / 1e6:.1f} MB"
+    if written.file is not None:
+        typer.echo(f"report: {written.file.absolute()} ({size})")
+    if written.logged:
+        typer.echo(f"logged to MLflow: run {written.run_id}, {written.artifact}")

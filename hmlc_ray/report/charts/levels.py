@@ -1,0 +1,134 @@
+"""Charts of one encoder: accuracy per level, confusions by the tree, masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hmlc_ray.report.charts.base import Spec, chart, cut, lines, rounded, tip
+from hmlc_ray.report.content.confusion import Confusion
+from hmlc_ray.report.content.levels import LevelResult
+from hmlc_ray.report.content.masks import Masks
+
+_MOST_COLUMNS = 512
+"""Dimensions that are drawn; of more, the mean of neighbours."""
+_RIGHT, _WRONG = "right", "taken for another class"
+
+
+def level_chart(results: Sequence[LevelResult]) -> Spec:
+    """The linear probe's accuracy per level with its interval."""
+    levels = list(dict.fromkeys(cut(result.level) for result in results))
+    splits = [split for split in ("test", "val") if any(result.split == split for result in results)]
+    values = []
+    for result in results:
+        low, high = result.interval or (result.values["probe_top1"],) * 2
+        at = {"level": cut(result.level), "split": result.split, "accuracy": rounded(result.values["probe_top1"])}
+        values.append({**at, "low": rounded(low), "high": rounded(high)})
+    y = {"field": "level", "type": "nominal", "title": None, "scale": {"domain": levels}}
+    format_ = {"format": ".0%"}
+    encoding = {
+        "y": y,
+        "yOffset": {"field": "split", "type": "nominal", "scale": {"domain": splits}},
+        "color": {"field": "split", "type": "nominal", "title": None, "scale": {"domain": splits}},
+        "tooltip": tip(
+            ("level", "level"), ("split", "split"), ("accuracy", "accuracy"), ("low", "from"), ("high", "to")
+        ),
+    }
+    x = {"type": "quantitative", "title": "linear probe, top-1", "scale": {"zero": False}, "axis": format_}
+    bar = {
+        "mark": {"type": "rule", "strokeWidth": 2},
+        "encoding": {"x": {"field": "low", **x}, "x2": {"field": "high"}},
+    }
+    dot = {"mark": {"type": "point", "filled": True, "size": 60}, "encoding": {"x": {"field": "accuracy", **x}}}
+    height = 18 * len(splits) * len(levels)
+    return chart(height, values, encoding=encoding, layer=[bar, dot])
+
+
+def confusion_chart(matrix: Confusion) -> Spec:
+    """The share of each true class by what was predicted, the classes in the order of the tree."""
+    names = _labels(matrix.classes)
+    totals = [0] * len(names)
+    for (true, _), count in matrix.counts.items():
+        totals[true] += count
+    values = [
+        {
+            "true": names[true],
+            "predicted": names[said],
+            "share": rounded(count / totals[true]),
+            "samples": count,
+            "kind": _RIGHT if true == said else _WRONG,
+        }
+        for (true, said), count in sorted(matrix.counts.items())
+    ]
+    axis = {"type": "nominal", "scale": {"domain": names}}
+    kinds = {"domain": [_RIGHT, _WRONG], "range": ["#3a86c8", "#d9772b"]}
+    fields = (("true", "true"), ("predicted", "predicted"), ("samples", "samples"), ("share", "share of the class"))
+    encoding = {
+        "y": {"field": "true", "title": "true class", **axis},
+        "x": {"field": "predicted", "title": "predicted class", **axis, "axis": {"labelAngle": -60}},
+        "color": {"field": "kind", "type": "nominal", "title": None, "scale": kinds},
+        # By the root, a rare mistake is seen as well, on a light page and on a dark one.
+        "opacity": {
+            "field": "share",
+            "type": "quantitative",
+            "legend": None,
+            "scale": {"type": "sqrt", "domain": [0, 1], "range": [0.12, 1]},
+        },
+        "tooltip": tip(*fields),
+    }
+    return chart(confusion_step(matrix) * len(names), values, encoding=encoding, mark={"type": "rect"})
+
+
+def confusion_step(matrix: Confusion) -> int:
+    """Pixels of a class."""
+    return max(8, min(26, 480 // len(matrix.classes)))
+
+
+def _labels(names: Sequence[str]) -> list[str]:
+    """Names that fit beside a chart and differ."""
+    short, seen = [cut(name, 28) for name in names], set[str]()
+    for index, name in enumerate(short):
+        short[index] = name if name not in seen else f"{name} ({index})"
+        seen.add(short[index])
+    return short
+
+
+def mask_chart(masks: Masks) -> Spec:
+    """The masks [H, D]: rows are levels, columns are dimensions, those of one level side by side."""
+    order = dimension_order(masks)
+    width = -(-len(order) // _MOST_COLUMNS)
+    values = []
+    for level, row in zip(masks.levels, masks.values, strict=True):
+        for column, start in enumerate(range(0, len(order), width)):
+            own = order[start : start + width]
+            value = sum(row[d] for d in own) / len(own)
+            what = str(own[0]) if width == 1 else f"{len(own)} dimensions"
+            values.append({"level": cut(level), "column": column, "dimension": what, "value": rounded(value)})
+    levels = [cut(level) for level in masks.levels]
+    encoding = {
+        "y": {"field": "level", "type": "nominal", "title": None, "scale": {"domain": levels}},
+        "x": {
+            "field": "column",
+            "type": "ordinal",
+            "title": "dimensions of the embedding, sorted by level",
+            "axis": {"labels": False, "ticks": False},
+        },
+        "color": {
+            "field": "value",
+            "type": "quantitative",
+            "title": "mask",
+            "scale": {"scheme": "viridis", "domain": [0, 1]},
+        },
+        "tooltip": tip(("level", "level"), ("dimension", "dimension"), ("value", "mask")),
+    }
+    return chart(34 * len(levels), values, encoding=encoding, mark={"type": "rect"})
+
+
+def dimension_order(masks: Masks) -> list[int]:
+    """Dimensions by the level whose mask is largest there, then by how large it is."""
+    columns = list(zip(*masks.values, strict=True))
+    return sorted(range(len(columns)), key=lambda d: (columns[d].index(max(columns[d])), -max(columns[d]), d))
+
+
+def mask_history_chart(masks: Masks) -> Spec:
+    """Dimensions per level over the epochs; of soft masks the mean gate."""
+    return lines(masks.history, "mean gate" if masks.soft else "dimensions")

@@ -1,0 +1,1 @@
+"""What a report is made of, read from the store as plain data."""

@@ -1,0 +1,1 @@
+"""From blocks to HTML: it knows neither studies nor runs."""

@@ -1,0 +1,249 @@
+"""From a folder to a search space that can be run."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hmlc_ray.config.data import DataConfig
+from hmlc_ray.config.found import FoundLeaves, find_leaves
+from hmlc_ray.config.load import parse_yaml
+from hmlc_ray.config.overrides import apply_overrides
+from hmlc_ray.config.paths import Overrides, parse_overrides
+from hmlc_ray.config.splits import FoldersSection
+from hmlc_ray.config.sweep import SweepConfig, load_sweep
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.config.validate import validate
+from hmlc_ray.data import load_data
+from hmlc_ray.data.report import splits_of
+from hmlc_ray.data.splits import check_enough
+from hmlc_ray.errors import ConfigError, DataError, TrainingError, system_reason
+from hmlc_ray.machine.cpus import usable_cpus
+from hmlc_ray.machine.user import expanded
+from hmlc_ray.names.studies import MAX_LENGTH
+from hmlc_ray.runs.starting.measure import MOST_READ, Speed, measure, part_of
+from hmlc_ray.runs.starting.pictures import look_at
+from hmlc_ray.runs.starting.recognise import Kind, recognise
+from hmlc_ray.runs.starting.settings import Facts, Settings, choose, with_data
+from hmlc_ray.runs.starting.text import TRIALS, space_text
+from hmlc_ray.study.workspace import Workspace
+from hmlc_ray.taxonomy import Taxonomy
+
+Note = Callable[[str], None]
+_SKIP = {"on_bad_file": "skip"}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked for."""
+
+    source: Path
+    kind: Kind | None = None
+    overrides: Overrides = ()
+    """Keys of `data`."""
+    measured: bool = True
+    """Whether a short epoch is trained for the estimate."""
+
+
+@dataclass(frozen=True)
+class NewSpace:
+    """A search space that was written."""
+
+    file: Path
+    study: str
+    """Name of the study in it."""
+    level_names: tuple[str, ...]
+    classes: tuple[int, ...]
+    """Number of classes of each level."""
+    samples: dict[str, int]
+    """Number of samples, by split that is given; `train` alone where none is."""
+    imbalance: dict[str, float]
+    """Largest class of a level by its smallest, in train."""
+    device: str
+    """`cuda` or `cpu`."""
+    trial_seconds: float | None
+    """Estimate for a trial that nothing stops early; None where it was not measured."""
+    study_seconds: float | None
+    """Estimate for all trials, likewise."""
+    notes: tuple[str, ...]
+    """What the file's head says, a sentence each."""
+
+
+def write_new_space(wanted: Wanted, out: Path | None, workspace: Workspace, note: Note) -> NewSpace:
+    """Look at a folder or file of samples and write a search space for it.
+
+    Args:
+        out: the file; None: the folder's name, with `.yaml`, in the current folder.
+        note: called with a sentence before what takes its time.
+
+    Raises:
+        DataError, TaxonomyError: if the data cannot be trained on, naming the file or class and the remedy.
+        ConfigError: if the file exists or cannot be written, or an override is wrong.
+    """
+    source = _named(wanted.source)
+    name = study_name(source)
+    file = out or Path(f"{name}.yaml")
+    if file.exists():
+        raise ConfigError(f"{file} exists already and is not overwritten: choose another --out")
+    if not file.absolute().parent.is_dir():
+        raise ConfigError(f"{file} cannot be written: there is no folder {str(file.parent)!r}")
+    facts = _facts(wanted, source)
+    with workspace.home.current():
+        facts, settings, speed = _tried(wanted, facts, name, note)
+    seconds = None if speed is None else _trial_seconds(facts, settings, speed)
+    at_once = facts.cpus if facts.device == "cpu" else max(1, torch.cuda.device_count())
+    estimate = None if seconds is None else seconds * TRIALS / min(TRIALS, at_once)
+    remarks = (*facts.notes, _estimate(facts, settings, seconds, estimate))
+    _write(file, _text(name, facts, settings, remarks)[0])
+    found = facts.found
+    classes = tuple(len({path[: level + 1] for path in found.leaf_paths}) for level in range(facts.levels))
+    outcome = (name, found.level_names, classes, found.totals, facts.imbalance, facts.device)
+    return NewSpace(file, *outcome, seconds, estimate, remarks)
+
+
+def _named(given: Path) -> Path:
+    """The absolute path, which the file will hold.
+
+    Raises:
+        DataError: if no text file can hold it.
+    """
+    path = Path(os.path.normpath(expanded(given).absolute()))
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise DataError(f"the name of {str(path)!a} is not UTF-8, so no file can hold it: rename it") from None
+    return path
+
+
+def study_name(source: Path) -> str:
+    """A name that a study may have, made of the folder's."""
+    plain = re.sub(r"[^a-z0-9]+", "-", source.stem.lower() if source.is_file() else source.name.lower())
+    return plain.strip("-")[: MAX_LENGTH - 20] or "study"
+
+
+def _facts(wanted: Wanted, source: Path) -> Facts:
+    pairs = parse_overrides(wanted.overrides)
+    for path, _ in pairs:
+        if not path.startswith("data."):
+            raise ConfigError(f"-o {path}: only keys of data can be given here; the others are in the file to change")
+    section = apply_overrides(TrialConfig, {"data": recognise(source, wanted.kind)}, pairs)["data"]
+    config = validate(TrialConfig, {"data": section}, str(source)).data
+    found = find_leaves(config)
+    if found is None:
+        found = _in_columns(config)
+    _check_enough(found, untrained=config.untrained == "keep")
+    facts = Facts(section, found, "cuda" if torch.cuda.is_available() else "cpu", usable_cpus(), notes=found.notes)
+    return _with_pictures(facts, config) if config.MODALITY == "images" else facts
+
+
+def _in_columns(config: DataConfig) -> FoundLeaves:
+    """The leaves of a table whose labels are columns of its own: it has to be read."""
+    data = load_data(config)
+    tree = data.taxonomy
+    counts = {
+        name: tuple(np.bincount(split.leaf.numpy(), minlength=tree.num_leaves).tolist())
+        for name, split in splits_of(data).items()
+    }
+    leaves = [tuple(tree.class_names[level][at] for level, at in enumerate(path)) for path in tree.leaf_paths.tolist()]
+    return FoundLeaves(tree.level_names, tuple(leaves), counts, data.notes, "rows")
+
+
+def _check_enough(found: FoundLeaves, *, untrained: bool) -> None:
+    counts = {split: np.asarray(of_leaf, dtype=np.int64) for split, of_leaf in found.counts.items()}
+    check_enough(Taxonomy.from_paths(found.level_names, found.leaf_paths), counts, untrained=untrained)
+
+
+def _with_pictures(facts: Facts, config: Any) -> Facts:
+    seen = look_at(_image_files(config))
+    if seen.bad and len(seen.bad) == seen.opened:
+        raise DataError(f"no image that was looked at can be read, {str(seen.bad[0])!r} for one")
+    facts = replace(facts, short_side=seen.short_side, grey=seen.grey)
+    if not seen.bad:
+        return facts
+    remark = (
+        f"{len(seen.bad)} of {seen.opened} images that were looked at cannot be read, {str(seen.bad[0])!r} for one: "
+        "on_bad_file: skip leaves them out."
+    )
+    return replace(facts, data=_SKIP | facts.data, notes=(*facts.notes, remark))
+
+
+def _image_files(config: Any) -> list[Path]:
+    if isinstance(config, FoldersSection):
+        return [file for of_split in config.tree().files.values() for of_leaf in of_split for file in of_leaf]
+    from hmlc_ray.folders.manifest import read_manifest
+
+    samples = read_manifest(config.file, config.root).samples
+    return [sample.file for of_split in samples.values() for sample in of_split]
+
+
+def _tried(wanted: Wanted, facts: Facts, name: str, note: Note) -> tuple[Facts, Settings, Speed | None]:
+    """Facts, settings and speed after a short epoch, where one is trained."""
+    settings = choose(facts)
+    trial = _text(name, facts, settings, ())[1].base_trial()
+    samples = sum(facts.found.totals.values())
+    is_large = samples > MOST_READ and facts.data["kind"] != "features"
+    if not wanted.measured or (is_large and facts.data["kind"] != "image-folder"):
+        return facts, settings, None
+    note(f"measuring a short epoch on {'a part of the' if is_large else f'{samples:,}'} samples")
+    threads = 1 if facts.device == "cpu" else None
+    trial = trial.model_copy(update={"training": trial.training.model_copy(update={"cpu_threads": threads})})
+    try:
+        with part_of(trial) if is_large else nullcontext(trial) as measured:
+            speed = measure(measured)
+    except DataError as error:
+        if "on_bad_file: skip" not in str(error) or facts.data.get("on_bad_file") == "skip":
+            raise
+        remark = f"A file cannot be used, so on_bad_file: skip leaves such files out ({error})."
+        return _tried(wanted, replace(facts, data=_SKIP | facts.data, notes=(*facts.notes, remark)), name, note)
+    except TrainingError as error:
+        return replace(facts, notes=(*facts.notes, f"A short epoch failed: {error}.")), settings, None
+    return facts, replace(settings, batch=speed.batch), speed
+
+
+def _text(name: str, facts: Facts, settings: Settings, remarks: tuple[str, ...]) -> tuple[str, SweepConfig]:
+    """The file and what it means; it is a valid search space, with its profile too."""
+    data = with_data(facts.data, facts, settings)
+    text = space_text(name, facts, settings, data, remarks)
+    values = parse_yaml(text, "the new search space")
+    load_sweep(values, profile="smoke")
+    return text, load_sweep(values)
+
+
+def _trial_seconds(facts: Facts, settings: Settings, speed: Speed) -> float:
+    train = facts.train_samples
+    val = facts.found.totals.get("val", train // 4)
+    return speed.trial_seconds(train, val, settings.epochs, -(-settings.epochs // settings.every))
+
+
+def _estimate(facts: Facts, settings: Settings, seconds: float | None, study: float | None) -> str:
+    if seconds is None or study is None:
+        return "The time was not measured; the smoke profile shows how long an epoch takes."
+    where = "one GPU" if facts.device == "cuda" else "one CPU core"
+    return (
+        f"Estimated time: {_time(seconds)} a trial of {settings.epochs} epochs on {where}, {_time(study)} for all "
+        f"{TRIALS} on this machine if none is stopped early (ASHA stops most of them, which saves half or more); from "
+        "one short epoch of the first objective, measured when this file was written."
+    )
+
+
+def _time(seconds: float) -> str:
+    return str(timedelta(seconds=max(1, round(seconds))))
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        with file.open("x", encoding="utf-8") as stream:  # whoever made it meanwhile keeps theirs
+            stream.write(text)
+    except FileExistsError:
+        raise ConfigError(f"{file} exists already and is not overwritten: choose another --out") from None
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be written: {system_reason(error)}") from None

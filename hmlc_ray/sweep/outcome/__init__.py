@@ -1,0 +1,1 @@
+"""The outcome of a study as MLflow shows it: a description, a table, pictures, and the registered encoder."""
