@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
 from scipy.special import softmax
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from hmlc_ray.arrays import FloatArray, IntArray
 from hmlc_ray.evaluation.principal_axes import TrainingRows
+from hmlc_ray.evaluation.quasi_newton import Memory, Point, minimise
 
-_NUMBERS_AT_ONCE = 1 << 21
+_NUMBERS_AT_ONCE = 1 << 19
+"""Numbers of a block of features, or of its scores: 2 MB of float32, which caches hold."""
 _NUMBERS_AT_ONCE_GPU = 1 << 25
-TOLERANCE = 1e-7
-"""How far above the minimum the loss may be, of itself, when the solver stops, by an estimate."""
+TOLERANCE = 1e-5
+"""How far above the minimum the loss may be when the solver stops, by an estimate: as a part of the loss, or of how far
+it is below that of no features, if that is less."""
 _LEAST_LOSS = 1e-3
 """The tolerance is not of less: every training sample is then all but certain, and the minimum may be at infinity."""
+_LEAST_LEARNT = 1e-9
+"""The tolerance is not of less: no feature says anything."""
 _LEAST_CURVATURE = 1e-3
 """Of a class's curvature before anything is learned."""
-_MANY_WEIGHTS = 1 << 21
-_CORRECTIONS, _CORRECTIONS_MANY = 20, 4
-"""Pairs of vectors that L-BFGS keeps, each as large as all weights: fewer of many weights, to bound memory."""
 
 
 class ManyClassRegression:
@@ -34,9 +34,8 @@ class ManyClassRegression:
     mean_i -log p_i[y_i] + |W|^2 / (2 C n), with p = softmax(W x + b), and twice the penalty for two classes, as
     scikit-learn then has one vector of weights.
 
-    SciPy's L-BFGS-B, on the CPU, works in coordinates in which the problem is well conditioned: the features' principal
-    axes, scaled by an estimate of the curvature. Loss and gradient are computed on `device`, in float32 until the
-    tolerance is met, then in float64, which decides on convergence and continues where need be.
+    L-BFGS works along the features' principal axes, preconditioned by an estimate of the curvature along each. Loss
+    and gradient are computed on `device`, in float32; in float64 only where rounding hides the way to the minimum.
     """
 
     def __init__(self, max_iter: int, device: torch.device | str = "cpu", *, tolerance: float = TOLERANCE) -> None:
@@ -49,30 +48,29 @@ class ManyClassRegression:
         self.evaluations = 0
         """Of loss and gradient, in the last fit."""
         self._path: list[tuple[float, Tensor]] = []
-        self._curvature = torch.empty(0)
+        self._memory = Memory()
 
     def fit(self, features: FloatArray | TrainingRows, labels: IntArray, regularisation: float) -> bool:
         """Fit to features [n, F] and labels [n], from what the last fits lead to expect; whether the solver converged.
+
+        The last fits have to be to the same features and labels, if they had as many of both.
 
         Raises:
             TrainingError: if a feature is not finite.
         """
         rows = features if isinstance(features, TrainingRows) else TrainingRows(features, self.device)
         self.classes_, target, counts = np.unique(labels, return_inverse=True, return_counts=True)
-        problem = _Problem(rows, torch.as_tensor(target, device=rows.device), len(counts), regularisation)
-        start = self._start(torch.as_tensor(counts / counts.sum(), device=rows.device), rows, regularisation)
-        scale = problem.scale(self._curvature)
+        shares = torch.as_tensor(counts / counts.sum(), device=rows.device)
+        problem = _Problem(rows, torch.as_tensor(target, device=rows.device), shares, regularisation)
+        start = self._start(shares, rows, regularisation)
         with self._threads():
-            found, steps = self._minimise(problem, start, scale, torch.float32, self.max_iter)
-            value = problem.at(found, torch.float64)
-            if not self._reached(value, scale) and steps < self.max_iter:
-                found, _ = self._minimise(problem, found, scale, torch.float64, self.max_iter - steps)
-                value = problem.at(found, torch.float64)
+            point, steps = self._minimise(problem, start, torch.float32, self.max_iter)
+            if not problem.reached(point, self.tolerance) and steps < self.max_iter:
+                point, _ = self._minimise(problem, point.weights, torch.float64, self.max_iter - steps)
         self.evaluations = problem.evaluations
-        self._curvature = torch.maximum(value.curvature, self._least_curvature)
-        self._path = [*self._path[-1:], (np.log(regularisation), found)]
-        self.weights = rows.from_axes(found).cpu().numpy()
-        return self._reached(value, scale)
+        self._path = [*self._path[-1:], (regularisation, point.weights)]
+        self.weights = rows.from_axes(point.weights).cpu().numpy()
+        return problem.reached(point, self.tolerance)
 
     def predict_proba(self, features: FloatArray) -> FloatArray:
         """float64 [n, K]."""
@@ -82,54 +80,27 @@ class ManyClassRegression:
     def _start(self, shares: Tensor, rows: TrainingRows, regularisation: float) -> Tensor:
         """Weights along the axes: on the line through the last two solutions over log C, as far as there are any."""
         shape = (len(shares), len(rows.variances) + 1)
-        prior = shares * (1 - shares)
-        self._least_curvature = _LEAST_CURVATURE * prior
         if not self._path or self._path[-1][1].shape != shape:
-            self._path, self._curvature = [], prior
+            self._path, self._memory = [], Memory()
             start = torch.zeros(shape, dtype=torch.float64, device=rows.device)
             start[:, -1] = shares.log()
             return start
         (last, weights), (before, earlier) = self._path[-1], self._path[0]
+        added = torch.zeros_like(weights)
+        added[:, :-1] = _penalty(len(shares), regularisation, len(rows)) - _penalty(len(shares), last, len(rows))
+        self._memory.add_quadratic(added)
         if last == before:
             return weights
-        return weights + (np.log(regularisation) - last) / (last - before) * (weights - earlier)
+        return weights + np.log(regularisation / last) / np.log(last / before) * (weights - earlier)
 
-    def _minimise(
-        self, problem: _Problem, start: Tensor, scale: Tensor, dtype: torch.dtype, steps: int
-    ) -> tuple[Tensor, int]:
-        """Weights along the axes, and the steps it took, at most `steps`."""
-        last: list[_Value] = []
+    def _minimise(self, problem: _Problem, start: Tensor, dtype: torch.dtype, steps: int) -> tuple[Point, int]:
+        def at(weights: Tensor) -> Point:
+            return problem.at(weights, dtype)
 
-        def loss(flat: FloatArray) -> tuple[float, FloatArray]:
-            value = problem.at(torch.from_numpy(flat).to(scale.device).view_as(scale) * scale, dtype)
-            last[:] = [value]
-            return value.loss, (value.gradient * scale).flatten().cpu().numpy()
+        def reached(point: Point) -> bool:
+            return problem.reached(point, self.tolerance)
 
-        def check(_: FloatArray) -> None:
-            if self._reached(last[0], scale, 0.5 if dtype == torch.float32 else 1):
-                raise StopIteration
-
-        many = scale.numel() > _MANY_WEIGHTS
-        solution = minimize(
-            loss,
-            (start / scale).flatten().cpu().numpy(),
-            jac=True,
-            method="L-BFGS-B",
-            callback=check,
-            options={
-                "maxiter": steps,
-                "maxls": 50,
-                "gtol": 0,
-                "ftol": 1e-9 if dtype == torch.float32 else 64 * np.finfo(float).eps,
-                "maxcor": _CORRECTIONS_MANY if many else _CORRECTIONS,
-            },
-        )
-        return torch.from_numpy(solution.x).to(scale.device).view_as(scale) * scale, int(solution.nit)
-
-    def _reached(self, value: _Value, scale: Tensor, part: float = 1) -> bool:
-        """Whether the step that the estimated curvature proposes would lower the loss by less than the tolerance."""
-        gain = 0.5 * float((value.gradient * scale).square().sum())
-        return gain <= part * self.tolerance * max(value.loss, _LEAST_LOSS)
+        return minimise(at, start, self._memory, reached, steps, dtype)
 
     def _threads(self) -> AbstractContextManager[object]:
         """Limit the solver's threads: where the loss is on a GPU, its vectors here are too short to be shared."""
@@ -137,55 +108,60 @@ class ManyClassRegression:
         return threadpool_limits(limits=1, user_api="blas") if gpu else nullcontext()
 
 
-@dataclass(frozen=True)
-class _Value:
-    """The loss at some weights."""
-
-    loss: float
-    gradient: Tensor
-    """float64 [K, F + 1]."""
-    curvature: Tensor
-    """float64 [K]: mean of p (1 - p); empty in single precision."""
-
-
 class _Problem:
     """The loss of weights along the axes, float64 [K, F + 1] with the intercept last."""
 
-    def __init__(self, rows: TrainingRows, target: Tensor, classes: int, regularisation: float) -> None:
-        self.rows, self.target = rows, target
-        self.penalty = (2 if classes == 2 else 1) / (regularisation * len(rows))
+    def __init__(self, rows: TrainingRows, target: Tensor, shares: Tensor, regularisation: float) -> None:
+        self.rows, self.target, self.shares = rows, target, shares
+        self.penalty = _penalty(len(shares), regularisation, len(rows))
         at_once = _NUMBERS_AT_ONCE if rows.device.type == "cpu" else _NUMBERS_AT_ONCE_GPU
-        self.size = max(1, at_once // max(classes, len(rows.variances)))
+        self.size = max(1, at_once // max(len(shares), len(rows.variances)))
         self.evaluations = 0
 
-    def scale(self, curvature: Tensor) -> Tensor:
-        """float64 [K, F + 1]: the coordinates' units in which the estimated curvature is 1."""
-        along = curvature[:, None] * self.rows.variances + self.penalty
-        return torch.cat([along, curvature[:, None]], dim=1).rsqrt()
-
-    def at(self, weights: Tensor, dtype: torch.dtype) -> _Value:
+    def at(self, weights: Tensor, dtype: torch.dtype) -> Point:
+        """The point, computed in `dtype`."""
         self.evaluations += 1
         exact = dtype == torch.float64
         features = self.rows.exact if exact else self.rows.rotated
         used = (self.rows.from_axes(weights) if exact else weights).to(dtype)
-        loss, gradient, curvature = self._data_term(features, used, exact)
+        loss, gradient, squares = self._data_term(features, used)
+        curvature = gradient[:, -1] + self.shares - squares
         gradient = self.rows.to_axes(gradient) if exact else gradient
         gradient[:, :-1] += self.penalty * weights[:, :-1]
-        loss += 0.5 * self.penalty * weights[:, :-1].square().sum()
-        return _Value(float(loss), gradient, curvature)
+        return Point(weights, float(loss) + self._shrinkage(weights), gradient, 1 / self._along(curvature))
 
-    def _data_term(self, features: Tensor, weights: Tensor, exact: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean loss, its gradient [K, F + 1], both float64, and the curvature by class, where `exact`."""
+    def reached(self, point: Point, tolerance: float) -> bool:
+        """Whether the loss is as close to its minimum as the tolerance demands."""
+        unlearnt = float(torch.special.entr(self.shares).sum())
+        # At the minimum the second is at most the first, which rounding hides where C is small.
+        learnt = max(unlearnt - point.loss, self._shrinkage(point.weights))
+        return point.gain <= tolerance * min(max(point.loss, _LEAST_LOSS), max(learnt, _LEAST_LEARNT))
+
+    def _shrinkage(self, weights: Tensor) -> float:
+        return 0.5 * self.penalty * float(weights[:, :-1].square().sum())
+
+    def _along(self, curvature: Tensor) -> Tensor:
+        """float64 [K, F + 1]: the curvature by class and axis, from that by class, the mean of p (1 - p)."""
+        least = _LEAST_CURVATURE * self.shares * (1 - self.shares)
+        by_class = torch.maximum(curvature, least)[:, None]
+        return torch.cat([by_class * self.rows.variances + self.penalty, by_class], dim=1)
+
+    def _data_term(self, features: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean loss, its gradient [K, F + 1] and the mean of p^2 by class [K], all float64."""
         loss = torch.zeros((), dtype=torch.float64, device=weights.device)
-        gradient, curvature = torch.zeros_like(weights), torch.zeros_like(weights[:, 0])
+        gradient, squares = torch.zeros_like(weights), torch.zeros_like(weights[:, 0])
         for rows, labels in zip(torch.split(features, self.size), torch.split(self.target, self.size), strict=True):
             error = torch.log_softmax(torch.addmm(weights[:, -1], rows, weights[:, :-1].T), dim=1)
             loss -= error.gather(1, labels[:, None]).sum(dtype=torch.float64)
             error.exp_()
-            if exact:
-                curvature += error.sum(dim=0) - error.square().sum(dim=0)
+            squares += torch.linalg.vector_norm(error, dim=0).square_()
             error.scatter_add_(1, labels[:, None], error.new_full((len(labels), 1), -1))
             gradient[:, :-1].addmm_(error.T, rows)
             gradient[:, -1] += error.sum(dim=0)
         count = len(features)
-        return loss / count, gradient.double() / count, curvature.double() / count if exact else curvature.new_empty(0)
+        return loss / count, gradient.double() / count, squares.double() / count
+
+
+def _penalty(classes: int, regularisation: float, samples: int) -> float:
+    """Factor of |W|^2 / 2 in the loss: twice as much for two classes, of which scikit-learn has one vector."""
+    return (2 if classes == 2 else 1) / (regularisation * samples)
