@@ -72,6 +72,12 @@ class ManyClassRegression:
         self.weights = rows.from_axes(point.weights).cpu().numpy()
         return problem.reached(point, self.tolerance)
 
+    def fitted(self) -> ManyClassRegression:
+        """The last fit, which later ones do not change, without what they start from."""
+        result = ManyClassRegression(self.max_iter, self.device, tolerance=self.tolerance)
+        result.classes_, result.weights, result.evaluations = self.classes_, self.weights, self.evaluations
+        return result
+
     def predict_proba(self, features: FloatArray) -> FloatArray:
         """float64 [n, K]."""
         probabilities: FloatArray = softmax(features @ self.weights[:, :-1].T + self.weights[:, -1], axis=1)
