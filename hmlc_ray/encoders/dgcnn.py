@@ -9,7 +9,7 @@ from torch.nn.functional import leaky_relu
 from hmlc_ray.config.encoder import DgcnnConfig
 from hmlc_ray.encoders.base import Encoder
 from hmlc_ray.encoders.mlp import hidden_layers
-from hmlc_ray.encoders.points import PointMlp, clouds_at_once, point_channels
+from hmlc_ray.encoders.points import PointMlp, clouds_at_once, max_over_points, point_channels
 
 _SLOPE = 0.2
 _DISTANCES_AT_ONCE = 1 << 16  # per cloud
@@ -41,7 +41,8 @@ class Dgcnn(Encoder):
             positions = points
             found.append(points)
         pooled = self.points(torch.cat(found, dim=2))
-        features: Tensor = self.project(torch.cat([pooled.amax(dim=1), pooled.mean(dim=1)], dim=1))
+        largest = max_over_points(pooled, training=self.training)
+        features: Tensor = self.project(torch.cat([largest, pooled.mean(dim=1)], dim=1))
         return features
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from hmlc_ray.config.encoder import PointNetConfig
 from hmlc_ray.encoders.base import Encoder
 from hmlc_ray.encoders.mlp import hidden_layers
-from hmlc_ray.encoders.points import PointMlp, clouds_at_once, point_channels
+from hmlc_ray.encoders.points import PointMlp, clouds_at_once, max_over_points, point_channels
 
 
 class PointNet(Encoder):
@@ -32,5 +32,5 @@ class PointNet(Encoder):
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
-        features: Tensor = self.project(self.points(inputs).amax(dim=1))
+        features: Tensor = self.project(max_over_points(self.points(inputs), training=self.training))
         return features

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_max_pool1d
 
 from hmlc_ray.encoders.mlp import hidden_layers
 from hmlc_ray.errors import ConfigError
@@ -39,3 +40,14 @@ class PointMlp(nn.Module):
     def forward(self, points: Tensor) -> Tensor:
         result: Tensor = self.layers(points.flatten(0, 1)).unflatten(0, points.shape[:2])
         return result
+
+
+def max_over_points(points: Tensor, *, training: bool) -> Tensor:
+    """The largest value of each channel: [n, points, C] to [n, C].
+
+    While a CPU trains it is a pooling, whose gradient goes to the first of equal points, in a tenth of the time that
+    `amax` takes to share it among them.
+    """
+    if training and points.device.type == "cpu":
+        return adaptive_max_pool1d(points.transpose(1, 2), 1).squeeze(2)
+    return points.amax(dim=1)

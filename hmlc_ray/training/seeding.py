@@ -6,6 +6,7 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,6 +61,8 @@ def kernels(config: TrainingConfig, device: torch.device) -> Iterator[None]:
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(deterministic, warn_only=True)
     torch.backends.cudnn.benchmark = not deterministic
+    memory: Any = torch.utils.deterministic
+    before_fill, memory.fill_uninitialized_memory = memory.fill_uninitialized_memory, False  # or all is written twice
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
@@ -68,6 +71,7 @@ def kernels(config: TrainingConfig, device: torch.device) -> Iterator[None]:
     finally:
         torch.set_num_threads(before_threads)
         torch.set_deterministic_debug_mode(before_mode)
+        memory.fill_uninitialized_memory = before_fill
         torch.backends.cudnn.benchmark = before_search
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hmlc_ray.config.encoder import DgcnnConfig, PointEncoderConfig, PointNetConfig
 from hmlc_ray.encoders import Encoder, build_encoder
 from hmlc_ray.encoders.dgcnn import EdgeConv, nearest, strongest_neighbour
+from hmlc_ray.encoders.points import max_over_points
 from hmlc_ray.errors import ConfigError
 
 CONFIGS: list[PointEncoderConfig] = [
@@ -53,6 +54,31 @@ def test_the_order_of_points_changes_nothing(config: PointEncoderConfig, seed: i
     order = torch.randperm(40, generator=torch.Generator().manual_seed(seed))
     torch.testing.assert_close(encoder(inputs[:, order]), encoder(inputs), atol=1e-5, rtol=1e-5)
     assert not torch.allclose(encoder(inputs), encoder(inputs + 0.5 * clouds(seed=seed + 1)), atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_maximum_while_training_is_that_of_evaluation(dtype: torch.dtype) -> None:
+    points = clouds(5, 17, 6).relu().to(dtype)
+    assert torch.equal(max_over_points(points, training=True), points.amax(dim=1))
+    assert torch.equal(max_over_points(points, training=False), points.amax(dim=1))
+
+
+@pytest.mark.parametrize("config", CONFIGS[:1], ids=str)
+def test_points_that_are_listed_twice_train_as_a_shared_maximum_would(
+    config: PointEncoderConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = clouds(6)
+    twice = torch.cat([inputs, inputs], dim=1)
+
+    def gradients() -> list[torch.Tensor]:
+        encoder = built(config).train()
+        encoder(twice).square().sum().backward()
+        return [parameter.grad for parameter in encoder.parameters() if parameter.grad is not None]
+
+    pooled = gradients()
+    monkeypatch.setattr("hmlc_ray.encoders.pointnet.max_over_points", lambda points, training: points.amax(dim=1))
+    for one, other in zip(pooled, gradients(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3)
 
 
 def test_pointnet_sees_a_set_of_points_however_often_one_is_listed() -> None:

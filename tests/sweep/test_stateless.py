@@ -83,8 +83,8 @@ def test_a_killed_study_is_resumed_by_a_machine_that_has_none_of_it(
     assert done.returncode == 0, done.stdout + done.stderr
 
     client = MlflowClient(tracking_uri=with_driver(environment["MLFLOW_TRACKING_URI"]))
-    experiment = client.get_experiment_by_name("hmlc")
-    runs = client.search_runs([experiment.experiment_id], "tags.`hmlc.kind` = 'trial'")
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    runs = client.search_runs(experiments, "tags.`hmlc.kind` = 'trial'")
     assert sorted(run.data.tags[schema.TRIAL_ID] for run in runs) == ["0", "1"]
     assert {run.info.status for run in runs} == {"FINISHED"}
     for run in runs:
