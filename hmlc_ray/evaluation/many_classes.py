@@ -17,7 +17,7 @@ from hmlc_ray.evaluation.quasi_newton import Memory, Point, minimise
 _NUMBERS_AT_ONCE = 1 << 19
 """Numbers of a block of features, or of its scores: 2 MB of float32, which caches hold."""
 _NUMBERS_AT_ONCE_GPU = 1 << 25
-TOLERANCE = 1e-5
+TOLERANCE = 1e-6
 """How far above the minimum the loss may be when the solver stops, by an estimate: as a part of the loss, or of how far
 it is below that of no features, if that is less."""
 _LEAST_LOSS = 1e-3
