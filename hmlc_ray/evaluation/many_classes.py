@@ -97,7 +97,8 @@ class ManyClassRegression:
         self._memory.add_quadratic(added)
         if last == before:
             return weights
-        return weights + np.log(regularisation / last) / np.log(last / before) * (weights - earlier)
+        ahead = float(np.log(regularisation / last) / np.log(last / before))
+        return weights + ahead * (weights - earlier)
 
     def _minimise(self, problem: _Problem, start: Tensor, dtype: torch.dtype, steps: int) -> tuple[Point, int]:
         def at(weights: Tensor) -> Point:
