@@ -50,7 +50,7 @@ def benchmark(
     from hmlc_ray.study.workspace import Workspace
 
     workspace = Workspace.of(home, tracking_uri, address)
-    again = command("benchmark", suite, results=results, out=out, **workspace.options_with_cluster())
+    again = command("benchmark", suite, results=results, out=out, o=override, **workspace.options_with_cluster())
     request = BenchmarkRequest(config, workspace, results, out, replace_changed, again)
     console = Console(stderr=True, emoji=False) if as_json else None
     with sweep_progress(config.benchmark.name, config.benchmark.objective_metric, console) as progress:

@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 import typer.main
 from cli_examples import RUN, row, sweep_summary
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -233,3 +233,24 @@ def test_no_command_is_put_together_elsewhere() -> None:
         )
     ]
     assert found == []
+
+
+@given(values=st.lists(st.sampled_from(["a.b=1", "base.data.root=/my data/$x", "x={a: [1, 2]}", "-o=1"]), max_size=3))
+@settings(deadline=None)
+def test_an_option_that_is_given_several_times(values: list[str]) -> None:
+    verb, options = read_back(command("benchmark", "-suite.yaml", o=values, results=Path("r.jsonl")))
+    assert (verb, options["suite"], list(options.get("override", ()))) == ("benchmark", "-suite.yaml", values)
+
+
+def test_a_benchmark_is_resumed_with_the_overrides_that_it_was_started_with(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from hmlc_ray.cli import benchmark
+
+    asked = []
+    monkeypatch.setattr("hmlc_ray.benchmark.plan.plan", lambda made: asked.append(made) or SimpleNamespace())
+    monkeypatch.setattr("hmlc_ray.benchmark.run.Benchmark", lambda request, _: request.again)
+    monkeypatch.setattr("hmlc_ray.cli.json_output.print_json", lambda *_: None)
+    keys = ["benchmark.seeds=[0, 1, 2]", "base.training.epochs=3"]
+    benchmark.benchmark("suites/digits", plan=True, as_json=True, override=keys, home=tmp_path)
+    assert read_back(asked[0])[1]["override"] == keys
