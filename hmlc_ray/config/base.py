@@ -4,7 +4,7 @@ Modules of sections do not postpone their annotations: pydantic would compile ea
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -29,6 +29,9 @@ class Section(BaseModel):
         defer_build=True,
         serialize_by_alias=True,
     )
+
+    NEEDS: ClassVar[tuple[str, ...]] = ()
+    """Packages that have to be installed for it and are not with this one; each is an extra of the same name."""
 
     @classmethod
     def other_defaults(cls, values: Mapping[str, Any]) -> Mapping[str, type["Section"]]:

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from hmlc_ray.config.base import FEATURES, IMAGES, POINTS, Modality, Section
 from hmlc_ray.config.marks import AtMost, OnDisk
-from hmlc_ray.config.torchvision_models import model_names
+from hmlc_ray.config.model_names import Library, unknown_model
 from hmlc_ray.config.unions import BY_KIND
 
 
@@ -77,14 +77,29 @@ class TorchvisionConfig(WeightsSection):
 
     @model_validator(mode="after")
     def _is_known(self) -> Self:
-        from difflib import get_close_matches
-
-        known = model_names()
-        if known and self.name not in known:
-            near = get_close_matches(self.name.lower(), known, n=5, cutoff=0.5)
-            hint = f"; near ones are {', '.join(near)}" if near else f"; there are {', '.join(known[:3])}, ..."
-            raise ValueError(f"encoder.name is {self.name!r}, which torchvision has no classification model of{hint}")
+        _check_known(self.kind, self.name)
         return self
+
+
+class TimmConfig(WeightsSection):
+    """Any image model of timm without its classifier, where timm is installed; one-channel images are repeated."""
+
+    NEEDS = ("timm",)
+    kind: Literal["timm"] = "timm"
+    name: str = Field(min_length=1, examples=["test_efficientnet"])
+    """Name of the model in timm, e.g. `convnext_nano`, and where wanted the tag of its weights after a dot, which says
+    the intensities that they were trained on; `pip install 'hmlc-ray[timm]'`."""
+
+    @model_validator(mode="after")
+    def _is_known(self) -> Self:
+        _check_known(self.kind, self.name)
+        return self
+
+
+def _check_known(library: Library, name: str) -> None:
+    problem = unknown_model(library, name)
+    if problem is not None:
+        raise ValueError(f"encoder.name {problem}")
 
 
 class MlpConfig(EncoderSection):
@@ -143,7 +158,7 @@ class DgcnnConfig(PointSection):
 ResNetConfig = ResNet18Config | ResNet34Config | ResNet50Config
 PointEncoderConfig = PointNetConfig | DgcnnConfig
 EncoderConfig = Annotated[
-    ConvNetConfig | ResNetConfig | TorchvisionConfig | MlpConfig | IdentityConfig | PointEncoderConfig,
+    ConvNetConfig | ResNetConfig | TorchvisionConfig | TimmConfig | MlpConfig | IdentityConfig | PointEncoderConfig,
     BY_KIND,
 ]
 

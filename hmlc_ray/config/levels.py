@@ -11,6 +11,7 @@ from hmlc_ray.config.schema import nearest
 from hmlc_ray.config.taxonomy import FileTaxonomyConfig, InducedTaxonomyConfig, TreeSection
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ConfigError
+from hmlc_ray.machine.extras import check_extra
 
 
 def level_names(data: DataConfig) -> tuple[str, ...]:
@@ -66,12 +67,16 @@ def num_levels(data: DataConfig) -> int:
 def check_trial(config: TrialConfig, count_levels: Callable[[DataConfig], int] = num_levels) -> None:
     """Every check of a configuration that needs its data, but neither its samples nor torch.
 
-    The levels are counted only where a per-level value, a level's index or name, or a file of a tree is given.
+    What is not installed is reported first. The levels are counted only where a per-level value, a level's index or name, or a file of a tree is given.
 
     Raises:
-        ConfigError: see `check_levels`.
+        ConfigError: see `check_levels`, or if a kind needs a package that is not installed.
         DataError: if the levels have to be counted and the image folder is missing or empty.
     """
+    for name in ("data", "encoder"):
+        section = getattr(config, name)
+        for package in section.NEEDS:
+            check_extra(f"{name}.kind {section.kind}", package)
     given = config.data.taxonomy
     shuffled = isinstance(given, TreeSection) and given.shuffled
     named = config.data.keep_levels is not None or shuffled or isinstance(given, FileTaxonomyConfig)
@@ -103,7 +108,7 @@ def check_levels(config: TrialConfig, num_levels: int) -> None:
 
 
 def check_dims(config: TrialConfig, dims: int, num_levels: int) -> None:
-    """Check what depends on the width D of the embedding, which the data or a model of torchvision may decide.
+    """Check what depends on the width D of the embedding, which the data or a model of another library may decide.
 
     Raises:
         ConfigError: if the objective needs a dimension for each level and there are fewer, or a number is above D.

@@ -56,7 +56,7 @@ class TrialConfig(Section):
 
     @property
     def embedding_dim(self) -> int | None:
-        """D; None where it depends on the data or on a model of torchvision."""
+        """D; None where it depends on the data or on a model of another library."""
         return self.head.embedding_dim if isinstance(self.head, MlpHeadConfig) else feature_dim(self.encoder)
 
     @classmethod

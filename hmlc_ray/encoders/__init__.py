@@ -15,6 +15,7 @@ BUILDERS = {
     "resnet34": "hmlc_ray.encoders.resnet:ResNet",
     "resnet50": "hmlc_ray.encoders.resnet:ResNet",
     "torchvision": "hmlc_ray.encoders.torchvision_model:TorchvisionModel",
+    "timm": "hmlc_ray.encoders.timm_model:TimmModel",
     "mlp": "hmlc_ray.encoders.mlp:Mlp",
     "identity": "hmlc_ray.encoders.identity:Identity",
     "pointnet": "hmlc_ray.encoders.pointnet:PointNet",

@@ -1,4 +1,5 @@
-"""The first step of an encoder of features: each column less its mean, by its deviation."""
+"""The first step of an encoder of features, or of trained weights: each column or channel less its mean, by its
+deviation."""
 
 from __future__ import annotations
 
@@ -12,13 +13,14 @@ class Standardise(nn.Module):
     mean: Tensor
     factor: Tensor
 
-    def __init__(self, columns: int) -> None:
+    def __init__(self, *shape: int) -> None:
+        """`shape` is (D,) for columns of features, (C, 1, 1) for channels of images."""
         super().__init__()
-        self.register_buffer("mean", torch.zeros(columns))
-        self.register_buffer("factor", torch.ones(columns))
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("factor", torch.ones(shape))
 
     def set(self, mean: Tensor, deviation: Tensor) -> None:
-        """Take over the mean and the deviation (above 0) of each column, float [D]."""
+        """Take over the mean and the deviation (above 0) of each column or channel, float of the same shape."""
         self.mean.copy_(mean)
         self.factor.copy_(1 / deviation)
 

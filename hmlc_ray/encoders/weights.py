@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ _PLAIN = ("", "trunk.")
 _NEVER_TRAINED = "num_batches_tracked"
 
 Tensors = Mapping[str, Tensor]
+Adapt = Callable[[Tensors], Tensors]
 
 
 class _Naming(NamedTuple):
@@ -28,7 +29,14 @@ class _Naming(NamedTuple):
     """The network's own name of each tensor to the one in the file, without the prefix."""
 
 
-def load_weights(trunk: nn.Module, file: str, what: str, heads: tuple[str, ...], prefix: str | None = None) -> str:
+def load_weights(
+    trunk: nn.Module,
+    file: str,
+    what: str,
+    heads: tuple[str, ...],
+    prefix: str | None = None,
+    adapt: Adapt | None = None,
+) -> str:
     """Put the weights in a file into `trunk`, in naming; nothing in the file is executed.
 
     Args:
@@ -36,6 +44,7 @@ def load_weights(trunk: nn.Module, file: str, what: str, heads: tuple[str, ...],
         what: the encoder, as an error names it.
         heads: prefixes of parameters that the trunk does not have, since its classifier is cut off.
         prefix: what the names of the tensors begin with; None: found out, where one prefix alone has all of them.
+        adapt: makes tensors of the trunk's names, some of which have other shapes, fit it where it can.
 
     Returns:
         The prefix.
@@ -45,9 +54,12 @@ def load_weights(trunk: nn.Module, file: str, what: str, heads: tuple[str, ...],
     """
     tensors, wanted = read_tensors(file), trunk.state_dict()
     naming = _naming(tensors, trunk, file, what, prefix)
+    own = {name: tensors.get(naming.prefix + naming.spelling[name]) for name in wanted}
+    if adapt is not None:
+        own |= _adapted(own, wanted, adapt)
     found = {}
     for name, value in wanted.items():
-        there = tensors.get(naming.prefix + naming.spelling[name])
+        there = own[name]
         if there is None:
             if not name.endswith(_NEVER_TRAINED):
                 raise ConfigError(_lacking(tensors, naming, name, file, what))
@@ -63,6 +75,18 @@ def load_weights(trunk: nn.Module, file: str, what: str, heads: tuple[str, ...],
     if naming.prefix not in _PLAIN:
         _LOG.info("the weights in %r are below %r", file, naming.prefix)
     return naming.prefix
+
+
+def _adapted(own: Mapping[str, Tensor | None], wanted: Tensors, adapt: Adapt) -> Tensors:
+    """Tensors of other shapes, adapted; none where all fit or one is missing, or where what adapts them fails."""
+    there = {name: value for name, value in own.items() if value is not None}
+    missing = any(not name.endswith(_NEVER_TRAINED) for name in own.keys() - there.keys())
+    if missing or all(value.shape == wanted[name].shape for name, value in there.items()):
+        return {}
+    try:
+        return {name: value for name, value in adapt(there).items() if name in wanted}
+    except Exception:  # of another program, for weights that it does not know; that they do not fit is said below
+        return {}
 
 
 def _naming(tensors: Tensors, trunk: nn.Module, file: str, what: str, prefix: str | None) -> _Naming:
