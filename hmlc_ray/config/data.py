@@ -1,8 +1,8 @@
 """Data sets and augmentation, as configuration."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.features import FeaturesConfig, FeatureViewsConfig
@@ -14,9 +14,13 @@ from hmlc_ray.config.points import (
     PointViewsConfig,
     PrimitivesConfig,
 )
-from hmlc_ray.config.splits import DataSection, FoldersSection, Levels
+from hmlc_ray.config.splits import DataSection, FoldersSection, Levels, SplitNames, level_names_checked
 from hmlc_ray.config.taxonomy import CifarTaxonomy, DigitTaxonomy
 from hmlc_ray.config.unions import BY_KIND
+from hmlc_ray.errors import TaxonomyError
+
+if TYPE_CHECKING:
+    from hmlc_ray.folders.hf_labels import HfRows
 
 CacheMode = Literal["auto", "device", "memory", "disk", "none"]
 Byte = Annotated[int, Field(ge=0, le=255)]
@@ -100,6 +104,61 @@ class ManifestConfig(StoredSection):
         return read_level_names(self.file)
 
 
+class HfDatasetConfig(StoredSection):
+    """A folder that `save_to_disk` of Hugging Face datasets wrote, with a column of images and one for each level."""
+
+    NEEDS = ("datasets",)
+    kind: Literal["hf-dataset"] = "hf-dataset"
+    root: Annotated[str, OnDisk()] = Field(min_length=1)
+    """The folder; `pip install 'hmlc-ray[datasets]'` reads it."""
+    image: str = Field("image", min_length=1)
+    """The column of images."""
+    levels: tuple[str, ...] = Field(min_length=1)
+    """The columns of classes, coarsest first: class labels, texts or integers."""
+    level_names: Annotated[tuple[str, ...], AfterValidator(level_names_checked)] | None = None
+    """Names of the levels, coarsest first; those of the columns where not given."""
+    splits: Literal["auto"] | SplitNames = Field(
+        "auto",
+        json_schema_extra={"allowed": "auto, or a mapping of train, and where given val and test, to the set's splits"},
+    )
+    """`auto`: splits called `train`, `validation`, `test`, ... are those; a mapping such as `{train: train, test:
+    validation}`: these splits are used, and others are not read."""
+    image_size: int = Field(32, ge=8, le=1024)
+    """Pixels; images are resized on the short side and cropped at the centre."""
+    channels: Literal[1, 3] = 3
+
+    @model_validator(mode="after")
+    def _has_level_names(self) -> Self:
+        if len({*self.levels, self.image}) <= len(self.levels):
+            raise ValueError(f"data.levels must name different columns, and not {self.image!r}, got {[*self.levels]}")
+        if self.level_names is None:
+            try:
+                level_names_checked(self.levels)
+            except TaxonomyError as error:
+                raise ValueError(
+                    f"data.levels names columns that levels cannot be called as ({error}): data.level_names "
+                    "gives the levels other names"
+                ) from None
+        elif len(self.level_names) != len(self.levels):
+            raise ValueError(
+                f"data.level_names holds {len(self.level_names)} names, but data.levels {len(self.levels)} columns"
+            )
+        return self
+
+    def own_levels(self) -> tuple[str, ...]:
+        return self.level_names or level_names_checked(self.levels)
+
+    def rows(self) -> "HfRows":
+        """The splits and the classes of their rows.
+
+        Raises:
+            DataError, TaxonomyError, ConfigError: see `read_rows`.
+        """
+        from hmlc_ray.folders.hf_labels import read_rows
+
+        return read_rows(self.root, self.image, self.levels, self.splits)
+
+
 class Cifar100Config(DataSection):
     """CIFAR-100 as torchvision reads it; its 10,000 test images are the test split."""
 
@@ -143,6 +202,7 @@ DataConfig = Annotated[
     | Cifar100Config
     | ImageFolderConfig
     | ManifestConfig
+    | HfDatasetConfig
     | GroceryConfig
     | TinyImagenetConfig
     | ModelNetConfig

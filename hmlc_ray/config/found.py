@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from hmlc_ray.config.data import DataConfig, ManifestConfig
+from hmlc_ray.config.data import DataConfig, HfDatasetConfig, ManifestConfig
 from hmlc_ray.config.features import FeaturesConfig
 from hmlc_ray.config.splits import FoldersSection
 
@@ -27,7 +28,7 @@ class FoundLeaves:
     notes: tuple[str, ...]
     """Notes for the user, a sentence each."""
     unit: str = "files"
-    """What is counted; of a table of features its rows."""
+    """What is counted; of tables their rows."""
 
     @property
     def totals(self) -> dict[str, int]:
@@ -39,7 +40,9 @@ def find_leaves(data: DataConfig) -> FoundLeaves | None:
     """The leaves of data in files, where they are on this machine; None for all other data.
 
     Raises:
-        DataError, TaxonomyError: if they cannot be used; see `FoldersSection.tree`, `read_manifest` and `read_labels`.
+        DataError, TaxonomyError: if they cannot be used; see `FoldersSection.tree`, `read_manifest`, `read_rows` and
+            `read_labels`.
+        ConfigError: if what reads them is not installed.
     """
     from hmlc_ray.folders.walk import is_file, is_folder
 
@@ -47,6 +50,8 @@ def find_leaves(data: DataConfig) -> FoundLeaves | None:
         return _of_folder(data)
     if isinstance(data, ManifestConfig) and is_file(Path(data.file).expanduser()):
         return _of_manifest(data)
+    if isinstance(data, HfDatasetConfig) and is_folder(Path(data.root).expanduser()):
+        return _of_columns(data)
     if isinstance(data, FeaturesConfig) and Path(data.file).expanduser().exists():
         return _of_labels(data)
     return None
@@ -68,6 +73,13 @@ def _of_manifest(data: ManifestConfig) -> FoundLeaves:
     return _found(manifest.level_names, manifest.leaf_paths, counts, manifest.lacks())
 
 
+def _of_columns(data: HfDatasetConfig) -> FoundLeaves:
+    rows = data.rows()
+    return _found(
+        data.own_levels(), rows.leaf_paths, _counted(rows.leaf_paths, rows.classes), rows.lacks(), unit="rows"
+    )
+
+
 def _of_labels(data: FeaturesConfig) -> FoundLeaves | None:
     from hmlc_ray.folders.feature_labels import read_labels
     from hmlc_ray.folders.feature_places import find_places
@@ -81,7 +93,7 @@ def _of_labels(data: FeaturesConfig) -> FoundLeaves | None:
     return _found(labels.level_names, leaves, _counted(leaves, labels.classes), notes, unit="rows")
 
 
-def _counted(leaves: Sequence[ClassPath], paths: Mapping[str, Iterable[ClassPath]]) -> dict[str, tuple[int, ...]]:
+def _counted(leaves: Sequence[ClassPath], paths: Mapping[Any, Iterable[ClassPath]]) -> dict[str, tuple[int, ...]]:
     counted = {split: Counter(own) for split, own in paths.items()}
     return {split: tuple(own[leaf] for leaf in leaves) for split, own in counted.items()}
 

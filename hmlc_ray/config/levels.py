@@ -67,7 +67,8 @@ def num_levels(data: DataConfig) -> int:
 def check_trial(config: TrialConfig, count_levels: Callable[[DataConfig], int] = num_levels) -> None:
     """Every check of a configuration that needs its data, but neither its samples nor torch.
 
-    What is not installed is reported first. The levels are counted only where a per-level value, a level's index or name, or a file of a tree is given.
+    What is not installed is reported first. The levels are counted only where a per-level value, a level's index or
+    name, or a file of a tree is given.
 
     Raises:
         ConfigError: see `check_levels`, or if a kind needs a package that is not installed.

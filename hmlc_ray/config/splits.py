@@ -91,8 +91,8 @@ def level_names_checked(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-class _Folders(dict[str, str]):
-    """Folders by split. Sections are keys of caches, so it is hashable."""
+class _BySplit(dict[str, str]):
+    """Folders or names by split. Sections are keys of caches, so it is hashable."""
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))
@@ -106,9 +106,18 @@ def _checked_folders(folders: dict[str, str]) -> dict[str, str]:
             raise ValueError(f"splits must name folders relative to data.root and below it, got {folder!r}")
     if len({PurePath(folder) for folder in folders.values()}) < len(folders):
         raise ValueError(f"splits must name a folder of its own for each split, got {folders}")
-    return _Folders(folders)
+    return _BySplit(folders)
 
 
+def _checked_names(names: dict[str, str]) -> dict[str, str]:
+    if "train" not in names:
+        raise ValueError("splits must name the split to train on as train")
+    if len(set(names.values())) < len(names):
+        raise ValueError(f"splits must name a split of its own for each, got {names}")
+    return _BySplit(names)
+
+
+SplitNames = Annotated[dict[Literal["train", "val", "test"], str], AfterValidator(_checked_names)]
 SplitFolders = Annotated[dict[Literal["train", "val", "test"], str], AfterValidator(_checked_folders)]
 
 

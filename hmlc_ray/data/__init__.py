@@ -14,6 +14,7 @@ BUILDERS = {
     "cifar100": "hmlc_ray.data.cifar100:load",
     "image-folder": "hmlc_ray.data.image_folder:load",
     "manifest": "hmlc_ray.data.manifest:load",
+    "hf-dataset": "hmlc_ray.data.hf_dataset:load",
     "grocery": "hmlc_ray.data.grocery:load",
     "tiny-imagenet": "hmlc_ray.data.tiny_imagenet:load",
     "modelnet": "hmlc_ray.data.modelnet:load",

@@ -1,4 +1,4 @@
-"""One image file to pixels of 8 bits: upright, on a ground of one colour, of one size.
+"""One image file, or the bytes of one, to pixels of 8 bits: upright, on a ground of one colour, of one size.
 
 What a file says beside its pixels (EXIF, colour profiles, comments) decides nothing but which way up it is, and is
 never written back, so that no damage there can cost the image.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import zlib
-from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 
 from hmlc_ray.arrays import ByteArray
 from hmlc_ray.config.data import MAX_PIXELS, StoredSection
+from hmlc_ray.data.embedded import EmbeddedImage, ImageSource
 from hmlc_ray.data.image_plugins import register_plugins
 from hmlc_ray.data.intensities import BadImage, is_deep, to_eight_bits
 from hmlc_ray.data.pillow_limits import lifted_limits
@@ -54,7 +54,7 @@ class Reading(NamedTuple):
 BY_DEFAULT = Reading()
 
 
-def decode(file: str | Path, channels: int, size: int, reading: Reading = BY_DEFAULT) -> ByteArray:
+def decode(file: ImageSource, channels: int, size: int, reading: Reading = BY_DEFAULT) -> ByteArray:
     """One image, upright, resized on the short side and cropped at the centre: uint8 [channels, size, size].
 
     Of several frames or pages the first is taken.
@@ -64,12 +64,18 @@ def decode(file: str | Path, channels: int, size: int, reading: Reading = BY_DEF
         Exception: any, as Pillow's decoders raise, if it is not an intact image.
     """
     mode = "L" if channels == 1 else "RGB"
-    if not is_regular(file):
-        raise BadImage(NO_FILE)
-    with lifted_limits(), open(file, "rb") as stream:
+    with lifted_limits(), _bytes_of(file) as stream:
         plain = _opaque(_upright(_opened(stream, reading), mode, size, reading.value_range), mode, reading.background)
         fitted = ImageOps.fit(plain, (size, size), method=Image.Resampling.BILINEAR)
     return np.atleast_3d(np.asarray(fitted)).transpose(2, 0, 1)
+
+
+def _bytes_of(file: ImageSource) -> BinaryIO:
+    if isinstance(file, EmbeddedImage):
+        return file.open()
+    if not is_regular(file):
+        raise BadImage(NO_FILE)
+    return open(file, "rb")
 
 
 def _opened(stream: BinaryIO, reading: Reading) -> Image.Image:

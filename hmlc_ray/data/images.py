@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from hmlc_ray.arrays import ByteArray
 from hmlc_ray.data.decode import BY_DEFAULT, Reading, decode
+from hmlc_ray.data.embedded import ImageSource
 from hmlc_ray.data.intensities import BadImage
 from hmlc_ray.data.pillow_limits import lifted_limits
 from hmlc_ray.errors import DataError, system_reason
@@ -42,7 +42,7 @@ class Block:
 
 
 def decode_blocks(
-    files: Sequence[str | Path], channels: int, size: int, reading: Reading = BY_DEFAULT
+    files: Sequence[ImageSource], channels: int, size: int, reading: Reading = BY_DEFAULT
 ) -> Iterator[Block]:
     """Decode in threads, in the order given: the decoder and the resampler release the GIL."""
 
@@ -58,7 +58,7 @@ def decode_blocks(
             yield from pool.map(decode_block, range(first, last, _BLOCK))
 
 
-def _decode_into(file: str | Path, target: ByteArray, size: int, reading: Reading) -> str | None:
+def _decode_into(file: ImageSource, target: ByteArray, size: int, reading: Reading) -> str | None:
     """Fill `target`, [channels, size, size]; returns what was wrong with the file, if anything."""
     try:
         target[:] = decode(file, len(target), size, reading)
@@ -80,7 +80,7 @@ class ImageFiles:
     device = torch.device("cpu")
 
     def __init__(
-        self, files: Sequence[str], channels: int, size: int, workers: int, reading: Reading = BY_DEFAULT
+        self, files: Sequence[ImageSource], channels: int, size: int, workers: int, reading: Reading = BY_DEFAULT
     ) -> None:
         self.files = list(files)
         self.reading = reading

@@ -28,9 +28,10 @@ from torch import Tensor
 
 from hmlc_ray.arrays import ByteArray
 from hmlc_ray.data.decode import BY_DEFAULT, Reading
+from hmlc_ray.data.embedded import ImageSource, look_of_source
 from hmlc_ray.data.images import Block, decode_blocks
 from hmlc_ray.errors import DataError, system_reason
-from hmlc_ray.files.disk_cache import look_of, open_entry, written
+from hmlc_ray.files.disk_cache import open_entry, written
 from hmlc_ray.home import CACHE_VARIABLE, cache_folder
 
 VERSION = 2
@@ -44,7 +45,7 @@ class ImageSet:
     """Files and how they are decoded."""
 
     root: Path
-    files: Sequence[Path]
+    files: Sequence[ImageSource]
     channels: int
     size: int
     reading: Reading = BY_DEFAULT
@@ -58,8 +59,8 @@ class ImageSet:
         settings = [VERSION, PIL.__version__, self.channels, self.size, list(self.reading), pixels]
         digest = hashlib.sha256(json.dumps(settings).encode())
         for file in self.files:
-            name = os.path.relpath(file, self.root)
-            digest.update(f"\0{name}\0{look_of(file)}".encode(errors="surrogateescape"))
+            name = os.path.relpath(str(file), self.root)
+            digest.update(f"\0{name}\0{look_of_source(file)}".encode(errors="surrogateescape"))
         return digest.hexdigest()[:32]
 
 

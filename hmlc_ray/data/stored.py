@@ -17,6 +17,7 @@ from hmlc_ray.arrays import IntArray
 from hmlc_ray.config.data import StoredSection
 from hmlc_ray.data.base import Inputs, Split, relative_paths
 from hmlc_ray.data.decode import Reading
+from hmlc_ray.data.embedded import EmbeddedImage, ImageSource
 from hmlc_ray.data.images import ImageFiles
 from hmlc_ray.data.pixel_cache import Entry, ImageSet, is_cached, open_images
 from hmlc_ray.home import cache_folder
@@ -35,7 +36,7 @@ _FLAT = (
 class Listing:
     """The files of a split and their leaves."""
 
-    files: Sequence[Path]
+    files: Sequence[ImageSource]
     leaf: IntArray
     """int64 [files]."""
 
@@ -60,7 +61,7 @@ def read_splits(listings: Mapping[str, Listing], config: StoredSection, root: Pa
         _LOG.warning("%d of %d images were skipped; the first: %s", len(entry.problems), len(files), first)
     if entry.flat:
         _LOG.warning(_FLAT, len(entry.flat), len(files), str(files[entry.flat[0]]))
-    paths = relative_paths((file for row, file in enumerate(files) if row not in entry.problems), root)
+    paths = relative_paths((Path(str(file)) for row, file in enumerate(files) if row not in entry.problems), root)
     inputs = _inputs(entry, images, kept, config.decode_workers)
     return _divided(listings, entry, inputs, paths, mapped=kept == "disk")
 
@@ -83,7 +84,11 @@ def _existing(folder: Path) -> Path:
 
 def _inputs(entry: Entry, images: ImageSet, kept: Kept, workers: int) -> Inputs:
     if kept == "none":
-        readable = [str(file) for row, file in enumerate(images.files) if row not in entry.problems]
+        readable = [
+            file if isinstance(file, EmbeddedImage) else str(file)
+            for row, file in enumerate(images.files)
+            if row not in entry.problems
+        ]
         return ImageFiles(readable, images.channels, images.size, workers, images.reading)
     return entry.images() if kept == "disk" else entry.images().clone()
 

@@ -133,13 +133,13 @@ def _made(timm: Any, name: str, size: tuple[int, int]) -> nn.Module:
 def _check_patches(model: nn.Module, name: str, size: tuple[int, int]) -> None:
     """Some models leave out the pixels that fill no whole patch, in silence."""
     embed = getattr(model, "patch_embed", None)
-    patch = getattr(embed, "patch_size", None)
-    if not isinstance(patch, tuple) or len(patch) != 2 or getattr(embed, "dynamic_img_pad", False):
+    cut = getattr(embed, "proj", None)
+    if not isinstance(cut, nn.Conv2d) or cut.stride != cut.kernel_size or getattr(embed, "dynamic_img_pad", False):
         return
-    if any(side % step for side, step in zip(size, patch, strict=True)):
+    if any(side % step for side, step in zip(size, cut.stride, strict=True)):
         raise ConfigError(
-            f"timm's {name} takes images in patches of {patch[0]}x{patch[1]} pixels, which do not fill images of "
-            f"{size[0]}x{size[1]}; set data.image_size to a multiple of {patch[0]}"
+            f"timm's {name} takes images in patches of {'x'.join(map(str, cut.stride))} pixels, which do not fill "
+            f"images of {size[0]}x{size[1]}; set data.image_size to a multiple of {cut.stride[0]}"
         )
 
 

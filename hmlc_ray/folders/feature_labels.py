@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from hmlc_ray.errors import DataError, TaxonomyError, system_reason
 from hmlc_ray.folders.feature_places import Places, features_name, find_places, table_parts
-from hmlc_ray.folders.notes import lacking
+from hmlc_ray.folders.notes import lacking_each
 from hmlc_ray.folders.split_names import SPLIT_NAMES, open_set_role, split_role
 from hmlc_ray.names.levels import check_level_names, check_printable, composed
 from hmlc_ray.tables.csv_files import BadTable, read_table
@@ -100,9 +100,7 @@ class FeatureLabels:
 
     def lacks(self) -> list[str]:
         """A sentence for each split that lacks classes."""
-        leaves, found = self.leaf_paths, {split: set(own) for split, own in self.classes.items()}
-        missing = {split: [path[-1] for path in leaves if path not in own] for split, own in found.items()}
-        return [lacking(split, names, len(leaves)) for split, names in missing.items() if names]
+        return lacking_each(self.classes, self.leaf_paths)
 
 
 def read_feature_levels(file: str, labels: str | None, array: str | None) -> tuple[str, ...]:

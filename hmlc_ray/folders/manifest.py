@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from hmlc_ray.errors import DataError, TaxonomyError, system_reason
-from hmlc_ray.folders.notes import lacking
+from hmlc_ray.folders.notes import lacking_each
 from hmlc_ray.folders.split_names import SPLIT_NAMES, split_role
 from hmlc_ray.folders.walk import is_folder
 from hmlc_ray.names.levels import check_level_names, check_printable, composed
@@ -54,9 +54,8 @@ class Manifest:
 
     def lacks(self) -> list[str]:
         """A sentence for each split that lacks classes."""
-        found = {split: {sample.path for sample in samples} for split, samples in self.samples.items()}
-        missing = {split: [path[-1] for path in self.leaf_paths if path not in paths] for split, paths in found.items()}
-        return [lacking(split, names, len(self.leaf_paths)) for split, names in missing.items() if names]
+        classes = {split: [sample.path for sample in samples] for split, samples in self.samples.items()}
+        return lacking_each(classes, self.leaf_paths)
 
 
 def read_level_names(file: str | Path) -> tuple[str, ...]:

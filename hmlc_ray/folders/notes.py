@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from hmlc_ray.errors import DataError
 from hmlc_ray.folders.split_names import split_role
@@ -21,6 +22,13 @@ def lacking(split: str, names: Sequence[str], total: int) -> str:
     else:
         end = ", which its metrics do not cover"
     return f"{split} has no sample of {len(names)} of {total} classes: {some(names)}{end}"
+
+
+def lacking_each(classes: Mapping[Any, Iterable[ClassPath]], leaves: Sequence[ClassPath]) -> list[str]:
+    """A sentence for each split that lacks leaves, by the classes of its samples."""
+    found = {split: set(own) for split, own in classes.items()}
+    missing = {split: [path[-1] for path in leaves if path not in own] for split, own in found.items()}
+    return [lacking(split, names, len(leaves)) for split, names in missing.items() if names]
 
 
 def of_one_class(level_names: Iterable[str], classes: Iterable[Collection[str]]) -> list[str]:
