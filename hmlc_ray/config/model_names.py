@@ -10,6 +10,7 @@ from typing import Literal
 
 Library = Literal["torchvision", "timm"]
 _MODEL = r"(?m)^@register_model(?:\(\))?\n(?:@.*\n)*def (\w+)\("
+_TAGGED = r"""["'](\w+)\.([\w.]+)["']\s*:"""
 _NEAR = 5
 
 
@@ -31,7 +32,7 @@ def unknown_model(library: Library, name: str) -> str | None:
         return None
     what = "classification model" if library == "torchvision" else "model"
     if model in known:
-        tags = _tags(library, model)
+        tags = _tags(library).get(model)
         there = f"the tags of {model} are {', '.join(tags)}" if tags else f"{model} has no tags of weights"
         return f"is {name!r}, but {library} has no weights of that tag; {there}"
     from difflib import get_close_matches
@@ -41,17 +42,21 @@ def unknown_model(library: Library, name: str) -> str | None:
     return f"is {name!r}, which {library} has no {what} of; {hint}"
 
 
-def _tags(library: Library, model: str) -> list[str]:
-    """The tags of a model, as far as the source lists them one by one."""
-    pattern = rf"""["']{re.escape(model)}\.([\w.]+)["']\s*:"""
-    return sorted({tag for source in _sources(library) for tag in re.findall(pattern, source)})
-
-
 def _is_tag(library: Library, model: str, tag: str) -> bool:
     """Whether a model has such weights, or some model has and the tags of this one are made by its program."""
+    listed = _tags(library).get(model, ())
     ending = re.compile(rf"""["'.]{re.escape(tag)}["']""")
-    listed = _tags(library, model)
     return tag in listed or (not listed and tag != "" and any(ending.search(source) for source in _sources(library)))
+
+
+@cache
+def _tags(library: Library) -> dict[str, list[str]]:
+    """Sorted tags by model, as far as the source lists them one by one."""
+    pairs = {pair for source in _sources(library) for pair in re.findall(_TAGGED, source)}
+    found: dict[str, list[str]] = {}
+    for model, tag in sorted(pairs):
+        found.setdefault(model, []).append(tag)
+    return found
 
 
 @cache

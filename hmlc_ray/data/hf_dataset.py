@@ -25,7 +25,7 @@ def load(config: HfDatasetConfig) -> DataSet:
     rows = config.rows()
     taxonomy = Taxonomy.from_paths(config.own_levels(), rows.leaf_paths)
     numbers = {path: leaf for leaf, path in enumerate(rows.leaf_paths)}
-    listings = {}
+    listings: dict[str, Listing] = {}
     for role, split in rows.splits.items():
         column = ImageColumn(split, config.image)
         leaf = np.array([numbers[path] for path in rows.classes[role]], dtype=np.int64)

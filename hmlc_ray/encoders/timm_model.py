@@ -39,8 +39,9 @@ class TimmModel(Encoder):
         if image_channels(config.kind, input_shape) not in (1, _COLOURS):
             raise ConfigError(f"encoder `timm` takes images of 1 or 3 channels, the data has {input_shape[0]}")
         size = (input_shape[1], input_shape[2])
-        self.trunk, one_size = _build(config.name, size)
-        self.free_dims = {} if one_size else IMAGE_SIZE
+        self.trunk = _build(config.name, size)
+        self._described: dict[str, Any] = self.trunk.pretrained_cfg  # type: ignore[assignment]
+        self.free_dims = {} if self._described.get("fixed_input_size") else IMAGE_SIZE
         self.intensities = Standardise(_COLOURS, 1, 1)
         if config.weights is not None:
             self._load(config, config.weights)
@@ -55,7 +56,7 @@ class TimmModel(Encoder):
     def _load(self, config: TimmConfig, file: str) -> None:
         """Weights, and the intensities that they were trained on: the file's own, as an exported encoder has them,
         else those of the model's description in timm."""
-        heads = tuple(f"{layer}." for layer in _texts(self.trunk.pretrained_cfg.get("classifier")))
+        heads = tuple(f"{layer}." for layer in _texts(self._described.get("classifier")))
         adapt = _adapter(self.trunk)
         prefix = load_weights(self.trunk, file, f"timm's {config.name}", heads, config.weights_prefix, adapt)
         self.weights_prefix = prefix
@@ -64,7 +65,7 @@ class TimmModel(Encoder):
         if own.keys() >= {f"{start}mean", f"{start}factor"}:
             self.intensities.set(own[f"{start}mean"], 1 / own[f"{start}factor"])
         else:  # described for 0 to 1; inputs are in [-1, 1]
-            mean, deviation = (torch.tensor(self.trunk.pretrained_cfg[name]).view(-1, 1, 1) for name in ("mean", "std"))
+            mean, deviation = (torch.tensor(self._described[name]).view(-1, 1, 1) for name in ("mean", "std"))
             self.intensities.set(2 * mean - 1, 2 * deviation)
 
     def _tried(self, name: str, size: tuple[int, int]) -> int:
@@ -89,8 +90,8 @@ class TimmModel(Encoder):
         return features.shape[1]
 
 
-def _build(name: str, size: tuple[int, int]) -> tuple[nn.Module, bool]:
-    """The model with fresh weights, and whether it takes images of this size alone: then it is made for it.
+def _build(name: str, size: tuple[int, int]) -> nn.Module:
+    """The model with fresh weights, made for images of this size where it is made for one.
 
     Raises:
         ConfigError: if timm is not installed or has no such model, or the model cannot be made for that size.
@@ -103,11 +104,12 @@ def _build(name: str, size: tuple[int, int]) -> tuple[nn.Module, bool]:
         warnings.simplefilter("ignore")  # of other names, and of kernels that are not there
         try:
             model = _made(timm, name, size)
+        except ConfigError:  # which is a ValueError
+            raise
         except (AssertionError, RuntimeError, ValueError) as error:
             raise _wrong_size(name, size, error) from error
-    one_size = bool(model.pretrained_cfg.get("fixed_input_size"))
     _check_patches(model, name, size)
-    return model, one_size
+    return model
 
 
 def _made(timm: Any, name: str, size: tuple[int, int]) -> nn.Module:

@@ -91,6 +91,8 @@ def open_split(root: Path, folder: Path, name: str) -> HfSplit:
         with _without_bars(datasets):
             loaded = datasets.Dataset.load_from_disk(str(folder), keep_in_memory=False)
     except Exception as error:  # readers of JSON and Arrow meet arbitrary bytes here, and fail in as many ways
+        if _holds_no_file(folder):
+            raise _is_empty(name, root) from error
         raise DataError(
             f"cannot read the split {name!r} of {str(root)!r} ({type(error).__name__}: {first_line(error)[:200]}): it "
             "is damaged or not complete, save it again"
@@ -101,8 +103,21 @@ def open_split(root: Path, folder: Path, name: str) -> HfSplit:
         if not os.path.realpath(file).startswith(os.path.join(os.path.realpath(root), "")):
             raise DataError(f"the file {str(file)!r} of {found} lies outside of that folder")
     if not len(found):
-        raise DataError(f"{found} is empty; data.splits names the splits to use, so that it can be left out")
+        raise _is_empty(name, root)
     return found
+
+
+def _holds_no_file(folder: Path) -> bool:
+    """Whether a split was saved without a row, which `datasets` does not read."""
+    try:
+        with (folder / STATE_FILE).open("rb") as stream:
+            return bool(json.loads(stream.read(_MOST_BYTES))["_data_files"] == [])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return False
+
+
+def _is_empty(name: str, root: Path) -> DataError:
+    return DataError(f"the split {name!r} of {str(root)!r} is empty; data.splits names the splits to use instead")
 
 
 def _split_names(root: Path) -> list[str] | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cli_examples import Run
+from hf_folders import save_rows
 from made_meshes import write_classes
 from PIL import Image
 
@@ -61,6 +62,7 @@ def both(file: str) -> SweepConfig:
         (lambda root: write_classes(root, THREE), "mesh-folder", "pointnet"),
         (lambda root: clouds(root, THREE), "point-folder", "pointnet"),
         (table, "features", "mlp"),
+        (lambda root: save_rows(root, {"train": 6, "test": 2}), "hf-dataset", "convnet"),
     ],
 )
 def test_every_kind_is_recognised(hmlc: Run, make: Callable[[Path], Path], kind: str, encoder: str) -> None:

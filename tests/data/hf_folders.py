@@ -42,8 +42,8 @@ def rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
 
 def save_rows(folder: Path, counts: Mapping[str, int]) -> Path:
     """A data set with so many rows of each leaf in its splits; returns the folder."""
-    splits = {
-        name: Dataset.from_list(rows(count, 1000 * at), features()) for at, (name, count) in enumerate(counts.items())
-    }
+    made = {name: rows(max(count, 1), 1000 * at) for at, (name, count) in enumerate(counts.items())}
+    splits = {name: Dataset.from_list(content, features()) for name, content in made.items()}
+    splits = {name: split if counts[name] else split.select([]) for name, split in splits.items()}
     DatasetDict(splits).save_to_disk(str(folder))
     return folder

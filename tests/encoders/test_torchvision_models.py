@@ -14,7 +14,7 @@ from torch import nn
 
 from hmlc_ray.compute.torchvision_shim import torchvision
 from hmlc_ray.config.encoder import EncoderConfig, ResNet18Config, TorchvisionConfig
-from hmlc_ray.config.torchvision_models import model_names
+from hmlc_ray.config.model_names import model_names
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.encoders import build_encoder
@@ -30,7 +30,7 @@ def config(name: str, weights: Path | None = None) -> EncoderConfig:
 
 
 def test_the_names_are_those_of_torchvision() -> None:
-    assert set(model_names()) == set(torchvision.models.list_models(module=torchvision.models))
+    assert set(model_names("torchvision")) == set(torchvision.models.list_models(module=torchvision.models))
 
 
 def test_an_unknown_name_is_refused_with_near_ones_and_without_torch() -> None:

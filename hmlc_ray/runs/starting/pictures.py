@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 
+from hmlc_ray.data.embedded import EmbeddedImage, ImageSource
 from hmlc_ray.data.image_plugins import register_plugins
 
 MOST = 300
@@ -24,11 +24,11 @@ class Pictures:
     """Median of the shorter sides, in pixels; 0 where none could be opened."""
     grey: bool
     """Whether all have one channel."""
-    bad: tuple[Path, ...]
+    bad: tuple[ImageSource, ...]
     """Files without a header that can be read."""
 
 
-def look_at(files: Sequence[Path]) -> Pictures:
+def look_at(files: Sequence[ImageSource]) -> Pictures:
     """Open up to `MOST` of the files, evenly spread."""
     from PIL import Image
 
@@ -39,7 +39,7 @@ def look_at(files: Sequence[Path]) -> Pictures:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                with Image.open(file) as image:
+                with Image.open(file.open() if isinstance(file, EmbeddedImage) else file) as image:
                     sides.append(min(image.size))
                     grey = grey and image.mode in _GREY
         except Exception:  # as Pillow's decoders raise

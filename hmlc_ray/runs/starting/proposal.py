@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hmlc_ray.config.data import DataConfig
+from hmlc_ray.config.data import DataConfig, HfDatasetConfig
 from hmlc_ray.config.found import FoundLeaves, find_leaves
 from hmlc_ray.config.load import parse_yaml
 from hmlc_ray.config.overrides import apply_overrides
@@ -24,6 +24,7 @@ from hmlc_ray.config.sweep import SweepConfig, load_sweep
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.data import load_data
+from hmlc_ray.data.embedded import EmbeddedImage, ImageColumn, ImageSource
 from hmlc_ray.data.report import splits_of
 from hmlc_ray.data.splits import check_enough
 from hmlc_ray.errors import ConfigError, DataError, TrainingError, system_reason
@@ -176,9 +177,13 @@ def _with_pictures(facts: Facts, config: Any) -> Facts:
     return replace(facts, data=_SKIP | facts.data, notes=(*facts.notes, remark))
 
 
-def _image_files(config: Any) -> list[Path]:
+def _image_files(config: Any) -> Sequence[ImageSource]:
     if isinstance(config, FoldersSection):
         return [file for of_split in config.tree().files.values() for of_leaf in of_split for file in of_leaf]
+    if isinstance(config, HfDatasetConfig):
+        splits = config.rows().splits.values()
+        columns = [(ImageColumn(split, config.image), len(split)) for split in splits]
+        return [EmbeddedImage(column, row) for column, count in columns for row in range(count)]
     from hmlc_ray.folders.manifest import read_manifest
 
     samples = read_manifest(config.file, config.root).samples

@@ -10,13 +10,15 @@ from typing import Any, Literal
 
 from hmlc_ray.errors import DataError, UserError
 from hmlc_ray.folders.feature_places import LABELS_FILE, SUFFIXES, TABLE_FILES
+from hmlc_ray.folders.hf_columns import propose_columns
+from hmlc_ray.folders.hf_dataset import is_saved
 from hmlc_ray.folders.litter import is_litter
 from hmlc_ray.folders.manifest import read_level_names
 from hmlc_ray.folders.suffixes import IMAGE_SUFFIXES, MESH_SUFFIXES, POINT_SUFFIXES, count_suffixes, is_document
 from hmlc_ray.folders.walk import is_file
 
-Kind = Literal["image-folder", "mesh-folder", "point-folder", "manifest", "features"]
-KINDS: tuple[Kind, ...] = ("image-folder", "mesh-folder", "point-folder", "manifest", "features")
+Kind = Literal["image-folder", "mesh-folder", "point-folder", "manifest", "features", "hf-dataset"]
+KINDS: tuple[Kind, ...] = ("image-folder", "mesh-folder", "point-folder", "manifest", "features", "hf-dataset")
 _BOTH = ".ply"
 _NOUNS: dict[Kind, str] = {"image-folder": "images", "mesh-folder": "meshes", "point-folder": "point clouds"}
 _MOST_PLY = 5
@@ -39,6 +41,8 @@ def recognise(path: Path, kind: Kind | None = None) -> dict[str, Any]:
     kind = kind or (_of_file(path) if is_file(path) else _of_folder(path))
     if kind == "manifest":
         return {"kind": kind, "file": str(path if is_file(path) else _only_list(path))}
+    if kind == "hf-dataset":
+        return {"kind": kind, "root": str(path), **propose_columns(path)}
     return {"kind": kind, "file" if kind == "features" else "root": str(path)}
 
 
@@ -55,6 +59,8 @@ def _of_file(file: Path) -> Kind:
 
 
 def _of_folder(folder: Path) -> Kind:
+    if is_saved(folder):
+        return "hf-dataset"
     if any(is_file(folder / name) for name in TABLE_FILES) and not _class_folders(folder):
         return "features"
     counts = _suffixes(folder)
@@ -75,7 +81,8 @@ def _of_folder(folder: Path) -> Kind:
         holds = count_suffixes(counts) or "no file"
         raise DataError(
             f"{str(folder)!r} holds nothing that is known; it may hold images, meshes or point clouds in class "
-            f"folders, or a table {TABLE_FILES[0]} with {LABELS_FILE}; it holds {holds}"
+            f"folders, a table {TABLE_FILES[0]} with {LABELS_FILE}, or what save_to_disk of Hugging Face datasets "
+            f"writes; it holds {holds}"
         )
     listed = there[0] == "image-folder" and not _class_folders(folder) and len(_lists(folder)) == 1
     return "manifest" if listed else there[0]
