@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from hmlc_ray.api import calls
 from hmlc_ray.api.calls import AnyPath, workspace_of
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hmlc_ray.config.paths import Overrides
     from hmlc_ray.runs.starting.proposal import NewSpace
 
-Kind = Literal["image-folder", "mesh-folder", "point-folder", "manifest", "features"]
+Kind = Literal["image-folder", "mesh-folder", "point-folder", "manifest", "features", "hf-dataset"]
 
 
 def new(
@@ -44,8 +44,8 @@ def new(
     2
 
     Args:
-        folder: images, meshes or point clouds in class folders, a folder with a table of features; or such a table, or
-            a CSV file that lists images.
+        folder: images, meshes or point clouds in class folders, a folder with a table of features, or one that
+            `save_to_disk` of Hugging Face datasets wrote; or such a table, or a CSV file that lists images.
         out: the file to write; by default the folder's name with `.yaml`, in the current folder.
         kind: the kind of data, where the folder holds several.
         overrides: keys of `data`, such as `{"data.uneven": "fill"}`; see `train`.
@@ -57,7 +57,7 @@ def new(
         DataError, TaxonomyError: if the data cannot be trained on, naming the file or class and the remedy.
         ConfigError: if the file exists already or cannot be written, or an override is wrong.
     """
-    known = ("image-folder", "mesh-folder", "point-folder", "manifest", "features")
+    known = get_args(Kind)
     if kind is not None and kind not in known:
         raise ConfigError(f"--kind must be one of {', '.join(known)}, got {kind!r}")
     wanted = (Path(folder), kind, overrides, measure)

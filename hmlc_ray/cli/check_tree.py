@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hmlc_ray.config.data import DataConfig, ManifestConfig
+from hmlc_ray.config.data import DataConfig, HfDatasetConfig, ManifestConfig
 from hmlc_ray.config.splits import FoldersSection
 from hmlc_ray.config.taxonomy import CONFUSION_FILES, FEATURE_FILES, FileTaxonomyConfig, InducedTaxonomyConfig
 from hmlc_ray.folders.manifest import read_manifest
@@ -43,8 +43,9 @@ def _file(file: str, leaves: Sequence[str]) -> str:
 
 def _leaves_of(data: DataConfig) -> list[str]:
     """The names of the leaves that a folder or a manifest holds, where it is on this machine."""
-    if isinstance(data, FoldersSection) and is_folder(Path(data.root).expanduser()):
-        return [path[-1] for path in data.tree().leaf_paths]
+    if isinstance(data, FoldersSection | HfDatasetConfig) and is_folder(Path(data.root).expanduser()):
+        found = data.tree() if isinstance(data, FoldersSection) else data.rows()
+        return [path[-1] for path in found.leaf_paths]
     if isinstance(data, ManifestConfig) and is_file(Path(data.file).expanduser()):
         return [path[-1] for path in read_manifest(data.file, data.root).leaf_paths]
     return []

@@ -20,7 +20,7 @@ def new(
         Path,
         typer.Argument(
             metavar="FOLDER",
-            help="Images, meshes or clouds in class folders; a table of features; or a CSV list of images.",
+            help="Images, meshes or clouds in class folders; a Hugging Face data set; a table; or a list of images.",
             show_default=False,
         ),
     ],

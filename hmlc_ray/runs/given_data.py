@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hmlc_ray.config.data import DataConfig, StoredSection
+from hmlc_ray.config.data import DataConfig, HfDatasetConfig, StoredSection
 from hmlc_ray.config.features import FeaturesConfig
 from hmlc_ray.config.points import MeshFolderConfig, ModelNetConfig, PointFolderConfig, PointSetSection
 from hmlc_ray.config.schema import kinds
@@ -13,6 +13,8 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.encoders import Encoder
 from hmlc_ray.errors import DataError
 from hmlc_ray.folders.feature_places import SUFFIXES
+from hmlc_ray.folders.hf_columns import propose_columns
+from hmlc_ray.folders.hf_dataset import is_saved
 from hmlc_ray.folders.suffixes import MESH_SUFFIXES
 
 Shape = tuple[int, ...]
@@ -42,6 +44,9 @@ def section_of_path(shape: Shape, own: DataConfig, path: Path) -> dict[str, Any]
     channels, height, _ = shape
     reading = _kept(own, StoredSection, "background", "value_range", "max_pixels", "on_bad_file")
     size = {"channels": channels, "image_size": height}
+    if path.is_dir() and is_saved(path):
+        columns = _kept(own, HfDatasetConfig, "image", "levels", "level_names") or propose_columns(path)
+        return {"kind": "hf-dataset", "root": str(path)} | columns | size | reading
     if path.is_file():
         return {"kind": "manifest", "file": str(path)} | size | reading
     return {"kind": "image-folder", "root": str(path)} | size | reading

@@ -35,6 +35,7 @@ ENCODERS: list[Any] = [
     pytest.param({"kind": "convnet", "width": 4, "depth": 4}, (1, 8, 8), [], marks=slow),
     pytest.param({"kind": "resnet18"}, IMAGES, [(3, 41, 27)], marks=slow),
     pytest.param({"kind": "torchvision", "name": "squeezenet1_1"}, (1, 64, 64), [(1, 80, 97)], marks=slow),
+    pytest.param({"kind": "timm", "name": "test_vit"}, (1, 32, 32), [], marks=slow),
     ({"kind": "pointnet", **CLOUD}, CLOUDS, [(70, 3)]),
     pytest.param({"kind": "dgcnn", "neighbours": 4, **CLOUD}, CLOUDS, [], marks=slow),
 ]
