@@ -23,7 +23,7 @@ class ImageColumn:
         """What its images are called below."""
         looks = [f"{file.name} {look_of(file)}" for file in split.files]
         self.look = hashlib.sha256("\0".join([column, *looks]).encode()).hexdigest()
-        """By which keys notice that its files have changed."""
+        """A text that changes with its files, for keys of caches."""
         self._where = (split.root, split.folder, split.name, column)
         self._values: Any = split.table.column(column)
 
@@ -71,5 +71,5 @@ ImageSource = str | Path | EmbeddedImage
 
 
 def look_of_source(source: ImageSource) -> str:
-    """By which keys notice that an image has changed."""
+    """A text that changes with the image, for keys of caches."""
     return source.column.look if isinstance(source, EmbeddedImage) else look_of(source)
