@@ -25,7 +25,7 @@ class ImageColumn:
         self.look = hashlib.sha256("\0".join([column, *looks]).encode()).hexdigest()
         """A text that changes with its files, for keys of caches."""
         self._where = (split.root, split.folder, split.name, column)
-        self._values: Any = split.table.column(column)
+        self._values: Any = split.column(column)
 
     def content(self, row: int) -> bytes:
         """The bytes of an image file.
@@ -35,7 +35,7 @@ class ImageColumn:
         """
         if self._values is None:
             root, folder, name, column = self._where
-            self._values = open_split(root, folder, name).table.column(column)
+            self._values = open_split(root, folder, name).column(column)
         value = self._values[row].as_py()
         content, path = (value.get("bytes"), value.get("path")) if isinstance(value, dict) else (value, None)
         if content:

@@ -29,7 +29,7 @@ def propose_columns(root: Path) -> dict[str, Any]:
 
 def _levels(split: HfSplit) -> list[str]:
     values = {
-        name: split.table.column(name).to_pylist() for name, feature in split.features.items() if holds_classes(feature)
+        name: split.column(name).to_pylist() for name, feature in split.features.items() if holds_classes(feature)
     }
     counts = {name: len(set(own)) for name, own in values.items()}
     repeating = [name for name, count in counts.items() if 1 < count * _SAMPLES_PER_CLASS <= len(split)]

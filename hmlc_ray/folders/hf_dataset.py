@@ -24,6 +24,7 @@ KIND = "hf-dataset"
 DICT_FILE, STATE_FILE, INFO_FILE = "dataset_dict.json", "state.json", "dataset_info.json"
 _FOLDER_NAME = r"\w[\w.\-+ ]*"
 _MOST_BYTES = 1 << 20
+_MOST_SHOWN = 200
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,22 @@ class HfSplit:
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
+
+    def column(self, name: str) -> Any:
+        """The values of a column, `pyarrow.ChunkedArray`, whose lengths and texts were compared with what is there:
+        Arrow itself follows whatever a damaged file says, out of the file's memory too.
+
+        Raises:
+            DataError: if they do not agree.
+        """
+        values = self.table.column(name)
+        try:
+            values.validate(full=True)
+        except ValueError as error:  # as pyarrow's own are
+            raise DataError(
+                f"the column {name!r} of {self} is damaged ({first_line(error)[:_MOST_SHOWN]}): save it again"
+            ) from error
+        return values
 
 
 def is_saved(folder: Path) -> bool:
@@ -93,9 +110,9 @@ def open_split(root: Path, folder: Path, name: str) -> HfSplit:
     except Exception as error:  # readers of JSON and Arrow meet arbitrary bytes here, and fail in as many ways
         if _holds_no_file(folder):
             raise _is_empty(name, root) from error
+        reason = f"{type(error).__name__}: {first_line(error)[:_MOST_SHOWN]}"
         raise DataError(
-            f"cannot read the split {name!r} of {str(root)!r} ({type(error).__name__}: {first_line(error)[:200]}): it "
-            "is damaged or not complete, save it again"
+            f"cannot read the split {name!r} of {str(root)!r} ({reason}): it is damaged or not complete, save it again"
         ) from error
     files = tuple(Path(file["filename"]) for file in loaded.cache_files)
     found = HfSplit(name, root, folder, loaded.features, loaded.data, files)

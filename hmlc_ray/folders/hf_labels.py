@@ -96,10 +96,7 @@ def _check_columns(split: HfSplit, image: str, levels: Sequence[str]) -> None:
 
 def _class_names(split: HfSplit, column: str) -> list[str]:
     """The class of each row at a level."""
-    try:
-        values = split.table.column(column).to_pylist()
-    except UnicodeDecodeError as error:
-        raise DataError(f"the column {column!r} of {split} holds a text that is not UTF-8") from error
+    values = split.column(column).to_pylist()
     names, feature = {}, split.features[column]
     for value in dict.fromkeys(values):
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cli_examples import Run
 
-HEAVY = {"torch", "ray", "mlflow", "optuna", "numpy", "sklearn", "scipy", "torchvision", "pandas"}
+HEAVY = {"torch", "ray", "mlflow", "optuna", "numpy", "sklearn", "scipy", "torchvision", "pandas", "timm", "datasets"}
 PROGRAM = f"""
 import atexit, sys
 from hmlc_ray.cli.main import run
