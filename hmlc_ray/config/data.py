@@ -113,7 +113,7 @@ class HfDatasetConfig(StoredSection):
     """The folder; `pip install 'hmlc-ray[datasets]'` reads it."""
     image: str = Field("image", min_length=1)
     """The column of images."""
-    levels: tuple[str, ...] = Field(min_length=1)
+    levels: tuple[str, ...] = Field(min_length=1, examples=[("coarse_label", "fine_label")])
     """The columns of classes, coarsest first: class labels, texts or integers."""
     level_names: Annotated[tuple[str, ...], AfterValidator(level_names_checked)] | None = None
     """Names of the levels, coarsest first; those of the columns where not given."""

@@ -29,8 +29,9 @@ def trial(data: dict[str, Any]) -> TrialConfig:
     return config
 
 
-def required(kind: str) -> dict[str, str]:
-    return {name: "x" for name, field in KINDS[kind].model_fields.items() if field.is_required()} | {"kind": kind}
+def required(kind: str) -> dict[str, Any]:
+    fields = KINDS[kind].model_fields.items()
+    return {name: (field.examples or ["x"])[0] for name, field in fields if field.is_required()} | {"kind": kind}
 
 
 @pytest.mark.parametrize("kind", KINDS)
