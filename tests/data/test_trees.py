@@ -27,7 +27,8 @@ OTHER = Taxonomy.from_paths(("size", "leaf"), [(f"s{c % 2}", f"l{c}") for c in r
 
 def divided(kind: str, **keys: Any) -> DataSet:
     """What `divide`, where every reader of a data set ends, makes of 8 leaves with 6 samples each."""
-    required = {name: "x" for name, field in KINDS[kind].model_fields.items() if field.is_required()}
+    fields = KINDS[kind].model_fields.items()
+    required = {name: (field.examples or ["x"])[0] for name, field in fields if field.is_required()}
     config = TrialConfig.model_validate({"data": {"kind": kind, **required, **keys}}).data
     assert isinstance(config, SplitSection)
     leaf = torch.arange(8).repeat_interleave(6)

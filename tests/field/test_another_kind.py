@@ -18,13 +18,13 @@ from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError
 
 KINDS = {name: found for name, field in TrialConfig.model_fields.items() if (found := kinds(field))}
-REQUIRED = {"root": "somewhere", "file": "images.csv", "name": "resnet18"}
+REQUIRED = {"root": "somewhere", "file": "images.csv", "name": "resnet18", "levels": ["coarse", "fine"]}
 """Values for the keys that have no default."""
 CONFLICTS = (
     r"encoder\.kind is [a-z0-9-]+, which takes (images|points|features)"
     r"|views\.kind is (images|points|features), but data\.kind"
     r"|there is nothing to train"
-    r"|(data\.root|data\.file|encoder\.name) is missing"
+    r"|(data\.root|data\.file|data\.levels|encoder\.name) is missing"
 )
 """All that can be wrong with another kind where nobody wrote a value that does not fit it."""
 
