@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 def report(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME|RUN", help="Name of a study or a benchmark, or a run's id.", show_default=False),
+        typer.Argument(
+            metavar="NAME|RUN", help="Name of a study or a benchmark, STUDY:TRIAL, or a run's id.", show_default=False
+        ),
     ],
     out: Annotated[
         Path | None,

@@ -70,6 +70,13 @@ def test_a_complete_study(study: MadeStudy, tmp_path: Path) -> None:
     assert f"hmlc best made --emit-config best.yaml --home {study.workspace.home.root}" in text
 
 
+def test_a_trial_is_named_by_its_study_and_number(study: MadeStudy, tmp_path: Path) -> None:
+    finished(study, tmp_path)
+    assert "made-0007" in text_of(check(report(study, "made:7")))
+    with pytest.raises(StudyError, match="study 'made' has no trial 10; its trials are 0 to 9"):
+        report(study, "made:10")
+
+
 def test_trials_that_differ_by_rounding_alone_are_the_same(study: MadeStudy) -> None:
     for number, value in enumerate([0.1 + 0.2, 0.3, 0.3]):
         study.trial(number, "completed", value)

@@ -23,9 +23,13 @@ pytestmark = [
 @pytest.fixture
 def page(undisturbed: Sandbox) -> Iterator[Page]:
     """Where `hmlc ui` leads, in a browser that has never been there."""
-    with served(undisturbed.folder, "--home", str(undisturbed.home.root)) as address, launched() as browser:
-        with landed(browser, address) as page:
-            yield page
+    home = str(undisturbed.home.root)
+    with (
+        served(undisturbed.folder, "--home", home) as address,
+        launched() as browser,
+        landed(browser, address) as page,
+    ):
+        yield page
 
 
 def files(sandbox: Sandbox, run_id: str) -> list[str]:
