@@ -72,9 +72,12 @@ def test_a_complete_study(study: MadeStudy, tmp_path: Path) -> None:
 
 def test_a_trial_is_named_by_its_study_and_number(study: MadeStudy, tmp_path: Path) -> None:
     finished(study, tmp_path)
-    assert "made-0007" in text_of(check(report(study, "made:7")))
+    out = tmp_path / "seven.html"
+    written = write_report("made:7", study.workspace, out, embedding=False)
+    assert study.tracker.run(written.run_id).trial_id == "7"
+    assert written.run_id in text_of(check(out.read_text(encoding="utf-8")))
     with pytest.raises(StudyError, match="study 'made' has no trial 10; its trials are 0 to 9"):
-        report(study, "made:10")
+        write_report("made:10", study.workspace, out)
 
 
 def test_trials_that_differ_by_rounding_alone_are_the_same(study: MadeStudy) -> None:
