@@ -87,16 +87,15 @@ def open_description(page: Page) -> None:
     expect(page.get_by_text("Show less", exact=True)).to_be_visible()
 
 
-def open_artifacts(page: Page) -> None:
-    """The files of the run that is open."""
+def open_artifacts(page: Page, folder: str) -> None:
+    """A folder of the files of the run that is open."""
     page.get_by_text("Artifacts", exact=True).click()
-
-
-def open_picture(page: Page, folder: str, name: str) -> Locator:
-    """A picture below a folder of the run's files, once it is drawn."""
     page.get_by_text(folder, exact=True).first.click()
-    page.get_by_text(name, exact=True).click()
-    picture = page.locator(f"img[alt='{folder}/{name}'], img.rc-image-img").first
+
+
+def open_picture(page: Page, folder: str, name: str) -> None:
+    """A picture of a folder that is open, once it is drawn."""
+    page.get_by_text(name, exact=True).first.click()
+    picture = page.locator(f"img[alt='{folder}/{name}']")
     expect(picture).to_be_visible(timeout=WAIT_MS)
     page.wait_for_function("picture => picture.naturalWidth > 200", arg=picture.element_handle())
-    return picture

@@ -56,7 +56,7 @@ def test_a_study_is_found_read_and_followed_to_its_pictures_and_its_model(page: 
     expect(page.get_by_role("link", name=f"trial {best}", exact=True).first).to_be_visible()
     expect(page.get_by_text("hmlc best small --emit-config best.yaml")).to_be_visible()
     kept(page, "mlflow-study")
-    open_artifacts(page)
+    open_artifacts(page, "pictures")
     for picture in ("1-history.png", "7-learning-curves.png"):
         open_picture(page, "pictures", picture)
     kept(page, "mlflow-pictures")
@@ -66,7 +66,7 @@ def test_a_study_is_found_read_and_followed_to_its_pictures_and_its_model(page: 
     link(page, name).click()
     expect(page.get_by_text("objective.temperature", exact=True).first).to_be_visible()
     kept(page, "mlflow-trial")
-    open_artifacts(page)
+    open_artifacts(page, "confusion")
     drawn = next(file for file in files(undisturbed, trial.run_id) if file.endswith("-digit.png"))
     open_picture(page, "confusion", drawn)
     kept(page, "mlflow-confusion")
