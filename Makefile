@@ -41,7 +41,7 @@ help:
 install: $(STAMP)
 
 demo: $(if $(wildcard $(STAMP)),$(STAMP),$(PACKAGE_STAMP))
-	@$(BIN)/hmlc sweep search_spaces/digits.yaml --name demo-$$(date -u +%Y%m%d-%H%M%S) $(ARGS)
+	@$(BIN)/hmlc sweep search_spaces/digits.yaml --report --name demo-$$(date -u +%Y%m%d-%H%M%S) $(ARGS)
 
 test: $(STAMP)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not fault and not data" $(ARGS)

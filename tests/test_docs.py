@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+import shlex
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,18 @@ def test_the_commands_of_a_page_exist_with_their_options(page: str) -> None:
         command = command.commands[words[0]] if hasattr(command, "commands") else command
         known = {option for parameter in command.params for option in parameter.opts}
         assert {word for word in words if word.startswith("-")} <= known, f"hmlc {name} {' '.join(words)}"
+
+
+def test_every_command_on_the_page_of_questions_can_be_typed() -> None:
+    """Those in blocks and in sentences, as `hmlc` itself reads them."""
+    text = (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^hmlc .+$|(?<=`)hmlc [^`]+(?=`)", text, re.MULTILINE)
+    typed = [part.strip() for line in shown for part in line.split("&&")]
+    assert len(typed) >= 12
+    for line in typed:
+        _, verb, *words = shlex.split(line)
+        get_command(app).commands[verb].make_context(verb, words)  # type: ignore[attr-defined]
+    assert re.findall(r"^## (\d+)\.", text, re.MULTILINE) == [str(number) for number in range(1, 11)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

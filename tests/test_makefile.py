@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -41,6 +42,12 @@ def test_the_demo_installs_the_package_alone_and_the_tests_their_tools(tmp_path:
     (tmp_path / ".installed-package").touch()
     assert "pip install" not in _make("-n", "demo", f"VENV={tmp_path}").stdout
     assert "[dev" in _make("-n", "test", f"VENV={tmp_path}").stdout, "the demo's environment lacks the tests' tools"
+
+
+def test_the_demo_writes_a_report(tmp_path: Path) -> None:
+    (tmp_path / ".installed").touch()
+    line = _make("-n", "demo", f"VENV={tmp_path}", "ARGS=--trials 2").stdout.splitlines()[-1]
+    assert re.search(r"/hmlc sweep search_spaces/digits\.yaml --report --name demo-\S.* --trials 2$", line)
 
 
 def test_help_names_every_target() -> None:

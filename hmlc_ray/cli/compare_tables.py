@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -10,6 +12,8 @@ from rich.table import Table
 from hmlc_ray.api.text import print_text
 from hmlc_ray.cli.tables import FIGURES, output_console
 from hmlc_ray.study.comparison import ComparedRun, Comparison
+
+_LONG = re.compile(r"\d+\.\d{4,}(?:e-?\d+)?")
 
 
 def print_comparison(comparison: Comparison, console: Console | None = None) -> None:
@@ -83,7 +87,9 @@ def _cells(comparison: Comparison, name: str, scale: float = 100, digits: int = 
 
 
 def _short(value: str) -> str:
-    """A number with four digits; everything else as it is."""
+    """A number with four digits, also within a list; everything else as it is."""
+    if value.startswith("["):
+        return _LONG.sub(lambda number: f"{float(number[0]):.4g}", value)
     try:
         number = float(value)
     except ValueError:

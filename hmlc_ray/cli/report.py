@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, TrackingUri
 
+if TYPE_CHECKING:
+    from hmlc_ray.report.write import WrittenReport
+    from hmlc_ray.study.workspace import Workspace
+
 
 def report(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME|RUN", help="Name of a study or a benchmark, or a run's id.", show_default=False),
+        typer.Argument(
+            metavar="NAME|RUN", help="Name of a study or a benchmark, STUDY:TRIAL, or a run's id.", show_default=False
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -29,16 +35,26 @@ def report(
 ) -> None:
     """Write a report as one HTML file, and log it to MLflow."""
     from hmlc_ray.api import calls
-    from hmlc_ray.cli.guard import say
 
-    workspace = calls.workspace_of(home, tracking_uri)
-    written = calls.report(name, workspace, out, not no_embedding, lambda sentence: say(f"hmlc: {sentence}"))
+    written = write(name, calls.workspace_of(home, tracking_uri), out, embedding=not no_embedding)
     if as_json:
         values = {"run_id": written.run_id, "file": None if written.file is None else str(written.file)}
         typer.echo(json.dumps({**values, "logged": written.logged, "bytes": written.bytes}, indent=2))
         return
-    size = f"{written.bytes / 1e6:.1f} MB"
-    if written.file is not None:
-        typer.echo(f"report: {written.file.absolute()} ({size})")
+    print_written(written)
+
+
+def write(name: str, workspace: Workspace, out: Path | None = None, *, embedding: bool = True) -> WrittenReport:
+    """Write the report, with notes on stderr."""
+    from hmlc_ray.api import calls
+    from hmlc_ray.cli.guard import say
+
+    return calls.report(name, workspace, out, embedding, lambda sentence: say(f"hmlc: {sentence}"))
+
+
+def print_written(written: WrittenReport) -> None:
+    """Where the report is; its file comes last."""
     if written.logged:
         typer.echo(f"logged to MLflow: run {written.run_id}, {written.artifact}")
+    if written.file is not None:
+        typer.echo(f"report: {written.file.absolute()} ({written.bytes / 1e6:.1f} MB)")

@@ -31,6 +31,9 @@ def sweep(
     trials: Annotated[int | None, typer.Option(help="Number of trials, instead of study.num_trials.")] = None,
     override: Overrides = None,
     profile: Profile = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write a report when it ends, as `hmlc report` does.")
+    ] = False,
     address: Address = None,
     home: Home = DEFAULT_HOME,
     tracking_uri: TrackingUri = None,
@@ -50,7 +53,7 @@ def sweep(
         tracking_uri=tracking_uri,
         progress=True,
     )
-    _conclude(summary, Workspace.of(home, tracking_uri, address))
+    _conclude(summary, Workspace.of(home, tracking_uri, address), report=report)
 
 
 def resume(
@@ -105,10 +108,14 @@ def retry(
     _conclude(summary, workspace)
 
 
-def _conclude(summary: SweepSummary, workspace: Workspace) -> None:
+def _conclude(summary: SweepSummary, workspace: Workspace, *, report: bool = False) -> None:
     from hmlc_ray.cli.guard import FAILURE
     from hmlc_ray.cli.tables import print_sweep
 
-    print_sweep(summary, workspace)
+    print_sweep(summary, workspace, reported=report)
+    if report:
+        from hmlc_ray.cli.report import print_written, write
+
+        print_written(write(summary.study, workspace))
     if summary.best is None:
         raise typer.Exit(FAILURE)

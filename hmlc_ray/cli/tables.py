@@ -36,8 +36,14 @@ def output_console() -> Console:
     return console if console.is_terminal else Console(width=120, emoji=False)
 
 
-def print_sweep(summary: SweepSummary, workspace: Workspace, console: Console | None = None) -> None:
-    """The ranked trials, the winner on the test split, and where to look further."""
+def print_sweep(
+    summary: SweepSummary, workspace: Workspace, console: Console | None = None, *, reported: bool = False
+) -> None:
+    """The ranked trials, the winner on the test split, and where to look further.
+
+    Args:
+        reported: a report follows; else the command that writes one is named.
+    """
     console = console or output_console()
     console.print(ranked_table(summary, narrow=console.width < NARROW))
     if summary.best is None:
@@ -48,6 +54,8 @@ def print_sweep(summary: SweepSummary, workspace: Workspace, console: Console | 
         )
     if summary.test_metrics:
         console.print(level_table(summary.test_metrics, "test", summary.level_names))
+    if not reported:
+        print_text(console, f"report: {command('report', summary.study, **workspace.options())}")
     if summary.export_dir is not None:
         print_text(console, f"encoder: {summary.export_dir}")
     if summary.checkpoints is not None:

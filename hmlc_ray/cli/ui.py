@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,8 @@ import typer
 from hmlc_ray.cli.options import DEFAULT_HOME, Home, TrackingUri
 from hmlc_ray.errors import system_reason
 
+APP = "hmlc"
+"""The name of `hmlc_ray.tracking.interface` among MLflow's applications, once the package is installed."""
 _SHOWN = 4
 """Addresses that are printed, of a machine that may have many."""
 
@@ -85,6 +88,7 @@ def server_command(store: str, artifacts: Path, host: str, port: int) -> tuple[l
     """
     command = [sys.executable, "-P", "-m", "mlflow", "server", "--no-serve-artifacts"]
     command += ["--default-artifact-root", str(artifacts), "--host", host, "--port", str(port), "--workers", "1"]
+    command += ["--app-name", APP] if entry_points(group="mlflow.app", name=APP) else []
     return command, {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 

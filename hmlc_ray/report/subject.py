@@ -8,13 +8,15 @@ from hmlc_ray.config.schema import nearest
 from hmlc_ray.errors import StoreAway, StudyError, TrackingError
 from hmlc_ray.study import schema
 from hmlc_ray.study.lookup import named_run, refuse_deleted
+from hmlc_ray.study.named_runs import find_trial
 from hmlc_ray.study.schema import RunKind
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.tracking import Tracker, TrialRun
 
 
 def find_subject(name: str, tracker: Tracker, note: Callable[[str], None]) -> TrialRun:
-    """The run of a study or a benchmark of that name (see `named_run`), else the run of that id.
+    """The run of a study or a benchmark of that name (see `named_run`), else the trial `STUDY:TRIAL` or the run of that
+    id.
 
     Args:
         note: called with a sentence where a study and a benchmark have that name.
@@ -30,7 +32,7 @@ def find_subject(name: str, tracker: Tracker, note: Callable[[str], None]) -> Tr
         return found
     refuse_deleted(name.replace("'", ""), tracker)
     try:
-        run = tracker.run(name)
+        run = find_trial(name, tracker) or tracker.run(name)
     except StoreAway:
         raise
     except TrackingError as error:

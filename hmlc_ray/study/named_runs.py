@@ -40,9 +40,8 @@ def find_named(source: str, home: Home, tracker: Tracker) -> NamedRun | None:
     studies = {run.tags[schema.STUDY]: run for run in tracker.studies()}
     if source in studies:
         return _result_of(studies[source], home, tracker)
-    if (match := _TRIAL.fullmatch(source)) and match["study"] in studies:
-        run = _trial(studies[match["study"]], match["trial"], tracker)
-        return NamedRun(run, run, match["study"])
+    if run := find_trial(source, tracker):
+        return NamedRun(run, run, source.rpartition(":")[0])
     try:
         run = tracker.run(source)
     except StoreAway:
@@ -54,6 +53,18 @@ def find_named(source: str, home: Home, tracker: Tracker) -> NamedRun | None:
     if schema.STUDY in run.tags and not run.trial_id and run.tags.get(schema.KIND) != RunKind.BENCHMARK:
         return _result_of(run, home, tracker)
     return NamedRun(run, run)
+
+
+def find_trial(source: str, tracker: Tracker) -> TrialRun | None:
+    """The run of `STUDY:TRIAL` or `STUDY:refit`; None where it is no such name, or of no study that the store has.
+
+    Raises:
+        StudyError: if the study has no such trial.
+        TrackingError: if the store cannot be reached.
+    """
+    match = _TRIAL.fullmatch(source)
+    study = match and next((run for run in tracker.studies() if run.tags[schema.STUDY] == match["study"]), None)
+    return _trial(study, match["trial"], tracker) if match and study else None
 
 
 def nearest_study(source: str, tracker: Tracker) -> str:

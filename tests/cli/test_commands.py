@@ -14,6 +14,7 @@ from cli_examples import METRICS, RUN, Run, row, sweep_summary
 from hmlc_ray.config.files import load_trial
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import StudyError
+from hmlc_ray.report.write import WrittenReport
 from hmlc_ray.study.summary import BestTrial, SweepCounts
 from hmlc_ray.study.workspace import Workspace
 
@@ -123,6 +124,21 @@ def test_a_sweep_without_a_completed_trial_fails(hmlc: Run, layer: Layer) -> Non
     result = hmlc("resume", "s")
     assert result.exit_code == 1
     assert "no trial of s was completed" in result.output
+
+
+@pytest.mark.parametrize("best", [0.9, None])
+def test_a_sweep_with_a_report_ends_with_its_path(hmlc: Run, layer: Layer, best: float | None, tmp_path: Path) -> None:
+    """The report is of that study, in that home and store, also where nothing was completed."""
+    status = "failed" if best is None else "completed"
+    layer("hmlc_ray.sweep.run", run_sweep=Recorder(sweep_summary(row(0, status, best))))
+    write_report = Recorder(WrittenReport("abc", Path("h/studies/s/report.html"), logged=True, bytes=1_200_000))
+    layer("hmlc_ray.report.write", write_report=write_report)
+    Path("s.yaml").write_text(SPACE)
+    result = hmlc("sweep", "s.yaml", "--report", "--home", "h", "--tracking-uri", "sqlite:///x")
+    assert result.exit_code == (1 if best is None else 0)
+    assert write_report.args[:3] == ("s", Workspace.of(Path("h"), "sqlite:///x"), None)
+    assert result.output.splitlines()[-1] == f"report: {tmp_path}/h/studies/s/report.html (1.2 MB)"
+    assert "report: hmlc report" not in result.output
 
 
 def test_a_taken_name_is_one_sentence(hmlc: Run, layer: Layer) -> None:

@@ -90,6 +90,10 @@ def test_a_sweeps_last_lines(folder: str, uri: str | None) -> None:
     verb, options = read_back(between(lines(console)[-1], "look at the runs with: "))
     assert (verb, options.get("tracking_uri")) == ("ui", uri)
     assert uri is not None or options["home"] == Path(folder)
+    (report,) = (line for line in lines(console) if line.startswith("report: "))
+    verb, options = read_back(between(report, "report: "))
+    assert (verb, options["name"], options["home"]) == ("report", "s", Path(folder))
+    assert options.get("tracking_uri") == uri
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -185,7 +189,7 @@ TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 def test_any_words_round_trip(name: str, home: str, uri: str) -> None:
     verb, options = read_back(command("train", name, home=home, tracking_uri=uri, test=True))
     assert verb == "train"
-    assert (str(options["file"]), str(options["home"])) == (str(Path(name)), str(Path(home)))
+    assert (options["file"], options["home"]) == (name, Path(home))
     assert (options["tracking_uri"], options["test"]) == (uri, True)
 
 

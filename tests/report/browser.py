@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 VARIABLE = "HMLC_CHROMIUM"
 """Path of the browser; by default `chromium`, `chromium-browser` or `google-chrome` of the search path."""
+SCREENSHOTS = "HMLC_SCREENSHOTS"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 _OFFLINE = ("--disable-background-networking", "--disable-component-update", "--disable-sync")
@@ -74,6 +75,14 @@ def opened(browser: Browser, file: Path, width: int, scheme: Any, *, bypass_csp:
         yield shown
     finally:
         context.close()
+
+
+def kept(page: Page, name: str, **options: Any) -> None:
+    """Keep a picture of the page in the folder of `HMLC_SCREENSHOTS`, where that is set."""
+    folder = os.environ.get(SCREENSHOTS)
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(folder) / f"{name}.png", **options)
 
 
 def violations(page: Page) -> list[str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import SIZES, VARIABLE, chromium, launched, opened, violations
+from browser import SIZES, VARIABLE, chromium, kept, launched, opened, violations
 from made_report import hostile_page, written
 from playwright.sync_api import Browser, expect
 
@@ -48,15 +47,8 @@ def test_it_is_drawn_without_an_error_and_without_a_request(
         assert dark == (scheme == "dark")
         page.locator("#theme").click()
         assert (page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 24, 29)") != dark
-        _screenshot(page, f"report-{width}-{scheme}", report)
-
-
-def _screenshot(page: object, name: str, report: Path) -> None:
-    folder = os.environ.get("HMLC_SCREENSHOTS")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.locator("#theme").click()  # type: ignore[attr-defined]
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)  # type: ignore[attr-defined]
+        page.locator("#theme").click()
+        kept(page, f"report-{width}-{scheme}", full_page=True)
 
 
 @pytest.mark.parametrize(("width", "scheme"), SIZES)

@@ -70,6 +70,25 @@ def test_a_complete_study(study: MadeStudy, tmp_path: Path) -> None:
     assert f"hmlc best made --emit-config best.yaml --home {study.workspace.home.root}" in text
 
 
+def test_a_trial_is_named_by_its_study_and_number(study: MadeStudy, tmp_path: Path) -> None:
+    finished(study, tmp_path)
+    out = tmp_path / "seven.html"
+    written = write_report("made:7", study.workspace, out, embedding=False)
+    assert study.tracker.run(written.run_id).trial_id == "7"
+    assert written.run_id in text_of(check(out.read_text(encoding="utf-8")))
+    with pytest.raises(StudyError, match="study 'made' has no trial 10; its trials are 0 to 9"):
+        write_report("made:10", study.workspace, out)
+
+
+def test_trials_that_differ_by_rounding_alone_are_the_same(study: MadeStudy) -> None:
+    for number, value in enumerate([0.1 + 0.2, 0.3, 0.3]):
+        study.trial(number, "completed", value)
+    study.tracker.finish(study.run_id, "FINISHED")
+    text = text_of(check(report(study)))
+    assert "The best is trial 0 with val/probe_top1/mean 0.3, the same as the second, trial" in text
+    assert "and the same as the median of 3 completed trials" in text
+
+
 def test_the_ranked_table_is_best_first(study: MadeStudy, tmp_path: Path) -> None:
     finished(study, tmp_path)
     table = check(report(study)).find(".//section[@id='trials']//table")

@@ -24,7 +24,7 @@ def level_chart(results: Sequence[LevelResult]) -> Spec:
         at = {"level": cut(result.level), "split": result.split, "accuracy": rounded(result.values["probe_top1"])}
         values.append({**at, "low": rounded(low), "high": rounded(high)})
     y = {"field": "level", "type": "nominal", "title": None, "scale": {"domain": levels}}
-    format_ = {"format": ".0%"}
+    ticks = {"format": "~%", "tickCount": 6}  # as many digits as tell near shares apart
     encoding = {
         "y": y,
         "yOffset": {"field": "split", "type": "nominal", "scale": {"domain": splits}},
@@ -33,7 +33,7 @@ def level_chart(results: Sequence[LevelResult]) -> Spec:
             ("level", "level"), ("split", "split"), ("accuracy", "accuracy"), ("low", "from"), ("high", "to")
         ),
     }
-    x = {"type": "quantitative", "title": "linear probe, top-1", "scale": {"zero": False}, "axis": format_}
+    x = {"type": "quantitative", "title": "linear probe, top-1", "scale": {"zero": False}, "axis": ticks}
     bar = {
         "mark": {"type": "rule", "strokeWidth": 2},
         "encoding": {"x": {"field": "low", **x}, "x2": {"field": "high"}},

@@ -88,7 +88,7 @@ def importance_chart(found: Importances) -> Spec:
             "field": "share",
             "type": "quantitative",
             "title": "importance",
-            "axis": {"format": ".0%", "tickCount": 6},
+            "axis": {"format": "~%", "tickCount": 6},
         },
         "tooltip": tip(("name", "parameter"), ("share", "importance")),
     }
@@ -198,6 +198,8 @@ def slice_chart(
     if parameter.is_number:
         own_scale = {"type": "log"} if parameter.log else {"type": "linear", "zero": False}
         x["scale"] = {**own_scale, "nice": False, "padding": 8}
+        if all(isinstance(own, float) and own.is_integer() for own in parameter.values.values()):
+            x["axis"] = {"tickMinStep": 1}
     else:
         x["axis"] = {"labelAngle": 0}
     encoding = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from math import isclose
 
 from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.report.content.encoder import EncoderContent
@@ -88,12 +89,16 @@ def _ahead(study: StudyContent, best: TrialRow) -> str:
     done = [row.value for row in study.with_status(TrialStatus.COMPLETED) if row.value is not None]
     if len(done) < 2 or best.value is None:
         return "; no other trial is complete"
-    median, second = sorted(done)[len(done) // 2], abs(best.value - done[1])
-    ahead = f"{number(second)} ahead of" if second else "the same as"
+    median = sorted(done)[len(done) // 2]
     return (
-        f", {ahead} the second, trial {study.rows[1].number}, and {number(abs(best.value - median))} ahead of the "
+        f", {_lead(best.value, done[1])} the second, trial {study.rows[1].number}, and {_lead(best.value, median)} the "
         f"median of {len(done)} completed trials"
     )
+
+
+def _lead(best: float, other: float) -> str:
+    """By how much; what rounding leaves is no lead."""
+    return "the same as" if isclose(best, other, rel_tol=1e-9) else f"{number(abs(best - other))} ahead of"
 
 
 def level_sentences(encoder: EncoderContent, *, refit: bool) -> Iterator[str]:
