@@ -34,7 +34,7 @@ LARGEST = 250_000
 COLOURS = 128
 COLUMN = 820
 """The width of a window of the report, in pixels; two of them are shown beside each other."""
-CURVES = 455
+CURVES = 440
 """Pixels of the height of the learning curves; the map of samples has the rest of it."""
 _TEXT_WITHIN = """([x, y, width, height]) => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
