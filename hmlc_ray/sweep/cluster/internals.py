@@ -7,6 +7,7 @@ subclasses of Ray's classes use or replace are in the same table.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from typing import Any
@@ -142,3 +143,24 @@ def filesystem_of(uri: str) -> tuple[Any, str]:
     from ray.train._internal.storage import get_fs_and_path
 
     return get_fs_and_path(uri)  # type: ignore[no-any-return]
+
+
+def run_controller(arguments: dict[str, Any]) -> Any:
+    """Run the controller of a Ray Train run in this process to its end, and return the run's result.
+
+    Ray itself starts a process for it. Whatever ends this call early, such as the end of a Tune trial, ends the run's
+    workers and frees their placement group.
+
+    Args:
+        arguments: what Ray Train makes its controller with.
+    """
+    from ray.train.v2._internal.execution.controller import TrainController
+
+    controller = TrainController(**arguments)
+    try:
+        asyncio.run(controller.run())
+        return controller.get_result()
+    finally:
+        group = controller.get_worker_group()
+        if group is not None and group.has_started():
+            group.abort()
