@@ -27,6 +27,9 @@ def test_a_killed_worker_goes_on_from_the_last_checkpoint(
 
     wait_until(trained, "two epochs of the trial", seconds=400)
     below = psutil.Process(process.pid).children(recursive=True)
+    names = [child.name() for child in below]
+    idle = ("ray::TrainContr", "ray::_QueueActo", "ray::DatasetMan", "ray::Preemption")
+    assert not [name for name in names if name.startswith(idle)], "each imports Ray anew, for every trial"
     (worker,) = (child for child in below if child.name().startswith("ray::RayTrainWor"))
     worker.kill()
     assert process.wait(timeout=400) == 0, "".join(lines)
