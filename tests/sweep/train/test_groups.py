@@ -21,7 +21,8 @@ def test_a_killed_worker_goes_on_from_the_last_checkpoint(
 
     The trial's process has the controller of its worker group: where it dies, the workers end with it.
     """
-    process = sandbox.start("sweep", sandbox.seeded(workers="1"), "--trials", "1")
+    slowly = {"RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "2"}  # a report per look: the trial does not end before it is seen
+    process = sandbox.start("sweep", sandbox.seeded(workers="1"), "--trials", "1", env=slowly)
     started.append(process)
     lines = drain(process)
 
