@@ -14,7 +14,7 @@ from typing import Any
 
 import ray
 from ray._common.utils import get_ray_address_file, get_system_memory
-from ray._private import ray_constants
+from ray._private import ray_constants, utils
 from ray._private.accelerators import get_accelerator_manager_for_resource
 from ray._private.state import state
 from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # Cython, missing in its stub
@@ -68,6 +68,21 @@ def no_joins() -> Iterator[None]:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = joins
+
+
+@contextmanager
+def no_dashboard_modules() -> Iterator[None]:
+    """Start Ray, in the block, as where the packages of its dashboard are not installed.
+
+    It starts processes of its dashboard even without one, and waits until they have imported what nobody asks them for;
+    a node whose own takes longer than 15 seconds, as on a machine under load, does not start (ray#65983).
+    """
+    installed = utils.get_dashboard_dependency_error
+    utils.get_dashboard_dependency_error = lambda: ImportError("not wanted")
+    try:
+        yield
+    finally:
+        utils.get_dashboard_dependency_error = installed
 
 
 def forget_token() -> None:

@@ -1,10 +1,9 @@
 """Placement groups of trials that have ended.
 
 A Train run's controller reserves its workers' resources in a placement group. Ray keeps that until the whole job ends,
-even when the process of the controller, a trial's own or that of a refit, is dead: left alone, its resources are gone and
-the next trials wait for ever (ray#54305). Ray Train has a process beside each run for this,
-which asks the State API of a cluster that it finds by itself. This driver asks the cluster it is connected to, and
-needs no dashboard for it.
+even when the process of the controller, a trial's own or that of a refit, is dead: left alone, its resources are gone
+and the next trials wait for ever (ray#54305). Ray Train has a process beside each run for this, which asks the State
+API of a cluster that it finds by itself. This driver asks the cluster that it is connected to, without a dashboard.
 """
 
 from __future__ import annotations

@@ -36,6 +36,7 @@ USED = [
     ("ray._common.utils", "get_system_memory", RAY, INTERNALS),
     ("ray._private.ray_constants", "ENABLE_RAY_CLUSTER", RAY, INTERNALS),
     ("ray._private.ray_constants", "ENABLE_RAY_CLUSTERS_ENV_VAR", RAY, INTERNALS),
+    ("ray._private.utils", "get_dashboard_dependency_error", RAY, INTERNALS),
     ("ray._private.accelerators", "get_accelerator_manager_for_resource", RAY, INTERNALS),
     ("ray._private.state", "state._connect_and_get_accessor", RAY, INTERNALS),
     ("ray._private.state", "state.actor_table", RAY, INTERNALS),
