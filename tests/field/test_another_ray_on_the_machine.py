@@ -18,8 +18,6 @@ import pytest
 import requests
 from ray.core.generated.gcs_pb2 import PlacementGroupTableData
 
-from hmlc_ray.config.sweep import TrialsConfig
-from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ClusterError
 from hmlc_ray.machine.loopback import bypass_proxies
 from hmlc_ray.sweep.cluster import addresses, placement_groups
@@ -28,7 +26,6 @@ from hmlc_ray.sweep.cluster.addresses import cluster_here
 from hmlc_ray.sweep.cluster.connect import connected
 from hmlc_ray.sweep.cluster.environment import ADDRESS, API_SERVER, JOB_CONFIG, of_no_cluster
 from hmlc_ray.sweep.jobs.client import connect
-from hmlc_ray.sweep.train.trial import Group, torch_trainer
 
 PROXY = "http://127.0.0.1:9"
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
@@ -197,17 +194,6 @@ def test_an_embedded_ray_learns_nothing_of_others(monkeypatch: pytest.MonkeyPatc
     with of_no_cluster():
         assert not any(name in os.environ for name in others)
     assert all(os.environ[name] == "10.0.0.1:1" for name in others)
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # Ray's own, of its data part
-def test_no_process_beside_a_run_looks_for_a_cluster(tmp_path: Path) -> None:
-    """The name is Ray's: where Ray changes it, `freed` and this process would do the same work."""
-    from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
-
-    trial = TrialConfig().model_dump(mode="json")
-    trainer = torch_trainer({"trial": trial}, Group(TrialsConfig(workers=1), "x", str(tmp_path)), [])
-    assert PlacementGroupCleanerCallback in map(type, super(type(trainer), trainer)._create_default_callbacks())
-    assert PlacementGroupCleanerCallback not in map(type, trainer._create_default_callbacks())
 
 
 def test_what_ended_trials_held_is_freed_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,8 @@ from hmlc_ray.machine.loopback import EXEMPTIONS, bypass_proxies
 from hmlc_ray.sweep.cluster import local, private_locks  # noqa: F401
 from hmlc_ray.sweep.cluster.addresses import cluster_here, listening_error, same_address
 from hmlc_ray.sweep.cluster.authentication import check_head, private
-from hmlc_ray.sweep.cluster.environment import ADDRESS, API_SERVER, of_no_cluster
-from hmlc_ray.sweep.cluster.internals import passing_on
+from hmlc_ray.sweep.cluster.environment import ADDRESS, API_SERVER, EMBEDDED, PACE, of_no_cluster, unless_given
+from hmlc_ray.sweep.cluster.internals import no_dashboard_modules, passing_on
 from hmlc_ray.sweep.cluster.placement_groups import freeing_ended_groups
 
 _EMBEDDED = (None, "local")
@@ -81,10 +81,11 @@ def _silence() -> None:
 
 @contextmanager
 def _embedded() -> Iterator[None]:
-    with private(), of_no_cluster():
+    with private(), of_no_cluster(), variables(unless_given(EMBEDDED)):
         try:
-            own = local.options()
-            ray.init(address="local", include_dashboard=False, object_store_memory=_OBJECTS_BYTES, **own, **_OPTIONS)
+            own = {"include_dashboard": False, "object_store_memory": _OBJECTS_BYTES, **local.options(), **_OPTIONS}
+            with no_dashboard_modules():
+                ray.init(address="local", **own)
         except UserError:
             raise
         except Exception as error:  # Ray raises plain ones here
@@ -115,7 +116,7 @@ def _of_connected_cluster() -> Iterator[None]:
     Requests to the cluster's hosts pass by every proxy.
     """
     # Empty, the second one is ignored by Ray; unset, a node's own environment would decide.
-    own = {ADDRESS: ray.get_runtime_context().gcs_address, API_SERVER: ""}
+    own = {ADDRESS: ray.get_runtime_context().gcs_address, API_SERVER: "", **unless_given(PACE)}
     with variables({**own, **{name: os.environ.get(name) for name in EXEMPTIONS}}):
         bypass_proxies(node["NodeManagerAddress"] for node in ray.nodes())
         with passing_on(set(own)):

@@ -6,7 +6,8 @@ that the last `ray start` left, and among the machine's processes. With a second
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from hmlc_ray.machine.environment import variables
@@ -25,6 +26,26 @@ _OTHERS = (
     "RAY_JOB_ID",
     "RAY_RAYLET_PID",
 )
+
+PACE = {
+    # Each look of a Ray Train run at its workers takes one report: Ray's 2 seconds hold up trials of shorter epochs.
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.25",
+    # How long a trial's process may take to end the workers of the trial before, until Tune fails the next one.
+    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",
+}
+"""Environment of trials, see `unless_given`."""
+EMBEDDED = {
+    # The only node of an embedded Ray is not drained; each run would start a process that asks about it.
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    # A process for each CPU, started with Ray: trials and workers have an environment of their own and cannot use them.
+    "RAY_prestart_worker_first_driver": "0",
+}
+"""Environment of an embedded Ray, see `unless_given`."""
+
+
+def unless_given(values: Mapping[str, str]) -> dict[str, str]:
+    """Environment variables with what the user's environment says of them, where it does."""
+    return {name: os.environ.get(name, value) for name, value in values.items()}
 
 
 @contextmanager

@@ -7,13 +7,14 @@ subclasses of Ray's classes use or replace are in the same table.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from typing import Any
 
 import ray
 from ray._common.utils import get_ray_address_file, get_system_memory
-from ray._private import ray_constants
+from ray._private import ray_constants, utils
 from ray._private.accelerators import get_accelerator_manager_for_resource
 from ray._private.state import state
 from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # Cython, missing in its stub
@@ -67,6 +68,21 @@ def no_joins() -> Iterator[None]:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = joins
+
+
+@contextmanager
+def no_dashboard_modules() -> Iterator[None]:
+    """Start Ray, in the block, as where the packages of its dashboard are not installed.
+
+    It starts processes of its dashboard even without one, and waits until they have imported what nobody asks them for;
+    a node whose own takes longer than 15 seconds, as on a machine under load, does not start (ray#65983).
+    """
+    installed = utils.get_dashboard_dependency_error
+    utils.get_dashboard_dependency_error = lambda: ImportError("not wanted")
+    try:
+        yield
+    finally:
+        utils.get_dashboard_dependency_error = installed
 
 
 def forget_token() -> None:
@@ -142,3 +158,24 @@ def filesystem_of(uri: str) -> tuple[Any, str]:
     from ray.train._internal.storage import get_fs_and_path
 
     return get_fs_and_path(uri)  # type: ignore[no-any-return]
+
+
+def run_controller(arguments: dict[str, Any]) -> Any:
+    """Run the controller of a Ray Train run in this process to its end, and return the run's result.
+
+    Ray itself starts a process for it. Whatever ends this call early, such as the end of a Tune trial, ends the run's
+    workers and frees their placement group.
+
+    Args:
+        arguments: what Ray Train makes its controller with.
+    """
+    from ray.train.v2._internal.execution.controller import TrainController
+
+    controller = TrainController(**arguments)
+    try:
+        asyncio.run(controller.run())
+        return controller.get_result()
+    finally:
+        group = controller.get_worker_group()
+        if group is not None and group.has_started():
+            group.abort()

@@ -1,10 +1,9 @@
 """Placement groups of trials that have ended.
 
 A Train run's controller reserves its workers' resources in a placement group. Ray keeps that until the whole job ends,
-even when the controller is dead, as it is once a scheduler has stopped its trial early: left alone, the resources of
-stopped trials are gone and the next ones wait for ever (ray#54305). Ray Train has a process beside each run for this,
-which asks the State API of a cluster that it finds by itself. This driver asks the cluster it is connected to, and
-needs no dashboard for it.
+even when the process of the controller, a trial's own or that of a refit, is dead: left alone, its resources are gone
+and the next trials wait for ever (ray#54305). Ray Train has a process beside each run for this, which asks the State
+API of a cluster that it finds by itself. This driver asks the cluster that it is connected to, without a dashboard.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ def _free_until(stop: threading.Event) -> None:
 
 
 def free_ended_groups() -> int:
-    """Remove the placement groups of this job whose creator, a Train run's controller, is dead; gives their number."""
+    """Remove the placement groups of this job whose creator, which ran a controller, is dead; gives their number."""
     ended = [group for group in held_groups() if not is_nil(group.creator_actor_id)]
     ended = [group for group in ended if is_dead(group.creator_actor_id)]
     for group in ended:

@@ -22,7 +22,7 @@ def group_words(trials: TrialsConfig) -> str:
 
 
 def training_groups() -> int:
-    """Worker groups of this job that have all their resources, a controller that lives, and workers in them."""
+    """Worker groups of this job that have all their resources, a creator that lives, and workers in them."""
     manned = {actor.placement_group_id for actor in live_actors()}
     return sum(
         group.state == PlacementGroupTableData.CREATED

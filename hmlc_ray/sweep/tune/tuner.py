@@ -37,7 +37,7 @@ def build_tuner(context: StudyContext, concurrency: int) -> ray.tune.Tuner:
             scheduler=build_scheduler(sweep.study.scheduler),
             num_samples=NO_END,
             max_concurrent_trials=concurrency,
-            reuse_actors=sweep.trials.worker_range[0] == 0,
+            reuse_actors=True,
             trial_dirname_creator=_trial_folder,
             trial_name_creator=_trial_folder,
         ),

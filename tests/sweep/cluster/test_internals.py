@@ -20,7 +20,7 @@ import pytest
 
 import hmlc_ray
 from hmlc_ray.sweep.jobs.client import JobsClient
-from hmlc_ray.sweep.train.trial import _Trainer
+from hmlc_ray.sweep.train.nested import NestedTrainer, Trainer
 from hmlc_ray.sweep.tune.asha import Asha
 from hmlc_ray.sweep.tune.samplers import NumberedRandom, NumberedTpe
 from hmlc_ray.sweep.tune.search import StudySearch
@@ -28,7 +28,7 @@ from hmlc_ray.sweep.tune.search import StudySearch
 PACKAGE = Path(hmlc_ray.__file__).parent
 RAY, OPTUNA, MLFLOW = "ray 2.58, 2.59, 2.60", "optuna 4.5, 5.0", "mlflow 3.14, 3.17"
 """Looked up in these releases."""
-INTERNALS, SEARCH = "sweep/cluster/internals.py", "sweep/tune/search.py"
+INTERNALS, SEARCH, NESTED = "sweep/cluster/internals.py", "sweep/tune/search.py", "sweep/train/nested.py"
 
 # Where it is; the name, or `self.NAME` of what a class's instances have; where it was seen; who uses it.
 USED = [
@@ -36,6 +36,7 @@ USED = [
     ("ray._common.utils", "get_system_memory", RAY, INTERNALS),
     ("ray._private.ray_constants", "ENABLE_RAY_CLUSTER", RAY, INTERNALS),
     ("ray._private.ray_constants", "ENABLE_RAY_CLUSTERS_ENV_VAR", RAY, INTERNALS),
+    ("ray._private.utils", "get_dashboard_dependency_error", RAY, INTERNALS),
     ("ray._private.accelerators", "get_accelerator_manager_for_resource", RAY, INTERNALS),
     ("ray._private.state", "state._connect_and_get_accessor", RAY, INTERNALS),
     ("ray._private.state", "state.actor_table", RAY, INTERNALS),
@@ -66,13 +67,15 @@ USED = [
     ("ray.tune.schedulers", "AsyncHyperBandScheduler.self._metric", RAY, "sweep/tune/asha.py"),
     ("ray.tune.schedulers", "AsyncHyperBandScheduler.self._metric_op", RAY, "sweep/tune/asha.py"),
     ("ray.job_submission", "JobSubmissionClient._do_request", RAY, "sweep/jobs/client.py"),
-    ("ray.train.torch", "TorchTrainer._create_default_callbacks", RAY, "sweep/train/trial.py"),
-    (
-        "ray.train.v2._internal.callbacks.placement_group_callback",
-        "PlacementGroupCleanerCallback",
-        RAY,
-        "sweep/train/trial.py",
-    ),
+    ("ray.train.torch", "TorchTrainer._create_default_callbacks", RAY, NESTED),
+    ("ray.train.torch", "TorchTrainer._initialize_and_run_controller", RAY, NESTED),
+    ("ray.train.v2._internal.callbacks", "DatasetsCallback", RAY, NESTED),
+    ("ray.train.v2._internal.callbacks.placement_group_callback", "PlacementGroupCleanerCallback", RAY, NESTED),
+    ("ray.train.v2._internal.execution.controller", "TrainController.get_result", RAY, INTERNALS),
+    ("ray.train.v2._internal.execution.controller", "TrainController.get_worker_group", RAY, INTERNALS),
+    ("ray.train.v2._internal.execution.controller", "TrainController.run", RAY, INTERNALS),
+    ("ray.train.v2._internal.execution.worker_group", "WorkerGroup.abort", RAY, INTERNALS),
+    ("ray.train.v2._internal.execution.worker_group", "WorkerGroup.has_started", RAY, INTERNALS),
     ("optuna.samplers", "RandomSampler.self._rng", OPTUNA, "sweep/tune/samplers.py"),
     ("optuna.samplers", "TPESampler.self._rng", OPTUNA, "sweep/tune/samplers.py"),
     ("optuna.samplers", "TPESampler.self._random_sampler", OPTUNA, "sweep/tune/samplers.py"),
@@ -140,7 +143,7 @@ def test_no_module_imports_private_ones_of_others(library: str) -> None:
     assert _users(library) == set()
 
 
-@pytest.mark.parametrize("ours", [StudySearch, Asha, JobsClient, _Trainer, NumberedRandom, NumberedTpe])
+@pytest.mark.parametrize("ours", [StudySearch, Asha, JobsClient, Trainer, NestedTrainer, NumberedRandom, NumberedTpe])
 def test_what_our_subclasses_use_of_their_bases_is_listed(ours: type) -> None:
     """A private name that a class of ours uses or replaces, and does not make by itself, is in the table."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(ours)))

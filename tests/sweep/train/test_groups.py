@@ -13,11 +13,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.mark.fault
+@pytest.mark.parametrize("victim", ["ray::RayTrainWor", "ray::ImplicitFu"], ids=["worker", "trial"])
 def test_a_killed_worker_goes_on_from_the_last_checkpoint(
-    sandbox: Sandbox, undisturbed: Sandbox, started: list[subprocess.Popen[str]]
+    sandbox: Sandbox, undisturbed: Sandbox, started: list[subprocess.Popen[str]], victim: str
 ) -> None:
-    """The trial ends with the figures of one that trained undisturbed, in Tune's own process at that."""
-    process = sandbox.start("sweep", sandbox.seeded(workers="1"), "--trials", "1")
+    """The trial ends with the figures of one that trained undisturbed, in Tune's own process at that.
+
+    The trial's process has the controller of its worker group: where it dies, the workers end with it.
+    """
+    slowly = {"RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "2"}  # a report per look: the trial does not end before it is seen
+    process = sandbox.start("sweep", sandbox.seeded(workers="1"), "--trials", "1", env=slowly)
     started.append(process)
     lines = drain(process)
 
@@ -27,7 +32,10 @@ def test_a_killed_worker_goes_on_from_the_last_checkpoint(
 
     wait_until(trained, "two epochs of the trial", seconds=400)
     below = psutil.Process(process.pid).children(recursive=True)
-    (worker,) = (child for child in below if child.name().startswith("ray::RayTrainWor"))
-    worker.kill()
+    names = [child.name() for child in below]
+    idle = ("ray::TrainContr", "ray::_QueueActo", "ray::DatasetMan", "ray::Preemption")
+    assert not [name for name in names if name.startswith(idle)], "each imports Ray anew, for every trial"
+    (killed,) = (child for child in below if child.name().startswith(victim))
+    killed.kill()
     assert process.wait(timeout=400) == 0, "".join(lines)
     check_sound(sandbox, 1, like=undisturbed)

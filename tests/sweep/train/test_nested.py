@@ -1,0 +1,106 @@
+"""The controller of a worker group in the process of its trial: it ends with the trial, and reports as the trial."""
+
+from __future__ import annotations
+
+import os
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import ray.tune
+
+from hmlc_ray.config.sweep import TrialsConfig
+from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.sweep.cluster import connect, internals
+from hmlc_ray.sweep.cluster.environment import EMBEDDED, PACE, unless_given
+from hmlc_ray.sweep.train.nested import NestedTrainer, ReportToTune, Trainer
+from hmlc_ray.sweep.train.trial import Group, torch_trainer
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # Ray's own, of its data part
+CONTROLLER = "ray.train.v2._internal.execution.controller.TrainController"
+
+
+class _Controller:
+    """Ray Train's, with a worker group that has started and is not shut down yet."""
+
+    def __init__(self, outcome: BaseException | str, *, started: bool = True) -> None:
+        self._outcome, self.is_started, self.aborted = outcome, started, 0
+
+    async def run(self) -> None:
+        if isinstance(self._outcome, BaseException):
+            raise self._outcome
+        self.is_started = False
+
+    def get_result(self) -> BaseException | str:
+        return self._outcome
+
+    def get_worker_group(self) -> Any:
+        return SimpleNamespace(has_started=lambda: self.is_started, abort=self._abort) if self.is_started else None
+
+    def _abort(self) -> None:
+        self.aborted += 1
+
+
+@pytest.mark.parametrize("ended", [SystemExit(0), KeyboardInterrupt(), RuntimeError("a lost head")])
+def test_a_trial_that_is_stopped_ends_its_workers(monkeypatch: pytest.MonkeyPatch, ended: BaseException) -> None:
+    controller = _Controller(ended)
+    monkeypatch.setattr(CONTROLLER, lambda **_: controller)
+    with pytest.raises(type(ended)):
+        internals.run_controller({})
+    assert controller.aborted == 1
+
+
+def test_a_run_that_ends_by_itself_has_ended_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    controller = _Controller("result")
+    monkeypatch.setattr(CONTROLLER, lambda **_: controller)
+    assert internals.run_controller({}) == "result"
+    assert controller.aborted == 0
+
+
+def test_a_group_that_never_started_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    controller = _Controller(RuntimeError("no resources"), started=False)
+    monkeypatch.setattr(CONTROLLER, lambda **_: controller)
+    with pytest.raises(RuntimeError, match="no resources"):
+        internals.run_controller({})
+    assert controller.aborted == 0
+
+
+def test_tune_gets_rank_zeros_metrics_and_where_the_checkpoint_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    reported: list[dict[str, Any]] = []
+    monkeypatch.setattr(ray.tune, "report", reported.append)
+    own = {"epoch": 1, "val/probe_top1/mean": 0.5}
+    ReportToTune().after_report(None, [own, {"epoch": 1}], None)
+    ReportToTune().after_report(None, [own], ray.train.Checkpoint("/results/checkpoint_1"))
+    assert reported == [own, own | {"checkpoint_path": "/results/checkpoint_1"}]
+    assert own == {"epoch": 1, "val/probe_top1/mean": 0.5}
+
+
+@pytest.mark.parametrize("kind", [Trainer, NestedTrainer])
+def test_a_run_starts_no_process_that_it_does_not_use(tmp_path: Any, kind: type[Trainer]) -> None:
+    """The names are Ray's: where Ray changes one, its process is started again."""
+    trial = TrialConfig().model_dump(mode="json")
+    group = Group(TrialsConfig(workers=1), "x", str(tmp_path))
+    trainer = torch_trainer({"trial": trial}, group, [], kind=kind)
+    rays = {type(callback).__name__ for callback in super(Trainer, trainer)._create_default_callbacks()}
+    ours = {type(callback).__name__ for callback in trainer._create_default_callbacks()}
+    assert rays - ours == {"PlacementGroupCleanerCallback", "DatasetsCallback"}
+
+
+def test_the_users_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PACE | EMBEDDED:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "5")
+    assert unless_given(PACE) == PACE | {"RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "5"}
+    assert unless_given(EMBEDDED) == EMBEDDED
+
+
+def test_an_embedded_ray_is_started_without_what_its_one_node_does_not_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict[str, str | None]] = []
+    monkeypatch.setattr(connect.ray, "init", lambda **_: seen.append({name: os.environ.get(name) for name in EMBEDDED}))
+    monkeypatch.setattr(connect.local, "options", dict)
+    for name in EMBEDDED:
+        monkeypatch.delenv(name, raising=False)
+    with connect._embedded():
+        pass
+    assert seen == [EMBEDDED]
+    assert not any(name in os.environ for name in EMBEDDED)
