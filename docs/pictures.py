@@ -80,7 +80,7 @@ def of_report(browser: Browser, study: str) -> Image.Image:
 
 
 def _figure(page: Page, heading: str, height: int) -> Image.Image:
-    """A figure with its heading, `height` pixels of it."""
+    """A chart with its heading, `height` pixels of it."""
     top = page.get_by_role("heading", name=heading, exact=True).evaluate("e => e.getBoundingClientRect().top + scrollY")
     return picture(page, (0, int(top) - 12, COLUMN, height))
 
@@ -96,7 +96,7 @@ def _runs(page: Page, study: str) -> None:
     page.set_viewport_size({"width": SIZE["width"], "height": 700})
     expand(page, study)
     page.get_by_role("link", name=f"{study}-").nth(5).wait_for()
-    page.wait_for_timeout(1000)  # rows slide into place
+    page.wait_for_timeout(1000)  # rows slide to where they stay
 
 
 def _study(page: Page, study: str) -> None:

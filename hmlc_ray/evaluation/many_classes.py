@@ -25,7 +25,7 @@ _LEAST_LOSS = 1e-3
 _LEAST_LEARNT = 1e-9
 """The tolerance is not of less: no feature says anything."""
 _LEAST_CURVATURE = 1e-3
-"""Of a class's curvature before anything is learned."""
+"""The least curvature of a class, as a part of its curvature before anything is learned."""
 
 
 class ManyClassRegression:
@@ -46,7 +46,7 @@ class ManyClassRegression:
         self.weights = np.empty((0, 0))
         """float64 [K, F + 1]: W, and b in the last column."""
         self.evaluations = 0
-        """Of loss and gradient, in the last fit."""
+        """Evaluations of loss and gradient in the last fit."""
         self._path: list[tuple[float, Tensor]] = []
         self._memory = Memory()
 

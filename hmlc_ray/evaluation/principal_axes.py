@@ -14,7 +14,7 @@ CPU = torch.device("cpu")
 _MOST_ROTATED = 2048
 """Features of which the axes are computed at most: their cost grows with the cube of that number."""
 _LEAST_VARIANCE = 1e-7
-"""Of the largest: a direction with less holds nothing but the rounding of single precision."""
+"""Part of the largest variance: a direction with less holds nothing but the rounding of single precision."""
 
 
 class TrainingRows:

@@ -12,11 +12,11 @@ _NUMBERS_KEPT = 1 << 23
 """Numbers in the steps that the memory holds at most, and as many in the changes of the gradient: 64 MB each."""
 _LEAST_PAIRS, _MOST_PAIRS = 4, 60
 _LEAST_COSINE = 1e-10
-"""Of the angle between a step and the gradient's change along it, so that the change is not rounding alone."""
+"""Cosine of the angle between a step and the gradient's change along it, so that the change is not rounding alone."""
 _DECREASE = 1e-4
 """Part of the decrease expected to first order that a step has to achieve (Armijo)."""
 _NOISE = {torch.float32: 1e-6, torch.float64: 1e-14}
-"""Of the loss: increases that may be rounding, where the slope alone decides."""
+"""Parts of the loss: increases that may be rounding, where the slope alone decides."""
 _FLATTER = 0.9
 """Part of the slope at a step's start that may be left at its end, where the slope decides."""
 _MOST_CUTS = 30
@@ -35,7 +35,7 @@ class Point:
 
     @property
     def gain(self) -> float:
-        """By how much the step that the estimated curvature proposes would lower the loss."""
+        """The decrease of the loss that the step along the estimated curvature promises."""
         return 0.5 * float((self.gradient.square() * self.inverse).sum())
 
 

@@ -56,7 +56,7 @@ def find_named(source: str, home: Home, tracker: Tracker) -> NamedRun | None:
 
 
 def find_trial(source: str, tracker: Tracker) -> TrialRun | None:
-    """The run of `STUDY:TRIAL` or `STUDY:refit`; None where it is no such name, or of no study that the store has.
+    """The run of `STUDY:TRIAL` or `STUDY:refit`; None for other names, or where the store does not have the study.
 
     Raises:
         StudyError: if the study has no such trial.

@@ -24,7 +24,7 @@ def level_chart(results: Sequence[LevelResult]) -> Spec:
         at = {"level": cut(result.level), "split": result.split, "accuracy": rounded(result.values["probe_top1"])}
         values.append({**at, "low": rounded(low), "high": rounded(high)})
     y = {"field": "level", "type": "nominal", "title": None, "scale": {"domain": levels}}
-    ticks = {"format": "~%", "tickCount": 6}  # as many digits as tell near shares apart
+    ticks = {"format": "~%", "tickCount": 6}  # as many digits as distinguish near shares
     encoding = {
         "y": y,
         "yOffset": {"field": "split", "type": "nominal", "scale": {"domain": splits}},

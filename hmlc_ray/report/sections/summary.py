@@ -97,7 +97,7 @@ def _ahead(study: StudyContent, best: TrialRow) -> str:
 
 
 def _lead(best: float, other: float) -> str:
-    """By how much; what rounding leaves is no lead."""
+    """The lead in words; a difference by rounding does not count as one."""
     return "the same as" if isclose(best, other, rel_tol=1e-9) else f"{number(abs(best - other))} ahead of"
 
 

@@ -1,7 +1,7 @@
 """A Ray Train run inside a Tune trial: its controller runs in the trial's own process, which stays for the next trial.
 
 Ray Train would start a process for the controller, one for the queue between controller and trial, and Tune a new one
-for each trial. All import torch or Ray anew, which takes several times as long as a worker's start alone.
+for each trial. All import torch or Ray again, which takes several times as long as a worker's start alone.
 """
 
 from __future__ import annotations
