@@ -58,13 +58,15 @@ class Measured:
 
 
 def measured() -> Iterator[Measured]:
-    """The suites of the package that have results, in the order of their names."""
+    """The suites of the package whose baseline has been judged, in the order of their names."""
     for file in sorted(SUITES.glob("*.yaml")):
         results = RESULTS / f"{file.stem}.jsonl"
         if results.exists():
             suite = load_suite(file)
             newest = {line.place: line for line in ResultsFile(results, suite.benchmark.name).lines}
-            yield Measured(suite, list(newest.values()))
+            one = Measured(suite, list(newest.values()))
+            if one.data:
+                yield one
 
 
 def tables(found: Sequence[Measured]) -> str:
