@@ -59,7 +59,8 @@ def check(source: Source, *, overrides: Overrides = (), profile: str | None = No
 
     Raises:
         ConfigError: naming the file or `configuration`, the key, the value and what is allowed.
-        DataError, TaxonomyError: if the folder or the manifest of the data cannot be used.
+        DataError, TaxonomyError: if the folder or the manifest of the data cannot be used, or a class has too few
+            samples to be in every split.
     """
     config, trial = _checked(source, overrides, profile)
     return Checked(config, trial, _found(trial))
@@ -94,4 +95,5 @@ def _found(config: TrialConfig) -> FoundData | None:
     found = find_leaves(config.data)
     if found is None:
         return None
+    found.check_enough(untrained=config.data.untrained == "keep")
     return FoundData(found.level_names, len(found.leaf_paths), found.totals, found.notes, found.unit)

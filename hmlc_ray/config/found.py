@@ -35,6 +35,16 @@ class FoundLeaves:
         """Number of samples, by split."""
         return {split: sum(of_leaf) for split, of_leaf in self.counts.items()}
 
+    def check_enough(self, *, untrained: bool) -> None:
+        """Check that every class has samples for every split; see `check_counts`.
+
+        Raises:
+            DataError: naming the classes that have too few.
+        """
+        from hmlc_ray.folders.notes import check_counts
+
+        check_counts(["/".join(path) for path in self.leaf_paths], self.counts, untrained=untrained)
+
 
 def find_leaves(data: DataConfig) -> FoundLeaves | None:
     """The leaves of data in files, where they are on this machine; None for all other data.

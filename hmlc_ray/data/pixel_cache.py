@@ -32,6 +32,7 @@ from hmlc_ray.data.embedded import ImageSource, look_of_source
 from hmlc_ray.data.images import Block, decode_blocks
 from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.files.disk_cache import open_entry, written
+from hmlc_ray.folders.notes import SKIPPING
 from hmlc_ray.home import CACHE_VARIABLE, cache_folder
 
 VERSION = 2
@@ -212,4 +213,4 @@ def _write_meta(folder: Path, images: ImageSet, found: _Found, *, pixels: bool) 
 
 def _refuse(problems: dict[int, str]) -> None:
     if problems:
-        raise DataError(problems[min(problems)] + "; repair it, remove it, or set data.on_bad_file: skip")
+        raise DataError(problems[min(problems)] + SKIPPING)

@@ -16,7 +16,7 @@ from hmlc_ray.config.splits import SplitSection
 from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.data.trees import given_tree
 from hmlc_ray.errors import DataError
-from hmlc_ray.folders.notes import lacking, of_one_class, some
+from hmlc_ray.folders.notes import check_counts, lacking, of_one_class, some
 from hmlc_ray.taxonomy import Taxonomy
 
 _TEST, _VALIDATION, _LIMIT, _PER_LEAF = range(4)  # streams of random numbers
@@ -175,21 +175,10 @@ def check_enough(taxonomy: Taxonomy, counts: Mapping[str, IntArray], *, untraine
         untrained: accept leaves of which only other splits have samples.
 
     Raises:
-        DataError: naming the leaf that lacks most.
+        DataError: see `check_counts`.
     """
-    train, needed = counts["train"], 1 + ("val" not in counts) + ("test" not in counts)
-    elsewhere = sum(counts.values()) - train
-    short = np.flatnonzero((train < needed) & ((train > 0) | (elsewhere == 0) | (not untrained)))
-    if len(short):
-        worst = int(short[train[short].argmin()])
-        name = taxonomy.class_names[-1][worst]
-        raise DataError(
-            f"leaf {name!r} has {train[worst]} training samples, but at least {needed} are needed: "
-            "every split that is not given takes one of each leaf"
-            + ("" if train[worst] else " (data.untrained: keep accepts leaves that only other splits have)")
-        )
-    if np.count_nonzero(train) < 2:
-        raise DataError("the train split has samples of a single class; at least two are needed")
+    of_leaf = {split: own.tolist() for split, own in counts.items()}
+    check_counts(taxonomy.class_names[-1], of_leaf, untrained=untrained)
 
 
 def _notes(taxonomy: Taxonomy, counts: Mapping[str, IntArray]) -> list[str]:

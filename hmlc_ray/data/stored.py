@@ -28,7 +28,8 @@ _MEMORY_SHARE = 0.25
 _DISK_SHARE = 0.9
 _FLAT = (
     "%d of %d images show nothing, since all their pixels have nearly one brightness; the first: %r "
-    "(with more than 8 bits per pixel, data.value_range sets which values are black and white)"
+    "(transparent pixels show data.background, white by default; with more than 8 bits per pixel, data.value_range "
+    "sets which values are black and white)"
 )
 
 

@@ -12,7 +12,10 @@ from hmlc_ray.folders.split_names import split_role
 from hmlc_ray.folders.suffixes import count_suffixes
 from hmlc_ray.folders.walk import ClassPath, Found
 
+SKIPPING = "; repair it, remove it, or set data.on_bad_file: skip"
+"""The end of an error that names a file which cannot be used."""
 _SHOWN = 3
+_SHORT_SHOWN = 10
 
 
 def lacking(split: str, names: Sequence[str], total: int) -> str:
@@ -42,8 +45,46 @@ def of_one_class(level_names: Iterable[str], classes: Iterable[Collection[str]])
 
 def some(names: Sequence[str]) -> str:
     """The first few, and the number of others."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(map(repr, names[:_SHOWN])) + more
+    return _first(list(map(repr, names)), _SHOWN)
+
+
+def _first(texts: Sequence[str], shown: int) -> str:
+    more = f" and {len(texts) - shown} more" if len(texts) > shown else ""
+    return ", ".join(texts[:shown]) + more
+
+
+def check_counts(leaves: Sequence[str], counts: Mapping[str, Sequence[int]], *, untrained: bool = False) -> None:
+    """Check that every leaf has a training sample left when the splits that are not given have taken theirs.
+
+    Args:
+        leaves: their names.
+        counts: per split that is given the samples of each leaf, in the same order.
+        untrained: accept leaves of which only other splits have samples.
+
+    Raises:
+        DataError: naming the leaf that lacks most, and the others that lack samples.
+    """
+    train, needed = counts["train"], 1 + ("val" not in counts) + ("test" not in counts)
+    elsewhere = [sum(own) - own_train for own, own_train in zip(zip(*counts.values(), strict=True), train, strict=True)]
+    short = [
+        leaf for leaf, count in enumerate(train) if count < needed and (count or not elsewhere[leaf] or not untrained)
+    ]
+    if short:
+        raise DataError(_too_few(sorted(short, key=lambda leaf: train[leaf]), leaves, train, needed))
+    if sum(map(bool, train)) < 2:
+        raise DataError("the train split has samples of a single class; at least two are needed")
+
+
+def _too_few(short: Sequence[int], leaves: Sequence[str], train: Sequence[int], needed: int) -> str:
+    worst, *others = short
+    also = _first([f"{leaves[leaf]!r} ({train[leaf]})" for leaf in others], _SHORT_SHOWN)
+    return (
+        f"leaf {leaves[worst]!r} has {train[worst]} training samples, but at least {needed} are needed: "
+        "every split that is not given takes one of each leaf"
+        + (f"; too few have also {also}" if also else "")
+        + f"; add samples, or leave out or merge {'these classes' if also else 'this class'}"
+        + ("" if train[worst] else " (data.untrained: keep accepts leaves that only other splits have)")
+    )
 
 
 def check_common_classes(

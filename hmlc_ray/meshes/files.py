@@ -14,6 +14,7 @@ import numpy as np
 
 from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.files.imposters import NO_FILE, is_regular
+from hmlc_ray.folders.notes import SKIPPING
 from hmlc_ray.home import cache_folder
 from hmlc_ray.meshes.cloud_cache import VERSION, Block, Shape, Stored, open_stored
 from hmlc_ray.meshes.formats import VERSION as READERS_VERSION
@@ -169,7 +170,4 @@ def plural(noun: str) -> str:
 def _refuse(files: Sequence[Path], problems: dict[int, str], noun: str) -> None:
     if problems:
         first = min(problems)
-        raise DataError(
-            f"cannot use the {noun} {str(files[first])!r}: {problems[first]}; "
-            "repair it, remove it, or set data.on_bad_file: skip"
-        )
+        raise DataError(f"cannot use the {noun} {str(files[first])!r}: {problems[first]}{SKIPPING}")

@@ -14,6 +14,7 @@ from hmlc_ray.config.data import DigitsConfig
 from hmlc_ray.data.base import Split
 from hmlc_ray.data.splits import divide, fingerprint, hold_out, stratified_subset
 from hmlc_ray.errors import DataError
+from hmlc_ray.folders.notes import check_counts
 from hmlc_ray.taxonomy import Taxonomy
 
 COUNTS = st.lists(st.integers(2, 40), min_size=1, max_size=8)
@@ -80,6 +81,27 @@ def test_too_few_samples_of_a_leaf_are_named() -> None:
         divide(DigitsConfig(), TREE, numbered([0] * 9 + [1] * 2))
     with pytest.raises(DataError, match="leaf 1 has 1 sample, too few"):
         hold_out(np.array([0, 0, 1]), 0.5, (0,))
+
+
+def test_all_leaves_that_have_too_few_samples_are_named() -> None:
+    leaves = [f"leaf{number}" for number in range(14)]
+    counts = {"train": [1] * 12 + [2, 3]}
+    with pytest.raises(DataError) as caught:
+        check_counts(leaves, counts)
+    text = str(caught.value)
+    assert text.startswith("leaf 'leaf0' has 1 training samples, but at least 3 are needed")
+    assert "too few have also 'leaf1' (1), 'leaf2' (1)" in text
+    assert "'leaf10' (1) and 2 more; add samples, or leave out or merge these classes" in text
+    check_counts(leaves, {**counts, "val": [1] * 14, "test": [1] * 14})
+
+
+def test_leaves_that_only_other_splits_have_may_be_kept() -> None:
+    counts = {"train": [3, 3, 0], "val": [1, 1, 1], "test": [1, 1, 0]}
+    with pytest.raises(DataError, match=r"leaf 'c' has 0 .* this class \(data\.untrained: keep accepts"):
+        check_counts("abc", counts)
+    check_counts("abc", counts, untrained=True)
+    with pytest.raises(DataError, match="leaf 'c' has 0"):  # no split has it
+        check_counts("abc", {"train": [3, 3, 0], "val": [1, 1, 0]}, untrained=True)
 
 
 def test_the_fingerprint_sees_pixels_leaves_tree_and_order() -> None:

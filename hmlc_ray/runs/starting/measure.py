@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hmlc_ray.config.data import ImageFolderConfig
+from hmlc_ray.config.found import find_leaves
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import TrainingError
@@ -60,10 +61,11 @@ def measure(config: TrialConfig) -> Speed:
 
 
 def _short(config: TrialConfig, batch: int) -> TrialConfig:
-    leaves = max(2, cached_data(config.data).taxonomy.num_leaves)
+    found = find_leaves(config.data)  # read without a sample, where that can be
+    leaves = cached_data(config.data).taxonomy.num_leaves if found is None else len(found.leaf_paths)
     optimiser = config.optimiser.model_copy(update={"warmup_epochs": 1.0})
     training = config.training.model_copy(update={"epochs": 1, "global_batch_size": batch})
-    data = config.data.model_copy(update={"limit_per_leaf": -(-_STEPS * batch // leaves)})
+    data = config.data.model_copy(update={"limit_per_leaf": -(-_STEPS * batch // max(2, leaves))})
     return config.model_copy(update={"optimiser": optimiser, "training": training, "data": data})
 
 

@@ -79,6 +79,8 @@ def _trials(facts: Facts) -> list[str]:
 
 def _base(facts: Facts, settings: Settings, data: Mapping[str, Any]) -> Iterator[str]:
     yield from ["base:", f"  data: {_flow(data)}"]
+    if facts.levels > 1 and facts.found.level_names[0] == "level0":
+        yield f"  # level_names: one name per level, coarsest first, instead of {', '.join(facts.found.level_names)}"
     if data["kind"] == "features":
         yield "  encoder: {kind: mlp, hidden_dim: 512, depth: 1, feature_dim: 128}"
         yield "  head: {kind: identity}  # masks choose among the features that are judged"
