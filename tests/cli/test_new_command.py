@@ -136,11 +136,17 @@ def test_files_that_cannot_be_read_are_left_out_and_named(hmlc: Run) -> None:
 def test_one_that_is_cut_off_is_found_by_the_short_epoch(hmlc: Run) -> None:
     root = images(Path("fruit"), THREE, suffix=".jpg")
     whole = (root / "fruit" / "apple" / "0.jpg").read_bytes()
-    (root / "fruit" / "apple" / "0.jpg").write_bytes(whole[: len(whole) // 2])
+    (root / "fruit" / "apple" / "0.jpg").write_bytes(whole[:-40])  # its header is whole
     result = hmlc("new", root)
     assert result.exit_code == 0, result.output
     assert both("fruit.yaml").base["data"]["on_bad_file"] == "skip"
     assert "apple/0.jpg" in Path("fruit.yaml").read_text().replace("\n# ", "")
+    assert "or set data.on_bad_file" not in Path("fruit.yaml").read_text().replace("\n# ", " ")
+    assert result.stderr.splitlines()[:2] == [
+        "measuring a short epoch on 18 samples",
+        "a file cannot be used: measuring once more without such files",
+    ]
+    assert result.stderr.count("images were skipped") <= 1
 
 
 def test_a_list_of_images_is_a_manifest(hmlc: Run) -> None:
@@ -240,3 +246,14 @@ def test_a_table_may_hold_its_own_labels(hmlc: Run) -> None:
     assert result.exit_code == 0, result.output
     assert "levels: group (2) > leaf (6)" in result.output
     assert both("own.yaml").base["data"]["kind"] == "features"
+
+
+def test_check_refuses_what_new_refuses(hmlc: Run) -> None:
+    root = images(Path("fruit"), THREE)
+    assert hmlc("new", root, *QUICK).exit_code == 0
+    images(root, {"a/x": 1, "a/y": 2})
+    checked, made = hmlc("check", "fruit.yaml"), hmlc("new", root, "--out", "b.yaml", *QUICK)
+    for result in (checked, made):
+        assert result.exit_code == 2
+        assert "x' has 1 training samples, but at least 3 are needed" in result.stderr
+        assert "a/y' (2); add samples" in result.stderr
