@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hmlc_ray.errors import ConfigError
+from hmlc_ray.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from hmlc_ray.config.paths import Overrides
@@ -59,8 +59,7 @@ def check(source: Source, *, overrides: Overrides = (), profile: str | None = No
 
     Raises:
         ConfigError: naming the file or `configuration`, the key, the value and what is allowed.
-        DataError, TaxonomyError: if the folder or the manifest of the data cannot be used, or a class has too few
-            samples to be in every split.
+        DataError, TaxonomyError: if the folder or the manifest of the data cannot be used.
     """
     config, trial = _checked(source, overrides, profile)
     return Checked(config, trial, _found(trial))
@@ -95,5 +94,9 @@ def _found(config: TrialConfig) -> FoundData | None:
     found = find_leaves(config.data)
     if found is None:
         return None
-    found.check_enough(untrained=config.data.untrained == "keep")
-    return FoundData(found.level_names, len(found.leaf_paths), found.totals, found.notes, found.unit)
+    notes = found.notes
+    try:
+        found.check_enough(untrained=config.data.untrained == "keep")
+    except DataError as error:
+        notes = (*notes, f"training would refuse these data: {error}")
+    return FoundData(found.level_names, len(found.leaf_paths), found.totals, notes, found.unit)

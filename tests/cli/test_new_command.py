@@ -248,12 +248,13 @@ def test_a_table_may_hold_its_own_labels(hmlc: Run) -> None:
     assert both("own.yaml").base["data"]["kind"] == "features"
 
 
-def test_check_refuses_what_new_refuses(hmlc: Run) -> None:
+def test_check_warns_of_what_new_refuses(hmlc: Run) -> None:
     root = images(Path("fruit"), THREE)
     assert hmlc("new", root, *QUICK).exit_code == 0
     images(root, {"a/x": 1, "a/y": 2})
     checked, made = hmlc("check", "fruit.yaml"), hmlc("new", root, "--out", "b.yaml", *QUICK)
-    for result in (checked, made):
-        assert result.exit_code == 2
-        assert "x' has 1 training samples, but at least 3 are needed" in result.stderr
-        assert "a/y' (2); add samples" in result.stderr
+    assert "note: training would refuse these data: leaf 'a/x' has 1 training samples" in checked.output
+    assert made.exit_code == 2
+    for text in (checked.output, made.stderr):
+        assert "x' has 1 training samples, but at least 3 are needed" in text
+        assert "y' (2); add samples" in text
