@@ -48,6 +48,7 @@ def run_sweep(sweep: SweepConfig, workspace: Workspace, progress: SweepProgress)
         SweepInterrupted: on Ctrl-C, when everything is saved.
     """
     home = workspace.home
+    _refuse_saved(sweep.study.name, workspace)  # before any data are read
     sweep = with_experiment(with_storage(located(with_defaults(with_threads(sweep), "now"))))
     if has_tree_to_make(base_data(sweep).taxonomy):
         _refuse_taken(sweep, workspace, workspace.open_tracker())
@@ -150,16 +151,23 @@ def _driving(context: StudyContext) -> Iterator[Watchdog]:
 def _refuse_taken(sweep: SweepConfig, workspace: Workspace, tracker: Tracker) -> None:
     """Tune overwrites the state of a study of the same name (ray#35812), so nothing is started under a taken name."""
     name, trials = sweep.study.name, TrialStorage(sweep.study, workspace.home)
-    if is_saved(name, workspace.home):
-        where = str(workspace.home.root)
-    elif tracker.find_study(name) is not None:
-        where = tracker.uri
-    elif trials.has_study():
+    _refuse_saved(name, workspace)
+    if tracker.find_study(name) is not None:
+        raise _taken(name, tracker.uri, workspace)
+    if trials.has_study():
         raise StudyError(
             f"the study name {name!r} is taken in Optuna's storage {trials.shown}, "
             "where its trials would be mixed with the new ones: choose another --name"
         )
-    else:
-        return
+
+
+def _refuse_saved(name: str, workspace: Workspace) -> None:
+    if is_saved(name, workspace.home):
+        raise _taken(name, str(workspace.home.root), workspace)
+
+
+def _taken(name: str, where: str, workspace: Workspace) -> StudyError:
     again = workspace.resume_command(name)
-    raise StudyError(f"the study name {name!r} is taken in {where}: resume it with `{again}`, or choose another --name")
+    return StudyError(
+        f"the study name {name!r} is taken in {where}: resume it with `{again}`, or choose another --name"
+    )
