@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,18 +172,19 @@ def _by_their_names(root: Path, names: list[str]) -> dict[Role, str]:
             what = "means neither train, validation nor test" if role is None else f"is one of {len(alike)} for {role}"
             raise DataError(f"the split {name!r} of {str(root)!r} {what} by its name: {remedy}")
     if "train" not in counts:
-        raise DataError(f"no split of {str(root)!r} means train by its name, it has {_listed(names)}: {remedy}")
+        raise DataError(f"no split of {str(root)!r} means train by its name, it has {listed(names)}: {remedy}")
     return {role: name for name, role in roles.items() if role is not None}
 
 
 def _given(root: Path, names: list[str], splits: Mapping[Role, str]) -> dict[Role, str]:
     for role, name in splits.items():
         if name not in names:
-            raise DataError(f"data.splits.{role} is {name!r}, but the splits of {str(root)!r} are {_listed(names)}")
+            raise DataError(f"data.splits.{role} is {name!r}, but the splits of {str(root)!r} are {listed(names)}")
     return dict(splits)
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: Iterable[str]) -> str:
+    """Names in quotation marks, as an error lists them."""
     return ", ".join(map(repr, names))
 
 

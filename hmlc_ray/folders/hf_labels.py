@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hmlc_ray.errors import DataError, TaxonomyError
-from hmlc_ray.folders.hf_dataset import HfSplit, open_splits
+from hmlc_ray.folders.hf_dataset import HfSplit, listed, open_splits
 from hmlc_ray.folders.notes import lacking_each
 from hmlc_ray.folders.split_names import Role
 from hmlc_ray.names.levels import check_printable, composed
@@ -78,10 +78,10 @@ def _check_columns(split: HfSplit, image: str, levels: Sequence[str]) -> None:
     features = split.features
     for column in (image, *levels):
         if column not in features:
-            raise DataError(f"{split} has no column {column!r}; its columns are {_listed(features)}")
+            raise DataError(f"{split} has no column {column!r}; its columns are {listed(features)}")
     if not holds_images(features[image]):
         there = [name for name, feature in features.items() if holds_images(feature)]
-        hint = f"images are in {_listed(there)}" if there else "it has none; vectors are read by data.kind: features"
+        hint = f"images are in {listed(there)}" if there else "it has none; vectors are read by data.kind: features"
         raise DataError(
             f"the column {image!r} of {split} holds {_shown(features[image])}, but data.image must name one of images "
             f"({hint})"
@@ -147,10 +147,6 @@ def _check_parents(
                 )
             if not where:
                 known[child] = (parent, f"row {paths.index(path)} of {split.name!r}")
-
-
-def _listed(names: Any) -> str:
-    return ", ".join(map(repr, names))
 
 
 def _shown(feature: Any) -> str:

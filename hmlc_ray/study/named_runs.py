@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hmlc_ray.config.schema import nearest
@@ -37,10 +38,10 @@ def find_named(source: str, home: Home, tracker: Tracker) -> NamedRun | None:
         StudyError: if no trial of the study is complete, it has no such trial, or its run was deleted.
         TrackingError: if the store cannot be reached.
     """
-    studies = {run.tags[schema.STUDY]: run for run in tracker.studies()}
+    studies = _by_name(tracker)
     if source in studies:
         return _result_of(studies[source], home, tracker)
-    if run := find_trial(source, tracker):
+    if run := _trial_in(source, studies, tracker):
         return NamedRun(run, run, source.rpartition(":")[0])
     try:
         run = tracker.run(source)
@@ -62,14 +63,21 @@ def find_trial(source: str, tracker: Tracker) -> TrialRun | None:
         StudyError: if the study has no such trial.
         TrackingError: if the store cannot be reached.
     """
-    match = _TRIAL.fullmatch(source)
-    study = match and next((run for run in tracker.studies() if run.tags[schema.STUDY] == match["study"]), None)
-    return _trial(study, match["trial"], tracker) if match and study else None
+    return _trial_in(source, _by_name(tracker), tracker) if _TRIAL.fullmatch(source) else None
 
 
 def nearest_study(source: str, tracker: Tracker) -> str:
     """A hint at the study that a wrong name may mean; empty where none is near."""
     return nearest(source.partition(":")[0], [run.tags[schema.STUDY] for run in tracker.studies()])
+
+
+def _by_name(tracker: Tracker) -> dict[str, TrialRun]:
+    return {run.tags[schema.STUDY]: run for run in tracker.studies()}
+
+
+def _trial_in(source: str, studies: Mapping[str, TrialRun], tracker: Tracker) -> TrialRun | None:
+    match = _TRIAL.fullmatch(source)
+    return _trial(studies[match["study"]], match["trial"], tracker) if match and match["study"] in studies else None
 
 
 def _result_of(study: TrialRun, home: Home, tracker: Tracker) -> NamedRun:

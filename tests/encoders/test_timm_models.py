@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from model_checks import check_features_and_gradients
 from safetensors.torch import save_file
 from torch import nn
 
@@ -109,14 +110,7 @@ def test_without_timm_the_extra_is_named_before_anything_starts(monkeypatch: pyt
     [(SMALL, (1, 32, 32), 256), (VIT, (3, 48, 32), 64), ("mobilenetv3_small_050", (3, 40, 32), 1024)],
 )
 def test_a_model_gives_features_and_trains(name: str, shape: tuple[int, ...], features: int) -> None:
-    encoder = built(name, shape)
-    assert encoder.training
-    found = encoder(torch.rand(4, *shape))
-    assert found.shape == (4, features)
-    assert encoder.feature_dim == features
-    found.square().mean().backward()
-    assert all(p.grad is not None for p in encoder.parameters())
-    assert not any(isinstance(m, nn.Linear) and m.out_features == 1000 for m in encoder.modules())
+    check_features_and_gradients(built(name, shape), shape, features)
 
 
 @pytest.mark.parametrize(

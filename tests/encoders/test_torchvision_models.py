@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import torch
+from model_checks import check_features_and_gradients
 from pydantic import TypeAdapter
-from torch import nn
 
 from hmlc_ray.compute.torchvision_shim import torchvision
 from hmlc_ray.config.encoder import EncoderConfig, ResNet18Config, TorchvisionConfig
@@ -58,14 +58,7 @@ def test_an_unknown_name_is_refused_with_near_ones_and_without_torch() -> None:
 )
 def test_a_model_gives_features_and_trains(name: str, features: int, shape: tuple[int, ...]) -> None:
     torch.manual_seed(0)
-    encoder = build_encoder(config(name), shape)
-    assert encoder.training
-    found = encoder(torch.rand(4, *shape))
-    assert found.shape == (4, features)
-    assert encoder.feature_dim == features
-    found.square().mean().backward()
-    assert all(p.grad is not None for p in encoder.parameters())
-    assert not any(isinstance(m, nn.Linear) and m.out_features == 1000 for m in encoder.modules())
+    check_features_and_gradients(build_encoder(config(name), shape), shape, features)
 
 
 def test_sizes_and_channels_that_a_model_cannot_take_are_refused() -> None:
