@@ -311,7 +311,7 @@ def test_a_sweep_whose_trials_are_deleted_while_it_runs(sandbox: Sandbox, starte
     (first,) = sandbox.trials()
     MlflowClient(sandbox.store).delete_run(first.run_id)
     assert process.wait(timeout=200) == 0, lines
-    text = " ".join("".join(lines).split())
+    text = " ".join(lines.whole().split())
     assert f"mlflow runs restore --run-id {first.run_id}" in text
     assert sandbox.optuna_states() == ["completed"] * 3
     assert [run.trial_id for run in sandbox.trials()] == ["1", "2"]

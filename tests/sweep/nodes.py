@@ -42,16 +42,18 @@ class Node:
         env = {**os.environ, "RAY_AUTH_MODE": "disabled", **variables}
         self._process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self._lines = drain(self._process)
-        wait_until(self._started, "a Ray node")
+        wait_until(lambda: self._said("Ray runtime started"), "a Ray node")
 
-    def _started(self) -> bool:
-        assert self._process.poll() is None, "".join(self._lines)
-        return any("Ray runtime started" in line for line in self._lines)
+    def _said(self, text: str) -> str | None:
+        """The line with this text once it is printed."""
+        if self._process.poll() is not None:
+            raise AssertionError(self._lines.whole())
+        return next((line for line in self._lines if text in line), None)
 
     @property
     def address(self) -> str:
-        """HOST:PORT of a head."""
-        line = next(line for line in self._lines if "--address=" in line)
+        """HOST:PORT of a head, which it prints after it says that it has started."""
+        line: str = wait_until(lambda: self._said("--address="), "the address of a head")
         return line.split("--address=")[1].split("'")[1]
 
     def process(self, name: str) -> psutil.Process:

@@ -242,16 +242,29 @@ def begun(lines: list[str]) -> bool:
     return any("trials done" in line for line in lines)
 
 
-def drain(process: subprocess.Popen[str]) -> list[str]:
+class Lines(list[str]):
+    """The lines of a process so far."""
+
+    reader: Thread
+
+    def whole(self) -> str:
+        """All it printed, once it has ended: its last lines are read after its end."""
+        self.reader.join(timeout=60)
+        assert not self.reader.is_alive(), "its output is still open"
+        return "".join(self)
+
+
+def drain(process: subprocess.Popen[str]) -> Lines:
     """The lines of a process as they come, read by a thread of their own: a full pipe would hold it up."""
-    lines: list[str] = []
+    lines = Lines()
 
     def read() -> None:
         assert process.stdout is not None
         with process.stdout as stream:
             lines.extend(stream)
 
-    Thread(target=read, daemon=True).start()
+    lines.reader = Thread(target=read, daemon=True)
+    lines.reader.start()
     return lines
 
 

@@ -45,7 +45,7 @@ def test_metrics_are_kept_and_sent_when_the_server_is_back(
     wait_until(lambda: '"kind":"trial"' in kept(served) and '"kind":"finish"' in kept(served), "a whole trial on disk")
     server.start()
     assert process.wait(timeout=400) == 0, "".join(lines)
-    text = "".join(lines)
+    text = lines.whole()
     assert text.count("cannot be used") == 1
     assert "and sent when it answers again" in text
     assert "the MLflow store answers again" in text
@@ -63,7 +63,7 @@ def test_a_sweep_that_ends_while_the_server_is_away_says_how_to_send_the_rest(
     wait_until(served.in_training, "two epochs of a trial")
     server.kill()
     assert process.wait(timeout=400) == 2, "".join(lines)
-    text = " ".join("".join(lines).split())
+    text = " ".join(lines.whole().split())
     assert f"are kept in {served.home.spool('small')}, nothing is lost; when it is back, `hmlc resume small`" in text
     assert "Traceback" not in text
     refused = served.here("resume", "small")

@@ -247,7 +247,7 @@ def test_a_full_disk_costs_checkpoints_and_no_trial(
     wait_until(lambda: any("no checkpoint of epoch" in line for line in lines), "a checkpoint that has no room")
     filler.unlink()
     assert process.wait(timeout=400) == 0, "".join(lines)
-    assert "No space left on device" in "".join(lines)
+    assert "No space left on device" in lines.whole()
     check_sound(sandbox, TRIALS, like=undisturbed)
 
 
