@@ -20,11 +20,12 @@ SBOM_TOOL := $(VENV)/sbom-tool
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-faults test-data fuzz lint audit docs dist sbom bench gpu ui clean
+.PHONY: help install demo test test-journeys test-faults test-data fuzz lint audit docs dist sbom bench gpu ui clean
 
 help:
 	@echo "make demo    a sweep over scikit-learn's digits, end to end"
 	@echo "make test    the tests (ARGS='-k name' for some)"
+	@echo "make test-journeys  studies from their start to their end: interrupted, moved, by way of a tutorial; minutes"
 	@echo "make test-faults  the rarer faults: lost nodes and heads, cut networks, full disks; minutes"
 	@echo "make test-data  the smoke profiles, whole: on real data where HMLC_DATA_DIR names them; minutes"
 	@echo "make fuzz    the tests on damaged files, for minutes"
@@ -44,7 +45,10 @@ demo: $(if $(wildcard $(STAMP)),$(STAMP),$(PACKAGE_STAMP))
 	@$(BIN)/hmlc sweep search_spaces/digits.yaml --report --name demo-$$(date -u +%Y%m%d-%H%M%S) $(ARGS)
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not fault and not data" $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not journey and not fault and not data" $(ARGS)
+
+test-journeys: $(STAMP)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m journey $(ARGS)
 
 test-faults: $(STAMP)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m fault $(ARGS)

@@ -1,4 +1,4 @@
-"""Which tests take longest; `conftest.py` has them start first."""
+"""Which tests take longest, of all tiers; `conftest.py` has them start first."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LONGEST = (
     "test_the_page_runs_in_a_notebook",
     "test_every_block_runs_and_prints_what_the_page_shows",
     "test_a_killed_suite_is_finished_by_the_same_command_with_no_run_twice",
-    # Of `make test-faults`; those that need the undisturbed sweep apart, lest one process waits for another's.
+    # Of `make test-faults` alone; those that need the undisturbed sweep apart, lest one process waits for another's.
     "test_a_killed_job_is_resumed",
     "test_a_killed_study_is_resumed_by_a_machine_that_has_none_of_it",
     "test_a_driver_dies_long_after_its_last_snapshot",

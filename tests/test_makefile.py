@@ -51,6 +51,6 @@ def test_the_demo_writes_a_report(tmp_path: Path) -> None:
 
 
 def test_help_names_every_target() -> None:
-    text = _make().stdout
-    targets = ("demo", "test", "test-faults", "lint", "docs", "dist", "sbom", "bench", "ui", "clean")
-    assert all(f"make {target}" in text for target in targets)
+    (declared,) = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    named = set(re.findall(r"^make (\S+)", _make().stdout, flags=re.MULTILINE))
+    assert named == set(declared.split()) - {"help", "install"}

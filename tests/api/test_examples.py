@@ -100,6 +100,7 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in ("HMLC_HOME", "MLFLOW_TRACKING_URI")}
 
 
+@pytest.mark.journey
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_examples_run_on_a_ray_that_the_process_has_initialised(
@@ -131,6 +132,7 @@ def blocks(page: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
+@pytest.mark.journey
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_page_runs_in_a_notebook(folder: Path) -> None:

@@ -38,6 +38,7 @@ def lines(file: Path) -> list[dict[str, Any]]:
     return [json.loads(text) for text in texts]
 
 
+@pytest.mark.journey
 @pytest.mark.slow
 def test_a_killed_suite_is_finished_by_the_same_command_with_no_run_twice(
     sandbox: Sandbox, started: list[subprocess.Popen[str]]

@@ -71,6 +71,7 @@ def test_only_rows_that_are_missing_and_for_which_there_is_time_are_measured(tmp
     assert not Ledger(file, bench()).has(rows[0])
 
 
+@pytest.mark.journey
 @pytest.mark.slow
 def test_it_trains_where_only_pytorch_is_installed(tmp_path: Path) -> None:
     results = tmp_path / "gpu.jsonl"
@@ -107,6 +108,7 @@ def run_evidence(place: Bench, file: Path) -> list[dict[str, Values]]:
     return [json.loads(line) for line in file.read_text().splitlines()[len(before) :]]
 
 
+@pytest.mark.journey
 @pytest.mark.slow
 def test_every_arm_trains_as_long_as_the_others_and_is_judged_once(pictures: Path, tmp_path: Path) -> None:
     results = tmp_path / "gpu.jsonl"

@@ -7,7 +7,7 @@ from sandbox import Sandbox
 
 from hmlc_ray.machine.cpus import usable_cpus
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.journey, pytest.mark.timeout(900)]
 ELSEWHERE = {
     # Of other clusters, and of a proxy, none of which is there.
     "RAY_ADDRESS": "127.0.0.1:1",

@@ -303,6 +303,7 @@ space: {objective.temperature: {float: [0.05, 0.5]}}
 """
 
 
+@pytest.mark.journey
 @pytest.mark.slow
 def test_a_killed_study_is_resumed_in_the_moved_project(tmp_path: Path, started: list[subprocess.Popen[str]]) -> None:
     before, after = Sandbox(tmp_path / "a #1 %41 é?"), Sandbox(tmp_path / "b")

@@ -151,6 +151,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.journey
 @pytest.mark.slow
 def test_a_sweep_whose_cluster_somebody_else_fills_ends_and_can_be_resumed(
     sandbox: Sandbox, started: list[subprocess.Popen[str]]

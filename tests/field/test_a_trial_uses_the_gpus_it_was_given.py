@@ -40,12 +40,14 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.journey
 @pytest.mark.slow
 def test_trials_and_the_refit_without_a_gpu_train_on_the_cpu(swept: dict[str, Any]) -> None:
     assert swept["none"]["loops"] == [["cpu", ""]] * 3  # two trials, and the refit's worker
     assert any(note.startswith("2 of the cluster's 2 GPUs will be idle: ") for note in swept["none"]["notes"])
 
 
+@pytest.mark.journey
 @pytest.mark.slow
 def test_each_trial_sees_its_own_gpu(swept: dict[str, Any]) -> None:
     assert swept["one"]["loops"] == [["cuda:0", "0"], ["cuda:0", "1"]]

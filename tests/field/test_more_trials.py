@@ -40,6 +40,7 @@ from hmlc_ray.training.checkpoint import Checkpoint
 from hmlc_ray.training.export import write_mask_table
 
 
+@pytest.mark.journey
 @pytest.mark.timeout(900)  # five commands, each of which starts Ray
 @pytest.mark.slow
 def test_a_complete_study_goes_on_with_more_trials_as_if_it_had_had_them_from_the_start(

@@ -253,6 +253,7 @@ def test_a_check_notes_that_there_are_fewer_points_than_trials() -> None:
     assert not any("note" in line for line in lines(6))
 
 
+@pytest.mark.journey
 @pytest.mark.slow
 def test_a_study_with_fewer_points_than_trials_is_complete_when_all_are_drawn(sandbox: Sandbox) -> None:
     space = sandbox.folder / "space.yaml"

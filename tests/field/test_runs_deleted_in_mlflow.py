@@ -300,6 +300,7 @@ def test_a_single_run_that_is_deleted_while_it_trains(home: Home, client: Mlflow
     assert (Path(found[2]) / WEIGHTS_FILE).is_file()
 
 
+@pytest.mark.journey
 @pytest.mark.slow
 def test_a_sweep_whose_trials_are_deleted_while_it_runs(sandbox: Sandbox, started: list[subprocess.Popen[str]]) -> None:
     space = Path(sandbox.space(trials=3, epochs=8, scheduler="null"))

@@ -196,6 +196,7 @@ def test_processes_are_started_where_the_path_is_too_long_for_a_socket(tmpdir_of
     assert os.listdir(long) == []
 
 
+@pytest.mark.journey
 @pytest.mark.slow
 def test_nothing_is_left_in_it_after_a_killed_sweep_is_resumed(
     sandbox: Sandbox, started: list[subprocess.Popen[str]]

@@ -17,6 +17,7 @@ ALL = {"objective.kind centroid: hmlc-example 1.2", "encoder.kind pooled: hmlc-e
 }
 
 
+@pytest.mark.journey
 @pytest.mark.slow
 def test_a_sweep_searches_a_plugin_and_its_results_name_it(sandbox: Sandbox) -> None:
     file = sandbox.folder / "space.yaml"

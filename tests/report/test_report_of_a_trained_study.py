@@ -65,6 +65,7 @@ def codes(page: Element) -> list[str]:
     return ["".join(code.itertext()) for code in page.iter("code")]
 
 
+@pytest.mark.journey
 def test_a_study_of_an_earlier_version(tmp_path: Path) -> None:
     with tarfile.open(OLD) as archive:
         archive.extractall(tmp_path, filter="data")

@@ -97,6 +97,7 @@ def test_the_smoke_profile_tells_primitives_apart(smoke: Callable[..., Sandbox])
     assert sandbox.parent("smoke").metrics["test/probe_top1/leaf"] >= 0.9
 
 
+@pytest.mark.journey
 def test_the_smoke_profile_of_cifar100_runs_on_files_in_its_format(tmp_path: Path) -> None:
     """The checksums are those of the small files made here, which `sitecustomize` has torchvision believe."""
     folder = tmp_path / "data" / "cifar-100-python"
@@ -119,6 +120,7 @@ def test_the_smoke_profile_of_cifar100_runs_on_files_in_its_format(tmp_path: Pat
     assert [trial.tags[schema.STATUS] for trial in sandbox.trials("smoke")] == ["completed"]
 
 
+@pytest.mark.journey
 def test_trials_open_what_was_decoded_before(tmp_path: Path) -> None:
     """After `hmlc data prepare` the images are spoilt, sizes and times kept: whoever decodes one of them fails."""
     rng = np.random.default_rng(0)
@@ -143,6 +145,7 @@ def test_trials_open_what_was_decoded_before(tmp_path: Path) -> None:
     assert [trial.tags[schema.STATUS] for trial in sandbox.trials("smoke")] == ["completed", "completed"]
 
 
+@pytest.mark.journey
 def test_a_sweep_of_features_compares_heads_and_exports_what_takes_raw_rows(tmp_path: Path) -> None:
     """In the warm trial process, with few samples per leaf and paths relative to the folder of the command."""
     write_features(tmp_path / "table", 20)

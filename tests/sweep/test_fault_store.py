@@ -33,6 +33,7 @@ def kept(sandbox: Sandbox) -> str:
     return file.read_text() if file.exists() else ""
 
 
+@pytest.mark.journey
 def test_metrics_are_kept_and_sent_when_the_server_is_back(
     served: Sandbox, server: MlflowServer, undisturbed: Sandbox, started: list[subprocess.Popen[str]]
 ) -> None:

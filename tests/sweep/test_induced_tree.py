@@ -17,6 +17,7 @@ from hmlc_ray.taxonomies import from_json
 SECTION = "data.taxonomy={kind: induced, levels: 3, from: confusion, training: {epochs: 1}}"
 
 
+@pytest.mark.journey
 @pytest.mark.slow
 def test_all_trials_the_refit_and_a_resume_have_the_tree_of_the_start(sandbox: Sandbox, tmp_path: Path) -> None:
     space = sandbox.space(trials=1, epochs=1, scheduler="null", refit="{workers: 1}")

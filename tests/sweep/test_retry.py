@@ -6,7 +6,7 @@ import pytest
 from invariants import check_sound
 from sandbox import Sandbox
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.journey]
 
 
 def test_failed_trials_run_again_under_their_numbers_and_in_their_runs(sandbox: Sandbox) -> None:

@@ -23,6 +23,7 @@ def begun(sandbox: Sandbox) -> Sandbox:
     return sandbox
 
 
+@pytest.mark.journey
 @pytest.mark.slow
 def test_it_is_shown_and_resumed_to_its_end(begun: Sandbox) -> None:
     assert begun.statuses("begun") == ["completed", "completed", "running"]

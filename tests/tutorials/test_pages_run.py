@@ -69,6 +69,7 @@ def checked(block: dict[str, Any]) -> str:
     return f"expected:\n{block['expected']}\nprinted:\n{block['printed']}"
 
 
+@pytest.mark.journey
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", PAGES)
@@ -78,6 +79,7 @@ def test_every_block_runs_and_prints_what_the_page_shows(name: str, results: dic
     assert faults == []
 
 
+@pytest.mark.journey
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_encoder_of_the_tutorial_has_learned_its_classes(results: dict[str, list[dict[str, Any]]]) -> None:
@@ -113,6 +115,7 @@ def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
+@pytest.mark.journey
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_optuna_s_dashboard_shows_the_study_as_it_is(dashboard: str) -> None:

@@ -57,6 +57,7 @@ def test_a_study_is_submitted_and_told_from_a_machine_that_holds_nothing(service
     assert (ended.returncode, "there is nothing to stop" in ended.stderr) == (2, True)
 
 
+@pytest.mark.journey
 def test_a_stopped_job_closes_its_runs_and_is_resumed(
     service: Service, sandbox: Sandbox, started: list[subprocess.Popen[str]]
 ) -> None:
@@ -88,6 +89,7 @@ def test_a_stopped_job_closes_its_runs_and_is_resumed(
         assert service.cluster.steps(run, "train/loss") == list(range(1, 31))
 
 
+@pytest.mark.journey
 def test_a_job_that_refuses_its_input_fails_and_gives_the_name_back(service: Service, sandbox: Sandbox) -> None:
     space = sandbox.space(trials=1, epochs=1)
     options = ["submit", space, "--name", "third", "-o", "data={kind: image-folder, root: /no/such/folder}", "--wait"]
@@ -99,6 +101,7 @@ def test_a_job_that_refuses_its_input_fails_and_gives_the_name_back(service: Ser
         assert "not checked here, but on the cluster" in done.stderr
 
 
+@pytest.mark.journey
 def test_the_doctor_looks_at_a_cluster_from_afar(service: Service, sandbox: Sandbox) -> None:
     done = service.run(sandbox, "doctor", sandbox.space(), "--json", "-o", "trials.resources.cpus=3")
     found = {finding["what"]: finding for finding in json.loads(done.stdout)["findings"]}
