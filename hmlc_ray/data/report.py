@@ -100,7 +100,7 @@ def splits_of(data: DataSet) -> dict[str, Split]:
     return {name: split for name, split in splits.items() if split is not None}
 
 
-def with_open_set(data: DataSet) -> dict[str, Split]:
+def all_splits(data: DataSet) -> dict[str, Split]:
     """The splits by name, and those of the open set as `oos_val` and `oos_test`."""
     return splits_of(data) | {f"oos_{name}": split for name, split in data.open_set.items()}
 

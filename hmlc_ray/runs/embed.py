@@ -17,11 +17,11 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.data import load_data
 from hmlc_ray.data.feature_files import TABLE_FILE, check_free, write_table
-from hmlc_ray.data.report import with_open_set
+from hmlc_ray.data.report import all_splits
 from hmlc_ray.evaluation import embed
 from hmlc_ray.home import Home
 from hmlc_ray.runs.encoders import find_encoder
-from hmlc_ray.runs.given_data import check_fits, is_described, section_of_path
+from hmlc_ray.runs.given_data import check_accepts, is_described, section_of_path
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.training.seeding import kernels
 from hmlc_ray.training.trained import TrainedEncoder
@@ -66,8 +66,8 @@ def embed_data(
     config = _data_config(encoder, data, overrides, workspace.home)
     with workspace.home.current():
         loaded = load_data(config)
-    check_fits(encoder.encoder, encoder.input_shape, loaded.input_shape, data or "its data")
-    encoder, splits = encoder.to(resolve_device("auto")), with_open_set(loaded)
+    check_accepts(encoder.encoder, encoder.input_shape, loaded.input_shape, data or "its data")
+    encoder, splits = encoder.to(resolve_device("auto")), all_splits(loaded)
     with kernels(encoder.config.training, encoder.device):
         features = {
             name: embed(encoder.encoder, split.inputs, encoder.device, rows=split.rows)

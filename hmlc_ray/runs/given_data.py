@@ -71,7 +71,7 @@ def _kept(own: DataConfig, section: type, *keys: str) -> dict[str, Any]:
     return {key: values[key] for key in keys if values.get(key) is not None}
 
 
-def check_fits(encoder: Encoder, wanted: Shape, given: Shape, name: str) -> None:
+def check_accepts(encoder: Encoder, wanted: Shape, given: Shape, name: str) -> None:
     """Check that an encoder which was trained on samples of one shape takes those of another.
 
     Raises:

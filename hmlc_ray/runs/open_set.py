@@ -18,7 +18,7 @@ from hmlc_ray.data.duplicates import count_known
 from hmlc_ray.data.unlabelled import load_unlabelled
 from hmlc_ray.errors import DataError
 from hmlc_ray.home import Home
-from hmlc_ray.runs.given_data import check_fits, is_described, section_of_path
+from hmlc_ray.runs.given_data import check_accepts, is_described, section_of_path
 from hmlc_ray.training.checkpoint import Checkpoint
 from hmlc_ray.training.export import encoder_of
 
@@ -40,7 +40,7 @@ def named_open_set(name: str, checkpoint: Checkpoint, data: DataSet, home: Home)
     """
     with home.current():
         split = _read(name, checkpoint.input_shape, checkpoint.config.data)
-    check_fits(encoder_of(checkpoint), checkpoint.input_shape, tuple(split.inputs.shape[1:]), name)
+    check_accepts(encoder_of(checkpoint), checkpoint.input_shape, tuple(split.inputs.shape[1:]), name)
     known = count_known(split, data)
     if 2 * known > len(split):
         raise DataError(

@@ -18,7 +18,7 @@ from hmlc_ray.study.leaderboard import rank
 from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.study.summary import TrialRow
 from hmlc_ray.study.workspace import Workspace
-from hmlc_ray.sweep.outcome.searched import short, values_of
+from hmlc_ray.sweep.outcome.searched import short, short_values
 from hmlc_ray.tracking import TrialRun
 from hmlc_ray.tracking.drivers import JOB_VARIABLE
 
@@ -140,7 +140,7 @@ def _searched(outcome: Outcome) -> str:
     best = {} if outcome.best is None else outcome.best.params
     lines = ["### Searched", "", "| parameter | values | best |", "|---|---|---|"]
     for name, words in list(shown.items())[:_MOST_DIMENSIONS]:
-        chosen = values_of(
+        chosen = short_values(
             {key: best[key] for key in best if key == name or key.startswith(f"{name}.stick")}, outcome.levels
         )
         lines.append(
@@ -162,7 +162,7 @@ def _ranking(outcome: Outcome) -> str:
         "|---|---|---|",
     ]
     for row in best:
-        params = values_of(row.params, outcome.levels)
+        params = short_values(row.params, outcome.levels)
         words = ", ".join(f"{short(name)} {_number(value)}" for name, value in params.items())
         lines.append(f"| {_link(outcome, row)} | {row.value:.4f} | {_cell(words)} |")
     return "\n".join(lines)

@@ -11,7 +11,7 @@ from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.study.leaderboard import rank
 from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.study.summary import TrialRow
-from hmlc_ray.sweep.outcome.searched import values_of
+from hmlc_ray.sweep.outcome.searched import short_values
 from hmlc_ray.tracking import TrialRun
 
 LEADERBOARD = "leaderboard.json"
@@ -22,7 +22,7 @@ def write_leaderboard(
 ) -> None:
     """Write the trials, completed ones first and the best of them first of all, in the format of MLflow's tables."""
     ordered = sorted(rows, key=lambda row: (row.status != TrialStatus.COMPLETED, *_last(row, study.mode)))
-    params = {row.number: values_of(row.params, levels) for row in rows}
+    params = {row.number: short_values(row.params, levels) for row in rows}
     names = list(dict.fromkeys(name for known in params.values() for name in known))
     family = study.objective_metric.rpartition("/")[0]
     metrics = [f"{family}/{level}" for level in levels if f"{family}/{level}" != study.objective_metric]

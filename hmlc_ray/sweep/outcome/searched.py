@@ -97,7 +97,7 @@ def with_curves(rows: Sequence[TrialRow], mode: str) -> list[int]:
     return sorted(row.number for row in best[:_MOST_CURVES])
 
 
-def values_of(params: Mapping[str, object], levels: Sequence[str]) -> dict[str, Value]:
+def short_values(params: Mapping[str, object], levels: Sequence[str]) -> dict[str, Value]:
     """Searched parameters by short names, each a number or a word: a weight of each level is a parameter of its own."""
     found: dict[str, Value] = {}
     for name, value in readable(dict(params)).items():
@@ -128,6 +128,6 @@ def _drawn(
         value=row.value,
         epochs=row.epochs,
         rungs=rungs(sweep.study.scheduler, int(epochs), int(every)),
-        params=values_of(row.params, levels),
+        params=short_values(row.params, levels),
         front=tuple(front) if front and None not in front else None,
     )

@@ -20,7 +20,7 @@ from hmlc_ray.errors import ConfigError
 from hmlc_ray.sweep.outcome import optuna_pictures
 from hmlc_ray.sweep.outcome.drawing import draw_study, picture_seconds
 from hmlc_ray.sweep.outcome.own_pictures import draw_masks, rung_table
-from hmlc_ray.sweep.outcome.searched import DrawnStudy, drawn_study, values_of, with_curves
+from hmlc_ray.sweep.outcome.searched import DrawnStudy, drawn_study, short_values, with_curves
 from hmlc_ray.sweep.tune.asha import Asha
 from hmlc_ray.tracking import TrialRun
 
@@ -106,7 +106,7 @@ def test_parameters_are_numbers_and_words_under_short_names() -> None:
     assert found.params == ["objective.kind", "temperature", "level_weights parity", "level_weights digit"]
     assert (found.log, found.levels, found.trials[0].rungs) == (["temperature"], LEVELS, [1, 2, 4])
     assert found.trials[0].front == (0.6, 0.4)
-    assert values_of({"a.b": [1, 2, 3], "c": None}, LEVELS) == {"b": "[1, 2, 3]", "c": "null"}
+    assert short_values({"a.b": [1, 2, 3], "c": None}, LEVELS) == {"b": "[1, 2, 3]", "c": "null"}
 
 
 def test_rungs_are_epochs_at_which_the_scheduler_decides() -> None:
