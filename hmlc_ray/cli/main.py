@@ -6,9 +6,12 @@ import gc
 import os
 import sys
 
+from hmlc_ray.machine.interrupts import die_quietly, own_process
+
 
 def run() -> None:
     """What the console script calls."""
+    die_quietly()  # while the rest is imported, which takes half a second
     # Starting up makes many objects and next to no garbage: with Python's own threshold a tenth of the time goes into
     # looking for some.
     gc.set_threshold(100_000, 20, 20)
@@ -21,11 +24,11 @@ def run() -> None:
 
     try:
         _prepare_process()
-        from hmlc_ray.machine.interrupts import own_process
-
+        app = app_for(sys.argv[1:])
         own_process()
-        app_for(sys.argv[1:])()
+        app()
     finally:
+        die_quietly()  # everything is saved; exit handlers have nothing to say of a Ctrl-C
         # The process ends here: without this it would look through everything once more.
         gc.freeze()
 

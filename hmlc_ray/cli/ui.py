@@ -75,7 +75,9 @@ def ui(
     if not is_loopback(host):
         typer.echo("under another name of this machine it answers 403, unless the name is given by --allowed-host NAME")
     sys.stdout.flush()
-    os.execve(command[0], command, {**os.environ, **environment, **allowed})  # noqa: S606 - no shell: the program is this Python
+    # In place of this process, which has loaded MLflow: another that waits for Ctrl-C takes no memory to speak of.
+    waiting = [sys.executable, "-P", "-m", "hmlc_ray.machine.foreground", *command]
+    os.execve(waiting[0], waiting, {**os.environ, **environment, **allowed})  # noqa: S606 - no shell: the program is this Python
 
 
 def server_command(store: str, artifacts: Path, host: str, port: int) -> tuple[list[str], dict[str, str]]:
@@ -89,7 +91,10 @@ def server_command(store: str, artifacts: Path, host: str, port: int) -> tuple[l
     command = [sys.executable, "-P", "-m", "mlflow", "server", "--no-serve-artifacts"]
     command += ["--default-artifact-root", str(artifacts), "--host", host, "--port", str(port), "--workers", "1"]
     command += ["--app-name", APP] if entry_points(group="mlflow.app", name=APP) else []
-    return command, {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    return command, {
+        "MLFLOW_BACKEND_STORE_URI": store,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
 
 
 def refuse_taken(host: str, port: int) -> None:

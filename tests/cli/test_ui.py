@@ -37,7 +37,8 @@ def test_it_serves_the_home_folder_on_loopback(hmlc: Run, started: list[tuple[An
     assert result.output == f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)\n"
     ((program, command, environment),) = started
     assert program == sys.executable
-    assert command[1:5] == ["-P", "-m", "mlflow", "server"]
+    assert command[1:4] == ["-P", "-m", "hmlc_ray.machine.foreground"]  # which ends it quietly
+    assert command[4:9] == [sys.executable, "-P", "-m", "mlflow", "server"]
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert environment["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{tmp_path}/h/mlflow.db"
     # Its runners of jobs would be seven more processes with two gigabytes.

@@ -13,6 +13,7 @@ import pytest
 
 from hmlc_ray.machine import interrupts
 from hmlc_ray.machine.interrupts import TWICE_S, heard, hearing, raise_own
+from hmlc_ray.machine.processes import start_of
 
 SENTENCE = "hmlc: stopped at once; what had been saved is kept: resume it with `hmlc resume s`\n"
 STUBBORN = """
@@ -117,3 +118,111 @@ def test_an_event_loop_keeps_its_own_descriptor() -> None:
     finally:
         os.close(reader)
         os.close(writer)
+
+
+PARENT = """
+import os, subprocess, sys, time
+import psutil
+from hmlc_ray.machine.interrupts import hearing, own_process
+own_process()
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+with hearing(lambda text: print("noted", flush=True), "resume it"):
+    try:
+        print(child.pid, flush=True)
+        time.sleep(600)
+    except KeyboardInterrupt:
+        print("stopping", flush=True)
+        time.sleep(600)
+"""
+ONCE = """
+import signal, time
+from hmlc_ray.machine.interrupts import own_process
+own_process()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    signal.raise_signal(signal.SIGINT)  # of the same key press: what is saved now must not be broken off
+    print("saved", flush=True)
+"""
+SLOW = """
+import time
+from hmlc_ray.machine.interrupts import own_process
+own_process()
+try:
+    print("ready", flush=True)
+    time.sleep(600)
+except KeyboardInterrupt:
+    time.sleep(600)
+"""
+LOGGED = """
+import logging, signal
+from hmlc_ray.machine.interrupts import own_process
+class Resource:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+own_process()
+Resource()  # Python reports what a destructor raises, and goes on
+try:
+    raise KeyboardInterrupt
+except KeyboardInterrupt:
+    logging.getLogger("sqlalchemy.pool").error("Error closing cursor", exc_info=True)
+print("ended", flush=True)
+"""
+STARTING = """
+import time
+from hmlc_ray.machine.interrupts import die_quietly
+die_quietly()
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def python(program: str, started: list[subprocess.Popen[str]]) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    started.append(process)
+    return process
+
+
+def test_a_second_one_ends_what_the_command_has_started_too(start: list[subprocess.Popen[str]]) -> None:
+    process = python(PARENT, start)
+    (number,) = lines(process, 1)
+    process.send_signal(signal.SIGINT)
+    assert lines(process, 2) == {"noted\n", "stopping\n"}
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(2 * TWICE_S)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    assert process.stderr is not None
+    assert process.stderr.read() == "hmlc: stopped at once; what had been saved is kept: resume it\n"
+    assert start_of(int(number)) is None
+
+
+def test_two_at_once_are_one(start: list[subprocess.Popen[str]]) -> None:
+    process = python(ONCE, start)
+    assert process.communicate(timeout=30) == ("saved\n", "")
+
+
+def test_a_command_with_nothing_to_save_says_what_a_second_one_does(start: list[subprocess.Popen[str]]) -> None:
+    process = python(SLOW, start)
+    assert lines(process, 1) == {"ready\n"}
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    assert process.stderr.readline() == "hmlc: stopping; Ctrl-C once more stops at once\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    assert process.stderr.read() == "hmlc: stopped at once; nothing had to be saved\n"
+
+
+def test_one_while_the_program_starts_shows_no_traceback(start: list[subprocess.Popen[str]]) -> None:
+    process = python(STARTING, start)
+    assert lines(process, 1) == {"ready\n"}
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30) == ("", "")
+    assert process.returncode == -signal.SIGINT
+
+
+def test_libraries_print_no_traceback_of_it(start: list[subprocess.Popen[str]]) -> None:
+    process = python(LOGGED, start)
+    assert process.communicate(timeout=30) == ("ended\n", "")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from invariants import check_sound
 from PIL import Image
@@ -26,6 +27,7 @@ from sandbox import (
     wait_until,
 )
 
+from hmlc_ray.machine.interrupts import TWICE_S
 from hmlc_ray.study import schema
 from hmlc_ray.study.folder import is_saved
 
@@ -61,6 +63,30 @@ def test_a_killed_driver_is_resumed_and_an_interrupted_one_again(
     resumed = sandbox.hmlc("resume", "small")
     assert resumed.returncode == 0, resumed.stderr
     check_sound(sandbox, 5)
+
+
+@pytest.mark.fault
+def test_a_second_ctrl_c_ends_a_sweep_at_once_with_all_its_processes(
+    sandbox: Sandbox, started: list[subprocess.Popen[str]]
+) -> None:
+    process = sandbox.start("sweep", sandbox.space(trials=2, epochs=30), *ONE_AT_A_TIME)
+    started.append(process)
+    read_until(process, "trials done")  # a trial has started
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert trial_processes(process.pid)
+    process.send_signal(signal.SIGINT)
+    read_until(process, "Ctrl-C once more stops at once")
+    time.sleep(2 * TWICE_S)  # a quicker one is the same press
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode == 130
+    # The first one may have ended it just before.
+    assert "resume it with `hmlc resume small`" in said
+    assert "Traceback" not in said
+    wait_ended(family)
+    resumed = sandbox.hmlc("resume", "small")
+    assert resumed.returncode == 0, resumed.stderr
+    check_sound(sandbox, 2)
 
 
 def test_a_killed_trial_goes_on_from_its_last_checkpoint(

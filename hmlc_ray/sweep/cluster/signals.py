@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from hmlc_ray.machine.interrupts import heard, raise_own
+from hmlc_ray.machine.interrupts import heard, is_own_process, leave, raise_own
 
 _requested = False
 
@@ -40,11 +40,17 @@ def stoppable() -> Iterator[None]:
 
 @contextmanager
 def tuning() -> Iterator[None]:
-    """Put back the handlers that Tune replaces and leaves: after its end its own would swallow a Ctrl-C."""
+    """Put back the handlers that Tune replaces and leaves: after its end its own would swallow a Ctrl-C.
+
+    Tune's own takes itself away at the first Ctrl-C, to save its state. In a command's process a second one ends the
+    process, and must not be an exception before: two that come at nearly the same time are one.
+    """
     if not _gets_signals():
         yield
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)}
+    if is_own_process() and before[signal.SIGINT] is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, leave)
     try:
         yield
     finally:
@@ -89,9 +95,10 @@ def raise_if_interrupted() -> None:
 
 
 def end_tuning() -> None:
-    """To be called in each of Tune's steps: lets it save its state and end, if a SIGTERM came before it listened."""
+    """To be called in each of Tune's steps: lets it save its state and end, if a signal came before it listened."""
     # Tune's own handler takes itself away when it is called: a second signal would break off what the first began.
-    if _requested and signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    came = _requested or (is_own_process() and heard())
+    if came and signal.getsignal(signal.SIGINT) not in (signal.default_int_handler, leave):
         raise_own()
 
 

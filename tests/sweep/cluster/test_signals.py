@@ -10,6 +10,7 @@ import pytest
 from sandbox import wait_until
 
 from hmlc_ray.machine.interrupts import heard, hearing
+from hmlc_ray.sweep.cluster import signals
 from hmlc_ray.sweep.cluster.signals import end_tuning, raise_if_interrupted, stoppable, tuning
 
 
@@ -96,3 +97,26 @@ def test_a_swallowed_ctrl_c_stops_the_next_part_of_the_study(tunes_handler: list
         with pytest.raises(KeyboardInterrupt):
             raise_if_interrupted()
     assert tunes_handler == [signal.SIGINT]
+
+
+def test_in_a_command_tune_has_what_came_before_it_listened_and_is_not_broken_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two presses at nearly the same time: Tune's handler takes the first one, and puts back what was there."""
+    monkeypatch.setattr(signals, "is_own_process", lambda: True)
+    own = signal.getsignal(signal.SIGINT)
+    with hearing(str, ""), tuning():
+        signal.raise_signal(signal.SIGINT)  # before Tune listens
+        wait_until(heard, "the signal to be heard")
+        taken: list[int] = []
+
+        def tunes(number: int, frame: FrameType | None) -> None:
+            taken.append(number)
+            signal.signal(signal.SIGINT, before)
+
+        before = signal.signal(signal.SIGINT, tunes)
+        end_tuning()
+        signal.raise_signal(signal.SIGINT)
+        end_tuning()
+        assert taken == [signal.SIGINT]
+    assert signal.getsignal(signal.SIGINT) is own

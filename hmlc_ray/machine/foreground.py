@@ -1,0 +1,72 @@
+"""A server of somebody else's, until Ctrl-C: it ends with all that it started, and shows no traceback for that.
+
+`python -m hmlc_ray.machine.foreground COMMAND...` replaces a process that is larger; this one loads nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+PATIENCE_S = 2.0
+"""Seconds that the server has to close its connections."""
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run(command: Sequence[str]) -> int:
+    """Run a command until it ends, or until this process gets a signal to end; gives the exit code.
+
+    The command is in a process group of its own: the Ctrl-C of a terminal reaches this process alone, and what the
+    command has started is found by the group.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    for number in (*_ENDING, signal.SIGCHLD):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _note)
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # it may write to the terminal all the same
+    signal.set_wakeup_fd(writer)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)  # noqa: S603 - what the caller gave
+    ended_by: int | None = None
+    try:
+        while process.poll() is None and ended_by is None:
+            ended_by = _next(reader, None)
+        if ended_by is not None:
+            _kill(process.pid, signal.SIGTERM)
+            _wait(process, reader)
+    finally:
+        _kill(process.pid, signal.SIGKILL)
+    return process.wait() if ended_by is None else 128 + ended_by
+
+
+def _wait(process: subprocess.Popen[bytes], reader: int) -> None:
+    """Until the command has ended, its time is over, or another signal comes."""
+    deadline = time.monotonic() + PATIENCE_S
+    while process.poll() is None and (left := deadline - time.monotonic()) > 0 and _next(reader, left) is None:
+        pass
+
+
+def _next(reader: int, seconds: float | None) -> int | None:
+    """The signal to end that comes next; None for any other, or when the time is over."""
+    ready, _, _ = select.select([reader], [], [], seconds)
+    number = os.read(reader, 1)[0] if ready else 0
+    return number if number in _ENDING else None
+
+
+def _kill(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # it has ended
+        os.killpg(group, number)
+
+
+def _note(number: int, frame: object) -> None:
+    """Does nothing: the number is written to the descriptor before."""
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,55 @@
+"""A server in the foreground: Ctrl-C ends it with all that it has started, and quietly."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from hmlc_ray.machine.processes import start_of
+
+SERVER = """
+import signal, subprocess, sys, time
+other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+if sys.argv[1] == "stubborn":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print(other.pid, flush=True)
+time.sleep(600)  # a Ctrl-C of its own would show a traceback
+"""
+
+
+@pytest.fixture
+def started() -> Iterator[list[subprocess.Popen[str]]]:
+    processes: list[subprocess.Popen[str]] = []
+    yield processes
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def foreground(*program: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "hmlc_ray.machine.foreground", sys.executable, "-c", *program]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("kind", ["willing", "stubborn"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_all_of_it(started: list[subprocess.Popen[str]], kind: str, number: signal.Signals) -> None:
+    process = foreground(SERVER, kind)
+    started.append(process)
+    assert process.stdout is not None
+    child = int(process.stdout.readline())
+    assert start_of(child) is not None
+    process.send_signal(number)
+    assert process.communicate(timeout=60) == ("", "")
+    assert process.returncode == 128 + number
+    assert start_of(child) is None
+
+
+def test_what_ends_by_itself_has_its_own_exit_code() -> None:
+    process = foreground("raise SystemExit(3)")
+    assert process.communicate(timeout=60) == ("", "")
+    assert process.returncode == 3
