@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from process_ends import ends
 
 from hmlc_ray.machine.processes import start_of
 
@@ -46,7 +47,7 @@ def test_a_signal_ends_all_of_it(started: list[subprocess.Popen[str]], kind: str
     process.send_signal(number)
     assert process.communicate(timeout=60) == ("", "")
     assert process.returncode == 128 + number
-    assert start_of(child) is None
+    assert ends(child)
 
 
 def test_what_ends_by_itself_has_its_own_exit_code() -> None:

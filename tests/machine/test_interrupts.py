@@ -10,10 +10,10 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from process_ends import ends
 
 from hmlc_ray.machine import interrupts
 from hmlc_ray.machine.interrupts import TWICE_S, heard, hearing, raise_own
-from hmlc_ray.machine.processes import start_of
 
 SENTENCE = "hmlc: stopped at once; what had been saved is kept: resume it with `hmlc resume s`\n"
 STUBBORN = """
@@ -196,7 +196,7 @@ def test_a_second_one_ends_what_the_command_has_started_too(start: list[subproce
     assert process.wait(30) == 130
     assert process.stderr is not None
     assert process.stderr.read() == "hmlc: stopped at once; what had been saved is kept: resume it\n"
-    assert start_of(int(number)) is None
+    assert ends(int(number))
 
 
 def test_two_at_once_are_one(start: list[subprocess.Popen[str]]) -> None:
