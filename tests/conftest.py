@@ -11,6 +11,9 @@ from itertools import count
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# What a command is doing is printed by the clock, and tests compare what it prints.
+os.environ.setdefault("HMLC_ACTIVITY", "0")
+
 import pytest
 from longest import LONGEST
 from quick_stores import fill_template, made_once, quicken_stores

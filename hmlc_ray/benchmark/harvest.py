@@ -16,7 +16,7 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.machine.cpus import usable_cpus
 from hmlc_ray.names.metrics import metric_key
-from hmlc_ray.runs.recording import weights_digest
+from hmlc_ray.runs.digests import weights_digest
 from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import rows_of, trial_runs
 from hmlc_ray.study.lookup import find_sweep

@@ -13,7 +13,7 @@ from hmlc_ray.config.moved import path_keys
 from hmlc_ray.config.plugins import records_of
 from hmlc_ray.config.suite import SuiteConfig
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.runs.recording import content_digest
+from hmlc_ray.runs.digests import content_digest
 from hmlc_ray.sweep.prepare import located_trial
 
 REVISION = 1

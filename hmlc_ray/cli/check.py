@@ -32,8 +32,10 @@ def check(file: File, override: Overrides = None, profile: Profile = None, as_js
             _print(file, "suite", _suite_lines(suite))
         return
     from hmlc_ray.api.checking import check as check_source
+    from hmlc_ray.cli.activity import activity
 
-    checked = check_source(file, overrides=override or (), profile=profile)
+    with activity("checking"):
+        checked = check_source(file, overrides=override or (), profile=profile)
     config = checked.config
     if as_json:
         kind = "trial" if isinstance(config, TrialConfig) else "search space"

@@ -31,12 +31,14 @@ def prepare(
 
     config = load_target(target, override or ())
 
+    from hmlc_ray.cli.activity import activity
     from hmlc_ray.data.report import prepare as prepare_data
     from hmlc_ray.home import Home as HomeFolder
 
     config = _with_tree(config, home, tracking_uri)
     with HomeFolder.of(home).current():
-        prepared = prepare_data(config.data)
+        with activity("preparing the data"):
+            prepared = prepare_data(config.data)
         if as_json:
             print_json(_prepared_facts(config.data.kind, prepared))
             return
@@ -65,13 +67,16 @@ def show(
     config = load_target(target, override or ())
 
     from hmlc_ray.api.encoders import load_data
+    from hmlc_ray.cli.activity import activity
     from hmlc_ray.data.report import describe, draw_tree
 
-    prepared_data = load_data(_with_tree(config, home, tracking_uri), home=home)
-    if out is not None:
-        from hmlc_ray.data.contact_sheet import write_contact_sheet
+    config = _with_tree(config, home, tracking_uri)
+    with activity("reading the data"):
+        prepared_data = load_data(config, home=home)
+        if out is not None:
+            from hmlc_ray.data.contact_sheet import write_contact_sheet
 
-        write_contact_sheet(prepared_data, config, out)
+            write_contact_sheet(prepared_data, config, out)
     if as_json:
         print_json(describe(prepared_data))
         return

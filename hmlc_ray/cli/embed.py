@@ -40,8 +40,10 @@ def embed(
 ) -> None:
     """Write an encoder's features of a data set as a table, which `data.kind: features` reads."""
     from hmlc_ray.api import runs
+    from hmlc_ray.cli.activity import activity
 
-    done = runs.embed(source, data=data, out=out, overrides=override or (), home=home, tracking_uri=tracking_uri)
+    with activity("loading torch and the encoder"):
+        done = runs.embed(source, data=data, out=out, overrides=override or (), home=home, tracking_uri=tracking_uri)
     if as_json:
         print_json({"table": done.file, "rows": done.rows, "feature_dim": done.feature_dim, "notes": done.notes})
         return

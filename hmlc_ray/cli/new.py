@@ -37,16 +37,18 @@ def new(
 ) -> None:
     """Look at your data and write a search space for them, with comments and a smoke profile."""
     from hmlc_ray.api import starting
+    from hmlc_ray.cli.activity import activity
 
-    made = starting.new(
-        folder,
-        out=out,
-        kind=cast("Kind | None", kind),
-        overrides=override or (),
-        measure=measure,
-        home=home,
-        note=partial(typer.echo, err=True),
-    )
+    with activity("looking at the data"):
+        made = starting.new(
+            folder,
+            out=out,
+            kind=cast("Kind | None", kind),
+            overrides=override or (),
+            measure=measure,
+            home=home,
+            note=partial(typer.echo, err=True),
+        )
     if as_json:
         from hmlc_ray.cli.json_output import print_json
 

@@ -50,18 +50,20 @@ def probe(
 ) -> None:
     """Evaluate a trained encoder: linear probes, kNN and tree metrics on its frozen features."""
     from hmlc_ray.api import runs
+    from hmlc_ray.cli.activity import activity
 
     judged: Literal["val", "test"] = "test" if split is Split.TEST else "val"
     if folder is not None and not report:
         raise ConfigError(f"the folder {str(folder)!r} is for a report: give --report too")
     found, where = None, True if folder is None else folder
-    if report:
-        found = runs.diagnose(
-            target, split=judged, report=where, open_set=open_set, home=home, tracking_uri=tracking_uri
-        )
-        metrics = found.evaluation | found.metrics()
-    else:
-        metrics = runs.probe(target, split=judged, open_set=open_set, home=home, tracking_uri=tracking_uri)
+    with activity("loading torch and the encoder"):
+        if report:
+            found = runs.diagnose(
+                target, split=judged, report=where, open_set=open_set, home=home, tracking_uri=tracking_uri
+            )
+            metrics = found.evaluation | found.metrics()
+        else:
+            metrics = runs.probe(target, split=judged, open_set=open_set, home=home, tracking_uri=tracking_uri)
     if as_json:
         print_json(dict(sorted(metrics.items())))
         return

@@ -47,9 +47,11 @@ def report(
 def write(name: str, workspace: Workspace, out: Path | None = None, *, embedding: bool = True) -> WrittenReport:
     """Write the report, with notes on stderr."""
     from hmlc_ray.api import calls
+    from hmlc_ray.cli.activity import activity
     from hmlc_ray.cli.guard import say
 
-    return calls.report(name, workspace, out, embedding, lambda sentence: say(f"hmlc: {sentence}"))
+    with activity("starting the report"):
+        return calls.report(name, workspace, out, embedding, lambda sentence: say(f"hmlc: {sentence}"))
 
 
 def print_written(written: WrittenReport) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hmlc_ray.config.data import DataConfig
 from hmlc_ray.config.plugins import build
 from hmlc_ray.data.base import DataSet, Split
+from hmlc_ray.machine.activity import doing
 
 __all__ = ["BUILDERS", "DataSet", "Split", "load_data"]
 
@@ -35,4 +36,5 @@ def load_data(config: DataConfig) -> DataSet:
         TaxonomyError: if its labels make no tree.
         ConfigError: if a plug-in fails to load it.
     """
+    doing(f"reading the data ({config.kind})")
     return build(config, BUILDERS, DataSet)

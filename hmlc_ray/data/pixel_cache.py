@@ -34,6 +34,7 @@ from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.files.disk_cache import open_entry, written
 from hmlc_ray.folders.notes import SKIPPING
 from hmlc_ray.home import CACHE_VARIABLE, cache_folder
+from hmlc_ray.machine.activity import doing
 
 VERSION = 2
 """Version of the files here and of how an image becomes pixels: it is part of every key."""
@@ -182,6 +183,7 @@ def _fill(digests: BinaryIO, target: BinaryIO | None, images: ImageSet, *, stric
     problems: dict[int, str] = {}
     flat: list[int] = []
     for block in decode_blocks(images.files, images.channels, images.size, images.reading):
+        doing("decoding images", block.start, len(images.files))
         problems |= block.problems
         flat += block.flat()
         if strict:

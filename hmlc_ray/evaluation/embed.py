@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from hmlc_ray.data.base import Inputs
 from hmlc_ray.data.pixels import to_encoder_input
 from hmlc_ray.errors import TrainingError
+from hmlc_ray.machine.activity import doing
 
 Features = npt.NDArray[np.float32]
 
@@ -52,7 +53,9 @@ def embed(
 
 
 def _blocks(inputs: Inputs, rows: Tensor | None, size: int) -> Iterator[Tensor]:
-    for start in range(0, len(inputs if rows is None else rows), size):
+    count = len(inputs if rows is None else rows)
+    for start in range(0, count, size):
+        doing("encoding samples", start, count)
         yield inputs[start : start + size] if rows is None else inputs[rows[start : start + size]]
 
 

@@ -30,6 +30,7 @@ from hmlc_ray.evaluation.open_set import Samples, open_set_metrics
 from hmlc_ray.evaluation.predictions import predict
 from hmlc_ray.evaluation.principal_axes import TrainingRows
 from hmlc_ray.evaluation.probe import Probe, choose_probe, fit_probes
+from hmlc_ray.machine.activity import doing
 from hmlc_ray.taxonomy import Taxonomy
 
 _LOG = logging.getLogger(__name__)
@@ -134,8 +135,10 @@ def judge_frozen(
     decodings = tuple(DECODINGS) if full else ("argmax",)
     predicted = predict(taxonomy, probes, inputs, ranks=max(figures.RANKS), decodings=decodings)
     metrics = figures.probe_top1(taxonomy, predicted.own, judged.paths)
+    doing("judging the nearest neighbours")
     metrics |= figures.knn_top1(taxonomy, splits.train, judged, settings.neighbours, device)
     if full:
+        doing("computing metrics")
         converged = [float(probe.converged) for probe in probes]
         metrics |= figures.per_level("probe_converged", taxonomy, converged)
         metrics |= figures.probe_balance(taxonomy, predicted.own, judged.paths)
@@ -211,6 +214,7 @@ def _probes(
     held_out = None if given is not None or val is None else standardised(val.features)
     probes: list[Probe] = []
     for h, count in enumerate(taxonomy.num_classes):
+        doing(f"fitting the linear probe of level {taxonomy.level_names[h]}")
         candidates = settings.probe_regularisation if given is None else (given[h],)
         path = fit_probes(rows, train.paths[:, h], count, candidates, settings.probe_max_iter)
         if held_out is None or val is None:

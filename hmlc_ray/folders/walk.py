@@ -14,6 +14,7 @@ from hmlc_ray.errors import DataError, TaxonomyError, system_reason
 from hmlc_ray.folders.litter import is_litter
 from hmlc_ray.folders.split_names import split_role
 from hmlc_ray.folders.suffixes import count_suffixes, is_document, list_suffixes
+from hmlc_ray.machine.activity import doing
 from hmlc_ray.names.levels import readable_name
 
 MAX_DEPTH = 50
@@ -148,6 +149,7 @@ class _Walker:
 
     def visit(self, folder: Path, path: ClassPath, above: tuple[tuple[int, int], ...]) -> Counter[str] | None:
         """None where samples lie below; otherwise what does, by suffix."""
+        doing(f"looking through {folder}")
         here = self._identity(folder, path, above)
         folders, files = entries(folder)
         barren: dict[ClassPath, Counter[str]] = {}

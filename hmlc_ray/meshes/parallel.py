@@ -12,6 +12,7 @@ import loky
 from loky import BrokenProcessPool, ProcessPoolExecutor
 
 from hmlc_ray.errors import DataError
+from hmlc_ray.machine.activity import doing
 from hmlc_ray.machine.cpus import VARIABLE, usable_cpus
 
 Item = TypeVar("Item")
@@ -32,6 +33,7 @@ def in_blocks(function: Callable[[Item], Result], items: Sequence[Item]) -> Iter
         DataError: if a process is killed.
     """
     processes, deadline, done = cpu_count(), time.monotonic() + _PATIENCE_S, 0
+    doing("sampling surfaces and points", done, len(items))
     while done < len(items) and (processes == 1 or time.monotonic() < deadline):
         rows = range(done, min(done + _TASK, len(items)))
         yield rows, _each(items[rows.start : rows.stop], function)
@@ -61,6 +63,7 @@ def _in_processes(
                     "a process that sampled surfaces was killed, perhaps for want of memory; "
                     f"the environment variable {VARIABLE} limits how many there are"
                 ) from error
+            doing("sampling surfaces and points", rows.stop, len(items))
             yield rows, list(chain.from_iterable(parts))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hmlc_ray.errors import ConfigError, StudyError, TrackingError, system_reason
 from hmlc_ray.files.atomic import write_whole
+from hmlc_ray.machine.activity import doing
 from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.report.limits import LARGEST, STEPS
 from hmlc_ray.report.links import Links
@@ -103,7 +104,9 @@ def _fitting(tracker: Tracker, run: TrialRun, workspace: Workspace, *, embedding
     html = ""
     # Limits are those of trials and samples: a benchmark's report is the same under all.
     for limits in STEPS[:1] if kind_of(run) == RunKind.BENCHMARK else STEPS:
+        doing("reading the runs")
         page = page_of(tracker, run, links, limits, embedding=embedding)
+        doing("drawing charts")
         with workspace.home.current():
             html = render(page)
         if len(html.encode()) <= LARGEST:
@@ -130,6 +133,7 @@ def _write(file: Path, html: str) -> None:
 
 
 def _log(tracker: Tracker, run_id: str, html: str, note: Callable[[str], None], *, must: bool) -> bool:
+    doing("logging the report")
     with scratch_folder("report") as folder:
         (folder / FILE).write_text(html, encoding="utf-8")
         try:

@@ -20,6 +20,7 @@ from hmlc_ray.data.feature_files import TABLE_FILE, check_free, write_table
 from hmlc_ray.data.report import all_splits
 from hmlc_ray.evaluation import embed
 from hmlc_ray.home import Home
+from hmlc_ray.machine.activity import doing
 from hmlc_ray.runs.encoders import find_encoder
 from hmlc_ray.runs.given_data import check_accepts, is_described, section_of_path
 from hmlc_ray.study.workspace import Workspace
@@ -73,6 +74,7 @@ def embed_data(
             name: embed(encoder.encoder, split.inputs, encoder.device, rows=split.rows)
             for name, split in splits.items()
         }
+    doing(f"writing {out}")
     write_table(out, features, loaded, splits)
     rows = {name: len(split) for name, split in splits.items()}
     return EmbeddedTable(out / TABLE_FILE, rows, encoder.feature_dim, loaded.notes)

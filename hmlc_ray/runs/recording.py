@@ -15,10 +15,8 @@ from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.loader import place_of
 from hmlc_ray.errors import StoreAway, TrackingError, first_line
 from hmlc_ray.evaluation.confusion_files import Matrices, matrices_of, write_confusion
-from hmlc_ray.files.digests import known_sha256
-from hmlc_ray.files.imposters import is_regular
 from hmlc_ray.machine.scratch import scratch_folder
-from hmlc_ray.machine.user import expanded
+from hmlc_ray.runs.digests import weights_digest
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import CHECKPOINT, CONFUSION, ENCODER
 from hmlc_ray.taxonomy import Taxonomy
@@ -39,21 +37,6 @@ def run_tags(config: TrialConfig, fingerprint: str) -> dict[str, str]:
     digest = weights_digest(config)
     weights = {} if digest is None else {schema.WEIGHTS_DIGEST: digest}
     return own | weights | plugin_tags(plugins_of(config))
-
-
-def weights_digest(config: TrialConfig) -> str | None:
-    """SHA-256 of the file `encoder.weights`; None where there is none, or it is not on this machine."""
-    weights = getattr(config.encoder, "weights", None)
-    return None if weights is None else content_digest(weights)
-
-
-def content_digest(path: str) -> str | None:
-    """SHA-256 of a file as it is now; None where there is none that can be read."""
-    file = expanded(path).absolute()
-    try:
-        return known_sha256(file) if is_regular(file) else None
-    except OSError:
-        return None
 
 
 def plugin_tags(plugins: Iterable[Plugin]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hmlc_ray.errors import StoreAway, TrackingError, first_line
+from hmlc_ray.machine.activity import doing
 from hmlc_ray.machine.environment import variables
 from hmlc_ray.names.uris import is_server, public_uri, scrub
 from hmlc_ray.tracking.experiments import experiment_id
@@ -55,6 +56,7 @@ def open_store(uri: str, experiment: str, artifact_root: Path | str | None) -> t
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     file, location = sqlite_path(uri), _artifact_location(uri, experiment, artifact_root)
+    doing("opening the MLflow store")
     with _impatient(), translated(uri), quiet_import():
         from mlflow.tracking import MlflowClient
 

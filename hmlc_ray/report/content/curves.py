@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from hmlc_ray.config.sweep import StudyConfig
+from hmlc_ray.machine.activity import doing
 from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.study.leaderboard import rank
 from hmlc_ray.study.schema import TrialStatus
@@ -36,6 +37,7 @@ def curves_of(tracker: Tracker, rows: Sequence[TrialRow], study: StudyConfig, mo
     chosen = valued[: (most + 1) // 2]
     rest = sorted(valued[len(chosen) :], key=lambda row: row.number)
     chosen += thinned(rest, most - len(chosen))
+    doing("reading learning curves")
     curves = (Curve(row.number, row.status, history(tracker, row.run_id, study.objective_metric)) for row in chosen)
     return tuple(sorted((curve for curve in curves if curve.points), key=lambda curve: curve.number))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from hmlc_ray.errors import HmlcError, StoreAway
+from hmlc_ray.machine.activity import doing
 from hmlc_ray.report.content.confusion import Confusion, confusions_of, in_tree_order
 from hmlc_ray.report.content.curves import Points, loss_curves, probe_curves
 from hmlc_ray.report.content.levels import LevelResult, level_results, levels_in
@@ -81,6 +82,7 @@ class _Encoded:
 
 def _encoded(tracker: Tracker, run: TrialRun, workspace: Workspace, limits: Limits) -> _Encoded:
     """What needs the checkpoint; without it, or without the data, a note says so."""
+    doing("loading torch and the encoder")
     from hmlc_ray.report.content.encode import samples_of
     from hmlc_ray.runs.encoders import checkpoint_of_run
 

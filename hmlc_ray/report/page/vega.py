@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hmlc_ray.files.disk_cache import open_entry, written
 from hmlc_ray.home import cache_folder
+from hmlc_ray.machine.activity import doing
 
 _NAME = "vega.js"
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"
@@ -39,6 +40,7 @@ def _fill(folder: Path) -> None:
 def _bundled() -> str:
     import vl_convert
 
+    doing("bundling the program that draws the charts, once on this machine")
     return safe_script(vl_convert.javascript_bundle(_SNIPPET))
 
 

@@ -1,0 +1,98 @@
+"""What a long call is doing: messages of a logger, at a level that nobody sees unless they ask for it.
+
+The commands show them, so that none is silent for long; for others `logging.getLogger("hmlc_ray.activity")` has them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+ACTIVITY = "hmlc_ray.activity"
+VARIABLE = "HMLC_ACTIVITY"
+"""In the environment: 0 shows nothing."""
+NEW_S, SAME_S = 3.0, 10.0
+"""Least seconds between two lines, where the second has another message, and where it has the same."""
+LOOK_S = 1.0
+"""Seconds between two looks at what is done."""
+_LOG = logging.getLogger(ACTIVITY)
+Show = Callable[["Latest", threading.Event], None]
+
+
+def doing(what: str, done: int | None = None, total: int | None = None) -> None:
+    """Note what is done from now on, and of how much how much is done."""
+    if done is None:
+        _LOG.debug("%s", what)
+    elif total is None:
+        _LOG.debug("%s: %s", what, f"{done:,}")
+    else:
+        _LOG.debug("%s: %s of %s", what, f"{done:,}", f"{total:,}")
+
+
+@contextmanager
+def shown(first: str, show: Show) -> Iterator[None]:
+    """Show what the block is doing.
+
+    Args:
+        first: what it does until it says so.
+        show: shows the latest message until the event is set; called in a thread of its own.
+    """
+    if os.environ.get(VARIABLE) == "0":
+        yield
+        return
+    before, latest, ended = (_LOG.level, _LOG.propagate), Latest(first), threading.Event()
+    _LOG.addHandler(latest)
+    _LOG.setLevel(logging.DEBUG)
+    _LOG.propagate = False
+    thread = threading.Thread(target=show, args=(latest, ended), name="hmlc-activity", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(NEW_S)  # a pipe that is full must not hold up the command's end
+        _LOG.removeHandler(latest)
+        _LOG.setLevel(before[0])
+        _LOG.propagate = before[1]
+
+
+def in_lines(say: Callable[[str], None]) -> Show:
+    """Shows it as a line now and then."""
+
+    def show(latest: Latest, ended: threading.Event) -> None:
+        pace = Pace(time.monotonic())
+        while not ended.wait(LOOK_S):
+            if (line := pace.line(latest.text, time.monotonic())) is not None:
+                say(line)
+
+    return show
+
+
+class Latest(logging.Handler):
+    """Keeps the last message."""
+
+    def __init__(self, first: str) -> None:
+        super().__init__()
+        self.text = first
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.text = record.getMessage()
+
+
+class Pace:
+    """Decides when a line is due; times are in seconds, from any start."""
+
+    def __init__(self, now: float) -> None:
+        self._start = self._last = now
+        self._text = ""
+
+    def line(self, text: str, now: float) -> str | None:
+        """The line that is to be printed now, if one is."""
+        if now - self._last < (SAME_S if text == self._text else NEW_S):
+            return None
+        self._last, self._text = now, text
+        return f"{text} ({now - self._start:.0f} s)"

@@ -1,0 +1,59 @@
+"""Long commands say what they are doing: rate-limited, on stderr, and nothing where nobody asked."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from itertools import pairwise
+
+import pytest
+
+from hmlc_ray.cli.activity import activity
+from hmlc_ray.machine import activity as module
+from hmlc_ray.machine.activity import ACTIVITY, NEW_S, SAME_S, Pace, doing
+
+
+def test_a_quick_command_prints_nothing_and_a_slow_one_a_line_now_and_then() -> None:
+    pace, printed = Pace(100.0), []
+    for tenth in range(10 * 60):
+        text = "a" if tenth < 20 else "b" if tenth < 300 else f"b: {tenth}"
+        if (line := pace.line(text, 100.0 + tenth / 10)) is not None:
+            printed.append((tenth / 10, line))
+    assert printed[0] == (NEW_S, f"b ({NEW_S:.0f} s)")  # `a` was done before a line was due
+    assert printed[1] == (NEW_S + SAME_S, f"b ({NEW_S + SAME_S:.0f} s)")
+    times = [time for time, _ in printed]
+    gaps = [after - before for before, after in pairwise(times)]
+    assert min(gaps) >= NEW_S - 1e-6
+    assert max(gaps) <= SAME_S + 1e-6
+    assert times[-1] > 60 - SAME_S
+
+
+def test_what_is_done_is_printed_to_stderr(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(module.VARIABLE)
+    monkeypatch.setattr(module, "NEW_S", 0.0)
+    printed = threading.Event()
+    monkeypatch.setattr("hmlc_ray.cli.guard.say", lambda sentence: (print(sentence), printed.set()))
+    with activity("starting"):
+        doing("encoding samples", 1024, 50_000)
+        assert printed.wait(60)
+    assert capsys.readouterr().out.startswith("hmlc: encoding samples: 1,024 of 50,000 (")
+
+
+def test_the_logger_is_as_it_was_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(module.VARIABLE)
+    logger = logging.getLogger(ACTIVITY)
+    before = (logger.level, logger.propagate, list(logger.handlers))
+    with pytest.raises(ValueError, match="x"), activity("starting"):
+        raise ValueError("x")
+    assert (logger.level, logger.propagate, list(logger.handlers)) == before
+
+
+def test_nobody_sees_it_unasked(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        doing("reading", 3)
+    assert not caplog.records
+    with caplog.at_level(logging.DEBUG, ACTIVITY):
+        doing("reading")
+        doing("reading", 3)
+        doing("reading", 3, 4000)
+    assert [record.getMessage() for record in caplog.records] == ["reading", "reading: 3", "reading: 3 of 4,000"]
