@@ -94,6 +94,8 @@ def server_command(store: str, artifacts: Path, host: str, port: int) -> tuple[l
     return command, {
         "MLFLOW_BACKEND_STORE_URI": store,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        # Uvicorn puts a folder before all others from which modules are imported: by default the current one.
+        "UVICORN_APP_DIR": os.path.dirname(os.__file__),
     }
 
 
