@@ -80,7 +80,15 @@ def test_every_kind_is_recognised(hmlc: Run, make: Callable[[Path], Path], kind:
     assert "run it: hmlc sweep my-data-1.yaml\n" in result.output
 
 
-def test_it_measures_a_short_epoch(hmlc: Run) -> None:
+@pytest.mark.parametrize(
+    ("cores", "sentence"),
+    [
+        (0.2, "on a machine that does nothing else: "),
+        (3.14, "while other programs used 3.1 CPU cores"),
+    ],
+)
+def test_it_measures_a_short_epoch(hmlc: Run, monkeypatch: pytest.MonkeyPatch, cores: float, sentence: str) -> None:
+    monkeypatch.setattr("hmlc_ray.runs.starting.measure.cores_in_use", lambda: cores)
     root = images(Path("fruit"), THREE)
     result = hmlc("new", root, "--out", "s.yaml", "--json")
     assert result.exit_code == 0, result.output
@@ -88,7 +96,9 @@ def test_it_measures_a_short_epoch(hmlc: Run) -> None:
     assert (values["file"], values["classes"], values["samples"]) == ("s.yaml", [2, 3], {"train": 18})
     assert values["study_seconds"] > values["trial_seconds"] > 0
     assert result.stderr == "measuring a short epoch on 18 samples\n"
-    assert "Estimated time: 0:" in Path("s.yaml").read_text().replace("\n# ", " ")
+    text = Path("s.yaml").read_text().replace("\n# ", " ")
+    assert "Estimated time: 0:" in text
+    assert sentence in text
 
 
 def test_a_large_set_is_measured_on_a_part_of_it(hmlc: Run, monkeypatch: pytest.MonkeyPatch) -> None:

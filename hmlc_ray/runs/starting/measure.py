@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from hmlc_ray.config.data import ImageFolderConfig
 from hmlc_ray.config.found import find_leaves
@@ -24,6 +26,7 @@ _LEAVES, _PER_LEAF = 64, 12
 """The largest part of a set that is taken."""
 _STEPS = 3
 _SMALLEST_BATCH = 8
+_LOOK_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Speed:
     evaluation_seconds: float
     evaluated: int
     """Samples whose features were computed for the evaluation."""
+    others: float = 0.0
+    """CPU cores that other programs used just before."""
 
     def trial_seconds(self, train: int, val: int, epochs: int, evaluations: int) -> float:
         """Seconds of a trial that nothing stops early."""
@@ -50,14 +55,19 @@ def measure(config: TrialConfig) -> Speed:
         DataError, TaxonomyError: if the data cannot be read.
         TrainingError: if it fails for another reason.
     """
-    batch = config.training.global_batch_size
+    batch, others = config.training.global_batch_size, cores_in_use()
     while True:
         try:
-            return _speed(_short(config, batch))
+            return replace(_speed(_short(config, batch)), others=others)
         except TrainingError as error:
             if "memory" not in str(error) or batch // 2 < _SMALLEST_BATCH:
                 raise
             batch //= 2
+
+
+def cores_in_use() -> float:
+    """How many of the machine's CPU cores are in use, by whomever, while this process waits a moment."""
+    return float(psutil.cpu_percent(_LOOK_S)) / 100 * (psutil.cpu_count() or 1)
 
 
 def _short(config: TrialConfig, batch: int) -> TrialConfig:

@@ -30,6 +30,7 @@ from hmlc_ray.errors import ConfigError, DataError, TrainingError, system_reason
 from hmlc_ray.folders.notes import SKIPPING
 from hmlc_ray.machine.cpus import usable_cpus
 from hmlc_ray.machine.user import expanded
+from hmlc_ray.names.counts import many
 from hmlc_ray.names.studies import MAX_LENGTH
 from hmlc_ray.runs.starting.measure import MOST_READ, Speed, measure, part_of
 from hmlc_ray.runs.starting.pictures import look_at
@@ -40,6 +41,8 @@ from hmlc_ray.study.workspace import Workspace
 
 Note = Callable[[str], None]
 _SKIP = {"on_bad_file": "skip"}
+_BUSY = 0.5
+"""CPU cores in use by other programs from which on the estimate names them."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def write_new_space(wanted: Wanted, out: Path | None, workspace: Workspace, note
     seconds = None if speed is None else _trial_seconds(facts, settings, speed)
     at_once = facts.cpus if facts.device == "cpu" else max(1, torch.cuda.device_count())
     estimate = None if seconds is None else seconds * TRIALS / min(TRIALS, at_once)
-    remarks = (*facts.notes, _estimate(facts, settings, seconds, estimate))
+    remarks = (*facts.notes, _estimate(facts, settings, seconds, estimate, speed))
     _write(file, _text(name, facts, settings, remarks)[0])
     found = facts.found
     classes = tuple(len({path[: level + 1] for path in found.leaf_paths}) for level in range(facts.levels))
@@ -165,7 +168,8 @@ def _with_pictures(facts: Facts, config: Any) -> Facts:
     if not seen.bad:
         return facts
     remark = (
-        f"{len(seen.bad)} of {seen.opened} images that were looked at cannot be read, {str(seen.bad[0])!r} for one: "
+        f"{len(seen.bad)} of {many(seen.opened, 'image')} that were looked at cannot be read, "
+        f"{str(seen.bad[0])!r} for one: "
         "on_bad_file: skip leaves them out."
     )
     return replace(facts, data=_SKIP | facts.data, notes=(*facts.notes, remark))
@@ -226,16 +230,26 @@ def _trial_seconds(facts: Facts, settings: Settings, speed: Speed) -> float:
     return speed.trial_seconds(train, val, settings.epochs, -(-settings.epochs // settings.every))
 
 
-def _estimate(facts: Facts, settings: Settings, seconds: float | None, study: float | None) -> str:
-    if seconds is None or study is None:
+def _estimate(facts: Facts, settings: Settings, seconds: float | None, study: float | None, speed: Speed | None) -> str:
+    if seconds is None or study is None or speed is None:
         return "The time was not measured; the smoke profile shows how long an epoch takes."
     where = "one GPU" if facts.device == "cuda" else "one CPU core"
     return (
-        f"Estimated time: {_time(seconds)} a trial of {settings.epochs} epochs on {where}, {_time(study)} for all "
+        f"Estimated time: {_time(seconds)} a trial of {many(settings.epochs, 'epoch')} on {where}, "
+        f"{_time(study)} for all "
         f"{TRIALS} on this machine if none is stopped early (ASHA stops most of them, which saves half or more); from "
-        "one short epoch of the first objective, measured when this file was written. Shorter: `hmlc sweep FILE "
+        f"one short epoch of the first objective, measured when this file was written, {_load(speed)}. "
+        "Shorter: `hmlc sweep FILE "
         "--trials 10 -o training.epochs=20`."
     )
+
+
+def _load(speed: Speed) -> str:
+    """What else ran on the machine: the time of an epoch depends on it."""
+    if speed.others < _BUSY:
+        return "on a machine that does nothing else: other programs make it longer"
+    cores = f"{speed.others:.1f} CPU cores"
+    return f"while other programs used {cores}: without them it is shorter, with more of them longer"
 
 
 def _time(seconds: float) -> str:

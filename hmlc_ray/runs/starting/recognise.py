@@ -16,6 +16,7 @@ from hmlc_ray.folders.litter import is_litter
 from hmlc_ray.folders.manifest import read_level_names
 from hmlc_ray.folders.suffixes import IMAGE_SUFFIXES, MESH_SUFFIXES, POINT_SUFFIXES, count_suffixes, is_document
 from hmlc_ray.folders.walk import is_file
+from hmlc_ray.names.counts import many
 
 Kind = Literal["image-folder", "mesh-folder", "point-folder", "manifest", "features", "hf-dataset"]
 KINDS: tuple[Kind, ...] = ("image-folder", "mesh-folder", "point-folder", "manifest", "features", "hf-dataset")
@@ -115,7 +116,9 @@ def _only_list(folder: Path) -> Path:
         return lists[0]
     if lists:
         names = ", ".join(file.name for file in lists)
-        raise DataError(f"{str(folder)!r} has {len(lists)} lists of images, {names}: give the one to use by its path")
+        raise DataError(
+            f"{str(folder)!r} has {many(len(lists), 'list')} of images, {names}: give the one to use by its path"
+        )
     files = sorted(folder.glob("*.csv"))
     if not files:
         raise DataError(f"{str(folder)!r} has no list of images: --kind manifest needs a .csv file in it")

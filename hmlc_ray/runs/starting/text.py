@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
+from hmlc_ray.names.counts import many
 from hmlc_ray.runs.starting.settings import IMBALANCED, STRONGLY, Facts, Settings
 
 TRIALS = 40
@@ -73,7 +74,7 @@ def _study(name: str) -> list[str]:
 
 def _trials(facts: Facts) -> list[str]:
     gpus = ", gpus: 1" if facts.device == "cuda" else ""
-    why = "a trial has a GPU of its own" if gpus else f"{facts.cpus} trials at once on this machine's CPUs"
+    why = "a trial has a GPU of its own" if gpus else f"{many(facts.cpus, 'trial')} at once on this machine's CPUs"
     return ["trials:", "  workers: 0  # each trial in one warm process", f"  resources: {{cpus: 1{gpus}}}  # {why}", ""]
 
 
