@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from hmlc_ray.arrays import IntArray
 from hmlc_ray.errors import TaxonomyError
+from hmlc_ray.names.counts import many
 from hmlc_ray.names.levels import check_level_names
 
 
@@ -209,7 +210,7 @@ class Taxonomy:
         for path in paths:
             if len(path) != length:
                 raise TaxonomyError(
-                    f"leaf {'/'.join(path)!r} lies {len(path)} levels deep where {length} are expected: "
+                    f"leaf {'/'.join(path)!r} lies {many(len(path), 'level')} deep where {length} are expected: "
                     "every leaf needs a path of the same depth"
                 )
         index: list[dict[tuple[str, ...], int]] = [{} for _ in range(length)]
@@ -232,7 +233,8 @@ def _short_names(prefixes: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
 def _check(level_names: Sequence[str], class_names: Sequence[Sequence[str]], leaf_paths: IntArray) -> None:
     if not level_names or len(level_names) != len(class_names) or leaf_paths.shape[1:] != (len(level_names),):
         raise TaxonomyError(
-            f"{len(level_names)} level names, {len(class_names)} lists of classes and leaf paths of shape "
+            f"{many(len(level_names), 'level name')}, {many(len(class_names), 'list')} of classes "
+            "and leaf paths of shape "
             f"{leaf_paths.shape} do not agree on the number of levels"
         )
     check_level_names(level_names)
@@ -244,7 +246,9 @@ def _check(level_names: Sequence[str], class_names: Sequence[Sequence[str]], lea
         if not all(isinstance(name, str) for name in names):
             raise TaxonomyError(f"the classes of level {level_names[h]!r} must have texts as names")
         if not np.array_equal(np.unique(leaf_paths[:, h]), np.arange(len(names))):
-            raise TaxonomyError(f"level {level_names[h]!r} must use each of its {len(names)} classes at least once")
+            raise TaxonomyError(
+                f"level {level_names[h]!r} must use each of its {many(len(names), 'class', 'classes')} at least once"
+            )
         if h:
             pairs = {(int(child), int(parent)) for parent, child in leaf_paths[:, h - 1 : h + 1]}
             if len(pairs) != len(names):

@@ -15,6 +15,7 @@ from hmlc_ray.config.space import POINT
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.machine.cpus import usable_cpus
+from hmlc_ray.names.counts import many
 from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.runs.digests import weights_digest
 from hmlc_ray.study import schema
@@ -113,7 +114,7 @@ class Harvest:
                 version=run.tags.get(schema.VERSION, __version__),
                 commit=run.tags.get(schema.GIT_COMMIT, ""),
                 finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                hardware=f"{platform.machine()}, {usable_cpus()} CPUs",
+                hardware=f"{platform.machine()}, {many(usable_cpus(), 'CPU')}",
                 error=row.error or "",
             )
         )

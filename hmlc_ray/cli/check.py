@@ -9,6 +9,7 @@ import typer
 
 from hmlc_ray.cli.json_output import print_json
 from hmlc_ray.cli.options import File, Json, Overrides, Profile
+from hmlc_ray.names.counts import many
 
 if TYPE_CHECKING:
     from hmlc_ray.api.checking import FoundData
@@ -76,14 +77,14 @@ def _suite_lines(suite: SuiteConfig) -> list[str]:
     """What a suite compares, in a few lines."""
     benchmark, runs = suite.benchmark, len(suite.arms) * len(suite.data)
     tuning = runs * benchmark.tuning.trials
-    lines = [f"benchmark: {benchmark.name}, {len(suite.arms)} arms against {benchmark.baseline}"]
+    lines = [f"benchmark: {benchmark.name}, {many(len(suite.arms), 'arm')} against {benchmark.baseline}"]
     for name in suite.data:
         config = suite.config(name, benchmark.baseline)
-        lines.append(f"data {name}: {config.data.kind}{data_note(config)}, {config.training.epochs} epochs")
+        lines.append(f"data {name}: {config.data.kind}{data_note(config)}, {many(config.training.epochs, 'epoch')}")
     seeds = len(benchmark.seeds)
     return [
         *lines,
-        f"runs: {tuning} to tune, {benchmark.tuning.trials} for each arm, then {seeds} seeds, {runs * seeds}",
+        f"runs: {tuning} to tune, {benchmark.tuning.trials} for each arm, then {many(seeds, 'seed')}, {runs * seeds}",
     ]
 
 
@@ -94,14 +95,14 @@ def trial_lines(config: TrialConfig) -> list[str]:
         f"data: {config.data.kind}{data_note(config)}",
         f"encoder: {config.encoder.kind}, {_embedding(config)}",
         f"objective: {config.objective.kind}",
-        f"training: {training.epochs} epochs of batches of {training.global_batch_size}, {optimiser.kind} at "
+        f"training: {many(training.epochs, 'epoch')} of batches of {training.global_batch_size}, {optimiser.kind} at "
         f"{optimiser.learning_rate:g}, seed {config.seed}",
     ]
 
 
 def _embedding(config: TrialConfig) -> str:
     what = "its features as the embedding" if config.head.kind == "identity" else "embedding"
-    return what if config.embedding_dim is None else f"{what} of {config.embedding_dim} dimensions"
+    return what if config.embedding_dim is None else f"{what} of {many(config.embedding_dim, 'dimension')}"
 
 
 def sweep_lines(sweep: SweepConfig) -> list[str]:
@@ -112,7 +113,7 @@ def sweep_lines(sweep: SweepConfig) -> list[str]:
     first = space.first()
     stops = "no early stopping" if study.scheduler is None else study.scheduler.kind
     lines = [
-        f"study: {study.name}, {study.num_trials} trials, {study.mode} of {study.objective_metric}, "
+        f"study: {study.name}, {many(study.num_trials, 'trial')}, {study.mode} of {study.objective_metric}, "
         f"{study.sampler.kind}, {stops}",
         f"data: {first.data.kind}{data_note(first)}",
     ]
@@ -124,7 +125,8 @@ def sweep_lines(sweep: SweepConfig) -> list[str]:
     points = size_of(space)
     if points is not None and points < study.num_trials:
         lines.append(
-            f"note: the space has {points} points and each is drawn once, so the study ends after {points} trials"
+            f"note: the space has {many(points, 'point')} and each is drawn once, so the study ends "
+            f"after {many(points, 'trial')}"
         )
     return lines
 
@@ -136,13 +138,16 @@ def data_lines(facts: FoundData | None) -> list[str]:
     files = ", ".join(f"{count:,} {name}" for name, count in facts.files.items())
     levels = ", ".join(facts.level_names)
     notes = [f"note: {note}" for note in facts.notes]
-    return [f"found: {facts.num_leaves} leaves, levels {levels}; {facts.unit}: {files}", *notes]
+    return [f"found: {many(facts.num_leaves, 'leaf', 'leaves')}, levels {levels}; {facts.unit}: {files}", *notes]
 
 
 def _needs(trials: TrialsConfig) -> str:
     need = trials.resources
     each = f"{need.gpus:g} GPU and {need.cpus:g} CPUs"
-    return each if trials.workers == 0 else f"{trials.workers} workers of {each}"
+    if trials.workers == 0:
+        return each
+    workers = many(trials.workers, "worker") if isinstance(trials.workers, int) else f"{trials.workers} workers"
+    return f"{workers} of {each}"
 
 
 def data_note(config: TrialConfig) -> str:

@@ -10,6 +10,7 @@ from hmlc_ray.config.splits import FoldersSection
 from hmlc_ray.config.taxonomy import CONFUSION_FILES, FEATURE_FILES, FileTaxonomyConfig, InducedTaxonomyConfig
 from hmlc_ray.folders.manifest import read_manifest
 from hmlc_ray.folders.walk import is_file, is_folder
+from hmlc_ray.names.counts import many
 
 
 def tree_lines(data: DataConfig) -> list[str]:
@@ -24,7 +25,7 @@ def tree_lines(data: DataConfig) -> list[str]:
         return [f"tree: the data set's own{kept}"] if kept else []
     what = "the data set's own"
     if given.kind != "own" and given.tree is not None:
-        what = f"as written in data.taxonomy.tree, {len(given.tree.paths)} leaves"
+        what = f"as written in data.taxonomy.tree, {many(len(given.tree.paths), 'leaf', 'leaves')}"
     elif isinstance(given, FileTaxonomyConfig):
         what = _file(given.file, _leaves_of(data))
     elif isinstance(given, InducedTaxonomyConfig):
@@ -38,7 +39,7 @@ def _file(file: str, leaves: Sequence[str]) -> str:
     tree = read_tree(file)
     if leaves:
         over_leaves(tree, leaves, f"the tree of {file!r}")
-    return f"of {file}, {tree.num_leaves} leaves, levels {', '.join(tree.level_names)}"
+    return f"of {file}, {many(tree.num_leaves, 'leaf', 'leaves')}, levels {', '.join(tree.level_names)}"
 
 
 def _leaves_of(data: DataConfig) -> list[str]:
@@ -52,7 +53,7 @@ def _leaves_of(data: DataConfig) -> list[str]:
 
 
 def _induced(given: InducedTaxonomyConfig) -> str:
-    levels = f"{given.num_levels} levels with numbers of classes by silhouette"
+    levels = f"{many(given.num_levels, 'level')} with numbers of classes by silhouette"
     if given.classes != "auto":
         levels = f"{', '.join(map(str, given.classes))} classes above the leaves"
     return f"induced, {given.method}, {levels}, from {_source(given)}"
@@ -64,7 +65,10 @@ def _source(given: InducedTaxonomyConfig) -> str:
         first = given.training
         if first.epochs == 0:
             return f"{kind} of the encoder as it begins"
-        return f"{kind} of a first training of {first.epochs} epochs of {first.objective}, when the run or study starts"
+        return (
+            f"{kind} of a first training of {many(first.epochs, 'epoch')} of {first.objective}, "
+            "when the run or study starts"
+        )
     path = Path(given.source).expanduser()
     is_file = path.suffix.lower() in (*FEATURE_FILES, *CONFUSION_FILES)
     missing = ", which is not a file on this machine" if is_file and not path.is_file() else ""

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from hmlc_ray.api.text import print_text
 from hmlc_ray.cli.tables import FIGURES, output_console
+from hmlc_ray.names.counts import many
 from hmlc_ray.study.comparison import ComparedRun, Comparison
 
 _LONG = re.compile(r"\d+\.\d{4,}(?:e-?\d+)?")
@@ -35,7 +36,7 @@ def print_comparison(comparison: Comparison, console: Console | None = None) -> 
 def _about(run: ComparedRun) -> str:
     what = "" if run.trial is None else f"trial {run.trial}, "
     parts = [f"{what}run {run.run_id}", run.status]
-    parts += [] if run.epochs is None else [f"{run.epochs} epochs"]
+    parts += [] if run.epochs is None else [many(run.epochs, "epoch")]
     parts += [] if run.seconds is None else [f"{run.seconds:.0f} s"]
     parts += [] if run.refit is None else [f"test metrics of its refit, run {run.refit}"]
     return ", ".join(parts) + (f": {run.error}" if run.error else "")

@@ -10,6 +10,7 @@ import typer
 from hmlc_ray.cli.completion import complete_runs
 from hmlc_ray.cli.json_output import print_json
 from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides, TrackingUri
+from hmlc_ray.names.counts import many
 
 
 def embed(
@@ -48,7 +49,7 @@ def embed(
         print_json({"table": done.file, "rows": done.rows, "feature_dim": done.feature_dim, "notes": done.notes})
         return
     rows = ", ".join(f"{count:,} {name}" for name, count in done.rows.items())
-    typer.echo(f"{done.file}: {rows}; {done.feature_dim} features each")
+    typer.echo(f"{done.file}: {rows}; {many(done.feature_dim, 'feature')} each")
     for note in done.notes:
         typer.echo(f"note: {note}")
     typer.echo(f"use it as: data: {{kind: features, file: {out}}}")

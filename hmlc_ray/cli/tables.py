@@ -12,6 +12,7 @@ from rich.table import Table
 
 from hmlc_ray.api.text import print_text
 from hmlc_ray.config.dimensions import readable
+from hmlc_ray.names.counts import many
 from hmlc_ray.names.uris import is_server, public_uri
 from hmlc_ray.study.commands import command
 from hmlc_ray.study.summary import BestTrial, RunSummary, SweepSummary, TrialRow
@@ -73,7 +74,7 @@ def print_run(summary: RunSummary, workspace: Workspace, console: Console | None
     for split in ("val", "test"):
         if any(name.startswith(f"{split}/") for name in summary.metrics):
             console.print(level_table(summary.metrics, split, summary.level_names))
-    print_text(console, f"run: {summary.run_id} ({summary.epochs} epochs, {time_text(summary.seconds)})")
+    print_text(console, f"run: {summary.run_id} ({many(summary.epochs, 'epoch')}, {time_text(summary.seconds)})")
     for name, folder in (("checkpoint", summary.checkpoint_dir), ("encoder", summary.export_dir)):
         if folder is not None:
             print_text(console, f"{name}: {folder}")
@@ -84,7 +85,7 @@ def print_best(study: str, best: BestTrial, console: Console | None = None) -> N
     """The best trial: its value, what was searched, its metrics."""
     console = console or output_console()
     row = best.row
-    print_text(console, f"best trial of {study}: {row.number}, {_value(row.value)} after {row.epochs} epochs")
+    print_text(console, f"best trial of {study}: {row.number}, {_value(row.value)} after {many(row.epochs, 'epoch')}")
     for name, value in readable(row.params).items():
         print_text(console, f"  {name}: {_param(value)}")
     console.print(level_table(best.metrics, "val"))

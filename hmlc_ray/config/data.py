@@ -18,6 +18,7 @@ from hmlc_ray.config.splits import DataSection, FoldersSection, Levels, SplitNam
 from hmlc_ray.config.taxonomy import CifarTaxonomy, DigitTaxonomy
 from hmlc_ray.config.unions import BY_KIND
 from hmlc_ray.errors import TaxonomyError
+from hmlc_ray.names.counts import many
 
 if TYPE_CHECKING:
     from hmlc_ray.folders.hf_labels import HfRows
@@ -141,7 +142,8 @@ class HfDatasetConfig(StoredSection):
                 ) from None
         elif len(self.level_names) != len(self.levels):
             raise ValueError(
-                f"data.level_names holds {len(self.level_names)} names, but data.levels {len(self.levels)} columns"
+                f"data.level_names holds {many(len(self.level_names), 'name')}, but data.levels "
+                f"{many(len(self.levels), 'column')}"
             )
         return self
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from hmlc_ray.config.paths import shorten
 from hmlc_ray.config.steps import last_step, on_grid, step_value
+from hmlc_ray.names.counts import many
 
 Choice = str | int | float | bool | None
 Params = dict[str, Choice]
@@ -158,7 +159,7 @@ class Simplex(NamedTuple):
     length: int
 
     def __str__(self) -> str:
-        return f"{self.length} weights of sum 1"
+        return f"{many(self.length, 'weight')} of sum 1"
 
     def suggest(self, trial: Trial, name: str) -> list[float]:
         sticks = [

@@ -12,6 +12,7 @@ from hmlc_ray.config.taxonomy import FileTaxonomyConfig, InducedTaxonomyConfig, 
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.machine.extras import check_extra
+from hmlc_ray.names.counts import many
 
 
 def level_names(data: DataConfig) -> tuple[str, ...]:
@@ -100,7 +101,9 @@ def check_levels(config: TrialConfig, num_levels: int) -> None:
     """
     for path, value, _ in marked(config, PerLevel):
         if isinstance(value, tuple) and len(value) != num_levels:
-            raise ConfigError(f"{path} holds {len(value)} values, one is needed for each of the {num_levels} levels")
+            raise ConfigError(
+                f"{path} holds {many(len(value), 'value')}, one is needed for each of the {num_levels} levels"
+            )
     for path, value, _ in marked(config, LevelIndex):
         if isinstance(value, int) and value >= num_levels:
             raise ConfigError(f"{path} is {value}, but the taxonomy has levels 0 to {num_levels - 1} (or `leaf`)")

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.marks import DefaultFor, marks_of
+from hmlc_ray.names.counts import many
 
 SectionType = type[Section]
 
@@ -129,7 +130,7 @@ def _one(annotation: Any, metadata: list[Any]) -> str:
 
 def _list(origin: type, args: tuple[Any, ...], metadata: list[Any]) -> str:
     if origin is tuple and Ellipsis not in args:
-        return f"a list of {len(args)} values, each {_either(args[0], [])}"
+        return f"a list of {many(len(args), 'value')}, each {_either(args[0], [])}"
     longest = [m.max_length for m in metadata if isinstance(m, MaxLen)]
     empty = "" if not any(isinstance(m, MinLen) and m.min_length for m in metadata) else "non-empty "
     size = f"at most {longest[0]} " if longest else ""

@@ -12,6 +12,7 @@ from hmlc_ray.config.suite import ArmConfig, DataEntry, SuiteConfig, has_key, wh
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError, DataError
+from hmlc_ray.names.counts import many
 
 
 def load_suite(path: Source, overrides: Overrides = ()) -> SuiteConfig:
@@ -91,7 +92,8 @@ def _check_budget(suite: SuiteConfig, source: str) -> None:
                 )
             if trials and not searched:
                 raise ConfigError(
-                    f"{source}: arms.{name} has nothing to search, though every arm has a budget of {trials} trials: "
+                    f"{source}: arms.{name} has nothing to search, though every arm has a budget of "
+                    f"{many(trials, 'trial')}: "
                     "add to space or to its own, or set benchmark.tuning.trials to 0"
                 )
     for path in suite.space:

@@ -19,6 +19,7 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.unions import BY_KIND
 from hmlc_ray.config.validate import validate, with_tuples
 from hmlc_ray.errors import ConfigError
+from hmlc_ray.names.counts import are, many
 from hmlc_ray.names.levels import composed
 from hmlc_ray.names.studies import ALLOWED, MAX_LENGTH, PATTERN
 
@@ -197,7 +198,9 @@ class SweepConfig(Section):
     def _points_are_the_space(self) -> Self:
         count = len(self.points)
         if self.points and with_tuples(self.space) != space_of_points(count):
-            raise ValueError(f"space must be {{point: {{int: [0, {count - 1}]}}}} where {count} points are listed")
+            raise ValueError(
+                f"space must be {{point: {{int: [0, {count - 1}]}}}} where {many(count, 'point')} {are(count)} listed"
+            )
         return self
 
     def search_space(self, source: str = "search space") -> SearchSpace:

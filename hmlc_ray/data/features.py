@@ -18,6 +18,7 @@ from hmlc_ray.data.splits import divide
 from hmlc_ray.errors import DataError
 from hmlc_ray.folders.feature_labels import FeatureLabels, read_labels
 from hmlc_ray.folders.feature_places import Places, find_places
+from hmlc_ray.names.counts import are, many
 from hmlc_ray.taxonomy import Taxonomy
 
 _LOG = logging.getLogger(__name__)
@@ -70,7 +71,12 @@ def _constant_columns(train: Split, places: Places) -> list[str]:
         raise DataError(f"all rows of train in {str(places.table)!r} are the same")
     which = constant.nonzero().flatten().tolist()
     shown = ", ".join(map(str, which[:3])) + (", ..." if count > 3 else "")
-    return [f"{count} of {len(constant)} columns hardly vary in train ({shown}) and are not scaled up"] if count else []
+    if not count:
+        return []
+    vary = are(count, "varies", "vary")
+    return [
+        f"{count} of {many(len(constant), 'column')} hardly {vary} in train ({shown}) and {are(count)} not scaled up"
+    ]
 
 
 def _check_rows(labels: FeatureLabels, count: int, places: Places) -> None:
@@ -79,24 +85,31 @@ def _check_rows(labels: FeatureLabels, count: int, places: Places) -> None:
     if largest >= count:
         raise DataError(
             f"{str(places.labels or places.table)!r} has a label for row {largest}, but the table "
-            f"{str(places.table)!r} has {count} rows, from 0 on"
+            f"{str(places.table)!r} has {many(count, 'row')}, from 0 on"
         )
     if not labels.numbered and sum(map(len, listed)) != count:
         raise DataError(
             f"{str(places.labels or places.table)!r} has {sum(map(len, listed))} labels, but the table "
-            f"{str(places.table)!r} has {count} rows; a column row says which row each label is of"
+            f"{str(places.table)!r} has {many(count, 'row')}; a column row says which row each label is of"
         )
 
 
 def _unlisted(labels: FeatureLabels, count: int) -> list[str]:
     rest = count - sum(map(len, labels.listed))
-    return [f"{rest:,} of {count:,} rows of the table have no label and are left out"] if rest else []
+    if not rest:
+        return []
+    return [
+        f"{rest:,} of {many(count, 'row')} of the table {are(rest, 'has', 'have')} no label and {are(rest)} left out"
+    ]
 
 
 def _not_finite(labels: FeatureLabels, bad: npt.NDArray[np.bool_]) -> list[str]:
     """Rows of the open set are left out whatever `on_bad_row` says: nothing is trained on them."""
     count = sum(int(bad[rows].sum()) for rows in labels.open_set.values())
-    return [f"{count:,} rows of no class hold numbers that are not finite and are left out"] if count else []
+    if not count:
+        return []
+    hold = are(count, "holds", "hold")
+    return [f"{many(count, 'row')} of no class {hold} numbers that are not finite and {are(count)} left out"]
 
 
 def _looked_through(table: Features) -> tuple[str, npt.NDArray[np.bool_]]:

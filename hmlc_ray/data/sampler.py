@@ -17,6 +17,7 @@ import numpy.typing as npt
 from hmlc_ray.arrays import IntArray
 from hmlc_ray.config.training import TrainingConfig
 from hmlc_ray.errors import ConfigError, DataError
+from hmlc_ray.names.counts import many
 
 REDRAWS = 8
 """Attempts at a companion that is not yet in the batch; after that a repeated sample is kept."""
@@ -167,7 +168,8 @@ def build_sampler(config: TrainingConfig, paths: IntArray, *, seed: int, rank: i
     size = min(config.global_batch_size, num_samples)
     if size < world_size:
         raise ConfigError(
-            f"a batch of {size} samples cannot be shared by {world_size} workers; each needs at least one"
+            f"a batch of {many(size, 'sample')} cannot be shared by {many(world_size, 'worker')}; "
+            "each needs at least one"
         )
     return SAMPLERS[config.sampler](config, paths, size, seed, rank, world_size)
 
@@ -185,7 +187,8 @@ def _hierarchical(config: TrainingConfig, paths: IntArray, *draws: int) -> Batch
     size, num_levels = draws[0], paths.shape[1]
     if size < num_levels + 2:
         raise ConfigError(
-            f"a batch of {size} samples is too small for training.sampler 'hierarchical', which draws groups of "
+            f"a batch of {many(size, 'sample')} is too small for training.sampler 'hierarchical', "
+            "which draws groups of "
             f"{num_levels + 2}: an anchor, its positive, and one sample that differs at each of the {num_levels} levels"
         )
     return HierarchicalSampler(paths, *draws)

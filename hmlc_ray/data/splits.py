@@ -17,6 +17,7 @@ from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.data.trees import given_tree
 from hmlc_ray.errors import DataError
 from hmlc_ray.folders.notes import check_counts, lacking, of_one_class, some
+from hmlc_ray.names.counts import many
 from hmlc_ray.taxonomy import Taxonomy
 
 _TEST, _VALIDATION, _LIMIT, _PER_LEAF = range(4)  # streams of random numbers
@@ -194,4 +195,7 @@ def _limit_notes(taxonomy: Taxonomy, train: Split, few: Split, limit: int | None
     counts = np.bincount(train.leaf.numpy(), minlength=taxonomy.num_leaves)
     less = [taxonomy.class_names[-1][leaf] for leaf in np.flatnonzero(counts < limit)]
     fewer = f"; {len(less)} of {taxonomy.num_leaves} have fewer: {some(less)}" if less else ""
-    return [f"train holds {len(few):,} of {len(train):,} samples, at most {limit} of each leaf (limit_per_leaf){fewer}"]
+    return [
+        f"train holds {len(few):,} of {many(len(train), 'sample')}, at most {limit} of each leaf "
+        f"(limit_per_leaf){fewer}"
+    ]

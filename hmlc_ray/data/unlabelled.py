@@ -20,6 +20,7 @@ from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.folders.feature_places import find_table
 from hmlc_ray.folders.suffixes import IMAGE_SUFFIXES, MESH_SUFFIXES, POINT_SUFFIXES
 from hmlc_ray.folders.walk import files_below
+from hmlc_ray.names.counts import many
 from hmlc_ray.tables.csv_files import BadTable, read_table
 from hmlc_ray.tables.listed_paths import BadPath, ListedPaths
 
@@ -84,7 +85,9 @@ def _rows(config: FeaturesConfig) -> Split:
     table = read_features(file, config.array)
     bad = np.flatnonzero(~np.isfinite(table).all(axis=1))
     if len(bad):
-        raise DataError(f"row {bad[0]} of {str(file)!r} holds a number that is not finite, one of {len(bad)} such rows")
+        raise DataError(
+            f"row {bad[0]} of {str(file)!r} holds a number that is not finite, one of {many(len(bad), 'such row')}"
+        )
     if not len(table):
         raise DataError(f"the table of features {str(file)!r} has no rows")
     return _of_no_class(Split(torch.from_numpy(table), torch.empty(0), mapped=isinstance(table, np.memmap)))

@@ -15,6 +15,7 @@ from hmlc_ray.diagnosis.mask_sizes import MaskSizes
 from hmlc_ray.diagnosis.sample_map import SampleMap
 from hmlc_ray.diagnosis.spectra import Scatter, Spectrum
 from hmlc_ray.evaluation.confusions import Matrix
+from hmlc_ray.names.counts import many
 from hmlc_ray.taxonomy import Taxonomy
 
 
@@ -72,4 +73,7 @@ class Diagnosis:
 
     def __repr__(self) -> str:
         """A line; the arrays are pictures' worth."""
-        return f"Diagnosis({self.split}: {self.samples} samples, effective rank {self.features.effective_rank:.1f})"
+        return (
+            f"Diagnosis({self.split}: {many(self.samples, 'sample')}, effective rank "
+            f"{self.features.effective_rank:.1f})"
+        )

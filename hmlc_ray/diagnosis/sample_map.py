@@ -15,6 +15,7 @@ from hmlc_ray.arrays import FloatArray, IntArray
 from hmlc_ray.data.splits import stratified_subset
 from hmlc_ray.evaluation.figures import Frozen
 from hmlc_ray.machine.activity import doing
+from hmlc_ray.names.counts import many
 
 MAX_SAMPLES = 2_000
 """Samples on a map; of more, a stratified subset."""
@@ -45,7 +46,7 @@ def sample_map(frozen: Frozen, seed: int) -> SampleMap:
     """Map features [N, F], scaled to unit length: their principal components, then t-SNE. The same seed and features
     give the same map."""
     rows = stratified_subset(frozen.paths[:, -1], MAX_SAMPLES, (seed,))
-    doing(f"making a map of {len(rows):,} samples")
+    doing(f"making a map of {many(len(rows), 'sample')}")
     # Threads add partial sums in the order in which they finish: one thread, one map.
     with threadpool_limits(limits=1):
         points, method = _points(normalize(frozen.features[rows].astype(np.float64)), seed)

@@ -22,6 +22,7 @@ from hmlc_ray.errors import DataError, TaxonomyError, system_reason
 from hmlc_ray.folders.feature_places import Places, features_name, find_places, table_parts
 from hmlc_ray.folders.notes import lacking_each
 from hmlc_ray.folders.split_names import SPLIT_NAMES, open_set_role, split_role
+from hmlc_ray.names.counts import many
 from hmlc_ray.names.levels import check_level_names, check_printable, composed
 from hmlc_ray.tables.csv_files import BadTable, read_table
 
@@ -167,7 +168,7 @@ def read_labels(places: Places, levels: Sequence[str] | None) -> FeatureLabels:
         for line, cells in rows:
             where = f"line {line} of {str(file)!r}"
             if len(cells) > len(header[1]):
-                raise DataError(f"{where} has {len(cells)} cells, but the header has {len(header[1])}")
+                raise DataError(f"{where} has {many(len(cells), 'cell')}, but the header has {len(header[1])}")
             yield LabelRow(where, [*cells, *[""] * (len(header[1]) - len(cells))])
 
     return collect(checked(), columns, file)

@@ -22,6 +22,7 @@ from hmlc_ray.errors import DataError, TaxonomyError, system_reason
 from hmlc_ray.folders.notes import lacking_each
 from hmlc_ray.folders.split_names import SPLIT_NAMES, split_role
 from hmlc_ray.folders.walk import is_folder
+from hmlc_ray.names.counts import many
 from hmlc_ray.names.levels import check_level_names, check_printable, composed
 from hmlc_ray.tables.csv_files import BadTable, read_table
 from hmlc_ray.tables.listed_paths import BadPath, ListedPaths
@@ -127,7 +128,7 @@ class _Reader:
     def _sample(self, where: str, line: int, row: Sequence[str], columns: int) -> tuple[str, Sample]:
         if len(row) != columns or not all(row):
             filled = sum(map(bool, row))
-            raise DataError(f"{where} fills {filled} of {columns} columns; every sample needs all of them")
+            raise DataError(f"{where} fills {filled} of {many(columns, 'column')}; every sample needs all of them")
         try:
             check_printable(row)
         except TaxonomyError as error:

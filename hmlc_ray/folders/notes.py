@@ -11,6 +11,7 @@ from hmlc_ray.errors import DataError
 from hmlc_ray.folders.split_names import split_role
 from hmlc_ray.folders.suffixes import count_suffixes
 from hmlc_ray.folders.walk import ClassPath, Found
+from hmlc_ray.names.counts import are, many
 
 SKIPPING = "; repair it, remove it, or set data.on_bad_file: skip"
 """The end of an error that names a file which cannot be used."""
@@ -24,7 +25,7 @@ def lacking(split: str, names: Sequence[str], total: int) -> str:
         end = "; without training samples they cannot be learned, and their samples in other splits count as mistakes"
     else:
         end = ", which its metrics do not cover"
-    return f"{split} has no sample of {len(names)} of {total} classes: {some(names)}{end}"
+    return f"{split} has no sample of {len(names)} of {many(total, 'class', 'classes')}: {some(names)}{end}"
 
 
 def lacking_each(classes: Mapping[Any, Iterable[ClassPath]], leaves: Sequence[ClassPath]) -> list[str]:
@@ -79,7 +80,7 @@ def _too_few(short: Sequence[int], leaves: Sequence[str], train: Sequence[int], 
     worst, *others = short
     also = _first([f"{leaves[leaf]!r} ({train[leaf]})" for leaf in others], _SHORT_SHOWN)
     return (
-        f"leaf {leaves[worst]!r} has {train[worst]} training samples, but at least {needed} are needed: "
+        f"leaf {leaves[worst]!r} has {many(train[worst], 'training sample')}, but at least {needed} are needed: "
         "every split that is not given takes one of each leaf"
         + (f"; too few have also {also}" if also else "")
         + f"; add samples, or leave out or merge {'these classes' if also else 'this class'}"
@@ -148,7 +149,9 @@ def notes_of(
         notes += _unread_lists([file for part in found for file in part.lists])
     notes += [f"files of other types are left out: {count_suffixes(left_out)}"] if left_out else []
     if loose:
-        notes.append(f"{len(loose)} files in {str(root)!r} itself are left out, {loose[0].name!r} for one")
+        notes.append(
+            f"{many(len(loose), 'file')} in {str(root)!r} itself {are(len(loose))} left out, {loose[0].name!r} for one"
+        )
     if barren:
         notes.append(f"folders without a sample are left out: {some(barren)}")
     if wrappers:

@@ -22,6 +22,7 @@ from hmlc_ray.folders.notes import check_common_classes, lacking, notes_of
 from hmlc_ray.folders.split_names import SPLIT_NAMES, Role, split_role
 from hmlc_ray.folders.suffixes import IMAGE_SUFFIXES, count_suffixes, is_document, list_suffixes
 from hmlc_ray.folders.walk import ClassPath, Found, entries, is_folder, uneven_files, walk
+from hmlc_ray.names.counts import many
 from hmlc_ray.tables.leaf_table import read_leaf_table
 
 TABLE_NAME = "taxonomy.csv"
@@ -143,7 +144,8 @@ def _look(top: Path, suffixes: frozenset[str], *, loose: bool = False) -> Found:
             raise _no_sample(top.joinpath(*path), counts, suffixes)
         if found.loose:
             raise DataError(
-                f"{str(top)!r} holds no class folder, but {len(found.loose)} samples itself, {found.loose[0].name!r} "
+                f"{str(top)!r} holds no class folder, but {many(len(found.loose), 'sample')} "
+                f"itself, {found.loose[0].name!r} "
                 "for one: a sample's class is the folder that it lies in"
             )
         raise DataError(f"{str(top)!r} holds no class folder with files of type {list_suffixes(suffixes)}")

@@ -15,6 +15,7 @@ from hmlc_ray.arrays import FloatArray
 from hmlc_ray.files.arrays import Array, BadArray, npz_names, read_npy, read_npz
 from hmlc_ray.meshes.formats.ply import read_ply
 from hmlc_ray.meshes.formats.raw import CutOff, text_of
+from hmlc_ray.names.counts import are, many
 
 MOST_BYTES = 1 << 30
 """Most bytes of a cloud, unpacked."""
@@ -87,7 +88,7 @@ def _text(content: bytes) -> RawCloud:
     if announced is not None and len(numbers) < announced:
         raise CutOff
     more = 0 if announced is None else len(numbers) - announced
-    note = f"{more} points follow the {announced} that it announces" if more else None
+    note = f"{many(more, 'point')} {are(more, 'follows', 'follow')} the {announced} that it announces" if more else None
     return RawCloud(numbers[:, :3], numbers[:, 3:6] if numbers.shape[1] >= 6 else None, note)
 
 

@@ -12,6 +12,7 @@ from hmlc_ray.meshes.cloud_formats import CLOUD_READERS, RawCloud
 from hmlc_ray.meshes.formats.raw import CutOff
 from hmlc_ray.meshes.read import BrokenMesh
 from hmlc_ray.meshes.sample import Cloud, in_unit_ball
+from hmlc_ray.names.counts import are, many
 
 VERSION = 1
 """Version of the readers and of the drawing: it is part of every key."""
@@ -50,12 +51,15 @@ class Drawing(NamedTuple):
         """
         raw = _raw(content, suffix)
         points, lost = self._sound(raw)
-        notes = [f"{lost} of {len(raw.points)} points are not finite" + (" or have no normal" if self.normals else "")]
+        notes = [
+            f"{lost} of {many(len(raw.points), 'point')} are not finite"
+            + (" or have no normal" if self.normals else "")
+        ]
         notes = notes if lost else []
         count = len(points)
         order = random.permutation(count)
         if count < self.num_points:
-            notes.append(f"there are {count} points, which are repeated")
+            notes.append(f"there {are(count)} {many(count, 'point')}, which {are(count)} repeated")
             whole, rest = divmod(self.num_points, count)
             order = random.permutation(np.concatenate([np.tile(order, whole), order[:rest]]))
         cloud = self._scaled(points[order[: self.num_points]])

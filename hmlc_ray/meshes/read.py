@@ -14,6 +14,7 @@ from hmlc_ray.arrays import FloatArray
 from hmlc_ray.files.imposters import what_it_is_instead
 from hmlc_ray.meshes.formats import READERS
 from hmlc_ray.meshes.formats.raw import CutOff, RawMesh
+from hmlc_ray.names.counts import many
 
 
 class BrokenMesh(ValueError):
@@ -41,7 +42,7 @@ def read_surface(content: bytes, suffix: str) -> Surface:
     """
     vertices, faces, note, _ = _raw(content, suffix)
     if not len(faces):
-        points = f", only {len(vertices)} points" if len(vertices) else ""
+        points = f", only {many(len(vertices), 'point')}" if len(vertices) else ""
         raise BrokenMesh(what_it_is_instead(content) or f"it holds no faces{points}")
     finite = np.isfinite(vertices[faces]).all(axis=(1, 2))
     triangles = _with_area(_in_cube(vertices[faces[finite]]))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.errors import StudyError
+from hmlc_ray.names.counts import many
 from hmlc_ray.names.uris import public_uri
 from hmlc_ray.study import schema
 from hmlc_ray.study.folder import unknown_study
@@ -129,7 +130,7 @@ def _note(run: TrialRun, status: StudyStatus) -> str | None:
     trials = used_up(run)
     if trials is None:
         return None
-    return f"every point of its search space is drawn, so it has {trials} trials instead of {planned(run)}"
+    return f"every point of its search space is drawn, so it has {many(trials, 'trial')} instead of {planned(run)}"
 
 
 def _counted(tracker: Tracker, run_id: str, study: StudyConfig) -> StatusSnapshot:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
+from hmlc_ray.names.counts import many
 from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import planned, used_up
 from hmlc_ray.study.workspace import Workspace
@@ -52,8 +53,10 @@ def _check_number(name: str, run: TrialRun | None, known: int, trials: int) -> N
     drawn = used_up(run) if run else None
     if drawn is not None:
         what = "there is nothing left to try" if run is not None and run.status == "FINISHED" else "leave out --trials"
-        raise StudyError(f"study {name!r} has drawn every point of its search space in {drawn} trials: {what}")
+        raise StudyError(f"study {name!r} has drawn every point of its search space in {many(drawn, 'trial')}: {what}")
     least = known + 1 if run is not None and run.status == "FINISHED" else known
     if trials < least:
         has = "has" if least > known else "is to have"
-        raise StudyError(f"study {name!r} {has} {known} trials: --trials must be at least {least}, got {trials}")
+        raise StudyError(
+            f"study {name!r} {has} {many(known, 'trial')}: --trials must be at least {least}, got {trials}"
+        )

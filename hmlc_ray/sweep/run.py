@@ -14,6 +14,7 @@ from hmlc_ray.errors import StudyError
 from hmlc_ray.machine.activity import in_lines, shown
 from hmlc_ray.machine.interrupts import hearing
 from hmlc_ray.machine.scratch import nothing_left
+from hmlc_ray.names.counts import many
 from hmlc_ray.study.folder import driven, is_saved, save_study
 from hmlc_ray.study.heartbeat import beating, refuse_alive
 from hmlc_ray.study.lookup import find_run, find_sweep, refuse_deleted
@@ -128,7 +129,7 @@ def retry_failed(name: str, workspace: Workspace, progress: SweepProgress) -> Sw
         tracker.finish(parent, "KILLED")
         for run in failed:
             forget_failure(tracker, run)
-    progress.note(f"running {len(failed)} failed trials again")
+    progress.note(f"running {many(len(failed), 'failed trial')} again")
     return resume_sweep(name, workspace, progress)
 
 

@@ -16,6 +16,7 @@ from itertools import chain, pairwise
 from pathlib import Path
 
 from hmlc_ray.errors import TaxonomyError, system_reason
+from hmlc_ray.names.counts import many
 from hmlc_ray.names.levels import check_level_names, check_printable, composed
 from hmlc_ray.tables.csv_files import BadTable, decode, table_rows
 
@@ -95,7 +96,7 @@ def _check_row(where: str, header: Sequence[str], row: Sequence[str], seen: Mapp
     if len(row) != len(header) or not all(row):
         filled = sum(map(bool, row))
         raise TaxonomyError(
-            f"{where} fills {filled} of {len(header)} columns; an even tree gives every leaf all its parents"
+            f"{where} fills {filled} of {many(len(header), 'column')}; an even tree gives every leaf all its parents"
         )
     if row[0] in seen:
         raise TaxonomyError(f"{where} lists the leaf {row[0]!r} a second time; a leaf has exactly one path")

@@ -9,6 +9,7 @@ from pathlib import Path
 from hmlc_ray.errors import TaxonomyError
 from hmlc_ray.folders import IMAGE_SUFFIXES, scan_folder
 from hmlc_ray.folders.tree_files import TABLES, checked_path, named_paths, read_json
+from hmlc_ray.names.counts import many
 from hmlc_ray.names.levels import check_printable
 from hmlc_ray.tables.leaf_table import read_leaf_table
 from hmlc_ray.taxonomy import Taxonomy
@@ -89,5 +90,9 @@ def over_leaves(tree: Taxonomy, leaves: Sequence[str], source: str) -> tuple[Tax
             f"it has {', '.join(list(paths)[:5])}{', ...' if len(paths) > 5 else ''}"
         )
     others = sorted(paths.keys() - set(leaves))
-    notes = [f"{source} has {len(others)} leaves that the data lacks, {others[0]!r} for one"] if others else []
+    notes = (
+        [f"{source} has {many(len(others), 'leaf', 'leaves')} that the data lacks, {others[0]!r} for one"]
+        if others
+        else []
+    )
     return Taxonomy.from_paths(tree.level_names, [paths[name] for name in leaves]), notes

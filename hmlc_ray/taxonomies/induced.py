@@ -16,6 +16,7 @@ from sklearn.metrics import silhouette_score
 
 from hmlc_ray.arrays import FloatArray, IntArray
 from hmlc_ray.errors import TaxonomyError
+from hmlc_ray.names.counts import are, many
 from hmlc_ray.taxonomy import Taxonomy
 
 Linkage = Literal["ward", "average", "complete"]
@@ -182,7 +183,9 @@ def shuffled(taxonomy: Taxonomy, seed: int = 0) -> Taxonomy:
 def _check(rows: FloatArray, num_classes: Sizes, leaf_names: Sequence[str]) -> None:
     leaves = len(leaf_names)
     if len(rows) != leaves:
-        raise TaxonomyError(f"there are {len(rows)} classes to cluster, but {leaves} names")
+        raise TaxonomyError(
+            f"there {are(len(rows))} {many(len(rows), 'class', 'classes')} to cluster, but {many(leaves, 'name')}"
+        )
     if not np.isfinite(rows).all():
         bad = leaf_names[int((~np.isfinite(rows)).any(axis=1).argmax())]
         raise TaxonomyError(f"class means (or confusions) must be finite; those of leaf {bad!r} are not")
@@ -198,7 +201,8 @@ def check_sizes(num_classes: Sizes, leaves: int) -> None:
     if isinstance(num_classes, int):
         if 2 ** (num_classes - 1) >= leaves:
             raise TaxonomyError(
-                f"{leaves} leaves are too few to choose {num_classes} levels for: each level has at least twice the "
+                f"{many(leaves, 'leaf', 'leaves')} {are(leaves)} too few to choose "
+                f"{many(num_classes, 'level')} for: each level has at least twice the "
                 "classes of the one above, and the leaves are more; give the numbers of classes, or fewer levels"
             )
         return

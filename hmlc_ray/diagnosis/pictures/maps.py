@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hmlc_ray.diagnosis.result import Diagnosis
+from hmlc_ray.names.counts import many
 from hmlc_ray.taxonomies.drawing import printable, save_figure
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def draw_map(diagnosis: Diagnosis, file: Path) -> None:
         else:
             axes.set_axis_off()
     method = {"t-sne": "t-SNE", "pca": "PCA"}[shown.method]
-    picture.suptitle(f"{diagnosis.split}: {method} of {len(shown.rows):,} samples' features", fontsize=11)
+    picture.suptitle(f"{diagnosis.split}: {method} of the features of {many(len(shown.rows), 'sample')}", fontsize=11)
     save_figure(picture, file, dpi=120)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hmlc_ray.diagnosis.result import Diagnosis
+from hmlc_ray.names.counts import many
 from hmlc_ray.taxonomies.drawing import printable, save_figure
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def _draw_spectra(axes: Axes, diagnosis: Diagnosis) -> None:
     if any(spectrum.deviations.any() for spectrum in spectra.values()):
         axes.set_yscale("log")
     axes.set(xlabel="principal axis", ylabel="standard deviation, share of the first")
-    axes.set_title(f"{diagnosis.split}, {diagnosis.samples:,} samples", fontsize=10)
+    axes.set_title(f"{diagnosis.split}, {many(diagnosis.samples, 'sample')}", fontsize=10)
     axes.legend(fontsize=8)
 
 

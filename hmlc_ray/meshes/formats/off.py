@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 
 from hmlc_ray.meshes.formats.raw import CutOff, RawMesh, fans, text_of
+from hmlc_ray.names.counts import are, many
 
 _COUNTS = re.compile(rb"\s*OFF\s*(\d{1,12})\s+(\d{1,12})\s+(\d{1,12})\s")
 _KEYWORD = re.compile(r"(?:ST)?C?N?(?P<four>4)?(?P<n>n)?OFF|off|Off")
@@ -56,7 +57,11 @@ def _by_lines(text: str) -> RawMesh:
         corners += face
         sizes.append(len(face))
     more = len(body) - num_vertices - num_faces
-    note = f"{more} lines follow the {num_faces} faces that the file announces" if more else None
+    note = (
+        f"{many(more, 'line')} {are(more, 'follows', 'follow')} the {num_faces} faces that the file announces"
+        if more
+        else None
+    )
     faces = fans(np.array(corners, dtype=np.int64), np.array(sizes, dtype=np.int64))
     return RawMesh(np.array(vertices, dtype=np.float64).reshape(-1, 3), faces, note)
 

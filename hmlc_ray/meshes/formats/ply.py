@@ -15,6 +15,7 @@ import numpy as np
 
 from hmlc_ray.arrays import FloatArray, IntArray
 from hmlc_ray.meshes.formats.raw import CutOff, RawMesh, fans
+from hmlc_ray.names.counts import are, many
 
 _TYPES = {
     "char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2", "ushort": "u2",
@@ -74,7 +75,11 @@ def read_ply(content: bytes) -> RawMesh:
     more = len(body.content) - body.offset
     if is_text and more:
         raise ValueError(f"it holds {more // 8} numbers more than its header announces")
-    note = f"{more} bytes follow what its header announces" if body.content[body.offset :].strip() else None
+    note = (
+        f"{many(more, 'byte')} {are(more, 'follows', 'follow')} what its header announces"
+        if body.content[body.offset :].strip()
+        else None
+    )
     return RawMesh(vertices, np.concatenate(faces) if faces else np.zeros((0, 3), dtype=np.int64), note, normals)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hmlc_ray.names.counts import many
 from hmlc_ray.report.charts.base import Spec, chart, cut, lines, rounded, tip
 from hmlc_ray.report.content.confusion import Confusion
 from hmlc_ray.report.content.levels import LevelResult
@@ -101,7 +102,7 @@ def mask_chart(masks: Masks) -> Spec:
         for column, start in enumerate(range(0, len(order), width)):
             own = order[start : start + width]
             value = sum(row[d] for d in own) / len(own)
-            what = str(own[0]) if width == 1 else f"{len(own)} dimensions"
+            what = str(own[0]) if width == 1 else many(len(own), "dimension")
             values.append({"level": cut(level), "column": column, "dimension": what, "value": rounded(value)})
     levels = [cut(level) for level in masks.levels]
     encoding = {

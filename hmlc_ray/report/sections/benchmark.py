@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from hmlc_ray.benchmark.comparison import FIGURES, MEAN, Row
 from hmlc_ray.benchmark.report import cell_text
+from hmlc_ray.names.counts import many
 from hmlc_ray.report.charts.benchmark import ALPHA, forest_chart, fronts_chart
 from hmlc_ray.report.content.benchmark import BenchmarkContent
 from hmlc_ray.report.links import Links
 from hmlc_ray.report.page.blocks import Block, Cell, Chart, Code, Heading, Section, Table, Text
-from hmlc_ray.report.sections.words import listed, many, percent
+from hmlc_ray.report.sections.words import listed, percent
 from hmlc_ray.study import schema
 
 MEASURE = "probe_top1"

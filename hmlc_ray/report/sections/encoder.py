@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hmlc_ray.names.counts import many
 from hmlc_ray.report.charts.base import lines
 from hmlc_ray.report.charts.levels import confusion_chart, confusion_step, level_chart, mask_chart, mask_history_chart
 from hmlc_ray.report.charts.samples import map_chart
@@ -12,7 +13,7 @@ from hmlc_ray.report.content.masks import Masks
 from hmlc_ray.report.content.samples import MOST_JUDGED, MOST_LEARNT, Dimensions, Sample, Samples
 from hmlc_ray.report.limits import Limits
 from hmlc_ray.report.page.blocks import Block, Cell, Chart, Heading, Picture, Section, Table, Text
-from hmlc_ray.report.sections.words import listed, many, number, percent
+from hmlc_ray.report.sections.words import listed, number, percent
 
 _MOST_MISTAKES = 20
 _TREE = {
@@ -109,7 +110,7 @@ def masks_section(masks: Masks, samples: Samples | None = None) -> Section:
     """Which dimensions each level has and, where samples were encoded, what they know."""
     dims = [f"{level} {number(value)}" for level, value in zip(masks.levels, masks.dims, strict=True)]
     total = len(masks.values[0]) if masks.values else 0
-    words = f"The mask of each level over the {total} dimensions of the embedding; its sum is {listed(dims)}."
+    words = f"The mask of each level over the {many(total, 'dimension')} of the embedding; its sum is {listed(dims)}."
     blocks: list[Block] = [Chart("Masks over the embedding", words, mask_chart(masks))]
     rows = tuple(
         (level, round(own, 2), percent(own / total if total else 0.0))
@@ -173,10 +174,12 @@ def _basis(samples: Samples) -> str:
         words += " The tree has too many leaves for probes to be fitted here, so no sample is called right or wrong."
     else:
         wrong = many(samples.wrong, "sample")
-        words += f" Probes were fitted on at most {MOST_LEARNT:,} training samples. The leaf of {wrong} is wrong."
+        words += f" Probes were fitted on at most {many(MOST_LEARNT, 'training sample')}. The leaf of {wrong} is wrong."
     used = samples.dimensions
     if used is not None and used.effective_rank == used.effective_rank:
-        words += f" The features use {used.effective_rank:.1f} of {used.total} dimensions by their effective rank."
+        words += (
+            f" The features use {used.effective_rank:.1f} of {many(used.total, 'dimension')} by their effective rank."
+        )
     return words
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hmlc_ray.names.counts import many
 from hmlc_ray.report.charts.search import importance_chart, parallel_chart, slice_chart
 from hmlc_ray.report.content.search import MOST_PARAMETERS, Importances, Parameter, base_name
 from hmlc_ray.report.content.study import StudyContent
@@ -49,9 +50,9 @@ def _importances(found: Importances | None) -> list[Block]:
     if found is None:
         return [Text("There are too few trials to say which parameters matter.", "note")]
     basis = (
-        f"from {found.trials} completed trials"
+        f"from {many(found.trials, 'completed trial')}"
         if found.evaluation is None
-        else f"from the first evaluation of {found.trials} trials, because few trials were completed"
+        else f"from the first evaluation of {many(found.trials, 'trial')}, because few trials were completed"
     )
     leading = [f"{name} {percent(share)}" for name, share in list(found.shares.items())[:3]]
     words = (

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from math import isclose
 
+from hmlc_ray.names.counts import are, many
 from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.report.content.encoder import EncoderContent
 from hmlc_ray.report.content.levels import LevelResult
 from hmlc_ray.report.content.study import StudyContent
 from hmlc_ray.report.page.blocks import Block, Section, Text
-from hmlc_ray.report.sections.words import duration, listed, many, number, percent
+from hmlc_ray.report.sections.words import duration, listed, number, percent
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import StudyStatus, TrialStatus
 from hmlc_ray.study.summary import TrialRow
@@ -79,7 +80,8 @@ def _best(study: StudyContent) -> Iterator[str]:
             for level, own in study.seeds.by_level.items()
         ]
         yield (
-            f"The best configuration ran under {study.seeds.seeds} seeds; the mean of its linear probe on validation, "
+            f"The best configuration ran under {many(study.seeds.seeds, 'seed')}; the mean of its "
+            "linear probe on validation, "
             f"with the 95 % bootstrap interval over the seeds: {listed(parts)}."
         )
 
@@ -92,7 +94,7 @@ def _ahead(study: StudyContent, best: TrialRow) -> str:
     median = sorted(done)[len(done) // 2]
     return (
         f", {_lead(best.value, done[1])} the second, trial {study.rows[1].number}, and {_lead(best.value, median)} the "
-        f"median of {len(done)} completed trials"
+        f"median of {many(len(done), 'completed trial')}"
     )
 
 
@@ -155,7 +157,8 @@ def run_warnings(data_notes: str | None, encoder: EncoderContent | None) -> Iter
         yield f"A checkpoint is missing: {error}."
     few = {result.split: result.samples for result in encoder.levels if result.samples and result.samples < _FEW_JUDGED}
     for split, samples in few.items():
-        yield f"Only {samples} samples were judged on {split}: differences of a few points mean little."
+        were = are(samples, "was", "were")
+        yield f"Only {many(samples, 'sample')} {were} judged on {split}: differences of a few points mean little."
     yield from _unconverged(encoder)
     if encoder.masks is not None:
         empty = [level for level, dims in zip(encoder.masks.levels, encoder.masks.dims, strict=True) if dims < 1]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from hmlc_ray.names.counts import many
 from hmlc_ray.report.charts.search import curves_chart, history_chart
 from hmlc_ray.report.content.search import base_name, shown
 from hmlc_ray.report.content.study import StudyContent
 from hmlc_ray.report.limits import Limits
 from hmlc_ray.report.links import Links
 from hmlc_ray.report.page.blocks import Block, Cell, Chart, Section, Table, Text
-from hmlc_ray.report.sections.words import many
 from hmlc_ray.study.summary import TrialRow
 
 _MOST_COLUMNS = 12
@@ -103,7 +103,11 @@ def _history_words(study: StudyContent) -> str:
 
 
 def _curve_words(study: StudyContent) -> str:
-    shown_ = f"{len(study.curves)} of {len(study.rows)} trials" if len(study.curves) < len(study.rows) else "all trials"
+    shown_ = (
+        f"{len(study.curves)} of {many(len(study.rows), 'trial')}"
+        if len(study.curves) < len(study.rows)
+        else "all trials"
+    )
     longest = max(curve.points[-1][0] for curve in study.curves)
     return (
         f"{study.metric} over epochs, a line for each of {shown_}, up to epoch {longest}; the thick line is the best "

@@ -15,11 +15,6 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def many(count: int, noun: str, plural: str = "") -> str:
-    """`1 trial`, `2 trials`; `2 leaves`, where the plural is given."""
-    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
-
-
 def listed(words: Sequence[str], most: int = 8) -> str:
     """`a, b and c`; of very many the first ones."""
     if len(words) > most:

@@ -26,6 +26,7 @@ from hmlc_ray.files.atomic import staged
 from hmlc_ray.files.digests import sha256_of
 from hmlc_ray.home import CACHE_VARIABLE, cache_folder
 from hmlc_ray.machine.user import expanded
+from hmlc_ray.names.counts import many
 from hmlc_ray.runs.induction.sources import Classes, dense, mean_features
 from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord
 from hmlc_ray.training.fit import fit
@@ -147,7 +148,7 @@ def _train(config: TrialConfig, given: InducedTaxonomyConfig, data: DataSet, not
             judged = evaluate(encoder, data, config, split="val", device=device, full=True)
             return Classes(mean_features(encoder, data, device), dense(judged.confusion[level]))
     epochs = config.training.epochs
-    note(f"the tree is induced from a first training: {epochs} epochs of {config.objective.kind} at the leaves")
+    note(f"the tree is induced from a first training: {many(epochs, 'epoch')} of {config.objective.kind} at the leaves")
 
     def report(record: EpochRecord, snapshot: Callable[[], Checkpoint]) -> None:
         note(f"training for the induced tree: epoch {record.epoch} of {epochs}")

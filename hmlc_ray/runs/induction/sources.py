@@ -24,6 +24,7 @@ from hmlc_ray.errors import CheckpointError, TaxonomyError, system_reason
 from hmlc_ray.evaluation.confusions import Matrix, SparseCounts, from_tensor
 from hmlc_ray.evaluation.embed import embed
 from hmlc_ray.folders.walk import is_file
+from hmlc_ray.names.counts import many
 from hmlc_ray.runs.encoders import checkpoint_in, find_checkpoint, find_encoder
 from hmlc_ray.study.schema import ENCODER
 from hmlc_ray.study.workspace import Workspace
@@ -170,7 +171,9 @@ def _features_in(path: Path, data: DataSet) -> FloatArray:
                 raise TaxonomyError(f"{str(path)!r} must hold arrays `features` and `leaf`; it lacks {min(missing)!r}")
             rows, labels = _numbers(arrays["features"], path), [str(name) for name in arrays["leaf"].tolist()]
         if len(labels) != len(rows):
-            raise TaxonomyError(f"{str(path)!r} has {len(rows)} rows of features, but {len(labels)} leaves")
+            raise TaxonomyError(
+                f"{str(path)!r} has {many(len(rows), 'row')} of features, but {many(len(labels), 'leaf', 'leaves')}"
+            )
         _same_classes(sorted(set(labels)), names, str(path))
         number = {name: leaf for leaf, name in enumerate(names)}
         return class_means(rows, np.array([number[name] for name in labels], dtype=np.int64), len(names))
@@ -180,8 +183,9 @@ def _features_in(path: Path, data: DataSet) -> FloatArray:
     if len(rows) == len(data.train):
         return class_means(rows, data.train.leaf.cpu().numpy(), len(names))
     raise TaxonomyError(
-        f"{str(path)!r} has {len(rows)} rows: features need one for each of the {len(names)} leaves, or for each of "
-        f"the {len(data.train)} training samples, in the order of the data"
+        f"{str(path)!r} has {many(len(rows), 'row')}: features need one for each of the "
+        f"{len(names)} leaves, or for each of "
+        f"the {many(len(data.train), 'training sample')}, in the order of the data"
     )
 
 

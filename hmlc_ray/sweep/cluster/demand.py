@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
 from hmlc_ray.errors import ClusterError
+from hmlc_ray.names.counts import many
 
 DRIVER_CPUS = 0.01
 """CPUs of a trial's driver, which only waits for the trial's workers, where no node with CPUs is alive yet."""
@@ -57,7 +58,9 @@ def require(worker: Amounts, count: int, nodes: Sequence[Amounts], what: str) ->
         words = " and ".join(f"{amount:g} {name}" for name, amount in worker.items())
         raise ClusterError(f"{what} needs {words} on one node, and no node of the Ray cluster has that: {_ADVICE}")
     if (slots := sum(_fits(worker, node) for node in nodes)) < count:
-        raise ClusterError(f"{what} needs {count} workers, but the nodes of the Ray cluster hold {slots}: {_ADVICE}")
+        raise ClusterError(
+            f"{what} needs {many(count, 'worker')}, but the nodes of the Ray cluster hold {slots}: {_ADVICE}"
+        )
 
 
 def concurrency(sweep: SweepConfig, nodes: Sequence[Amounts], driver_cpus: float = 0.0) -> int:

@@ -9,6 +9,7 @@ import ray
 
 from hmlc_ray.compute.devices import hide_gpus
 from hmlc_ray.config.sweep import SweepConfig, TrialsConfig
+from hmlc_ray.names.counts import many
 from hmlc_ray.sweep.cluster.demand import Amounts, group_demand, total_of
 from hmlc_ray.sweep.cluster.internals import visible_gpus_variable
 
@@ -71,9 +72,12 @@ def _reason(sweep: SweepConfig, nodes: Sequence[Amounts], at_once: int, on_cpu: 
     if at_once == trials.max_concurrent:
         return f"trials.max_concurrent is {at_once}; raise it"
     if at_once == study.num_trials:
-        return f"the study has {at_once} trials; set trials.workers above 1 to train each of them on several GPUs"
+        return (
+            f"the study has {many(at_once, 'trial')}; set trials.workers above 1 to train each of them on several GPUs"
+        )
     need, total = group_demand(trials), total_of(nodes)
     return (
-        f"{at_once} trials run at once, each takes {need['CPU']:g} of the cluster's {total.get('CPU', 0):g} CPUs; "
+        f"{many(at_once, 'trial')} run at once, each takes {need['CPU']:g} of the cluster's "
+        f"{total.get('CPU', 0):g} CPUs; "
         "lower trials.resources.cpus, or give each a larger share of a GPU by trials.resources.gpus"
     )

@@ -18,6 +18,7 @@ from hmlc_ray.config.features import FeaturesConfig
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import ClusterError, ConfigError, TrackingError, first_line
 from hmlc_ray.machine.loopback import is_loopback
+from hmlc_ray.names.counts import many
 from hmlc_ray.names.uris import is_server, public_uri
 from hmlc_ray.study.storage import Results
 from hmlc_ray.study.workspace import Workspace
@@ -70,7 +71,7 @@ _ORDER = ("Ray", "packages", "demand", "storage", "data", "MLflow", "clocks", "d
 
 def _cluster(sweep: SweepConfig | None, workspace: Workspace) -> Iterator[Finding]:
     supply = alive_nodes()
-    yield Finding("Ray", "ok", f"Ray {ray.__version__}, {len(supply)} nodes: {_words(total_of(supply))}")
+    yield Finding("Ray", "ok", f"Ray {ray.__version__}, {many(len(supply), 'node')}: {_words(total_of(supply))}")
     yield _demand(sweep)
     if not workspace.is_embedded:
         yield _dashboard()
@@ -102,7 +103,7 @@ def _demand(sweep: SweepConfig | None) -> Finding:
         at_once = concurrency(sweep, nodes_of(sweep.trials), driver_cpus())
     except ClusterError as error:
         return Finding("demand", "fail", str(error), "ask for less in trials.resources or trials.workers, or add nodes")
-    return Finding("demand", "ok", f"{at_once} of {sweep.study.num_trials} trials fit at once")
+    return Finding("demand", "ok", f"{at_once} of {many(sweep.study.num_trials, 'trial')} fit at once")
 
 
 def _dashboard() -> Finding:
@@ -120,7 +121,7 @@ def _dashboard() -> Finding:
             f"the State API does not answer ({first_line(error)[:200]}); only `hmlc submit` and Ray's pages need it",
             "start the head with --include-dashboard=true",
         )
-    return Finding("dashboard", "ok", f"the State API answers, for {count} nodes")
+    return Finding("dashboard", "ok", f"the State API answers, for {many(count, 'node')}")
 
 
 def _token(address: str) -> Finding:
@@ -138,7 +139,7 @@ def _storage(results: Results, nodes: list[Node]) -> Finding:
     if wrong:
         fix = "give study.storage a folder that all nodes share, or s3://BUCKET/PREFIX and its credentials to all nodes"
         return Finding("storage", "fail", f"{where} cannot be used from {'; '.join(wrong)}", fix)
-    return Finding("storage", "ok", f"{where} is read and written from all of {len(nodes)} nodes")
+    return Finding("storage", "ok", f"{where} is read and written from all of {many(len(nodes), 'node')}")
 
 
 def _data(folder: str | None, nodes: list[Node]) -> Finding:
@@ -148,7 +149,7 @@ def _data(folder: str | None, nodes: list[Node]) -> Finding:
     if wrong:
         text = f"{folder} cannot be seen from {'; '.join(wrong)}"
         return Finding("data", "fail", text, "copy or mount it at that path on every node")
-    return Finding("data", "ok", f"{folder} is seen from all of {len(nodes)} nodes")
+    return Finding("data", "ok", f"{folder} is seen from all of {many(len(nodes), 'node')}")
 
 
 def _packages(nodes: list[Node]) -> Finding:

@@ -11,6 +11,7 @@ from statistics import mean, stdev
 from hmlc_ray.config.data_name import data_name
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.data.base import DataSet
+from hmlc_ray.names.counts import many
 from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.names.uris import typed_uri
 from hmlc_ray.study.commands import Value, command
@@ -70,7 +71,7 @@ def _summary(outcome: Outcome) -> str:
     )
     statuses = [row.status for row in outcome.rows]
     ended = ", ".join(f"{statuses.count(status)} {status}" for status in TrialStatus if status in statuses)
-    of = f"{len(statuses)} trials ({ended})" if statuses else f"{study.num_trials} trials"
+    of = f"{many(len(statuses), 'trial')} ({ended})" if statuses else many(study.num_trials, "trial")
     config = outcome.sweep.base_trial()
     return (
         f"{of} on **{_plain(data_name(config.data))}**: {counts} samples; levels {levels}. "
@@ -96,7 +97,7 @@ def _results(outcome: Outcome) -> str:
         test = (outcome.test_metrics or {}).get(f"test/{family}/{level}")
         lines.append(f"| {_cell(level)} | {_interval(values)} | {'' if test is None else f'{100 * test:.1f} %'} |")
     if len(twins) > 1:
-        lines += ["", f"Mean and 95 % interval over {len(twins)} seeds of the best configuration."]
+        lines += ["", f"Mean and 95 % interval over {many(len(twins), 'seed')} of the best configuration."]
     if outcome.encoder_run and outcome.encoder_run != best.run_id:
         lines += ["", f"Test: its [refit on train + validation]({_url(outcome, outcome.encoder_run)})."]
     return "\n".join(lines)
@@ -133,7 +134,7 @@ def _interval(values: Sequence[float | None]) -> str:
 def _searched(outcome: Outcome) -> str:
     sweep = outcome.sweep
     if sweep.points:
-        return f"{len(sweep.points)} listed trials."
+        return f"{many(len(sweep.points), 'listed trial')}."
     space = sweep.search_space()
     shown = {f"{section}.kind": ", ".join(branch) for section, branch in space.branches.items()}
     shown |= {name: str(d) for chosen in space.assignments() for name, _, d in space.dimensions(chosen)}
@@ -156,7 +157,7 @@ def _ranking(outcome: Outcome) -> str:
     if not best:
         return ""
     lines = [
-        f"### The best {len(best)} of {len(done)} completed trials",
+        f"### The best {len(best)} of {many(len(done), 'completed trial')}",
         "",
         f"| trial | {_cell(study.objective_metric)} | |",
         "|---|---|---|",

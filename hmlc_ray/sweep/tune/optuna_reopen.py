@@ -13,6 +13,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hmlc_ray.errors import StudyError
+from hmlc_ray.names.counts import many
 from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import trial_runs
 from hmlc_ray.study.schema import TrialStatus
@@ -81,7 +82,7 @@ def _agree(state: TrialState, status: TrialStatus | None) -> bool:
 def _lost(trials: TrialStorage, count: int) -> StudyError:
     where, name = trials.shown, trials.study.name
     return StudyError(
-        f"Optuna's storage {where} has no study {name!r}, of which MLflow has {count} trials: it was moved or "
+        f"Optuna's storage {where} has no study {name!r}, of which MLflow has {many(count, 'trial')}: it was moved or "
         "deleted; bring it back, then resume; nothing was changed"
     )
 

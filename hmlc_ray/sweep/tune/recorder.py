@@ -16,6 +16,7 @@ from hmlc_ray.config.paths import flatten
 from hmlc_ray.config.rungs import rungs
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError
+from hmlc_ray.names.counts import many
 from hmlc_ray.runs.describing import searched_first, searched_table
 from hmlc_ray.runs.recording import error_sentence, log_checkpoint, run_tags
 from hmlc_ray.study import schema
@@ -178,7 +179,7 @@ class SweepSession:
         self._total = trials
         self._tracker.set_tags(self._parent, {schema.SPACE_USED_UP: trials})
         self._progress.note(
-            f"every point of the search space is drawn: the study ends with {trials} trials instead of "
+            f"every point of the search space is drawn: the study ends with {many(trials, 'trial')} instead of "
             f"{self._study.num_trials}"
         )
         self._show()

@@ -16,6 +16,7 @@ from hmlc_ray.config.plugins import records_of
 from hmlc_ray.config.points import PointFolderConfig, PointSetSection
 from hmlc_ray.encoders import Encoder, build_encoder, build_head
 from hmlc_ray.errors import CheckpointError, first_line
+from hmlc_ray.names.counts import many
 from hmlc_ray.training.checkpoint import Checkpoint
 from hmlc_ray.training.export.onnx_file import INPUT, OUTPUT, save_onnx
 from hmlc_ray.training.export.program import devices, encoder_program, free_sizes
@@ -153,11 +154,11 @@ def _input_layout(checkpoint: Checkpoint) -> str:
 def _preparation(checkpoint: Checkpoint) -> str:
     data = checkpoint.config.data
     if isinstance(data, FeaturesConfig):
-        return f"a row of {checkpoint.input_shape[0]} features of the model that made the table"
+        return f"a row of {many(checkpoint.input_shape[0], 'feature')} of the model that made the table"
     if isinstance(data, PointFolderConfig):
         return f"{checkpoint.input_shape[0]} of the points, at random"
     if isinstance(data, PointSetSection):
-        return f"{checkpoint.input_shape[0]} points drawn from the surface, in proportion to area"
+        return f"{many(checkpoint.input_shape[0], 'point')} drawn from the surface, in proportion to area"
     channels, height, width = checkpoint.input_shape
     mode = "L" if channels == 1 else "RGB"
     ground = getattr(data, "background", None)
