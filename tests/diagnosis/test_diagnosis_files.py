@@ -20,10 +20,10 @@ from hmlc_ray.diagnosis import Diagnosis
 from hmlc_ray.diagnosis.compute import Subject, diagnose_frozen
 from hmlc_ray.diagnosis.files import JSON_FILE, PICTURES, TABLES, check_folder, publish, write_diagnosis
 from hmlc_ray.diagnosis.mask_sizes import MaskSizes
-from hmlc_ray.diagnosis.pictures.masks import dimension_order
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.evaluation.figures import Frozen
 from hmlc_ray.evaluation.judge import FrozenSplits
+from hmlc_ray.taxonomies.level_masks import dimension_order
 from hmlc_ray.taxonomy import Taxonomy
 
 CONFIG = TrialConfig.model_validate({"evaluation": {"probe_regularisation": [0.1]}})

@@ -7,31 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from hmlc_ray.arrays import FloatArray, IntArray
+from hmlc_ray.arrays import FloatArray
 from hmlc_ray.diagnosis.mask_probes import MaskProbes
 from hmlc_ray.diagnosis.mask_sizes import MaskSizes
 from hmlc_ray.diagnosis.result import Diagnosis
+from hmlc_ray.taxonomies import level_masks
 from hmlc_ray.taxonomies.drawing import printable, save_figure
 
 
-def dimension_order(masks: FloatArray) -> IntArray:
-    """The dimensions [D] of masks [H, D] by the level whose mask is largest, then from its largest value down."""
-    level, value = masks.argmax(axis=0), masks.max(axis=0)
-    return np.lexsort((-value, level))
-
-
 def draw_masks(diagnosis: Diagnosis, masks: FloatArray, file: Path) -> None:
-    """A row per level, a column per dimension, sorted so that the levels' dimensions are side by side."""
-    from matplotlib.figure import Figure
-
-    names = _names(diagnosis)
-    picture = Figure(figsize=(10.0, 1.6 + 0.4 * len(names)), layout="constrained")
-    axes = picture.subplots()
-    shown = axes.imshow(masks[:, dimension_order(masks)], aspect="auto", vmin=0, vmax=1, interpolation="nearest")
-    picture.colorbar(shown, ax=axes, label="mask")
-    axes.set_yticks(range(len(names)), names, parse_math=False)
-    axes.set(xlabel=f"dimensions of the {diagnosis.masks_on}, sorted by level")
-    save_figure(picture, file, dpi=120)
+    """See `level_masks.draw_masks`."""
+    level_masks.draw_masks(diagnosis.taxonomy.level_names, masks, file, of=diagnosis.masks_on)
 
 
 def draw_mask_probes(diagnosis: Diagnosis, probes: MaskProbes, file: Path) -> None:

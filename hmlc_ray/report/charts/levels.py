@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from hmlc_ray.names.counts import many
 from hmlc_ray.report.charts.base import Spec, chart, cut, lines, rounded, tip
 from hmlc_ray.report.content.confusion import Confusion
 from hmlc_ray.report.content.levels import LevelResult
 from hmlc_ray.report.content.masks import Masks
+from hmlc_ray.taxonomies.level_masks import dimension_order
 
 _MOST_COLUMNS = 512
 """Dimensions that are drawn; of more, the mean of neighbours."""
@@ -95,7 +98,7 @@ def _labels(names: Sequence[str]) -> list[str]:
 
 def mask_chart(masks: Masks) -> Spec:
     """The masks [H, D]: rows are levels, columns are dimensions, those of one level side by side."""
-    order = dimension_order(masks)
+    order = dimension_order(np.array(masks.values)).tolist()
     width = -(-len(order) // _MOST_COLUMNS)
     values = []
     for level, row in zip(masks.levels, masks.values, strict=True):
@@ -122,12 +125,6 @@ def mask_chart(masks: Masks) -> Spec:
         "tooltip": tip(("level", "level"), ("dimension", "dimension"), ("value", "mask")),
     }
     return chart(34 * len(levels), values, encoding=encoding, mark={"type": "rect"})
-
-
-def dimension_order(masks: Masks) -> list[int]:
-    """Dimensions by the level whose mask is largest there, then by how large it is."""
-    columns = list(zip(*masks.values, strict=True))
-    return sorted(range(len(columns)), key=lambda d: (columns[d].index(max(columns[d])), -max(columns[d]), d))
 
 
 def mask_history_chart(masks: Masks) -> Spec:

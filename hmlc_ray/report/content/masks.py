@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from contextlib import suppress
 from dataclasses import dataclass
 
 from hmlc_ray.report.content.files import fetched
+from hmlc_ray.taxonomies.level_masks import read_mask_table
 from hmlc_ray.tracking import Tracker, TrialRun
 
 _TABLE = "masks.csv"
@@ -38,14 +38,11 @@ class Masks:
 
 def masks_of(tracker: Tracker, run: TrialRun) -> Masks | None:
     """The masks that a run logged; None of an objective without masks."""
-    with fetched(tracker, run.run_id, _TABLE) as file, suppress(OSError, ValueError, IndexError):
+    with fetched(tracker, run.run_id, _TABLE) as file, suppress(OSError, ValueError):
         if file is None:
             return None
-        with file.open(newline="", encoding="utf-8") as opened:
-            header, *rows = csv.reader(opened)
-        levels = tuple(header[1:])
-        columns = tuple(zip(*((float(cell) for cell in row[1:]) for row in rows), strict=True))
-        return _with_history(tracker, run, levels, columns) if len(columns) == len(levels) else None
+        levels, masks = read_mask_table(file)
+        return _with_history(tracker, run, levels, tuple(map(tuple, masks.tolist())))
     return None
 
 

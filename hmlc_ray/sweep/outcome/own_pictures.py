@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 
 from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.sweep.outcome.searched import DrawnStudy
-from hmlc_ray.taxonomies.drawing import printable, save_figure
+from hmlc_ray.taxonomies import level_masks
 
 
 def rung_table(drawn: DrawnStudy) -> list[tuple[str, int, int]]:
@@ -51,25 +50,13 @@ def budget_by_rung(drawn: DrawnStudy) -> object:
 
 
 def draw_masks(table: Path, file: Path) -> None:
-    """Draw the masks of an exported encoder, or the gates of an attention: a row per level, a column per dimension.
+    """Draw the masks of an exported encoder.
 
     Args:
         table: see `write_mask_table`; where there is none, nothing is drawn.
     """
-    if not table.is_file():
-        return
-    from matplotlib.figure import Figure
-
-    with table.open(newline="", encoding="utf-8") as lines:
-        (_, *levels), *rows = csv.reader(lines)
-    figure = Figure(figsize=(10.0, 1.6 + 0.4 * len(levels)), layout="constrained")
-    axes = figure.subplots()
-    masks = [list(map(float, column)) for column in list(zip(*rows, strict=True))[1:]]
-    shown = axes.imshow(masks, aspect="auto", vmin=0, interpolation="nearest")
-    figure.colorbar(shown, ax=axes, label="mask")
-    axes.set_yticks(range(len(levels)), [printable(level)[:30] for level in levels], parse_math=False)
-    axes.set(xlabel="dimension of the embedding")
-    save_figure(figure, file, dpi=110)
+    if table.is_file():
+        level_masks.draw_masks(*level_masks.read_mask_table(table), file)
 
 
 OWN: dict[str, Callable[[DrawnStudy], object]] = {"8-budget-by-rung": budget_by_rung}
