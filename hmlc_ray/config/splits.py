@@ -11,6 +11,7 @@ from hmlc_ray.config.marks import OnDisk
 from hmlc_ray.config.schema import names
 from hmlc_ray.config.taxonomy import OwnTaxonomyConfig, TaxonomyConfig
 from hmlc_ray.errors import ConfigError
+from hmlc_ray.names.counts import are, many
 from hmlc_ray.names.levels import check_level_names, check_printable, composed
 
 if TYPE_CHECKING:
@@ -157,8 +158,9 @@ class FoldersSection(DataSection):
             self.root, suffixes, splits=self.splits, uneven=self.uneven, levels=levels, untrained=untrained
         )
         if levels is not None and levels != tree.depth:
+            there = f"there {are(tree.depth)} {many(tree.depth, 'level')}"
             raise ConfigError(
-                f"data.level_names holds {levels} names, but there are {tree.depth} levels"
+                f"data.level_names holds {many(levels, 'name')}, but {there}"
                 + "".join(f" ({note})" for note in tree.notes if "looked through" in note)
             )
         return tree

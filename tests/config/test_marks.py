@@ -25,7 +25,7 @@ def trial(**sections: Any) -> TrialConfig:
          "objective.level_weights holds 2 values, one is needed for each of the 3 levels"),
         ({"objective": {"kind": "cross-entropy", "level_weights": (1, 1, 1, 1)}}, "objective.level_weights holds 4"),
         ({"objective": {"kind": "bhcl", "temperature": (0.1, 0.2)}}, "objective.temperature holds 2 values"),
-        ({"evaluation": {"chosen_regularisation": (1.0,)}}, "evaluation.chosen_regularisation holds 1 values"),
+        ({"evaluation": {"chosen_regularisation": (1.0,)}}, "evaluation.chosen_regularisation holds 1 value,"),
         ({"objective": {"kind": "supcon", "level": 3}}, "objective.level is 3, but the taxonomy has levels 0 to 2"),
         ({"training": {"sampler_level": 3}}, "training.sampler_level is 3, but the taxonomy has levels 0 to 2"),
         ({"head": {"embedding_dim": 2}},

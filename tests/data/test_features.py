@@ -163,7 +163,7 @@ def test_rows_of_no_class_in_a_table_of_its_own_and_rows_of_it_that_are_not_fini
     np.savez(tmp_path / "t.npz", features=dirty, leaf=leaf, kind=kind, split=split)
     data = load(tmp_path / "t.npz")
     assert data.open_set["test"].rows.tolist() == [45]  # type: ignore[union-attr]
-    assert "1 rows of no class hold numbers that are not finite and are left out" in data.notes
+    assert "1 row of no class holds numbers that are not finite and is left out" in data.notes
 
 
 @pytest.mark.parametrize(

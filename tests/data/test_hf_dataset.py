@@ -325,7 +325,7 @@ def test_splits_whose_trees_contradict_each_other_are_refused(tmp_path: Path) ->
         ({"levels": ("leaf", "leaf")}, "data.levels must name different columns"),
         ({"levels": ("image",)}, "data.levels must name different columns, and not 'image'"),
         ({"levels": ("mean", "leaf")}, "data.level_names gives the levels other names"),
-        ({"level_names": ("a",)}, "data.level_names holds 1 names, but data.levels 2 columns"),
+        ({"level_names": ("a",)}, "data.level_names holds 1 name, but data.levels 2 columns"),
         ({"splits": {"test": "test"}}, "splits must name the split to train on as train"),
         ({"splits": {"train": "a", "val": "a"}}, "splits must name a split of its own for each"),
     ],

@@ -149,5 +149,5 @@ def test_too_few_images_of_a_class_are_named(tmp_path: Path) -> None:
 
 def test_level_names_must_fit_the_depth(tmp_path: Path) -> None:
     make_images(tmp_path)
-    with pytest.raises(ConfigError, match="level_names holds 1 names, but there are 2 levels"):
+    with pytest.raises(ConfigError, match="level_names holds 1 name, but there are 2 levels"):
         load_data(config(tmp_path, level_names=["kind"]))

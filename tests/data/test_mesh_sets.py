@@ -110,7 +110,7 @@ def test_too_few_sound_meshes_are_told_by_class(tmp_path: Path) -> None:
         ({"a/x.off": BOX, "b/c/y.off": BOX}, {}, TaxonomyError, "uneven"),
         ({"a/x.off": BOX, "a/y.off": BOX}, {}, TaxonomyError, "one class only"),
         (dict.fromkeys([f"{c}/{n}.off" for c in "ab" for n in range(4)], BOX), {"level_names": ("x", "y")}, ConfigError,
-         "holds 2 names, but there are 1 levels"),
+         "holds 2 names, but there is 1 level"),
     ],
 )  # fmt: skip
 def test_a_wrong_folder_is_one_sentence(

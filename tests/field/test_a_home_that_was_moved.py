@@ -268,7 +268,7 @@ def test_trials_that_stayed_behind_are_not_begun_anew(
     sweep = SweepConfig.model_validate({"study": {"name": "s", **places}, "space": {"seed": {"int": [0, 1]}}})
     parent = tracker.study_run("s", tags={}, params={})
     tracker.trial_run(parent, "0", name="s-0", params={}, tags={})
-    with pytest.raises(StudyError, match=r"has no study 's', of which MLflow has 1 trials: it was moved or deleted"):
+    with pytest.raises(StudyError, match=r"has no study 's', of which MLflow has 1 trial: it was moved or deleted"):
         reopen_unfinished(TrialStorage(sweep.study, Home.of(tmp_path)), tracker)
     assert not (tmp_path / "gone").exists()
     assert not (tmp_path / "optuna.db").exists()

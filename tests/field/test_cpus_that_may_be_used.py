@@ -205,4 +205,4 @@ def test_doctor_counts_what_a_pinned_command_may_use(tmp_path: Path) -> None:
         timeout=200,
         preexec_fn=lambda: os.sched_setaffinity(0, {first}),
     )
-    assert "1 nodes: 1 CPU," in done.stdout, done.stdout + done.stderr
+    assert "1 node: 1 CPU," in done.stdout, done.stdout + done.stderr

@@ -178,7 +178,7 @@ def test_off_that_is_not_whole_is_refused_in_words_of_its_own(name: str) -> None
 
 def test_lines_behind_the_faces_are_reported() -> None:
     surface = read_surface(off(PRISM, PRISM_FACES) + b"3 0 1 2\n", ".off")
-    assert surface.repair == "1 lines follow the 7 faces that the file announces"
+    assert surface.repair == "1 line follows the 7 faces that the file announces"
 
 
 # PLY

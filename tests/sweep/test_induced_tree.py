@@ -23,7 +23,7 @@ def test_all_trials_the_refit_and_a_resume_have_the_tree_of_the_start(sandbox: S
     space = sandbox.space(trials=1, epochs=1, scheduler="null", refit="{workers: 1}")
     begun = sandbox.hmlc("sweep", space, "-o", SECTION, "-o", "study.objective_metric=val/probe_top1/induced0")
     assert begun.returncode == 0, begun.stderr
-    assert "the tree is induced from a first training: 1 epochs of cross-entropy at the leaves" in begun.stdout
+    assert "the tree is induced from a first training: 1 epoch of cross-entropy at the leaves" in begun.stdout
     shutil.rmtree(cache_folder())
     resumed = sandbox.hmlc("resume", "small", "--trials", "2")
     assert resumed.returncode == 0, resumed.stderr
