@@ -90,6 +90,9 @@ class StudyWatch:
         run, self.note = named_run(name, tracker)
         is_benchmark = run is not None and run.tags.get(schema.KIND) == RunKind.BENCHMARK
         self._benchmark = run.run_id if run is not None and is_benchmark else None
+        with suppress(StudyError):  # a name that no study can have, from a store that others wrote
+            if is_benchmark and self.note is None and is_saved(name, workspace.home):
+                self.note = f"this is the benchmark {name}; the study of that name has not started yet"
         self._run_id = self._started(name) if run is None else run.run_id
         self._curves: dict[str, tuple[object, list[tuple[int, float]]]] = {}
         self._schedulers: dict[str, AshaConfig | None] = {}

@@ -39,9 +39,12 @@ class RunReader:
         return [trial_run_of(run) for run in self._writer.search(_of_kind(RunKind.BENCHMARK))]
 
     def find_study(self, study: str, kind: RunKind = RunKind.STUDY) -> str | None:
-        """The run id of a study or of another run with runs below it; None if the store has none of that name."""
+        """The run id of a study or of another run with runs below it; None if the store has none of that name.
+
+        Where a run was restored after another one of its name was made, the newest is meant, as by whoever lists them.
+        """
         runs = map(trial_run_of, self._writer.search(_of_kind(kind)))
-        return next((run.run_id for run in runs if run.tags.get(schema.STUDY) == study), None)
+        return {run.tags.get(schema.STUDY): run.run_id for run in runs}.get(study)
 
     def deleted_study(self, study: str) -> str | None:
         """The run id of a study whose run was deleted, in MLflow's interface for instance, and can be restored."""

@@ -268,6 +268,14 @@ DEAD = json.dumps({"host": machine(), "pid": 2**22 + 1, "started": 1.0, "start":
 ELSEWHERE = json.dumps({"host": "node7/boot", "pid": 7, "started": 1.0, "start": 1})
 
 
+def test_a_study_that_has_not_started_is_named_beside_a_benchmark(driven: Driven, tmp_path: Path) -> None:
+    driven.tracker.study_run("b", tags={}, params={}, kind=schema.RunKind.BENCHMARK)
+    assert StudyWatch("b", Workspace.of(tmp_path)).note is None
+    save_study(SweepConfig.model_validate({"study": {"name": "b"}, "space": SPACE}), Home.of(tmp_path))
+    note = "this is the benchmark b; the study of that name has not started yet"
+    assert StudyWatch("b", Workspace.of(tmp_path)).note == note
+
+
 def test_a_benchmark_whose_driver_died_elsewhere_ends_by_its_study_s_signs(
     driven: Driven, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from mlflow.tracking import MlflowClient
 from hmlc_ray import __version__
 from hmlc_ray.errors import TrackingError
 from hmlc_ray.study import schema
+from hmlc_ray.study.lookup import find_run, named_run
 from hmlc_ray.tracking import Tracker, with_driver
 
 
@@ -152,3 +153,16 @@ def test_studies_of_any_name_are_told_apart(local: Tracker) -> None:
     names = ["it's", 'so "good"', "a`b", "A`B", "50%", "50_"]
     assert len({local.study_run(name, tags={}, params={}) for name in names}) == len(names)
     assert all(local.run(local.find_study(name) or "").tags[schema.STUDY] == name for name in names)
+
+
+def test_of_two_studies_of_a_name_the_newest_is_meant_everywhere(local: Tracker) -> None:
+    client = MlflowClient(with_driver(local.uri))
+    first = local.study_run("s", tags={}, params={})
+    client.delete_run(first)
+    second = local.study_run("s", tags={}, params={})
+    client.restore_run(first)
+    run, note = named_run("s", local)
+    assert run is not None
+    assert (local.find_study("s"), find_run("s", local), run.run_id, note) == (second, second, second, None)
+    client.delete_run(second)
+    assert (local.find_study("s"), find_run("s", local)) == (first, first)
