@@ -113,7 +113,7 @@ def test_splits_of_other_names_and_rows_without_a_label_are_left_out_with_a_note
     assert sum(sizes(data)) == 46
     assert data.open_set == {}
     assert "rows of other splits are left out: 1 unlabelled" in data.notes
-    assert "1 of 48 rows of the table have no label and are left out" in data.notes
+    assert "1 of 48 rows of the table has no label and is left out" in data.notes
     assert data.taxonomy.class_names[1] == ("p", "q", "r", "s")
 
 
@@ -308,7 +308,7 @@ def test_a_column_that_hardly_varies_is_not_blown_up(tmp_path: Path) -> None:
     others = [place for place in range(8) if place != 3]
     torch.testing.assert_close(found.deviation[others], deviation[others].float())
     assert found.deviation[3] == deviation[deviation > 0].median().float()
-    assert "1 of 8 columns hardly vary in train (3) and are not scaled up" in data.notes
+    assert "1 of 8 columns hardly varies in train (3) and is not scaled up" in data.notes
 
 
 @pytest.mark.parametrize("form", FORMS)
