@@ -75,7 +75,7 @@ def ui(
     if not is_loopback(host):
         typer.echo("under another name of this machine it answers 403, unless the name is given by --allowed-host NAME")
     sys.stdout.flush()
-    # In place of this process, which has loaded MLflow: another that waits for Ctrl-C takes no memory to speak of.
+    # This process, which has loaded MLflow, becomes one that waits for Ctrl-C and takes no memory to speak of.
     waiting = [sys.executable, "-P", "-m", "hmlc_ray.machine.foreground", *command]
     os.execve(waiting[0], waiting, {**os.environ, **environment, **allowed})  # noqa: S606 - no shell: the program is this Python
 

@@ -125,7 +125,7 @@ class _Hearing:
     def __init__(self, reader: int) -> None:
         self._reader = reader
         self.answer: tuple[Callable[[str], None], str] | None = None
-        """Of whoever has something to save: how it is noted that it stops, and what to do when it was ended."""
+        """How the one who has something to save notes that it stops, and what to do when it was ended."""
         self.own = 0
         self.first: float | None = None
         self._thread = threading.Thread(target=self._listen, name="hmlc-interrupts", daemon=True)

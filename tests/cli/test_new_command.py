@@ -227,7 +227,7 @@ def mixed(root: Path) -> Path:
         (lambda root: root, "there is no folder or file"),
         (lambda root: root.mkdir() or root, "holds nothing that is known"),
         (lambda root: images(root, {"only": 5}), "holds one class only"),
-        (lambda root: images(root, {"a/x": 5, "a/y": 1}), "leaf 'y' has 1 training samples, but at least 3 are needed"),
+        (lambda root: images(root, {"a/x": 5, "a/y": 1}), "leaf 'y' has 1 training sample, but at least 3 are needed"),
         (lambda root: mixed(root).parent, "18 images and 3 meshes: --kind says which are the samples"),
     ],
 )
@@ -263,8 +263,8 @@ def test_check_warns_of_what_new_refuses(hmlc: Run) -> None:
     assert hmlc("new", root, *QUICK).exit_code == 0
     images(root, {"a/x": 1, "a/y": 2})
     checked, made = hmlc("check", "fruit.yaml"), hmlc("new", root, "--out", "b.yaml", *QUICK)
-    assert "note: training would refuse these data: leaf 'a/x' has 1 training samples" in checked.output
+    assert "note: training would refuse these data: leaf 'a/x' has 1 training sample" in checked.output
     assert made.exit_code == 2
     for text in (checked.output, made.stderr):
-        assert "x' has 1 training samples, but at least 3 are needed" in text
+        assert "x' has 1 training sample, but at least 3 are needed" in text
         assert "y' (2); add samples" in text

@@ -249,7 +249,7 @@ WRONG: dict[str, tuple[dict[str, object], dict[str, object], str]] = {
     "a level that is not there": ({}, {"levels": ("realm", "leaf")},
         "data.levels names the column 'realm', but .* has 'row', 'leaf'"),
     "no such labels": ({}, {"labels": "nowhere.csv"}, "there is no file of labels"),
-    "too few": ({"labels_csv": _lines("0,p,a,train", "1,q,a,train")}, {}, "leaf 'p' has 1 training samples"),
+    "too few": ({"labels_csv": _lines("0,p,a,train", "1,q,a,train")}, {}, "leaf 'p' has 1 training sample"),
 }  # fmt: skip
 
 

@@ -89,7 +89,7 @@ def test_all_leaves_that_have_too_few_samples_are_named() -> None:
     with pytest.raises(DataError) as caught:
         check_counts(leaves, counts)
     text = str(caught.value)
-    assert text.startswith("leaf 'leaf0' has 1 training samples, but at least 3 are needed")
+    assert text.startswith("leaf 'leaf0' has 1 training sample, but at least 3 are needed")
     assert "too few have also 'leaf1' (1), 'leaf2' (1)" in text
     assert "'leaf10' (1) and 2 more; add samples, or leave out or merge these classes" in text
     check_counts(leaves, {**counts, "val": [1] * 14, "test": [1] * 14})
