@@ -1,6 +1,6 @@
 """Thousands of trials on a thousand nodes, simulated: what a trial costs its driver, and how full the nodes are.
 
-    python benchmarks/scale.py [--trials 10000] [--slots 1000] [--minutes 30]
+    python benchmarks/scale.py [--trials 10000] [--slots 1000] [--minutes 30] [--seconds 600]
 
 Real are the searcher with Optuna's sqlite storage, the scheduler (ASHA), and the driver's session with MLflow over
 sqlite, in a temporary home folder. Simulated are the trials: each reports what the nearest configuration of
@@ -120,8 +120,10 @@ class Figures:
         self._session.on_trial_complete(iteration, trials, trial)
 
 
-def simulate(curves: CurveSet, trials: int, slots: int, minutes: float, home: Path) -> tuple[Outcome, Clock]:
-    """One sweep in simulated time."""
+def simulate(
+    curves: CurveSet, trials: int, slots: int, minutes: float, home: Path, most_seconds: float = float("inf")
+) -> tuple[Outcome, Clock]:
+    """One sweep in simulated time, as far as it comes within so many seconds of wall time."""
     sweep = load_sweep(curves.facts["space"], [*curves.facts["overrides"], f"study.num_trials={trials}"])
     clock = Clock(trials)
     workspace = Workspace.of(home)
@@ -143,9 +145,9 @@ def simulate(curves: CurveSet, trials: int, slots: int, minutes: float, home: Pa
                 stretch=60 * minutes / surrogate.full_seconds,
                 clocked=clock,
             )
-            outcome = simulation.run()
+            end = time.monotonic() + most_seconds
+            outcome = simulation.run(goes_on=lambda: time.monotonic() < end)
             session.look_on(last=True)
-            assert not session.unfinished()
         finally:
             activate(None)
     return outcome, clock
@@ -167,7 +169,7 @@ def at_once(outcome: Outcome, slots: int) -> float:
 
 
 def report(outcome: Outcome, clock: Clock, slots: int) -> None:
-    trials = len(outcome.trials)
+    trials = len(clock.costs["complete"])
     first, last = clock.part(True), clock.part(False)
     for what in first:
         print(f"  {what}: {first[what]:.1f} ms per trial in the first hundred, {last[what]:.1f} in the last")
@@ -180,6 +182,9 @@ def report(outcome: Outcome, clock: Clock, slots: int) -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         grown = 1000 * (clock.memory[-1] - clock.memory[0]) / max(1, trials - PART)
         print(f"memory: {clock.memory[0]:.0f} to {clock.memory[-1]:.0f} MB, {grown:.0f} kB per trial; peak {peak:.0f}")
+    if outcome.seconds == 0.0 or trials < len(outcome.trials):
+        print(f"stopped when {trials} of {len(outcome.trials)} drawn trials had ended")
+        return
     filled, ideal = outcome.busy_seconds / (outcome.seconds * slots), at_once(outcome, slots) / outcome.seconds
     print(
         f"{trials} trials on {slots} slots in {outcome.seconds / 3600:.2f} simulated hours: the trials fill "
@@ -197,10 +202,13 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=1_000)
     parser.add_argument("--slots", type=int, default=100)
     parser.add_argument("--minutes", type=float, default=30.0, help="of a full training, simulated")
+    parser.add_argument("--seconds", type=float, default=600.0, help="at most, of wall time; then what there is")
     parser.add_argument("--curves", type=Path, default=RESULTS / "curves-digits.jsonl")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        outcome, clock = simulate(read(options.curves), options.trials, options.slots, options.minutes, Path(folder))
+        outcome, clock = simulate(
+            read(options.curves), options.trials, options.slots, options.minutes, Path(folder), options.seconds
+        )
     report(outcome, clock, options.slots)
 
 

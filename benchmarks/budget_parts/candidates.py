@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 
@@ -58,12 +57,11 @@ class AskedSearch(StudySearch):
 
 def search_of(sampler: str, space: SearchSpace, study: StudyConfig) -> StudySearch:
     """A searcher whose study is in memory."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = optuna.storages.InMemoryStorage()
     if sampler in OWN:
         return StudySearch(space, study.model_copy(update={"sampler": OWN[sampler]}), storage)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return AskedSearch(space, study, storage, OTHERS[sampler](study.seed))
+    return AskedSearch(space, study, storage, OTHERS[sampler](study.seed))
 
 
 def scheduler_of(name: str, evaluations: int) -> TrialScheduler:

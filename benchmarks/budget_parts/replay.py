@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from budget_parts.candidates import SCHEDULERS, samplers, scheduler_of, search_of
+from budget_parts.candidates import scheduler_of, search_of
 from budget_parts.curves import CurveSet
 from budget_parts.simulation import Simulation
 from budget_parts.surrogate import Surrogate
@@ -20,6 +21,8 @@ from hmlc_ray.sweep.tune.recorder import activate
 
 MANY = 100_000
 RESAMPLES = 2_000
+KEYS = ("space", "sampler", "scheduler", "curves", "slots", "every", "budget", "seeds", "target")
+"""What makes a row another one."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,6 @@ class Question:
     """Parts of the budget at which the best value is read."""
     slots: int = 4
     seeds: int = 20
-    every: int = 5
-    """Epochs between two evaluations."""
     quantile: float = 0.95
     """The value to be reached is that which so many of the curves do not reach."""
 
@@ -43,62 +44,57 @@ def sweep_of(curves: CurveSet) -> SweepConfig:
 
 
 def replay(
-    curves: CurveSet, question: Question, wanted: Mapping[str, tuple[str, ...]] | None = None
-) -> Iterator[dict[str, Any]]:
-    """A row for every combination of sampler and scheduler.
-
-    Args:
-        wanted: the schedulers of each sampler; None: all of all.
-    """
+    curves: CurveSet, sampler: str, scheduler: str, question: Question, known: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
+    """The row of a combination: one of those that are `known`, or a new one."""
     sweep = sweep_of(curves)
     space, surrogate = sweep.search_space(), Surrogate(sweep.search_space(), curves)
-    wanted = wanted or dict.fromkeys(samplers(), SCHEDULERS)
-    activate(SimpleNamespace(seen_before={}, ended_before=frozenset()))  # type: ignore[arg-type]
-    try:
-        for sampler, schedulers in wanted.items():
-            for scheduler in schedulers:
-                start = time.process_time()
-                found = [
-                    _one(sampler, scheduler, sweep, space, surrogate, question, seed) for seed in range(question.seeds)
-                ]
-                yield {
-                    "space": curves.facts["space"],
-                    "sampler": sampler,
-                    "scheduler": scheduler,
-                    "slots": question.slots,
-                    "every": question.every,
-                    "budget": question.budget,
-                    "target": round(surrogate.quantile(question.quantile), 4),
-                    "reached": [one["reached"] for one in found],
-                    **{f"value at {share:g}": [one[share] for one in found] for share in question.shares},
-                    "trials": [one["trials"] for one in found],
-                    "cpu_seconds": round(time.process_time() - start, 1),
-                }
-    finally:
-        activate(None)
+    row: dict[str, Any] = {
+        "space": curves.facts["space"],
+        "sampler": sampler,
+        "scheduler": scheduler,
+        "curves": len(curves.curves),
+        "slots": question.slots,
+        "every": sweep.base_trial().evaluation.every,
+        "budget": question.budget,
+        "seeds": question.seeds,
+        "target": round(surrogate.quantile(question.quantile), 4),
+    }
+    for other in known:
+        if all(other[key] == row[key] for key in KEYS):
+            return other
+    start = time.process_time()
+    found = [_one(row, sweep, space, surrogate, question, seed) for seed in range(question.seeds)]
+    return row | {
+        "reached": [one["reached"] for one in found],
+        **{f"value at {share:g}": [one[share] for one in found] for share in question.shares},
+        "trials": [one["trials"] for one in found],
+        "cpu_seconds": round(time.process_time() - start, 1),
+    }
 
 
 def _one(
-    sampler: str,
-    scheduler: str,
-    sweep: SweepConfig,
-    space: SearchSpace,
-    surrogate: Surrogate,
-    question: Question,
-    seed: int,
+    row: dict[str, Any], sweep: SweepConfig, space: SearchSpace, surrogate: Surrogate, question: Question, seed: int
 ) -> dict[Any, Any]:
     """One simulated sweep."""
     study = sweep.study.model_copy(update={"seed": seed, "num_trials": MANY, "name": "replay"})
     per_training = surrogate.full_seconds / question.slots
-    simulation = Simulation(
-        search_of(sampler, space, study),
-        scheduler_of(scheduler, -(-surrogate.epochs // question.every)),
-        surrogate,
-        slots=question.slots,
-        every=question.every,
-    )
-    outcome = simulation.run(question.budget * per_training)
-    reached = outcome.reached(surrogate.quantile(question.quantile)) / per_training
+    activate(SimpleNamespace(seen_before={}, ended_before=frozenset()))  # type: ignore[arg-type]
+    try:
+        with warnings.catch_warnings():
+            # Of Optuna: an experimental option; of Tune: a draw that took long, as any does beside other work.
+            warnings.simplefilter("ignore")
+            simulation = Simulation(
+                search_of(row["sampler"], space, study),
+                scheduler_of(row["scheduler"], -(-surrogate.epochs // row["every"])),
+                surrogate,
+                slots=question.slots,
+                every=row["every"],
+            )
+            outcome = simulation.run(question.budget * per_training)
+    finally:
+        activate(None)
+    reached = outcome.reached(row["target"]) / per_training
     return {
         "reached": round(reached, 2) if reached <= question.budget else None,
         "trials": len(outcome.trials),

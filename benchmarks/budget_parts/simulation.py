@@ -102,10 +102,10 @@ class Simulation:
         self.outcome = Outcome()
         scheduler.set_search_properties(search.metric, search.mode)
 
-    def run(self, until: float = float("inf")) -> Outcome:
-        """Simulate until all trials have ended, or the time is over."""
+    def run(self, until: float = float("inf"), goes_on: Callable[[], bool] = lambda: True) -> Outcome:
+        """Simulate until all trials have ended, the time is over, or `goes_on` says no."""
         self._fill()
-        while self._events and self._events[0][0] <= until:
+        while self._events and self._events[0][0] <= until and goes_on():
             at, _, trial = heapq.heappop(self._events)
             self._now = max(self._now, at)
             self._running -= 1
