@@ -27,7 +27,13 @@ SLOW = ("gp",)
 """Samplers that are left out unless they are named: seconds for each draw."""
 
 
-def simulate(files: Sequence[Path], wanted: Sequence[str], question: Question, results: Path | None) -> None:
+def simulate(
+    files: Sequence[Path],
+    wanted: Sequence[str],
+    question: Question,
+    results: Path | None,
+    schedulers: Sequence[str] = SCHEDULERS,
+) -> None:
     """Print a table of each file's curves."""
     lines = results.read_text(encoding="utf-8").splitlines() if results is not None and results.exists() else []
     known = [json.loads(line) for line in lines]
@@ -35,7 +41,7 @@ def simulate(files: Sequence[Path], wanted: Sequence[str], question: Question, r
         curves = read(file)
         rows = []
         for sampler in wanted:
-            for scheduler in SCHEDULERS:
+            for scheduler in schedulers:
                 row = replay(curves, sampler, scheduler, question, known)
                 rows.append(row)
                 if results is not None and row not in known:
@@ -61,6 +67,7 @@ def main() -> None:
     again = commands.add_parser("replay", help="simulate sweeps on the curves")
     again.add_argument("--curves", type=Path, nargs="+", help="default: all that are in benchmarks/results")
     again.add_argument("--samplers", nargs="+", choices=samplers(), help="default: all but gp, which is slow")
+    again.add_argument("--schedulers", nargs="+", choices=SCHEDULERS, default=SCHEDULERS)
     again.add_argument("--seeds", type=int, default=20)
     again.add_argument("--slots", type=int, default=Question.slots)
     again.add_argument("--budget", type=float, default=Question.budget, help="in full trainings")
@@ -80,6 +87,7 @@ def main() -> None:
         options.samplers or [name for name in samplers() if name not in SLOW],
         Question(seeds=options.seeds, slots=options.slots, budget=options.budget),
         options.results,
+        options.schedulers,
     )
 
 

@@ -21,6 +21,8 @@ from hmlc_ray.sweep.tune.recorder import activate
 
 MANY = 100_000
 RESAMPLES = 2_000
+AHEAD = {"hyperband": 4}
+"""Trials that wait: Hyperband never fills a bracket whose trials end before the next ones are drawn."""
 KEYS = ("space", "sampler", "scheduler", "curves", "slots", "every", "budget", "seeds", "target")
 """What makes a row another one."""
 
@@ -29,10 +31,10 @@ KEYS = ("space", "sampler", "scheduler", "curves", "slots", "every", "budget", "
 class Question:
     """What is asked of every combination. Budgets are in full trainings: the time of all slots, over that of one."""
 
-    budget: float = 32.0
+    budget: float = 16.0
     shares: tuple[float, ...] = (0.25, 0.5, 1.0)
     """Parts of the budget at which the best value is read."""
-    slots: int = 4
+    slots: int = 2
     seeds: int = 20
     quantile: float = 0.95
     """The value to be reached is that which so many of the curves do not reach."""
@@ -90,6 +92,7 @@ def _one(
                 surrogate,
                 slots=question.slots,
                 every=row["every"],
+                ahead=AHEAD.get(row["scheduler"], 0),
             )
             outcome = simulation.run(question.budget * per_training)
     finally:

@@ -85,17 +85,19 @@ class Simulation:
         every: int,
         driver: Driver | None = None,
         stretch: float = 1.0,
+        ahead: int = 0,
         clocked: Callable[[str, Callable[[], Any]], tuple[Any, float]] = lambda what, call: (call(), 0.0),
     ) -> None:
         """Args:
         every: epochs between two evaluations.
         driver: None: nothing is recorded.
         stretch: simulated seconds for each second of the curves.
+        ahead: trials that are drawn before there is a slot for them.
         clocked: runs a decision, by its kind, and returns its result and the seconds that it takes.
         """
         self._search, self._scheduler, self._surrogate = search, scheduler, surrogate
         self._slots, self._every, self._driver, self._stretch = slots, every, driver, stretch
-        self._clocked = clocked
+        self._clocked, self._ahead = clocked, ahead
         self._events: list[tuple[float, int, SimulatedTrial]] = []
         self._order, self._running, self._now = itertools.count(), 0, 0.0
         self._is_drawn_out = False
@@ -144,6 +146,8 @@ class Simulation:
     def _fill(self) -> None:
         """Start trials while slots are free: those that the scheduler chooses, else new ones."""
         while self._running < self._slots:
+            while not self._is_drawn_out and self._pending() < self._ahead:
+                self._is_drawn_out = not self._decide("suggest", self._add)
             trial = self._decide("choose", lambda: self._scheduler.choose_trial_to_run(self))
             if trial is None:
                 if self._is_drawn_out or not self._decide("suggest", self._add):
@@ -154,6 +158,9 @@ class Simulation:
                 self._decide("start", lambda: self._driver.on_trial_start(0, self.outcome.trials, trial))  # noqa: B023
             trial.status = Trial.RUNNING
             self._continue(trial)
+
+    def _pending(self) -> int:
+        return sum(trial.status == Trial.PENDING for trial in self.outcome.trials) if self._ahead else 0
 
     def _add(self) -> bool:
         """Draw a trial; whether there was one to draw."""
