@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -47,14 +48,15 @@ class StatusSnapshot:
     def of(
         cls, states: Iterable[TrialStatus], *, total: int, interrupted: int, best: BestSoFar | None
     ) -> StatusSnapshot:
-        """Counted from the statuses of the trials that there are; `total` is how many the study is to have."""
-        states = list(states)
+        """Counted from the statuses of the trials that there are, or a `Counter` of them; `total` is how many the study
+        is to have."""
+        number = Counter(states)
         counts = SweepCounts(
             total=total,
-            running=states.count(TrialStatus.RUNNING),
-            completed=states.count(TrialStatus.COMPLETED),
-            pruned=states.count(TrialStatus.PRUNED),
-            failed=states.count(TrialStatus.FAILED),
+            running=number[TrialStatus.RUNNING],
+            completed=number[TrialStatus.COMPLETED],
+            pruned=number[TrialStatus.PRUNED],
+            failed=number[TrialStatus.FAILED],
             best=best.value if best else None,
         )
         return cls(counts, interrupted, best)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import optuna
@@ -37,7 +37,8 @@ class Points:
             for name, _, dimension in space.dimensions(chosen)
             if isinstance(dimension, FloatRange)
         }
-        self._known: dict[int, str] = {}
+        self._drawn: set[str] = set()
+        self._trials = 0
 
     def draw(self, study: optuna.Study, sampler: NumberedSampler, trials: Sequence[FrozenTrial]) -> Params | None:
         """The point of the trial that comes after these; None if every point of the space has been drawn.
@@ -48,7 +49,7 @@ class Points:
         Raises:
             ConfigError: if values drawn contradict each other.
         """
-        number, drawn = len(trials), self._drawn(trials)
+        number, drawn = len(trials), self._drawn_in(trials)
         if self._space.points:
             return {POINT: number} if number < len(self._space.points) else None
         if self._size is not None and len(drawn) >= self._size:
@@ -78,11 +79,12 @@ class Points:
                 return point
         raise AssertionError("fewer points were drawn than there are")
 
-    def _drawn(self, trials: Iterable[FrozenTrial]) -> set[str]:
-        for trial in trials:
-            if trial.number not in self._known:
-                self._known[trial.number] = self._text({**trial.system_attrs.get(_FIXED, {}), **trial.params})
-        return {*self._known.values()}
+    def _drawn_in(self, trials: Sequence[FrozenTrial]) -> set[str]:
+        """The points of these trials, of which each call has more."""
+        for trial in trials[self._trials :]:
+            self._drawn.add(self._text({**trial.system_attrs.get(_FIXED, {}), **trial.params}))
+        self._trials = len(trials)
+        return self._drawn
 
     def _text(self, point: Params) -> str:
         """Equal for equal points: JSON distinguishes 1, 1.0, true and "1"."""

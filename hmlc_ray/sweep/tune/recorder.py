@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +73,8 @@ class SweepSession:
         rows = rows_of(earlier.runs, study)
         self._known = {row.number for row in rows}
         self._states = {row.number: row.status for row in rows if row.status.has_ended} | dict(earlier.gone)
+        self._counts = Counter(self._states.values())
+        self._interrupted = self._known - self._states.keys()
         self.ended_before = frozenset(self._states)
         self.seen_before = evaluations_of(tracker, earlier.runs, study) if study.scheduler else {}
         """The searched metric's values that earlier drivers logged, by trial and by evaluation, counted from 1."""
@@ -100,7 +103,8 @@ class SweepSession:
         self._known.add(number)
         self._runs[number] = run_id
         self._rungs[number] = rungs(self._study.scheduler, config.training.epochs, config.evaluation.every)
-        self._states[number] = TrialStatus.RUNNING
+        self._interrupted.discard(number)
+        self._note(number, TrialStatus.RUNNING)
         self._pulse.started(number)
         self._show()
 
@@ -141,7 +145,7 @@ class SweepSession:
         }
         self._tracker.finish(trial.run_id, "FINISHED", outcome)
         self._retention.ended(trial, int(logged.get(schema.CHECKPOINT_BYTES, 0)))
-        self._states[number] = status
+        self._note(number, status)
         self._pulse.ended()
         self._show()
 
@@ -170,7 +174,7 @@ class SweepSession:
         if number in self.ended_before:
             return
         self._tracker.finish(self._runs[number], "FAILED", {schema.ERROR: error})
-        self._states[number] = TrialStatus.FAILED
+        self._note(number, TrialStatus.FAILED)
         self._pulse.ended()
         self._show()
 
@@ -190,9 +194,8 @@ class SweepSession:
 
     def left(self) -> tuple[int, int]:
         """How many trials have not ended, and how many of them have started; asked from any thread."""
-        states = list(self._states.values())
-        running = states.count(TrialStatus.RUNNING)
-        return self._total - (len(states) - running), running
+        running = self._counts[TrialStatus.RUNNING]
+        return self._total - (len(self._states) - running), running
 
     def look_on(self, *, last: bool = False) -> None:
         """Publish the status of the trials for readers; to be called often, and at the end with `last`."""
@@ -203,14 +206,20 @@ class SweepSession:
             return other
         return max(self._best, other, key=lambda best: rank(self._study.mode, best.value, best.number))
 
+    def _note(self, number: int, status: TrialStatus) -> None:
+        """Counted as it changes: a study of thousands of trials has several changes for each."""
+        if number in self._states:
+            self._counts[self._states[number]] -= 1
+        self._states[number] = status
+        self._counts[status] += 1
+
     def _show(self) -> None:
         snapshot = self._snapshot()
         self._progress.update(snapshot.counts)
         self._status_writer.update(snapshot)
 
     def _snapshot(self) -> StatusSnapshot:
-        interrupted = len(self._known - self._states.keys())
-        return StatusSnapshot.of(self._states.values(), total=self._total, interrupted=interrupted, best=self._best)
+        return StatusSnapshot.of(self._counts, total=self._total, interrupted=len(self._interrupted), best=self._best)
 
 
 _active: SweepSession | None = None

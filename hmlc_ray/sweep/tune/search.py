@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.trial import Trial, TrialState
+from optuna.trial import FixedTrial, Trial, TrialState, create_trial
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
@@ -17,12 +17,13 @@ from hmlc_ray.home import Home
 from hmlc_ray.study.folder import load_study
 from hmlc_ray.sweep.train.params import params_of
 from hmlc_ray.sweep.train.result import is_pruned
+from hmlc_ray.sweep.tune.history import History, KnownStudy
 from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 from hmlc_ray.sweep.tune.points import Points
 from hmlc_ray.sweep.tune.recorder import active, ended_before
 from hmlc_ray.sweep.tune.samplers import NumberedRandom, NumberedTpe, build_sampler
 
-_MADE_ANEW = ("_storage", "_ot_study", "_ot_trials", "_sampler", "_search_space", "_points")
+_MADE_ANEW = ("_storage", "_ot_study", "_ot_trials", "_sampler", "_search_space", "_points", "_known", "_drawing")
 # Names of attributes that older versions pickled and that are created again now.
 _NumberedRandom, _NumberedTpe = NumberedRandom, NumberedTpe
 
@@ -41,6 +42,7 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
     def __init__(self, space: SearchSpace, study: StudyConfig, storage: optuna.storages.BaseStorage) -> None:
         self._search_space, self._study_config, self._points = space, study, Points(space)
         self._orphans: list[int] | None = None
+        self._known: History | None = None
         super().__init__(
             space=self._draw,
             metric=study.objective_metric,
@@ -56,7 +58,7 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """The study is that of the home folder: it may have more trials now than when Tune pickled this."""
-        self.__dict__.update(state, _ot_trials={})
+        self.__dict__.update(state, _ot_trials={}, _known=None)
         home = Home.of(None)
         sweep = load_study(self._study_config.name, home)
         self._study_config, self._search_space = sweep.study, sweep.search_space()
@@ -83,7 +85,7 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
         """Looked for once: what is asked of Optuna from then on is known to this process, the only one that asks."""
         if self._orphans is None:
             known = {trial.number for trial in self._ot_trials.values()} | ended_before()
-            numbers = [trial.number for trial in self._ot_study.get_trials(deepcopy=False)]
+            numbers = [trial.number for trial in self._history.trials]
             self._orphans = [number for number in numbers if number not in known]
         return self._orphans.pop(0) if self._orphans else None
 
@@ -91,29 +93,36 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
         """None if the study has all its trials.
 
         The point is drawn first and then made a trial in one step: a driver that is killed leaves the whole of it, or
-        nothing. Optuna's study caches the states of its trials when it is asked, so draws have one of their own.
+        nothing.
         """
-        trials = self._ot_study.get_trials(deepcopy=False)
-        if len(trials) >= self._study_config.num_trials:
+        history = self._history
+        if len(history.trials) >= self._study_config.num_trials:
             return None
-        study = optuna.load_study(study_name=self._study_name, storage=self._ot_study._storage, sampler=self._sampler)
-        point = self._points.draw(study, self._sampler, trials)
+        self._drawing.shown = history.recent()
+        point = self._points.draw(self._drawing, self._sampler, history.trials)
         if point is None:
-            active().space_is_used_up(len(trials))
+            active().space_is_used_up(len(history.trials))
             return None
-        self._ot_study.enqueue_trial(point)
-        return self._ask()
+        drawn = FixedTrial(point)
+        self._search_space.suggest(drawn)
+        running = create_trial(state=TrialState.RUNNING, params=drawn.params, distributions=drawn.distributions)
+        return Trial(self._ot_study, history.create(running))
+
+    @property
+    def _history(self) -> History:
+        if self._known is None:
+            self._known = History(self._ot_study)
+            self._drawing = KnownStudy(self._study_name, self._ot_study._storage, self._sampler)
+        return self._known
 
     def _trial(self, number: int) -> Trial:
-        frozen = self._ot_study.get_trials(deepcopy=False)[number]
-        if frozen.state == TrialState.WAITING:  # a driver was killed between drawing it and asking for it
-            return self._ask()
+        frozen = self._history.trials[number]
+        if frozen.state == TrialState.WAITING:  # an older driver was killed between drawing it and asking for it
+            trial: Trial = self._ot_study.ask()
+            self._search_space.suggest(trial)
+            self._history.refresh(number)
+            return trial
         return Trial(self._ot_study, frozen._trial_id)
-
-    def _ask(self) -> Trial:
-        """The trial that is enqueued."""
-        trial: Trial = self._ot_study.ask()
-        return trial
 
     def _is_finished(self, trial_id: str) -> bool:
         state: TrialState = self._ot_study._storage.get_trial(self._ot_trials[trial_id]._trial_id).state
@@ -128,12 +137,13 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
             return
         trial = self._ot_trials[trial_id]
         if error or not result or self.metric not in result:
-            self._ot_study.tell(trial, state=TrialState.FAIL)
+            ended = self._ot_study.tell(trial, state=TrialState.FAIL)
         elif is_pruned(result):
             trial.report(result[self.metric], result["epoch"])
-            self._ot_study.tell(trial, state=TrialState.PRUNED)
+            ended = self._ot_study.tell(trial, state=TrialState.PRUNED)
         else:
-            self._ot_study.tell(trial, result[self.metric])
+            ended = self._ot_study.tell(trial, result[self.metric])
+        self._history.put(ended)
 
     def save(self, checkpoint_path: str) -> None:
         """Only the map from Tune's ids to Optuna's numbers: all else is in Optuna's storage."""
@@ -143,5 +153,6 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
 
     def restore(self, checkpoint_path: str) -> None:
         saved = json.loads(Path(checkpoint_path).read_text(encoding="utf-8"))
+        self._known = None
         self._ot_trials = {trial_id: self._trial(number) for trial_id, number in saved["numbers"].items()}
         self._completed_trials, self._orphans = set(saved["done"]), None

@@ -1,0 +1,1 @@
+"""The parts of benchmarks/budgets.py and benchmarks/scale.py."""
