@@ -12,7 +12,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 LONG = 500
-"""Ended trials that a sampler learns from at most, besides the best, and running ones that it knows of."""
+"""Ended trials that a sampler learns from at most, besides the best."""
+RUNNING = 100
+"""Running trials that it knows of at most: it avoids where they are."""
 BEST = 25
 """The best trials are always among them: Optuna's estimator models no more good ones."""
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -55,7 +57,7 @@ class History:
         self.put(self._study._storage.get_trial(self.trials[number]._trial_id))
 
     def recent(self) -> list[FrozenTrial]:
-        """What a sampler learns from: all trials while not more than `LONG` have ended and run.
+        """What a sampler learns from: all trials while not more than `LONG` have ended and `RUNNING` run.
 
         Of a longer study the trials that ended last, by number, and the best, so that what the estimator takes for good
         trials is the same; the weights of others decrease with their age in the estimator too.
@@ -65,7 +67,7 @@ class History:
             if trial.state in _ENDED:
                 if next(ended) < LONG:
                     chosen.add(trial.number)
-            elif trial.state == TrialState.RUNNING and next(running) < LONG:
+            elif trial.state == TrialState.RUNNING and next(running) < RUNNING:
                 chosen.add(trial.number)
         return [self.trials[number] for number in sorted(chosen)]
 

@@ -93,6 +93,7 @@ def test_of_a_long_study_a_sampler_learns_from_the_latest_and_the_best(
     assert History(study).recent() == known
 
     monkeypatch.setattr(history, "LONG", 12)
+    monkeypatch.setattr(history, "RUNNING", 12)
     recent = History(study).recent()
     assert [trial.number for trial in recent] == sorted(trial.number for trial in recent)
     assert len(recent) <= 12 + BEST + 12
