@@ -32,7 +32,7 @@ class History:
     def __init__(self, study: optuna.Study) -> None:
         self._study, self._sign = study, -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
         self.trials: list[FrozenTrial] = []
-        """By number."""
+        """The trials by number."""
         self._ranked: list[_Rank] = []
         for trial in study.get_trials(deepcopy=False):
             self.put(trial)
