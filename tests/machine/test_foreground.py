@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import psutil
 import pytest
 from process_ends import ends
 
@@ -27,13 +28,19 @@ def started() -> Iterator[list[subprocess.Popen[str]]]:
     processes: list[subprocess.Popen[str]] = []
     yield processes
     for process in processes:
-        process.kill()
+        below = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        for each in [process, *below]:  # what is below holds the pipes open
+            each.kill()
         process.communicate()
 
 
 def foreground(*program: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "hmlc_ray.machine.foreground", sys.executable, "-c", *program]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored, and so in what is started, under nohup
+    try:
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("kind", ["willing", "stubborn"])
