@@ -39,5 +39,6 @@ def _spin(latest: Latest, ended: threading.Event) -> None:
         return spinner
 
     # Results are printed to stdout after the block; notes to stderr, within it, come above the spinner.
-    with Live(get_renderable=render, console=Console(stderr=True), transient=True, redirect_stdout=False):
+    console = Console(stderr=True, soft_wrap=True)  # commands in notes stay whole
+    with Live(get_renderable=render, console=console, transient=True, redirect_stdout=False):
         ended.wait()

@@ -17,12 +17,12 @@ def run() -> None:
     gc.set_threshold(100_000, 20, 20)
     # Otherwise pydantic reads the metadata of every installed distribution, in search of plugins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    # Every Python that is started from here, by whatever library, imports nothing from the current folder: a user's
-    # own `json.py` or `mlflow.py` may be there.
-    os.environ.setdefault("PYTHONSAFEPATH", "1")
     from hmlc_ray.cli.text_output import prepare_output
 
     prepare_output()
+    # Every Python that is started from here on, by whatever library, imports nothing from the current folder: a user's
+    # own `json.py` or `mlflow.py` may be there. This one may have been found there, and started once more just now.
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
     from hmlc_ray.cli.commands import app_for
 
     try:

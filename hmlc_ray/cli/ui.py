@@ -12,6 +12,7 @@ import typer
 
 from hmlc_ray.cli.options import DEFAULT_HOME, Home, TrackingUri
 from hmlc_ray.errors import system_reason
+from hmlc_ray.machine import foreground
 
 APP = "hmlc"
 """The name of `hmlc_ray.tracking.interface` among MLflow's applications, once the package is installed."""
@@ -76,7 +77,7 @@ def ui(
         typer.echo("under another name of this machine it answers 403, unless the name is given by --allowed-host NAME")
     sys.stdout.flush()
     # This process, which has loaded MLflow, becomes one that waits for Ctrl-C and takes no memory to speak of.
-    waiting = [sys.executable, "-P", "-m", "hmlc_ray.machine.foreground", *command]
+    waiting = [sys.executable, "-P", foreground.__file__, *command]
     os.execve(waiting[0], waiting, {**os.environ, **environment, **allowed})  # noqa: S606 - no shell: the program is this Python
 
 

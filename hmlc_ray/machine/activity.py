@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 ACTIVITY = "hmlc_ray.activity"
 VARIABLE = "HMLC_ACTIVITY"
@@ -25,12 +26,10 @@ Show = Callable[["Latest", threading.Event], None]
 
 def doing(what: str, done: int | None = None, total: int | None = None) -> None:
     """Note what is done from now on, and of how much how much is done."""
-    if done is None:
-        _LOG.debug("%s", what)
-    elif total is None:
-        _LOG.debug("%s: %s", what, f"{done:,}")
-    else:
-        _LOG.debug("%s: %s of %s", what, f"{done:,}", f"{total:,}")
+    text = what if done is None else f"{what}: {done:,}" if total is None else f"{what}: {done:,} of {total:,}"
+    for latest in tuple(_SHOWN):
+        latest.text = text
+    _LOG.debug("%s", text)
 
 
 @contextmanager
@@ -44,20 +43,16 @@ def shown(first: str, show: Show) -> Iterator[None]:
     if os.environ.get(VARIABLE) == "0":
         yield
         return
-    before, latest, ended = (_LOG.level, _LOG.propagate), Latest(first), threading.Event()
-    _LOG.addHandler(latest)
-    _LOG.setLevel(logging.DEBUG)
-    _LOG.propagate = False
+    latest, ended = Latest(first), threading.Event()
+    _SHOWN.append(latest)
     thread = threading.Thread(target=show, args=(latest, ended), name="hmlc-activity", daemon=True)
     thread.start()
     try:
         yield
     finally:
         ended.set()
+        _SHOWN.remove(latest)
         thread.join(NEW_S)  # a pipe that is full must not hold up the command's end
-        _LOG.removeHandler(latest)
-        _LOG.setLevel(before[0])
-        _LOG.propagate = before[1]
 
 
 def in_lines(say: Callable[[str], None]) -> Show:
@@ -72,15 +67,15 @@ def in_lines(say: Callable[[str], None]) -> Show:
     return show
 
 
-class Latest(logging.Handler):
-    """Keeps the last message."""
+@dataclass(eq=False)
+class Latest:
+    """The last message."""
 
-    def __init__(self, first: str) -> None:
-        super().__init__()
-        self.text = first
+    text: str
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self.text = record.getMessage()
+
+_SHOWN: list[Latest] = []
+"""Where the last message is kept for those who show it; the logger is its users' alone."""
 
 
 class Pace:

@@ -16,7 +16,7 @@ from contextlib import suppress
 
 PATIENCE_S = 2.0
 """Seconds that the server has to close its connections."""
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def run(command: Sequence[str]) -> int:

@@ -28,13 +28,16 @@ _SHOW_CURSOR = b"\x1b[?25h"
 
 _owned = False
 _raised = False
+_ending = False
 _hearing: _Hearing | None = None
 
 
 def die_quietly() -> None:
     """Let a SIGINT end this process without a traceback, while it starts and ends: there is nothing to save."""
+    global _ending
     if signal.getsignal(signal.SIGINT) in (signal.default_int_handler, _raise_first):  # a script's may be ignored
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        _ending = _owned and _hearing is not None  # which ends what was started as well
+        signal.signal(signal.SIGINT, leave if _ending else signal.SIG_DFL)
 
 
 def own_process() -> None:
@@ -142,6 +145,8 @@ class _Hearing:
     def _hear(self) -> None:
         if self.own > 0:
             self.own -= 1
+        elif _ending:
+            _end("")
         elif self.first is None:
             self.first = time.monotonic()
             if _owned:  # in a thread of its own: what is noted may wait for a terminal or a full pipe

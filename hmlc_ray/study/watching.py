@@ -92,7 +92,7 @@ class StudyWatch:
         self._benchmark = run.run_id if run is not None and is_benchmark else None
         with suppress(StudyError):  # a name that no study can have, from a store that others wrote
             if is_benchmark and self.note is None and is_saved(name, workspace.home):
-                self.note = f"this is the benchmark {name}; the study of that name has not started yet"
+                self.note = f"this is the benchmark {name}; the study of that name has no run in this store"
         self._run_id = self._started(name) if run is None else run.run_id
         self._curves: dict[str, tuple[object, list[tuple[int, float]]]] = {}
         self._schedulers: dict[str, AshaConfig | None] = {}

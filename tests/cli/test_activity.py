@@ -39,13 +39,25 @@ def test_what_is_done_is_printed_to_stderr(capsys: pytest.CaptureFixture[str], m
     assert capsys.readouterr().out.startswith("hmlc: encoding samples: 1,024 of 50,000 (")
 
 
-def test_the_logger_is_as_it_was_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_logger_is_its_users_alone(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.delenv(module.VARIABLE)
     logger = logging.getLogger(ACTIVITY)
-    before = (logger.level, logger.propagate, list(logger.handlers))
-    with pytest.raises(ValueError, match="x"), activity("starting"):
+
+    def state() -> tuple[object, ...]:
+        return logger.level, logger.propagate, list(logger.handlers), list(module._SHOWN)
+
+    def fail() -> None:
+        assert state()[:3] == before[:3]
+        with caplog.at_level(logging.DEBUG, ACTIVITY):
+            doing("reading")
+        assert [shown.text for shown in module._SHOWN] == ["reading"]
         raise ValueError("x")
-    assert (logger.level, logger.propagate, list(logger.handlers)) == before
+
+    before = state()
+    with pytest.raises(ValueError, match="x"), activity("starting"):
+        fail()
+    assert [record.getMessage() for record in caplog.records] == ["reading"]
+    assert state() == before
 
 
 def test_nobody_sees_it_unasked(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cli_examples import Run
 
+from hmlc_ray.machine import foreground
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.tracking.uri import with_driver
 
@@ -37,8 +38,8 @@ def test_it_serves_the_home_folder_on_loopback(hmlc: Run, started: list[tuple[An
     assert result.output == f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)\n"
     ((program, command, environment),) = started
     assert program == sys.executable
-    assert command[1:4] == ["-P", "-m", "hmlc_ray.machine.foreground"]  # which ends it quietly
-    assert command[4:9] == [sys.executable, "-P", "-m", "mlflow", "server"]
+    assert command[1:3] == ["-P", foreground.__file__]  # which ends it quietly
+    assert command[3:8] == [sys.executable, "-P", "-m", "mlflow", "server"]
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert environment["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{tmp_path}/h/mlflow.db"
     # Its runners of jobs would be seven more processes with two gigabytes.

@@ -44,7 +44,7 @@ def foreground(*program: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("kind", ["willing", "stubborn"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_ends_all_of_it(started: list[subprocess.Popen[str]], kind: str, number: signal.Signals) -> None:
     process = foreground(SERVER, kind)
     started.append(process)

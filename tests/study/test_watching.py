@@ -272,7 +272,7 @@ def test_a_study_that_has_not_started_is_named_beside_a_benchmark(driven: Driven
     driven.tracker.study_run("b", tags={}, params={}, kind=schema.RunKind.BENCHMARK)
     assert StudyWatch("b", Workspace.of(tmp_path)).note is None
     save_study(SweepConfig.model_validate({"study": {"name": "b"}, "space": SPACE}), Home.of(tmp_path))
-    note = "this is the benchmark b; the study of that name has not started yet"
+    note = "this is the benchmark b; the study of that name has no run in this store"
     assert StudyWatch("b", Workspace.of(tmp_path)).note == note
 
 

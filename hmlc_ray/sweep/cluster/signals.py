@@ -49,7 +49,8 @@ def tuning() -> Iterator[None]:
         yield
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)}
-    if is_own_process() and before[signal.SIGINT] is not signal.SIG_IGN:
+    tune_listens = os.environ.get("TUNE_DISABLE_SIGINT_HANDLER", "0") == "0"
+    if tune_listens and is_own_process() and before[signal.SIGINT] is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, leave)
     try:
         yield

@@ -34,38 +34,50 @@ class History:
         self.trials: list[FrozenTrial] = []
         """The trials by number."""
         self._ranked: list[_Rank] = []
-        for trial in study.get_trials(deepcopy=False):
+        self._read()
+
+    def _read(self) -> None:
+        self.trials, self._ranked = [], []
+        for trial in self._study.get_trials(deepcopy=False):
             self.put(trial)
 
     def put(self, trial: FrozenTrial) -> None:
         """Note a new trial, or the new state of one."""
         assert trial.number <= len(self.trials), "trials are numbered without gaps"
+        before = self.trials[trial.number : trial.number + 1]
         self.trials[trial.number : trial.number + 1] = [trial]
-        if trial.state in _ENDED:
+        if trial.state in _ENDED and not (before and before[0].state in _ENDED):
             insort(self._ranked, self._rank(trial))
             del self._ranked[BEST:]
 
     def create(self, trial: FrozenTrial) -> int:
         """Make a trial in the storage, whole, in one step; its id there."""
-        identity = self._study._storage.create_new_trial(self._study._study_id, template_trial=trial)
-        trial._trial_id, trial.number = identity, len(self.trials)
-        self.put(trial)
+        storage = self._study._storage
+        identity = storage.create_new_trial(self._study._study_id, template_trial=trial)
+        trial._trial_id, trial.number = identity, storage.get_trial_number_from_id(identity)
+        if trial.number == len(self.trials):
+            self.put(trial)
+        else:  # somebody else has made trials in this study meanwhile
+            self._read()
         return identity
 
     def refresh(self, number: int) -> None:
         """Read a trial that has changed in the storage."""
         self.put(self._study._storage.get_trial(self.trials[number]._trial_id))
 
-    def recent(self) -> list[FrozenTrial]:
+    def recent(self, fewest: int = 0) -> list[FrozenTrial]:
         """What a sampler learns from: all trials while not more than `LONG` have ended and `RUNNING` run.
 
         Of a longer study the trials that ended last, by number, and the best, so that what the estimator takes for good
         trials is the same; the weights of others decrease with their age in the estimator too.
+
+        Args:
+            fewest: ended trials that the sampler counts, and has to be shown if there are so many.
         """
         chosen, ended, running = {rank[-1] for rank in self._ranked}, count(), count()
         for trial in reversed(self.trials):
             if trial.state in _ENDED:
-                if next(ended) < LONG:
+                if next(ended) < max(LONG, fewest):
                     chosen.add(trial.number)
             elif trial.state == TrialState.RUNNING and next(running) < RUNNING:
                 chosen.add(trial.number)

@@ -43,6 +43,8 @@ class NumberedSampler(optuna.samplers.BaseSampler):
     """A sampler that is asked for single parameters, `sample_independent`, and draws them from a `Stream`."""
 
     stream: Stream
+    startup_trials: int = 0
+    """Ended trials of the whole study that it counts before it learns from any."""
 
 
 class NumberedRandom(NumberedSampler, optuna.samplers.RandomSampler):
@@ -65,6 +67,7 @@ class NumberedTpe(NumberedSampler, optuna.samplers.TPESampler):
     def __init__(self, stream: Stream, startup_trials: int) -> None:
         super().__init__(n_startup_trials=startup_trials, multivariate=False)
         self.stream, self._random_sampler = stream, NumberedRandom(stream)
+        self.startup_trials = startup_trials
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

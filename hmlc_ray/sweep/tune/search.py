@@ -98,7 +98,7 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
         history = self._history
         if len(history.trials) >= self._study_config.num_trials:
             return None
-        self._drawing.shown = history.recent()
+        self._drawing.shown = history.recent(self._sampler.startup_trials)
         point = self._points.draw(self._drawing, self._sampler, history.trials)
         if point is None:
             active().space_is_used_up(len(history.trials))
@@ -133,9 +133,10 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         self._completed_trials.add(trial_id)
-        if self._is_finished(trial_id):
-            return
         trial = self._ot_trials[trial_id]
+        if self._is_finished(trial_id):
+            self._history.refresh(trial.number)
+            return
         if error or not result or self.metric not in result:
             ended = self._ot_study.tell(trial, state=TrialState.FAIL)
         elif is_pruned(result):

@@ -102,6 +102,25 @@ def test_of_a_long_study_a_sampler_learns_from_the_latest_and_the_best(
     assert {trial.number for trial in latest} <= {trial.number for trial in recent}
     assert good(study, recent, BEST) == good(study, known, BEST)
     assert default_gamma(len(ended(known)) * 100) == BEST  # of any longer study, too
+    fewest = len(ended(known)) - 5
+    assert fewest > 12 + BEST
+    assert len(ended(History(study).recent(fewest))) >= fewest, "as many as a sampler counts before it learns"
+
+
+def test_trials_that_somebody_else_makes_or_ends_meanwhile_are_known(searcher: StudySearch) -> None:
+    advance(searcher, range(3))
+    study = searcher._ot_study
+    study.add_trial(optuna.trial.create_trial(state=TrialState.FAIL))
+    assert searcher.suggest("later") is not None
+    assert [trial.number for trial in searcher._history.trials] == list(range(5))
+    study.tell(searcher._ot_trials["later"], 0.5)
+    for _ in range(2):
+        searcher.on_trial_complete("later", {searcher.metric: 0.5, "epoch": 1})
+    last = searcher._history.trials[4]
+    assert (last.state, last.value) == (TrialState.COMPLETE, 0.5)
+    assert len(searcher._history._ranked) == len(
+        ended(study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED)))
+    )
 
 
 def ended(trials: list[FrozenTrial]) -> list[FrozenTrial]:
