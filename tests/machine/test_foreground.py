@@ -13,6 +13,7 @@ from process_ends import ends
 
 from hmlc_ray.machine.processes import start_of
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 SERVER = """
 import signal, subprocess, sys, time
 other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
@@ -36,15 +37,17 @@ def started() -> Iterator[list[subprocess.Popen[str]]]:
 
 def foreground(*program: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "hmlc_ray.machine.foreground", sys.executable, "-c", *program]
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored, and so in what is started, under nohup
+    # Some are ignored, and so in what is started, under nohup or in the background of a script.
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
     try:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     finally:
-        signal.signal(signal.SIGHUP, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("kind", ["willing", "stubborn"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_ends_all_of_it(started: list[subprocess.Popen[str]], kind: str, number: signal.Signals) -> None:
     process = foreground(SERVER, kind)
     started.append(process)
