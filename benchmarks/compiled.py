@@ -19,6 +19,7 @@ from statistics import median
 from typing import Any
 
 import torch
+from gpu_parts.clock import timed
 from pydantic import TypeAdapter
 from torch import Tensor, nn
 
@@ -83,18 +84,6 @@ def step_of(network: nn.Module, inputs: Tensor) -> Callable[[], None]:
         features.float().square().mean().backward()
 
     return step
-
-
-def timed(step: Callable[[], None], device: torch.device) -> float:
-    """Seconds of a step: wall time on a GPU, CPU time of this process elsewhere, which load does not change."""
-    clock = time.perf_counter if device.type == "cuda" else time.process_time
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    start = clock()
-    step()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return clock() - start
 
 
 if __name__ == "__main__":

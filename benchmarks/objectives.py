@@ -28,6 +28,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
+from gpu_parts.clock import synchronise
 from gpu_parts.launches import Launches
 from gpu_parts.made import objective_of, taxonomy_of
 from pytorch_metric_learning.losses import SupConLoss
@@ -192,11 +193,11 @@ def measure(steps: dict[str, Callable[[], None]], rounds: int, arguments: argpar
     def timed(step: Callable[[], None], repeats: int) -> float:
         step()
         step()
-        synchronise(arguments.device)
+        synchronise(torch.device(arguments.device))
         start = clock()
         for _ in range(repeats):
             step()
-        synchronise(arguments.device)
+        synchronise(torch.device(arguments.device))
         return (clock() - start) / repeats * 1e3
 
     times = {name: Timing([], {BASE: [], RIVAL: []}) for name in steps}
@@ -236,11 +237,6 @@ def hand_over(arguments: argparse.Namespace) -> None:
 
     own, other = after(1), after(0)
     print(f"threads: to write 1.4 MB after itself {own:.0f} us, after another {other:.0f} us: {other / own:.1f} x")
-
-
-def synchronise(device: str) -> None:
-    if device != "cpu":
-        torch.cuda.synchronize()
 
 
 class LiveBytes(TorchDispatchMode):
@@ -306,10 +302,10 @@ def mask_fit(arguments: argparse.Namespace) -> None:
     steps = 50_000 // arguments.samples
 
     def timed(call: Callable[[], Any]) -> float:
-        synchronise(arguments.device)
+        synchronise(torch.device(arguments.device))
         start = time.perf_counter()
         call()
-        synchronise(arguments.device)
+        synchronise(torch.device(arguments.device))
         return time.perf_counter() - start
 
     def counting() -> None:
@@ -364,10 +360,10 @@ def seconds_of(step: Callable[[], None], arguments: argparse.Namespace, rounds: 
     clock, times = clock_of(arguments), []
     step()
     for _ in range(rounds):
-        synchronise(arguments.device)
+        synchronise(torch.device(arguments.device))
         start = clock()
         step()
-        synchronise(arguments.device)
+        synchronise(torch.device(arguments.device))
         times.append(clock() - start)
     return min(times)
 

@@ -13,13 +13,13 @@ left is more than a real one would reach. Rounds of both alternate; the ratio of
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 from statistics import median
 from typing import Any
 from unittest.mock import patch
 
 import torch
+from gpu_parts.clock import timed
 from gpu_parts.made import objective_of, taxonomy_of
 from pydantic import TypeAdapter
 from torch import Tensor, nn
@@ -138,18 +138,6 @@ def packed_step(networks: list[nn.Module], objectives: list[Objective], rows: Te
         return [loss.detach() for loss in losses]
 
     return step
-
-
-def timed(step: Step, device: torch.device) -> float:
-    """Seconds of a step: wall time on a GPU, CPU time of this process elsewhere, which load does not change."""
-    clock = time.perf_counter if device.type == "cuda" else time.process_time
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    start = clock()
-    step()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return clock() - start
 
 
 if __name__ == "__main__":

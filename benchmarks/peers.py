@@ -24,6 +24,7 @@ from pathlib import Path
 from statistics import median
 
 from hmlc_ray.home import Home
+from hmlc_ray.study.leaderboard import trial_runs
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.training.fit import SECONDS
 
@@ -47,7 +48,10 @@ def main() -> None:
     for _ in range(arguments.rounds):
         with tempfile.TemporaryDirectory() as folder:
             filled, ours = sweep(arguments.trials, arguments.epochs, Path(folder))
-            print(f"hmlc: {ours:.0f} s, {3600 * arguments.trials / ours:.0f} trials/h, slots filled {filled:.2f}")
+            print(
+                f"hmlc: {ours:.0f} s, {3600 * arguments.trials / ours:.0f} trials/h, slots filled {filled:.2f}",
+                flush=True,
+            )
             for name, peer in PEERS.items():
                 seconds = peer(arguments.trials, arguments.epochs, Path(folder))
                 ratios[name].append(seconds / ours)
@@ -67,7 +71,7 @@ def sweep(trials: int, epochs: int, folder: Path) -> tuple[float, float]:
     tracker = Tracker.connect(home.tracking_uri, artifact_root=home.artifacts)
     parent = tracker.find_study("digits")
     assert parent is not None
-    runs = tracker.children(parent)
+    runs = trial_runs(tracker, parent)
     assert len(runs) == trials, f"{len(runs)} runs of {trials}"
     own = sum(value for run in runs for _, value in tracker.history(run.run_id, SECONDS))
     return own / (SLOTS * seconds), seconds

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 import hmlc_ray
+from gpu_parts.clock import synchronise
 
 Values = dict[str, Any]
 
@@ -43,8 +44,7 @@ class Bench:
         return self.deadline - time.monotonic()
 
     def synchronise(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        synchronise(self.device)
 
     @cached_property
     def hardware(self) -> str:

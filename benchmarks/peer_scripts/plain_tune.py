@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=20)
     arguments = parser.parse_args()
-    ray.init(num_cpus=2, runtime_env={"env_vars": {"PYTHONPATH": str(Path(__file__).parent)}})
+    ray.init(address="local", num_cpus=2, runtime_env={"env_vars": {"PYTHONPATH": str(Path(__file__).parent)}})
     callback = MLflowLoggerCallback(tracking_uri=f"sqlite:///{arguments.folder}/mlflow.db", experiment_name="digits")
     tuner = tune.Tuner(
         tune.with_resources(trial, {"cpu": 1}),

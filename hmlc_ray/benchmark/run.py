@@ -20,7 +20,7 @@ from hmlc_ray.benchmark.tasks import Task, cell
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import StudyError, TrackingError, system_reason
-from hmlc_ray.machine.activity import in_lines, shown
+from hmlc_ray.machine.activity import reading_data
 from hmlc_ray.machine.interrupts import hearing
 from hmlc_ray.machine.scratch import nothing_left
 from hmlc_ray.runs.induction import with_tree
@@ -69,7 +69,7 @@ class Benchmark:
         self.workspace = request.workspace
         self.results = ResultsFile(request.results_file, request.suite.benchmark.name)
         self.known = Known()
-        with request.workspace.home.current(), shown("reading the data", in_lines(self._progress.note)):
+        with request.workspace.home.current(), reading_data(self._progress.note):
             self._read_data()
 
     def _read_data(self) -> None:

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 ACTIVITY = "hmlc_ray.activity"
@@ -53,6 +53,11 @@ def shown(first: str, show: Show) -> Iterator[None]:
         ended.set()
         _SHOWN.remove(latest)
         thread.join(NEW_S)  # a pipe that is full must not hold up the command's end
+
+
+def reading_data(note: Callable[[str], None]) -> AbstractContextManager[None]:
+    """Note now and then that data are read, and what is done for it."""
+    return shown("reading the data", in_lines(note))
 
 
 def in_lines(say: Callable[[str], None]) -> Show:

@@ -17,7 +17,7 @@ from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import CheckpointError
 from hmlc_ray.evaluation import evaluate
-from hmlc_ray.machine.activity import in_lines, shown
+from hmlc_ray.machine.activity import reading_data
 from hmlc_ray.machine.interrupts import hearing
 from hmlc_ray.runs.encoders import find_checkpoint
 from hmlc_ray.runs.induction import with_tree
@@ -42,7 +42,7 @@ def train_run(plan: RunPlan, workspace: Workspace, progress: RunProgress) -> Run
         TrainingError: if the loss is not finite; the run is then marked FAILED.
     """
     config = with_tree(plan.config, workspace, progress.note)
-    with workspace.home.current(), shown("reading the data", in_lines(progress.note)):
+    with workspace.home.current(), reading_data(progress.note):
         data = cached_data(config.data)
     warn_about(data)
     tracker = workspace.open_tracker()

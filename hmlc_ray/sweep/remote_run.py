@@ -14,7 +14,7 @@ from hmlc_ray.config.sweep import Resources, TrialsConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import ConfigError
-from hmlc_ray.machine.activity import in_lines, shown
+from hmlc_ray.machine.activity import reading_data
 from hmlc_ray.machine.interrupts import hearing
 from hmlc_ray.runs.induction import with_tree
 from hmlc_ray.runs.plan import RunPlan
@@ -45,7 +45,7 @@ def train_on_ray(plan: RunPlan, workers: int | str, workspace: Workspace, progre
     home = workspace.home
     device = device_here(plan.config, gpus=1)  # those of the cluster are not known yet
     config = located_trial(with_tree(plan.config, workspace, progress.note, device=device))
-    with home.current(), shown("reading the data", in_lines(progress.note)):
+    with home.current(), reading_data(progress.note):
         data = cached_data(config.data)
     warn_about(data)
     tracker, results = workspace.open_tracker(), Results.of(None, home)

@@ -11,7 +11,7 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.taxonomy import has_tree_to_make
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import StudyError
-from hmlc_ray.machine.activity import in_lines, shown
+from hmlc_ray.machine.activity import reading_data
 from hmlc_ray.machine.interrupts import hearing
 from hmlc_ray.machine.scratch import nothing_left
 from hmlc_ray.names.counts import many
@@ -55,7 +55,7 @@ def run_sweep(sweep: SweepConfig, workspace: Workspace, progress: SweepProgress)
     if has_tree_to_make(base_data(sweep).taxonomy):
         _refuse_taken(sweep, workspace, workspace.open_tracker())
         sweep = with_made_tree(sweep, workspace, progress.note)
-    with home.current(), shown("reading the data", in_lines(progress.note)):
+    with home.current(), reading_data(progress.note):
         data = cached_data(base_data(sweep))
     warn_about(data)
     check_fits(sweep.search_space().first(), data)
@@ -88,7 +88,7 @@ def resume_sweep(
     home = workspace.home
     saved = with_defaults(find_sweep(name, home, workspace.existing_tracker()), "before")
     refuse_missing(saved, workspace.resume_command(name))
-    with home.current(), shown("reading the data", in_lines(progress.note)):
+    with home.current(), reading_data(progress.note):
         data = cached_data(base_data(saved))
     tracker = workspace.open_tracker(driving=name, note=progress.note)
     context = StudyContext(saved, data, workspace, tracker, progress)
