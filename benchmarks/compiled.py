@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from hmlc_ray.config.encoder import EncoderConfig
 from hmlc_ray.encoders import build_encoder
 
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 NETWORKS: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
     "mlp, 384 features": ({"kind": "mlp"}, (384,)),
     "convnet, digits of 8 px": ({"kind": "convnet", "width": 16}, (1, 8, 8)),
@@ -42,13 +43,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", default="", help="networks whose name begins so")
+    parser.add_argument("--device", choices=DEVICES, nargs="+", default=DEVICES)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     names = [name for name in NETWORKS if name.startswith(arguments.only)]
     names, rows, rounds = (names[:1], 16, 1) if arguments.quick else (names, arguments.rows, arguments.rounds)
     with tempfile.TemporaryDirectory() as cache:
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
-        for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
+        for device in arguments.device:
             for name in names:
                 print(f"{device}, {name}: {measured(name, rows, rounds, torch.device(device))}", flush=True)
 

@@ -29,6 +29,7 @@ from hmlc_ray.config.encoder import EncoderConfig
 from hmlc_ray.encoders import build_encoder
 from hmlc_ray.objectives import Batch, Objective
 
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 NETWORKS: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
     "convnet, digits of 8 px": ({"kind": "convnet", "width": 16}, (1, 8, 8)),
     "convnet, images of 32 px": ({"kind": "convnet", "width": 16, "depth": 3}, (3, 32, 32)),
@@ -46,11 +47,12 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=256, help="of a batch, two views each")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--quick", action="store_true", help="two trials, one round, small batches")
+    parser.add_argument("--device", choices=DEVICES, nargs="+", default=DEVICES)
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.members, arguments.samples, arguments.rounds = [2], 16, 1
     torch.set_num_threads(1)
-    for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
+    for device in arguments.device:
         for name in NETWORKS:
             for members in arguments.members:
                 apart, packed = times(name, members, arguments.samples, arguments.rounds, torch.device(device))

@@ -5,21 +5,28 @@ from __future__ import annotations
 import copy
 import typing
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 
 from gpu_parts.made import objective_of, taxonomy_of
-from gpu_parts.rows import Bench, Row, Values
+from gpu_parts.rows import Bench, Row, Values, median_seconds
+from hmlc_ray.config.encoder import EncoderConfig
 from hmlc_ray.config.objective import ObjectiveConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data import load_data
 from hmlc_ray.data.loader import epoch_batches
 from hmlc_ray.data.sampler import build_sampler
+from hmlc_ray.encoders import build_encoder, build_head
 from hmlc_ray.objectives import Batch, Objective
 from hmlc_ray.taxonomy import Taxonomy
 from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord
 from hmlc_ray.training.fit import FitResult, fit
+from hmlc_ray.training.learner import Learner
+from hmlc_ray.training.optimiser import build_optimiser
+from hmlc_ray.training.seeding import kernels
 
 PART = "correctness"
 WIDTH, FEATURES, SAMPLES = 64, 32, 96
@@ -43,6 +50,16 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
     "cross-entropy": {"kind": "cross-entropy"},
 }
 
+GRAPHED: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
+    "convnet": ({"kind": "convnet", "width": 16}, (1, 8, 8)),
+    "resnet18": ({"kind": "resnet18"}, (3, 32, 32)),
+    "mlp": ({"kind": "mlp"}, (64,)),
+    "identity": ({"kind": "identity"}, (64,)),
+    "pointnet": ({"kind": "pointnet"}, (128, 3)),
+    "dgcnn": ({"kind": "dgcnn", "neighbours": 8}, (128, 3)),
+}
+"""Encoders whose passes become CUDA graphs, and the shapes of their samples."""
+
 
 def rows(bench: Bench) -> list[Row]:
     """The rows of this part."""
@@ -50,6 +67,7 @@ def rows(bench: Bench) -> list[Row]:
         Row(PART, f"{name}: value and gradient", _objective_row(values), seconds=2)
         for name, values in OBJECTIVES.items()
     ]
+    no_graphs = "there are no graphs on a CPU" if bench.device.type == "cpu" else None
     return [
         Row(PART, "every kind of objective has a row", lambda _: _covered(), seconds=1),
         *names,
@@ -58,6 +76,16 @@ def rows(bench: Bench) -> list[Row]:
         Row(PART, "checkpoint: resumed against undisturbed", _resumed, seconds=20),
         Row(PART, "training: this device against the CPU", _against_cpu, seconds=20),
         Row(PART, "training: bf16 against float32", _bf16, seconds=20),
+        *(
+            Row(
+                PART,
+                f"CUDA graph of {kind}: training with it against without",
+                _graphed(kind),
+                seconds=8,
+                skip=no_graphs,
+            )
+            for kind in GRAPHED
+        ),
     ]
 
 
@@ -214,3 +242,61 @@ def _bf16(bench: Bench) -> Values:
     result, _, mixed = _fit(_config(bench.device.type, amp="bf16"))
     difference = max(abs(a - b) / abs(b) for a, b in zip(mixed, full, strict=True))
     return {"ok": difference < 0.05, "loss apart": difference, "leaf top-1": result.metrics["val/probe_top1/digit"]}
+
+
+def _graphed(kind: str) -> Callable[[Bench], Values]:
+    """Steps of a learner, of which the later are replayed or not: the same weights, statistics and random streams."""
+
+    def measure(bench: Bench) -> Values:
+        values: Values = {"ok": True}
+        for objective, amp in (("g-hmlc", False), ("a-hmlc", True), ("cross-entropy", False)):
+            ways = [_steps(kind, objective, bench, amp=amp, replayed=replayed) for replayed in (False, True)]
+            apart = max(float((a - b).abs().max()) for a, b in zip(*(way.tensors for way in ways), strict=True))
+            values |= {f"{objective} apart": apart, f"{objective} x as fast": ways[0].seconds / ways[1].seconds}
+            values["ok"] = values["ok"] and apart == 0 and ways[1].replayed
+        return values
+
+    return measure
+
+
+@dataclass(frozen=True)
+class _Way:
+    tensors: list[torch.Tensor]
+    """Of the learner after the last step, and a random number drawn then."""
+    seconds: float
+    """Of a step."""
+    replayed: bool
+
+
+def _steps(kind: str, objective: str, bench: Bench, *, amp: bool, replayed: bool) -> _Way:
+    values, shape = GRAPHED[kind]
+    config = _config(bench.device.type, deterministic=True)
+    taxonomy = taxonomy_of()
+    random = torch.Generator().manual_seed(0)
+    leaf = torch.randint(0, taxonomy.num_leaves, (64,), generator=random).to(bench.device)
+    views = torch.randn(2, 64, *shape, generator=random).to(bench.device)
+    torch.manual_seed(0)
+    encoder = build_encoder(TypeAdapter(EncoderConfig).validate_python(values), shape)
+    head = build_head(config.head, encoder.feature_dim)
+    learner = Learner(encoder, head, objective_of({"kind": objective}, taxonomy, 32, encoder.feature_dim), taxonomy)
+    optimiser = build_optimiser(config.optimiser, learner.to(bench.device).train())
+
+    def step() -> None:
+        loss = learner(views, leaf, torch.arange(64, device=bench.device), amp=amp).total
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+
+    with kernels(config.training, bench.device):
+        for _ in range(3):
+            step()
+        if replayed:
+            learner.replay(views.shape, amp=amp)
+        seconds = median_seconds(step, bench, repeats=1 if bench.quick else 10, rounds=3)
+        torch.manual_seed(1)
+        step()
+        graph = learner.replays
+        learner.launch()
+    drawn = torch.rand(1, device=bench.device)
+    tensors = [t.detach().double().cpu() for t in (*learner.state_dict().values(), drawn)]
+    return _Way(tensors, seconds, graph)

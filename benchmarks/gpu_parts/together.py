@@ -27,7 +27,7 @@ _MPS = "nvidia-cuda-mps-control"
 
 def rows(bench: Bench) -> list[Row]:
     """The rows of this part."""
-    counts = (2,) if bench.quick else (2, 4, 8)
+    counts = (2,) if bench.quick else (2, 4, 8, 16)
     no_mps = None if shutil.which(_MPS) and not bench.quick else f"{_MPS} is not there"
     no_streams = "there are no streams on a CPU" if bench.device.type == "cpu" else None
     rows = []

@@ -30,6 +30,8 @@ class Encoder(nn.Module, ABC):
     """Samples that a forward pass without gradient takes at once, for the sake of memory."""
     weights_prefix: str | None = None
     """What the names of its weights began with in the file that they came from; None: they came from none."""
+    capturable: bool = False
+    """Whether its passes launch the same kernels for every batch of a shape and wait for none: as a CUDA graph must."""
     free_dims: Mapping[int, str] = MappingProxyType({})
     """Dimensions of a batch, besides the first, that need not have the sizes of the training data, by name."""
 

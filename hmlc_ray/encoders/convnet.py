@@ -11,6 +11,7 @@ from hmlc_ray.encoders.base import IMAGE_SIZE, Encoder, channels_last, image_cha
 class ConvNet(Encoder):
     """Stages of 3x3 convolution, batch norm, ReLU, with a 2x2 maximum between two; then the mean and a linear layer."""
 
+    capturable = True
     free_dims = IMAGE_SIZE
 
     def __init__(self, config: ConvNetConfig, input_shape: tuple[int, ...]) -> None:

@@ -18,6 +18,8 @@ _DISTANCES_AT_ONCE = 1 << 16  # per cloud
 class Dgcnn(Encoder):
     """DGCNN (arXiv 1801.07829) without its spatial transform: what every edge convolution gave, joined and pooled."""
 
+    capturable = True
+
     def __init__(self, config: DgcnnConfig, input_shape: tuple[int, ...]) -> None:
         """Raises ConfigError if `input_shape` is not (points, 3 or 6)."""
         super().__init__()

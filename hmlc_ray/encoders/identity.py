@@ -13,6 +13,8 @@ from hmlc_ray.errors import ConfigError
 class Identity(Encoder):
     """The rows of a table, standardised where the data says so; nothing is learned."""
 
+    capturable = True
+
     def __init__(self, config: IdentityConfig, input_shape: tuple[int, ...]) -> None:
         """Raises ConfigError if samples are not rows of features."""
         super().__init__()

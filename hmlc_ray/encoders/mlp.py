@@ -18,6 +18,8 @@ class Mlp(Encoder):
     Rows of features are standardised first.
     """
 
+    capturable = True
+
     def __init__(self, config: MlpConfig, input_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.feature_dim = config.feature_dim

@@ -19,6 +19,7 @@ class PointNet(Encoder):
     evaluation mode not on how often one of them is listed.
     """
 
+    capturable = True
     free_dims = MappingProxyType({1: "points"})
 
     def __init__(self, config: PointNetConfig, input_shape: tuple[int, ...]) -> None:

@@ -13,6 +13,7 @@ from hmlc_ray.encoders.weights import load_weights
 class ResNet(Encoder):
     """ResNet (arXiv 1512.03385) without its classifier; parameter names are torchvision's, below `trunk`."""
 
+    capturable = True
     free_dims = IMAGE_SIZE
 
     def __init__(self, config: ResNetConfig, input_shape: tuple[int, ...]) -> None:

@@ -88,9 +88,12 @@ def fit(config: TrialConfig, report: Report, *, resume: Checkpoint | None = None
         if resume is not None:
             run.restore(resume)
         start = time.perf_counter()
-        for record in run.epochs():
-            run.history.append(record)
-            report(record, run.snapshot)
+        try:
+            for record in run.epochs():
+                run.history.append(record)
+                report(record, run.snapshot)
+        finally:
+            run.learner.launch()
         return FitResult(run.learner, data, run.snapshot(), run.last_evaluation, time.perf_counter() - start)
 
 
@@ -124,6 +127,8 @@ class _Run:
         seed_everything(stream_seed(config.seed))
         self.learner = build_learner(config, data).to(self.device)
         self.parallel = self._parallel()
+        self.replayed = self.parallel is not self.learner  # DDP's all-reduce is not part of a graph
+        self.shape: torch.Size | None = None
         self.views = build_views(config.views, data.train)
         self.sampler = _sampler(config, data)
         self.optimiser = build_optimiser(config.optimiser, self.learner)
@@ -149,6 +154,7 @@ class _Run:
             yield EpochRecord(total, reported | self._evaluate(), evaluated=True)
         while self.epochs_done < total:
             start = time.perf_counter()
+            self._replay()
             metrics = self._train_epoch(self.epochs_done)
             self.epochs_done += 1
             due = self.epochs_done == total or self.epochs_done % self.config.evaluation.every == 0
@@ -156,6 +162,12 @@ class _Run:
                 metrics |= self._evaluate()
             metrics[SECONDS] = time.perf_counter() - start
             yield EpochRecord(self.epochs_done, metrics, evaluated=due)
+
+    def _replay(self) -> None:
+        """From the second epoch on, when the batches' shape is known and all kernels have been chosen."""
+        if self.shape is not None and not self.replayed:
+            self.learner.replay(self.shape, amp=self.amp)
+            self.replayed = True
 
     def _train_epoch(self, epoch: int) -> dict[str, float]:
         total = self.config.training.epochs
@@ -172,6 +184,7 @@ class _Run:
             norm = updates.step(report)
             self.schedule.step()
             meter.add(report, samples=len(leaf) * distributed.world_size(), gradient_norm=norm)
+            self.shape = views.shape
         updates.finish()
         metrics = meter.means() | {"train/learning_rate": float(self.schedule.get_last_lr()[0])}
         return metrics | self.learner.objective.end_epoch(epoch, total)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import torch
 from torch import Tensor, nn
 
@@ -15,6 +17,7 @@ from hmlc_ray.encoders.standardise import Standardise
 from hmlc_ray.objectives import build_objective
 from hmlc_ray.objectives.base import Batch, Dims, LossReport, Objective
 from hmlc_ray.taxonomy import Taxonomy
+from hmlc_ray.training.graphs import GraphedNetwork, graphed
 
 
 class Learner(nn.Module):
@@ -32,6 +35,7 @@ class Learner(nn.Module):
         self.head = head
         self.objective = objective
         self.register_buffer("leaf_paths", torch.from_numpy(taxonomy.leaf_paths.copy()), persistent=False)
+        self._graph: GraphedNetwork | None = None
 
     def forward(self, views: Tensor, leaf: Tensor, instance: Tensor, *, amp: bool = False) -> LossReport:
         """The loss of the global batch.
@@ -42,10 +46,10 @@ class Learner(nn.Module):
             instance: int64 [B], indices in the training split; distinguishes views of one sample from others.
             amp: run encoder and head in bfloat16; the objective is always computed in float32.
         """
-        count = len(views)
-        with torch.autocast(views.device.type, dtype=torch.bfloat16, enabled=amp):
-            features = self.encoder(views.flatten(0, 1))
-            embeddings = self.head(features)
+        count, whole = len(views), not self.objective.needs_features
+        found = self._front(views.flatten(0, 1), amp=amp)
+        with _precision(views.device, amp=amp):
+            embeddings = found if whole else self.head(found)
         draw = torch.arange(len(leaf), device=leaf.device) + (distributed.rank() << 32)
         labels = torch.stack([leaf, instance, draw], dim=1).repeat(count, 1)
         leaf, instance, draw = distributed.all_gather_rows(labels).unbind(1)
@@ -54,10 +58,51 @@ class Learner(nn.Module):
                 embeddings=distributed.all_gather_rows(embeddings.float()),
                 paths=self.leaf_paths[leaf],
                 instance=instance,
-                features=distributed.all_gather_rows(features.float()) if self.objective.needs_features else None,
+                features=None if whole else distributed.all_gather_rows(found.float()),
                 draw=draw,
             )
         )
+
+    def replay(self, shape: torch.Size, *, amp: bool) -> None:
+        """Make a CUDA graph of what passes on batches of views of this shape launch, where the encoder allows it.
+
+        Args:
+            shape: [V, B, ...].
+            amp: as in `forward`.
+        """
+        device = self.leaf_paths.device
+        if device.type == "cuda" and getattr(self.encoder, "capturable", False):
+            self.train()
+            inputs = torch.zeros(shape, device=device).flatten(0, 1)
+            network = self.encoder if self.objective.needs_features else nn.ModuleList([self.encoder, self.head])
+            self._graph = graphed(lambda views: self._launched(views, amp=amp), network, inputs)
+
+    @property
+    def replays(self) -> bool:
+        """Whether there is such a graph."""
+        return self._graph is not None
+
+    def launch(self) -> None:
+        """No longer replay: the graph and its memory are given up."""
+        if self._graph is not None:
+            self._graph = None
+            gc.collect()  # torch's class of a graph is part of a cycle
+
+    def _front(self, inputs: Tensor, *, amp: bool) -> Tensor:
+        if self._graph is not None and self._graph.fits(inputs):
+            return self._graph(inputs)
+        return self._launched(inputs, amp=amp)
+
+    def _launched(self, inputs: Tensor, *, amp: bool) -> Tensor:
+        """What the objective's gradient goes through: the features, or the embeddings of an objective without them."""
+        with _precision(inputs.device, amp=amp):
+            features: Tensor = self.encoder(inputs)
+            return features if self.objective.needs_features else self.head(features)
+
+
+def _precision(device: torch.device, *, amp: bool) -> torch.autocast:
+    # A graph could not keep the cache of casts; no weight is cast twice in a pass.
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=amp, cache_enabled=False)
 
 
 def build_learner(config: TrialConfig, data: DataSet) -> Learner:
