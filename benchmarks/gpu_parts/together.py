@@ -1,4 +1,7 @@
-"""Small trials at once on one device, in processes, under MPS or in threads, against one after another."""
+"""Small trials at once on one device, in processes or under MPS, against one after another.
+
+Not in threads: they share torch's generator, and while one captures a CUDA graph no other may use the GPU.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-
-import torch
 
 from gpu_parts.rows import Bench, Row, Values
 from hmlc_ray.config.trial import TrialConfig
@@ -29,13 +29,11 @@ def rows(bench: Bench) -> list[Row]:
     """The rows of this part."""
     counts = (2,) if bench.quick else (2, 4, 8, 16)
     no_mps = None if shutil.which(_MPS) and not bench.quick else f"{_MPS} is not there"
-    no_streams = "there are no streams on a CPU" if bench.device.type == "cpu" else None
     rows = []
     for count in counts:
         rows += [
             Row(PART, f"{count} processes", _processes(count, mps=False), seconds=40),
             Row(PART, f"{count} processes, MPS", _processes(count, mps=True), seconds=40, skip=no_mps),
-            Row(PART, f"{count} threads", _threads(count), seconds=30, skip=no_streams),
         ]
     return rows
 
@@ -127,40 +125,3 @@ def _served() -> Iterator[dict[str, str]]:
             yield env
         finally:
             subprocess.run([_MPS], input="quit\n", text=True, env=os.environ | env, check=False, timeout=30)
-
-
-def _threads(count: int) -> Callable[[Bench], Values]:
-    """Only the time counts: such trials share torch's generator, so they cannot be repeated."""
-
-    def measure(bench: Bench) -> Values:
-        config = small_trial(bench.device.type, quick=bench.quick)
-        alone, together = _threaded(1, config), _threaded(count, config)
-        return {"seconds": together, "alone": alone, "x one after another": count * alone / together}
-
-    return measure
-
-
-def _threaded(count: int, config: TrialConfig) -> float:
-    gate, failures = threading.Barrier(count + 1, timeout=120), []
-
-    def wait() -> None:
-        gate.wait()
-
-    def run() -> None:
-        try:
-            with torch.cuda.stream(torch.cuda.Stream()):
-                train(config, wait)
-        except BaseException as error:
-            failures.append(error)
-            gate.abort()
-
-    threads = [threading.Thread(target=run) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    gate.wait()
-    start = time.perf_counter()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise RuntimeError(f"a trial failed: {failures[0]}")
-    return time.perf_counter() - start

@@ -49,6 +49,8 @@ def graphed(run: Callable[[Tensor], Tensor], network: nn.Module, inputs: Tensor)
     if not any(p.requires_grad for p in network.parameters()):
         return None
     device = inputs.device
+    # A capture keeps the nodes that add up gradients, which torch warns of at the next pass: here it changes nothing.
+    torch.autograd.graph.set_warn_on_accumulate_grad_stream_mismatch(False)
     before = [buffer.clone() for buffer in network.buffers()]
     with torch.random.fork_rng([device]):
         if torch.cuda.mem_get_info(device)[0] < _ROOM * _warm_up(run, network, inputs):
