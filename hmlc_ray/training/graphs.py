@@ -44,7 +44,7 @@ def graphed(run: Callable[[Tensor], Tensor], network: nn.Module, inputs: Tensor)
     Args:
         run: inputs to outputs; all that it trains are parameters of `network`.
         network: what `run` runs.
-        inputs: an example, on the GPU. Other work on the GPU must not be going on in this process.
+        inputs: an example, on the GPU. No other thread of this process may use the GPU meanwhile.
     """
     if not any(p.requires_grad for p in network.parameters()):
         return None
