@@ -55,9 +55,14 @@ def shown(first: str, show: Show) -> Iterator[None]:
         thread.join(NEW_S)  # a pipe that is full must not hold up the command's end
 
 
+def noted(first: str, note: Callable[[str], None]) -> AbstractContextManager[None]:
+    """Note now and then what the block is doing: `first`, until it says what."""
+    return shown(first, in_lines(note))
+
+
 def reading_data(note: Callable[[str], None]) -> AbstractContextManager[None]:
     """Note now and then that data are read, and what is done for it."""
-    return shown("reading the data", in_lines(note))
+    return noted("reading the data", note)
 
 
 def in_lines(say: Callable[[str], None]) -> Show:

@@ -12,6 +12,7 @@ import ray.tune
 from hmlc_ray.config.data_name import data_name
 from hmlc_ray.config.sweep import TrialsConfig
 from hmlc_ray.errors import StoreAway, StudyError
+from hmlc_ray.machine.activity import noted
 from hmlc_ray.machine.environment import seconds_of
 from hmlc_ray.runs.recording import data_tags, log_taxonomy, plugin_tags
 from hmlc_ray.study import schema
@@ -219,7 +220,8 @@ class Driver:
         elif best is not None and group is not None:
             conclusion = self._refit(group, best, parent)
         elif best is not None:
-            conclusion = judge_best(self._context, best)
+            with noted("judging the best trial on the test split", self._progress.note):
+                conclusion = judge_best(self._context, best)
         if best is not None and conclusion is not None:
             conclude_study(self._tracker, parent, study, best, conclusion)
         publish(self._context, parent, Ended(rows, runs, best, conclusion))

@@ -11,6 +11,7 @@ from pathlib import Path
 from hmlc_ray.config.space import POINT
 from hmlc_ray.data.contact_sheet import write_contact_sheet
 from hmlc_ray.errors import HmlcError, StoreAway, first_line
+from hmlc_ray.machine.activity import noted
 from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.study import schema
@@ -78,9 +79,10 @@ def publish(context: StudyContext, parent: str, ended: Ended) -> None:
 
 @contextmanager
 def _survived(context: StudyContext, what: str) -> Iterator[None]:
-    """Make a note of an error of the block."""
+    """Make a note of an error of the block, and of its work where that takes long."""
     try:
-        yield
+        with noted(f"writing {what}", context.progress.note):
+            yield
     except StoreAway:
         context.progress.note(f"{what} is left out: the MLflow store does not answer")
     except HmlcError as error:
