@@ -37,7 +37,8 @@ def kept(sandbox: Sandbox) -> str:
 def test_metrics_are_kept_and_sent_when_the_server_is_back(
     served: Sandbox, server: MlflowServer, undisturbed: Sandbox, started: list[subprocess.Popen[str]]
 ) -> None:
-    process = served.start("sweep", served.seeded())
+    # The driver waits longer at the end than a server may take to start.
+    process = served.start("sweep", served.seeded(), env={"HMLC_STORE_WAIT": "300"})
     started.append(process)
     lines = drain(process)
     wait_until(served.in_training, "two epochs of a trial")
