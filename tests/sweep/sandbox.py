@@ -214,7 +214,7 @@ def read_until(process: subprocess.Popen[str], wanted: str) -> list[str]:
     raise AssertionError(f"the process ended without {wanted!r}:\n" + "".join(lines))
 
 
-def wait_until(condition: Callable[[], T | None], what: str, seconds: float = 240) -> T:
+def wait_until(condition: Callable[[], T | None], what: str, seconds: float = 400) -> T:
     """The first result of `condition` that is true; asked again and again until then."""
     end = time.monotonic() + seconds
     while True:

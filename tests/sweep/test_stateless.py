@@ -68,7 +68,7 @@ def test_a_killed_study_is_resumed_by_a_machine_that_has_none_of_it(
     process = first.start("sweep", space, "-o", "evaluation.every=2", env=environment)
     started.append(process)
     lines = drain(process)
-    wait_until(lambda: process.poll() is not None or any("1/2 trials" in line for line in lines), "a trial's end", 400)
+    wait_until(lambda: process.poll() is not None or any("1/2 trials" in line for line in lines), "a trial's end")
     assert process.poll() is None, "".join(lines)
     kill_driver(process)
     artifacts = first.home.artifacts

@@ -120,7 +120,7 @@ def test_the_doctor_looks_at_a_cluster_from_afar(service: Service, sandbox: Sand
 @pytest.mark.timeout(900)
 def test_a_killed_job_is_resumed(service: Service, sandbox: Sandbox, undisturbed: Sandbox) -> None:
     assert service.ask(sandbox, "submit", sandbox.seeded()).returncode == 0
-    wait_until(service.cluster.in_training, "two epochs of a trial", seconds=400)
+    wait_until(service.cluster.in_training, "two epochs of a trial")
     jobs = JobSubmissionClient(service.url)
     driver = jobs.get_job_info("hmlc-small").driver_info
     assert driver is not None

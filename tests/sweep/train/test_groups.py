@@ -29,7 +29,7 @@ def test_a_killed_worker_goes_on_from_the_last_checkpoint(
         assert process.poll() is None, "".join(lines)
         return begun(lines) and any(len(sandbox.steps(run, "train/loss")) >= 2 for run in sandbox.trials())
 
-    wait_until(trained, "two epochs of the trial", seconds=400)
+    wait_until(trained, "two epochs of the trial")
     below = named_below(process.pid)
     idle = ("ray::TrainContr", "ray::_QueueActo", "ray::DatasetMan", "ray::Preemption")
     assert not [name for _, name in below if name.startswith(idle)], "each imports Ray anew, for every trial"
