@@ -132,11 +132,16 @@ def test_a_driver_dies_long_after_its_last_snapshot(sandbox: Sandbox, started: l
     The snapshot is one that the driver has taken earlier and that is put back: how long an epoch takes does not matter.
     A trial that it does not know yet, or of which it names no checkpoint, starts again, and is not looked at here.
     """
-    process = sandbox.start("sweep", sandbox.space(trials=2, epochs=60, scheduler="null"))
+    process = sandbox.start("sweep", sandbox.space(trials=2, epochs=40, scheduler="null"))
     started.append(process)
     drain(process)
     last = wait_until(sandbox.snapshot, "a snapshot that names a checkpoint")
-    wait_until(lambda: sandbox.outdated(last), "a trial whose checkpoints of the snapshot are gone")
+
+    def outdated() -> bool:
+        """Long enough for a trial that starts again to be seen doing so."""
+        return any(min(sandbox.checkpoints(trial).values(), default=0) > 10 for trial in sandbox.outdated(last))
+
+    wait_until(outdated, "a trial whose checkpoints of the snapshot are gone")
     kill_driver(process)
     for file, content in last.items():
         file.write_bytes(content)
