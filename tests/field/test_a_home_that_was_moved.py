@@ -316,7 +316,7 @@ def test_a_killed_study_is_resumed_in_the_moved_project(tmp_path: Path, started:
     (before.folder / "space.yaml").write_text(SPACE)
     process = before.start("sweep", "space.yaml")
     started.append(process)
-    drain(process)
+    lines = drain(process)
     # The first trial has ended, and the second is on its way. What the first has left may be deleted before that.
     study, trials = before.home.ray / "small", set[Path]()
 
@@ -324,7 +324,7 @@ def test_a_killed_study_is_resumed_in_the_moved_project(tmp_path: Path, started:
         trials.update(path.parent for path in study.glob("*/checkpoint_*"))
         return len(trials) == 2
 
-    wait_until(second, "a second trial's checkpoint")
+    wait_until(second, "a second trial's checkpoint", by=lines)
     process.send_signal(signal.SIGSTOP)
     below = psutil.Process(process.pid).children(recursive=True)
     process.kill()

@@ -308,7 +308,9 @@ def test_a_sweep_whose_trials_are_deleted_while_it_runs(sandbox: Sandbox, starte
     process = sandbox.start("sweep", str(space))
     started.append(process)
     lines = drain(process)
-    wait_until(lambda: list((sandbox.home.ray / "small").glob("*/checkpoint_*")), "the first trial's checkpoint")
+    wait_until(
+        lambda: list((sandbox.home.ray / "small").glob("*/checkpoint_*")), "the first trial's checkpoint", by=lines
+    )
     # To open the store may take longer than the trial.
     with suspended(trial_processes(process.pid)):
         (first,) = sandbox.trials()

@@ -214,12 +214,17 @@ def read_until(process: subprocess.Popen[str], wanted: str) -> list[str]:
     raise AssertionError(f"the process ended without {wanted!r}:\n" + "".join(lines))
 
 
-def wait_until(condition: Callable[[], T | None], what: str, seconds: float = 400) -> T:
-    """The first result of `condition` that is true; asked again and again until then."""
+def wait_until(condition: Callable[[], T | None], what: str, seconds: float = 400, *, by: Lines | None = None) -> T:
+    """The first result of `condition` that is true; asked again and again until then.
+
+    Args:
+        by: what a process prints that must not end before.
+    """
     end = time.monotonic() + seconds
     while True:
         if found := condition():
             return found
+        assert by is None or by.process.poll() is None, f"the process ended without {what}:\n{by.whole()}"
         assert time.monotonic() < end, f"waited {seconds:g} s in vain for: {what}"
         time.sleep(0.05)
 
@@ -294,6 +299,7 @@ def begun(lines: list[str]) -> bool:
 class Lines(list[str]):
     """The lines of a process so far."""
 
+    process: subprocess.Popen[str]
     reader: Thread
 
     def whole(self) -> str:
@@ -306,6 +312,7 @@ class Lines(list[str]):
 def drain(process: subprocess.Popen[str]) -> Lines:
     """The lines of a process as they come, read by a thread of their own: a full pipe would hold it up."""
     lines = Lines()
+    lines.process = process
 
     def read() -> None:
         assert process.stdout is not None

@@ -41,10 +41,14 @@ def test_metrics_are_kept_and_sent_when_the_server_is_back(
     process = served.start("sweep", served.seeded(), env={"HMLC_STORE_WAIT": "300"})
     started.append(process)
     lines = drain(process)
-    wait_until(served.in_training, "two epochs of a trial")
+    wait_until(served.in_training, "two epochs of a trial", by=lines)
     server.kill()
     # Trials begin, report and end while nobody listens.
-    wait_until(lambda: '"kind":"trial"' in kept(served) and '"kind":"finish"' in kept(served), "a whole trial on disk")
+    wait_until(
+        lambda: '"kind":"trial"' in kept(served) and '"kind":"finish"' in kept(served),
+        "a whole trial on disk",
+        by=lines,
+    )
     server.start()
     assert process.wait(timeout=400) == 0, "".join(lines)
     text = lines.whole()
@@ -62,7 +66,7 @@ def test_a_sweep_that_ends_while_the_server_is_away_says_how_to_send_the_rest(
     process = served.start("sweep", served.seeded(), env={"HMLC_STORE_WAIT": "0"})
     started.append(process)
     lines = drain(process)
-    wait_until(served.in_training, "two epochs of a trial")
+    wait_until(served.in_training, "two epochs of a trial", by=lines)
     server.kill()
     assert process.wait(timeout=400) == 2, "".join(lines)
     text = " ".join(lines.whole().split())

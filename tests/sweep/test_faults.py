@@ -98,7 +98,7 @@ def test_a_killed_trial_goes_on_from_its_last_checkpoint(
     process = sandbox.start("sweep", sandbox.seeded())
     started.append(process)
     lines = drain(process)
-    wait_until(sandbox.in_training, "two epochs of a trial")
+    wait_until(sandbox.in_training, "two epochs of a trial", by=lines)
     victim = trial_processes(process.pid)[0]
     victim.kill()
     assert process.wait(timeout=400) == 0, "".join(lines)
@@ -111,8 +111,8 @@ def test_a_truncated_checkpoint_gives_way_to_the_one_before(
 ) -> None:
     process = sandbox.start("sweep", sandbox.seeded())
     started.append(process)
-    drain(process)
-    wait_until(sandbox.in_training, "two epochs of a trial")
+    lines = drain(process)
+    wait_until(sandbox.in_training, "two epochs of a trial", by=lines)
     kill_driver(process)
     # One that was being written, and has no such file yet, is as good as truncated.
     newest = [sorted(folder.glob("*/state.pt"))[-1] for folder in sandbox.in_training(to_go=1)]
@@ -134,14 +134,14 @@ def test_a_driver_dies_long_after_its_last_snapshot(sandbox: Sandbox, started: l
     """
     process = sandbox.start("sweep", sandbox.space(trials=2, epochs=40, scheduler="null"))
     started.append(process)
-    drain(process)
-    last = wait_until(sandbox.snapshot, "a snapshot that names a checkpoint")
+    lines = drain(process)
+    last = wait_until(sandbox.snapshot, "a snapshot that names a checkpoint", by=lines)
 
     def outdated() -> bool:
         """Long enough for a trial that starts again to be seen doing so."""
         return any(min(sandbox.checkpoints(trial).values(), default=0) > 10 for trial in sandbox.outdated(last))
 
-    wait_until(outdated, "a trial whose checkpoints of the snapshot are gone")
+    wait_until(outdated, "a trial whose checkpoints of the snapshot are gone", by=lines)
     kill_driver(process)
     for file, content in last.items():
         file.write_bytes(content)
@@ -153,7 +153,7 @@ def test_a_driver_dies_long_after_its_last_snapshot(sandbox: Sandbox, started: l
     started.append(resumed)
     lines = drain(resumed)
     first: dict[str, int] = {}
-    wait_until(lambda: _saw_first(first, sandbox, before), "a checkpoint of every resumed trial")
+    wait_until(lambda: _saw_first(first, sandbox, before), "a checkpoint of every resumed trial", by=lines)
     assert {trial for trial, epoch in first.items() if epoch <= min(before[trial].values())} == set(), (first, before)
     kill_trials(resumed.pid)
     assert resumed.wait(timeout=400) == 0, "".join(lines)
@@ -177,8 +177,8 @@ def test_no_trial_is_stopped_before_the_epochs_that_its_run_shows(
     space = sandbox.space(trials=8, epochs=EPOCHS, scheduler=EAGER, workers="0, resources: {cpus: 0.25}")
     process = sandbox.start("sweep", space, env={"TUNE_GLOBAL_CHECKPOINT_S": "3600"})
     started.append(process)
-    drain(process)
-    wait_until(lambda: len(sandbox.in_training()) >= 2, "two trials with two epochs each")
+    lines = drain(process)
+    wait_until(lambda: len(sandbox.in_training()) >= 2, "two trials with two epochs each", by=lines)
     kill_driver(process)
 
     resumed = sandbox.hmlc("resume", "small")
@@ -285,7 +285,7 @@ def test_a_full_disk_costs_checkpoints_and_no_trial(
     process = sandbox.start("sweep", sandbox.seeded(), "-o", f"study.storage={small_disk}", "-o", "trials.retries=50")
     started.append(process)
     lines = drain(process)
-    wait_until(lambda: sandbox.in_training(small_disk), "two epochs of a trial")
+    wait_until(lambda: sandbox.in_training(small_disk), "two epochs of a trial", by=lines)
     filler = small_disk / "filler"
     with filler.open("wb", buffering=0) as file:
 
@@ -296,7 +296,7 @@ def test_a_full_disk_costs_checkpoints_and_no_trial(
                     file.write(b"0" * 4096)
             return any("no checkpoint of epoch" in line for line in lines)
 
-        wait_until(refused, "a checkpoint that has no room")
+        wait_until(refused, "a checkpoint that has no room", by=lines)
     filler.unlink()
     assert process.wait(timeout=400) == 0, "".join(lines)
     assert "No space left on device" in lines.whole()
@@ -319,9 +319,9 @@ def test_data_that_vanish_fail_the_trials_that_need_them(
     process = sandbox.start("sweep", space, *options)
     started.append(process)
     lines = drain(process)
-    wait_until(lambda: any(": 1/3 trials done" in line for line in lines), "the end of the first trial")
+    wait_until(lambda: any(": 1/3 trials done" in line for line in lines), "the end of the first trial", by=lines)
     shutil.rmtree(root)
-    wait_until(sandbox.in_training, "the second trial, whose process had read the data before")
+    wait_until(sandbox.in_training, "the second trial, whose process had read the data before", by=lines)
     kill_trials(process.pid)
     assert process.wait(timeout=400) == 0, "".join(lines)
     check_sound(sandbox, 3, failed={1: "WorkerDied: ", 2: "DataError: "})
