@@ -19,6 +19,9 @@ from longest import LONGEST
 from quick_stores import fill_template, made_once, quicken_stores
 
 _NUMBERS = count()
+SLOW_S = 900
+"""Seconds that a slow test may take unless it has a limit of its own: each command that starts Ray takes minutes on a
+machine under load."""
 
 # Tests started in the background of a script would hand on that Ctrl-C is ignored to the programs that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -37,6 +40,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         group = _group(item)
         item.add_marker(pytest.mark.xdist_group(group))
         ranks[group] = min(ranks.get(group, len(LONGEST)), _rank(item))
+    for item in filter(_is_slow, items):
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(SLOW_S))
     items.sort(key=lambda item: ranks[_group(item)] if _is_slow(item) else -1)
 
 

@@ -7,7 +7,7 @@ import time
 from hmlc_ray.machine.processes import start_of
 
 
-def ends(pid: int, seconds: float = 60) -> bool:
+def ends(pid: int, seconds: float = 200) -> bool:
     """Whether a process, of whomever, ends within so many seconds; one for whose end nobody asks stays as a zombie."""
     end = time.monotonic() + seconds
     while start_of(pid) is not None:

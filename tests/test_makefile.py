@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 def _make(*arguments: str) -> subprocess.CompletedProcess[str]:
     # Without what an outer `make test` passes on.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    return subprocess.run(["make", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(["make", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200)
 
 
 def test_without_a_fitting_python_one_sentence_says_so(tmp_path: Path) -> None:

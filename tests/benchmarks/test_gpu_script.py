@@ -31,7 +31,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def bench(minutes: float = 1.0, data: Path | None = None, epochs: int | None = None) -> Bench:
+def bench(minutes: float = 30.0, data: Path | None = None, epochs: int | None = None) -> Bench:
     return Bench(torch.device("cpu"), True, data, time.monotonic() + 60 * minutes, epochs)
 
 

@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 from deployment import ROOT
-from sandbox import wait_ended
+from sandbox import wait_ended, wait_until
 from small_space import small_space
 
 from hmlc_ray.home import Home
@@ -65,7 +66,8 @@ def test_a_study_runs_and_nothing_is_left(job: dict[str, str], tmp_path: Path) -
         for child in family[process.pid].children(recursive=True) if process.poll() is None else ():
             family[child.pid] = child
         for token in (tmp_path / "home").glob("slurm-*/token"):
-            modes.add(token.stat().st_mode & 0o777)
+            with suppress(FileNotFoundError):  # the job has ended meanwhile
+                modes.add(token.stat().st_mode & 0o777)
         time.sleep(0.2)
     shown = process.communicate(timeout=60)[0]
     assert process.returncode == 0, shown
@@ -91,12 +93,15 @@ def test_a_job_that_is_told_to_end_ends_what_it_started(job: dict[str, str], tmp
             [SCRIPT, "space.yaml", "ended", "-o", "study.num_trials=500"],
             cwd=tmp_path, env=job, stdout=out, stderr=subprocess.STDOUT,
         )  # fmt: skip
-    deadline = time.monotonic() + 200
-    while time.monotonic() < deadline and "ended: 1/500 trials done" not in (tmp_path / "out").read_text():
-        assert process.poll() is None, (tmp_path / "out").read_text()
-        time.sleep(0.5)
+
+    def begun() -> bool:
+        shown = (tmp_path / "out").read_text()
+        assert process.poll() is None, shown
+        return "ended: 1/500 trials done" in shown
+
+    wait_until(begun, "the end of a trial")
     family = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=120) == 143
+    assert process.wait(timeout=400) == 143
     wait_ended(family)
     assert not list((tmp_path / "home").glob("slurm-*/"))

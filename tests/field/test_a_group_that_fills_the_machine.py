@@ -22,7 +22,7 @@ def test_trials_of_a_worker_group_stop_early_and_leave_nothing_behind(sandbox: S
     """Nested Ray Train under ASHA: an ended trial must give its workers' CPUs back, or the next one waits for ever."""
     space = sandbox.space(trials=2, epochs=2, workers="2")
     half = f"trials.resources.cpus={usable_cpus() / 2:g}"
-    done = sandbox.hmlc("sweep", space, "-o", half, "-o", "study.stall={after: 240, action: stop}", env=ELSEWHERE)
+    done = sandbox.hmlc("sweep", space, "-o", half, "-o", "study.stall={after: 400, action: stop}", env=ELSEWHERE)
     assert done.returncode == 0, done.stderr
     assert [run.status for run in sandbox.trials()] == ["FINISHED", "FINISHED"]
     assert sandbox.statuses() == sandbox.optuna_states()

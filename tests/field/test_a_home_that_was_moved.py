@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -315,14 +316,20 @@ def test_a_killed_study_is_resumed_in_the_moved_project(tmp_path: Path, started:
     (before.folder / "space.yaml").write_text(SPACE)
     process = before.start("sweep", "space.yaml")
     started.append(process)
-    drain(process)
-    # The first trial has ended, and the second is on its way.
-    study = before.home.ray / "small"
-    wait_until(lambda: len({path.parent for path in study.glob("*/checkpoint_*")}) == 2, "a second trial's checkpoint")
+    lines = drain(process)
+    # The first trial has ended, and the second is on its way. What the first has left may be deleted before that.
+    study, trials = before.home.ray / "small", set[Path]()
+
+    def second() -> bool:
+        trials.update(path.parent for path in study.glob("*/checkpoint_*"))
+        return len(trials) == 2
+
+    wait_until(second, "a second trial's checkpoint", by=lines)
+    process.send_signal(signal.SIGSTOP)
     below = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
-    wait_ended(below, seconds=120)  # Ray's own follow it, and a trial may be about to write
+    wait_ended(below)  # Ray's own follow it, and a trial may be about to write
     before.folder.rename(after.folder)
     done = after.hmlc("resume", "small")
     assert done.returncode == 0, done.stderr

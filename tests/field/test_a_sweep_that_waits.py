@@ -171,7 +171,7 @@ def test_a_sweep_whose_cluster_somebody_else_fills_ends_and_can_be_resumed(
         done = sandbox.hmlc("sweep", sandbox.space(trials=2), *options)
         assert holder.stdin is not None
         holder.stdin.close()
-        holder.wait(timeout=60)
+        holder.wait(timeout=200)
     assert done.returncode == 130, done.stderr
     assert f"2 of 2 trials wait for 1 CPU each: 0 of 1 CPU free in the cluster; job {job} holds 1 CPU" in done.stdout
     assert (

@@ -63,5 +63,5 @@ def test_an_error_with_such_a_name_is_one_sentence(trial: Path) -> None:
 def test_a_python_that_ignores_its_environment_starts_anew_once(trial: Path) -> None:
     command = [sys.executable, "-X", "utf8=0", "-E", "-m", "hmlc_ray.cli", "--version"]
     environment = {**os.environ, "LC_ALL": "POSIX"}
-    done = subprocess.run(command, env=environment, cwd=trial.parent, capture_output=True, check=False, timeout=60)
+    done = subprocess.run(command, env=environment, cwd=trial.parent, capture_output=True, check=False, timeout=200)
     assert (done.returncode, done.stdout[:8]) == (0, b"hmlc-ray"), done.stderr

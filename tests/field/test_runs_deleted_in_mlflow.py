@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DENIED
 from mlflow.tracking import MlflowClient
 from progress_notes import Notes
-from sandbox import Sandbox, drain, wait_until
+from sandbox import Sandbox, drain, suspended, trial_processes, wait_until
 from sweep_fixtures import study_context
 
 from hmlc_ray.config.sweep import SweepConfig
@@ -308,10 +308,14 @@ def test_a_sweep_whose_trials_are_deleted_while_it_runs(sandbox: Sandbox, starte
     process = sandbox.start("sweep", str(space))
     started.append(process)
     lines = drain(process)
-    wait_until(lambda: list((sandbox.home.ray / "small").glob("*/checkpoint_*")), "the first trial's checkpoint")
-    (first,) = sandbox.trials()
-    MlflowClient(sandbox.store).delete_run(first.run_id)
-    assert process.wait(timeout=200) == 0, lines
+    wait_until(
+        lambda: list((sandbox.home.ray / "small").glob("*/checkpoint_*")), "the first trial's checkpoint", by=lines
+    )
+    # To open the store may take longer than the trial.
+    with suspended(trial_processes(process.pid)):
+        (first,) = sandbox.trials()
+        MlflowClient(sandbox.store).delete_run(first.run_id)
+    assert process.wait(timeout=400) == 0, lines
     text = " ".join(lines.whole().split())
     assert f"mlflow runs restore --run-id {first.run_id}" in text
     assert sandbox.optuna_states() == ["completed"] * 3

@@ -97,7 +97,7 @@ def test_records_of_both_versions_are_read() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=200,
     )
     assert life({schema.DRIVER: done.stdout}) == "dead"
     assert life({schema.DRIVER: old(done.stdout)}) == "dead"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from ray.air._internal.filelock import TempFileLock
-from sandbox import Sandbox, kill, read_until
+from sandbox import Sandbox, kill_driver, read_until
 
 import hmlc_ray.sweep.cluster.connect  # noqa: F401 - changes where Ray's locks lie
 from hmlc_ray.errors import ClusterError, ConfigError
@@ -210,10 +210,10 @@ def test_nothing_is_left_in_it_after_a_killed_sweep_is_resumed(
     process = sandbox.start("sweep", sandbox.space(trials=2, epochs=3, scheduler="null"), env=env)
     started.append(process)
     read_until(process, "trials done")
-    killed = kill(process, signal.SIGKILL)
+    kill_driver(process)
     left = folder / f"hmlc-{os.geteuid()}" / "scratch" / "hmlc-checkpoint-of-a-killed-trial"
     left.mkdir(parents=True, exist_ok=True)
     done = sandbox.hmlc("resume", "small", env=env)
-    assert done.returncode == 0, killed + done.stderr
+    assert done.returncode == 0, done.stderr
     assert list(folder.rglob("hmlc-checkpoint*")) == []
     assert sandbox.statuses() == ["completed"] * 2

@@ -56,4 +56,4 @@ def test_it_is_opened_under_every_name_of_the_machine_and_those_that_are_given(
         assert ask(port, host) == 403, host
         assert ask(port, own[0], origin=f"http://{host}") == 403, host
     process.send_signal(signal.SIGINT)
-    assert "Traceback" not in process.communicate(timeout=60)[0]
+    assert "Traceback" not in process.communicate(timeout=200)[0]

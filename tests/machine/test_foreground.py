@@ -55,12 +55,12 @@ def test_a_signal_ends_all_of_it(started: list[subprocess.Popen[str]], kind: str
     child = int(process.stdout.readline())
     assert start_of(child) is not None
     process.send_signal(number)
-    assert process.communicate(timeout=60) == ("", "")
+    assert process.communicate(timeout=200) == ("", "")
     assert process.returncode == 128 + number
     assert ends(child)
 
 
 def test_what_ends_by_itself_has_its_own_exit_code() -> None:
     process = foreground("raise SystemExit(3)")
-    assert process.communicate(timeout=60) == ("", "")
+    assert process.communicate(timeout=200) == ("", "")
     assert process.returncode == 3

@@ -202,13 +202,13 @@ def test_of_processes_that_start_at_once_one_samples(tmp_path: Path) -> None:
 def test_after_a_killed_writer_the_next_one_makes_it(tmp_path: Path) -> None:
     root, log = boxes(tmp_path / "set"), tmp_path / "log"
     writer = start(root, log, "wait")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while not log.exists() or not any(cache_folder().glob("*.partial")):
         assert time.monotonic() < deadline
         assert writer.poll() is None, writer.communicate()
         time.sleep(0.05)
     writer.send_signal(signal.SIGKILL)
-    writer.communicate(timeout=30)
+    writer.communicate(timeout=60)
     assert [name for name in left_over() if name.endswith(".partial")]
     out, err = start(root, log, "go").communicate(timeout=120)
     assert out, err

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 VARIABLE = "HMLC_CHROMIUM"
 """Path of the browser; by default `chromium`, `chromium-browser` or `google-chrome` of the search path."""
@@ -19,6 +19,8 @@ SCREENSHOTS = "HMLC_SCREENSHOTS"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 _OFFLINE = ("--disable-background-networking", "--disable-component-update", "--disable-sync")
+WAIT_MS = 120_000
+"""For what the browser has to load and draw: a busy machine needs long for the first page."""
 SIZES = ((390, "light"), (390, "dark"), (1400, "light"), (1400, "dark"))
 """Widths of the window in pixels, and colour schemes of the system."""
 
@@ -32,6 +34,7 @@ def chromium() -> str | None:
 @contextmanager
 def launched() -> Iterator[Browser]:
     """The browser, for the time of the block."""
+    expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as playwright:
         path = chromium()
         browser = playwright.chromium.launch(executable_path=path, args=[*_OPTIONS, *_OFFLINE])
@@ -63,6 +66,7 @@ def opened(browser: Browser, file: Path, width: int, scheme: Any, *, bypass_csp:
     """
     size = {"width": width, "height": 900}
     context = browser.new_context(viewport=size, color_scheme=scheme, bypass_csp=bypass_csp, has_touch=width < 500)
+    context.set_default_timeout(WAIT_MS)
     page = context.new_page()
     shown = Opened(page)
     page.on("console", lambda message: shown.said.append(f"{message.type}: {message.text}"))
@@ -70,7 +74,7 @@ def opened(browser: Browser, file: Path, width: int, scheme: Any, *, bypass_csp:
     page.on("request", lambda request: request.url.startswith("data:") or shown.asked.append(request.url))
     page.on("requestfailed", lambda request: shown.failed.append(request.url))
     page.goto(file.as_uri())
-    page.wait_for_selector("html[data-drawn]", timeout=120_000)
+    page.wait_for_selector("html[data-drawn]")
     try:
         yield shown
     finally:

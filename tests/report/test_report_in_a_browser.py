@@ -79,11 +79,11 @@ def test_a_sample_shows_its_thumbnail_and_its_name(browser: Browser, report: Pat
         mark = drawing.locator("svg .mark-symbol.role-mark path").first
         mark.hover(force=True)
         tip = page.locator("#tip")
-        assert "sample: val sample" in tip.inner_text()
+        expect(tip).to_contain_text("sample: val sample")
         assert str(tip.locator("img").get_attribute("src")).startswith("data:image/webp;base64,")
         mark.click(force=True)
         picked = page.locator("#samples .picked").first
-        assert picked.is_visible()
+        expect(picked).to_be_visible()
         assert "true: " in picked.inner_text()
 
 
@@ -117,7 +117,7 @@ def test_hostile_names_do_nothing(browser: Browser, tmp_path: Path) -> None:
         assert page.evaluate("window.pwned") is None
         drawing = page.locator("#samples [data-chart]").first
         drawing.locator("svg .mark-symbol.role-mark path").first.hover(force=True)
-        assert "<script>window.pwned = 1</script>" in page.locator("#tip").inner_text()
+        expect(page.locator("#tip")).to_contain_text("<script>window.pwned = 1</script>")
         page.locator("#samples select").select_option(index=1)
         assert page.evaluate("window.pwned") is None
         assert page.locator("img[src=x]").count() == 0

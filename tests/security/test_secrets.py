@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,8 +59,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
         await_answer(f"http://{place}/health", process, folder / "log")
         yield place, folder
     finally:
-        for member in [*psutil.Process(process.pid).children(recursive=True), process]:
-            member.kill()
+        below = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        for member in [*below, process]:
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
         process.wait(timeout=60)
 
 

@@ -61,7 +61,8 @@ def jobs_head(cluster: Sandbox, variables: Mapping[str, str] = QUICK) -> Iterato
             variables=variables,
         )
     try:
-        wait_until(lambda: answers(dashboard), "the dashboard")
+        # Whoever submits a job before the node's agent is there waits for ten seconds, and is refused then.
+        wait_until(lambda: answers(dashboard) and answers(agent), "the dashboard and its agent")
         yield Service(f"http://127.0.0.1:{dashboard}", cluster)
     finally:
         node.kill()

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -55,5 +54,5 @@ class MlflowServer:
         try:
             with urllib.request.urlopen(f"{self.uri}/health", timeout=5):
                 return True
-        except (urllib.error.URLError, ConnectionError):
+        except OSError:  # no connection yet, or no answer within the time
             return False

@@ -10,13 +10,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
-from sandbox import drain, wait_ended, wait_until
+from sandbox import drain, named_below, wait_ended, wait_until
 
 RAY = str(Path(sys.executable).with_name("ray"))
 QUICK = {
-    # Ray's own bounds for a node that does not answer are made for slow networks.
+    # Ray's own bounds for a node that does not answer are made for slow networks. One that is killed refuses to be
+    # asked; the timeout is for one that is cut off, and long enough for one that lives on a machine under load.
     "RAY_health_check_period_ms": "500",
-    "RAY_health_check_timeout_ms": "1000",
+    "RAY_health_check_timeout_ms": "5000",
     "RAY_health_check_failure_threshold": "4",
     "RAY_health_check_initial_delay_ms": "0",
 }
@@ -58,7 +59,7 @@ class Node:
 
     def process(self, name: str) -> psutil.Process:
         """The node's raylet, or another of its processes."""
-        return next(child for child in self._below() if child.name() == name)
+        return next(process for process, found in named_below(self._process.pid) if found == name)
 
     def kill(self) -> None:
         """SIGKILL to every process of the node."""

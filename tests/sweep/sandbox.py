@@ -11,11 +11,11 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import chdir, suppress
+from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import Any, TypeVar
+from typing import TypeVar
 from unittest.mock import patch
 
 import optuna
@@ -114,31 +114,36 @@ class Sandbox:
     def tracker(self) -> Tracker:
         return Tracker.connect(self.store, artifact_root=self.home.artifacts)
 
-    def in_training(self, storage: Path | None = None) -> list[Path]:
-        """Folders of trials of a `seeded` sweep that have two checkpoints or more, and some epochs to go.
+    def in_training(self, storage: Path | None = None, *, to_go: int = 2) -> list[Path]:
+        """Folders of trials of a `seeded` sweep that have two checkpoints or more, and so many epochs to go.
 
         Looked up on disk, because asking the store takes longer than some trials do.
         """
         last: dict[Path, int] = {}
         for path in ((storage or self.home.ray) / "small").glob("*/checkpoint_*"):
             last[path.parent] = max(last.get(path.parent, 0), int(path.name.rpartition("_")[2]))
-        return [folder for folder, index in last.items() if 1 <= index <= EPOCHS - 3]
+        return [folder for folder, index in last.items() if 1 <= index < EPOCHS - to_go]
 
-    def outdated(self) -> list[str]:
-        """Trials with checkpoints, none of which is among those that Tune's snapshot names for them."""
-        study = self.home.ray / "small"
-        with suppress(IndexError, ValueError):  # none yet, or one that is being written
-            snapshot = json.loads(sorted(study.glob("experiment_state-*.json"))[-1].read_text())
-            return [folder.name for folder, named in _named(study, snapshot) if named and not named & _held(folder)]
-        return []
+    def snapshot(self) -> dict[Path, bytes]:
+        """The files of Tune's snapshot; empty while there is none that names a checkpoint, or one is being written."""
+        with suppress(OSError, ValueError):
+            files = {file: file.read_bytes() for file in (self.home.ray / "small").glob("*state-*")}
+            if all(files.values()) and any(named for _, named in _named(files)):
+                return files
+        return {}
 
-    def checkpointed(self, since: float = 0.0) -> list[int]:
-        """The epochs done of the checkpoints on disk that were written after a moment."""
-        found = []
-        for folder in (self.home.ray / "small").glob("*/checkpoint_*"):
+    def outdated(self, snapshot: Mapping[Path, bytes]) -> list[str]:
+        """Trials with checkpoints, none of which is among those that a snapshot names for them."""
+        return [folder.name for folder, named in _named(snapshot) if named and not named & _held(folder)]
+
+    def checkpoints(self, trial: str) -> dict[tuple[str, int], int]:
+        """The epochs done of a trial's checkpoints on disk, by name and time of writing, which only tells them apart:
+        a trial that starts again writes the same names."""
+        found = {}
+        for folder in (self.home.ray / "small" / trial).glob("checkpoint_*"):
             with suppress(CheckpointError, OSError):  # being written, or deleted
-                if (folder / STATE_FILE).stat().st_mtime > since:
-                    found.append(load_checkpoint(folder).epochs_done)
+                written = (folder / STATE_FILE).stat().st_mtime_ns
+                found[folder.name, written] = load_checkpoint(folder).epochs_done
         return found
 
     def parent(self, study: str = "small") -> TrialRun:
@@ -182,13 +187,16 @@ def within(args: Sequence[str], folder: Path, env: Mapping[str, str]) -> subproc
     return subprocess.CompletedProcess(args, result.exit_code, result.stdout, result.stderr)
 
 
-def _named(study: Path, snapshot: dict[str, Any]) -> Iterator[tuple[Path, set[str]]]:
+def _named(snapshot: Mapping[Path, bytes]) -> Iterator[tuple[Path, set[str]]]:
     """The folders of trials that have checkpoints, and the names of those that the snapshot knows of."""
-    for state, progress in snapshot["trial_data"]:
-        folder = study / json.loads(state)["trial_id"]
-        known = bytes.fromhex(json.loads(progress)["checkpoint_manager"]["value"])
-        if _held(folder):
-            yield folder, set(re.findall(r"checkpoint_\d+", known.decode(errors="replace")))
+    for file in sorted(snapshot):
+        if not file.name.startswith("experiment_state-"):
+            continue
+        for state, progress in json.loads(snapshot[file])["trial_data"]:
+            folder = file.parent / json.loads(state)["trial_id"]
+            known = bytes.fromhex(json.loads(progress)["checkpoint_manager"]["value"])
+            if _held(folder):
+                yield folder, set(re.findall(r"checkpoint_\d+", known.decode(errors="replace")))
 
 
 def _held(folder: Path) -> set[str]:
@@ -206,19 +214,24 @@ def read_until(process: subprocess.Popen[str], wanted: str) -> list[str]:
     raise AssertionError(f"the process ended without {wanted!r}:\n" + "".join(lines))
 
 
-def wait_until(condition: Callable[[], T | None], what: str, seconds: float = 240) -> T:
-    """The first result of `condition` that is true; asked again and again until then."""
+def wait_until(condition: Callable[[], T | None], what: str, seconds: float = 400, *, by: Lines | None = None) -> T:
+    """The first result of `condition` that is true; asked again and again until then.
+
+    Args:
+        by: what a process prints that must not end before.
+    """
     end = time.monotonic() + seconds
     while True:
         if found := condition():
             return found
+        assert by is None or by.process.poll() is None, f"the process ended without {what}:\n{by.whole()}"
         assert time.monotonic() < end, f"waited {seconds:g} s in vain for: {what}"
         time.sleep(0.05)
 
 
-def wait_ended(processes: Sequence[psutil.Process], seconds: float = 60) -> None:
+def wait_ended(processes: Sequence[psutil.Process]) -> None:
     """Until none of them runs; one for whose end nobody asks stays as a zombie."""
-    wait_until(lambda: not any(map(_runs, processes)), "processes to end", seconds)
+    wait_until(lambda: not any(map(_runs, processes)), "processes to end")
 
 
 def _runs(process: psutil.Process) -> bool:
@@ -227,14 +240,55 @@ def _runs(process: psutil.Process) -> bool:
     return False
 
 
-def trial_processes(owner: int) -> list[psutil.Process]:
-    """The processes below `owner` in which Tune's trials train."""
+def named_below(owner: int) -> list[tuple[psutil.Process, str]]:
+    """The processes below `owner` with their names; some end while they are looked at."""
     found = []
     for process in psutil.Process(owner).children(recursive=True):
         with suppress(psutil.Error):
-            if process.name().startswith("ray::ImplicitFunc"):
-                found.append(process)
+            found.append((process, process.name()))
     return found
+
+
+def trial_processes(owner: int) -> list[psutil.Process]:
+    """The processes below `owner` in which Tune's trials train."""
+    return [process for process, name in named_below(owner) if name.startswith("ray::ImplicitFunc")]
+
+
+def kill_trials(owner: int) -> None:
+    """SIGKILL to all processes below `owner` in which Tune's trials train; there is one at least."""
+    killed = 0
+    for process in trial_processes(owner):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+            killed += 1
+    assert killed, "no trial trains any more"
+
+
+@contextmanager
+def suspended(processes: Sequence[psutil.Process]) -> Iterator[None]:
+    """Stop processes for the time of the block: what they do comes to no end meanwhile."""
+    assert processes
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+
+
+def kill_driver(process: subprocess.Popen[str]) -> None:
+    """SIGKILL to a driver; at the end its trials' processes have followed it, and write no more.
+
+    It is stopped first, lest its trials end while they are looked up.
+    """
+    process.send_signal(signal.SIGSTOP)
+    assert process.poll() is None, "it has ended by itself"
+    training = trial_processes(process.pid)
+    process.kill()
+    process.wait()
+    wait_ended(training)
 
 
 def begun(lines: list[str]) -> bool:
@@ -245,6 +299,7 @@ def begun(lines: list[str]) -> bool:
 class Lines(list[str]):
     """The lines of a process so far."""
 
+    process: subprocess.Popen[str]
     reader: Thread
 
     def whole(self) -> str:
@@ -257,6 +312,7 @@ class Lines(list[str]):
 def drain(process: subprocess.Popen[str]) -> Lines:
     """The lines of a process as they come, read by a thread of their own: a full pipe would hold it up."""
     lines = Lines()
+    lines.process = process
 
     def read() -> None:
         assert process.stdout is not None
@@ -271,7 +327,7 @@ def drain(process: subprocess.Popen[str]) -> Lines:
 def kill(process: subprocess.Popen[str], number: signal.Signals) -> str:
     """Send a signal to this process alone, wait for its end, and give what it still printed."""
     process.send_signal(number)
-    return process.communicate(timeout=120)[0]
+    return process.communicate(timeout=400)[0]
 
 
 def figures(run: TrialRun, names: Sequence[str] = ("val/", "train/loss")) -> dict[str, float]:

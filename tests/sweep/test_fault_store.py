@@ -37,13 +37,18 @@ def kept(sandbox: Sandbox) -> str:
 def test_metrics_are_kept_and_sent_when_the_server_is_back(
     served: Sandbox, server: MlflowServer, undisturbed: Sandbox, started: list[subprocess.Popen[str]]
 ) -> None:
-    process = served.start("sweep", served.seeded())
+    # The driver waits longer at the end than a server may take to start.
+    process = served.start("sweep", served.seeded(), env={"HMLC_STORE_WAIT": "300"})
     started.append(process)
     lines = drain(process)
-    wait_until(served.in_training, "two epochs of a trial")
+    wait_until(served.in_training, "two epochs of a trial", by=lines)
     server.kill()
     # Trials begin, report and end while nobody listens.
-    wait_until(lambda: '"kind":"trial"' in kept(served) and '"kind":"finish"' in kept(served), "a whole trial on disk")
+    wait_until(
+        lambda: '"kind":"trial"' in kept(served) and '"kind":"finish"' in kept(served),
+        "a whole trial on disk",
+        by=lines,
+    )
     server.start()
     assert process.wait(timeout=400) == 0, "".join(lines)
     text = lines.whole()
@@ -61,7 +66,7 @@ def test_a_sweep_that_ends_while_the_server_is_away_says_how_to_send_the_rest(
     process = served.start("sweep", served.seeded(), env={"HMLC_STORE_WAIT": "0"})
     started.append(process)
     lines = drain(process)
-    wait_until(served.in_training, "two epochs of a trial")
+    wait_until(served.in_training, "two epochs of a trial", by=lines)
     server.kill()
     assert process.wait(timeout=400) == 2, "".join(lines)
     text = " ".join(lines.whole().split())

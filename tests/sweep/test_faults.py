@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from sandbox import (
     Sandbox,
     drain,
     kill,
+    kill_driver,
+    kill_trials,
     read_until,
     trial_processes,
     wait_ended,
@@ -78,7 +81,7 @@ def test_a_second_ctrl_c_ends_a_sweep_at_once_with_all_its_processes(
     read_until(process, "Ctrl-C once more stops at once")
     time.sleep(2 * TWICE_S)  # a quicker one is the same press
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=60)[0]
+    said = process.communicate(timeout=200)[0]
     assert process.returncode == 130
     # The first one may have ended it just before.
     assert "resume it with `hmlc resume small`" in said
@@ -95,7 +98,7 @@ def test_a_killed_trial_goes_on_from_its_last_checkpoint(
     process = sandbox.start("sweep", sandbox.seeded())
     started.append(process)
     lines = drain(process)
-    wait_until(sandbox.in_training, "two epochs of a trial")
+    wait_until(sandbox.in_training, "two epochs of a trial", by=lines)
     victim = trial_processes(process.pid)[0]
     victim.kill()
     assert process.wait(timeout=400) == 0, "".join(lines)
@@ -108,15 +111,14 @@ def test_a_truncated_checkpoint_gives_way_to_the_one_before(
 ) -> None:
     process = sandbox.start("sweep", sandbox.seeded())
     started.append(process)
-    drain(process)
-    wait_until(sandbox.in_training, "two epochs of a trial")
-    process.kill()
-    process.wait()
-    newest = [sorted(folder.glob("checkpoint_*"))[-1] for folder in sandbox.in_training()]
+    lines = drain(process)
+    wait_until(sandbox.in_training, "two epochs of a trial", by=lines)
+    kill_driver(process)
+    # One that was being written, and has no such file yet, is as good as truncated.
+    newest = [sorted(folder.glob("*/state.pt"))[-1] for folder in sandbox.in_training(to_go=1)]
     assert newest
-    for checkpoint in newest:
-        with (checkpoint / "state.pt").open("r+b") as file:
-            file.truncate(1000)
+    for file in newest:
+        os.truncate(file, 1000)
 
     resumed = sandbox.hmlc("resume", "small")
     assert resumed.returncode == 0, resumed.stderr
@@ -125,27 +127,46 @@ def test_a_truncated_checkpoint_gives_way_to_the_one_before(
 
 @pytest.mark.fault
 def test_a_driver_dies_long_after_its_last_snapshot(sandbox: Sandbox, started: list[subprocess.Popen[str]]) -> None:
-    """Checkpoints that Tune's snapshot names are gone by then; a trial goes on from those that are there, twice."""
-    process = sandbox.start(
-        "sweep", sandbox.space(trials=2, epochs=60, scheduler="null"), env={"TUNE_GLOBAL_CHECKPOINT_S": "3"}
-    )
+    """Checkpoints that Tune's snapshot names are gone by then; a trial goes on from those that are there, twice.
+
+    The snapshot is one that the driver has taken earlier and that is put back: how long an epoch takes does not matter.
+    A trial that it does not know yet, or of which it names no checkpoint, starts again, and is not looked at here.
+    """
+    process = sandbox.start("sweep", sandbox.space(trials=2, epochs=40, scheduler="null"))
     started.append(process)
-    drain(process)
-    wait_until(sandbox.outdated, "a trial whose checkpoints of the snapshot are gone")
-    training = trial_processes(process.pid)
-    process.kill()
-    process.wait()
-    wait_ended(training)
-    assert sandbox.outdated()
-    before, moment = min(sandbox.checkpointed()), time.time()
+    lines = drain(process)
+    last = wait_until(sandbox.snapshot, "a snapshot that names a checkpoint", by=lines)
+
+    def outdated() -> bool:
+        """Long enough for a trial that starts again to be seen doing so."""
+        return any(min(sandbox.checkpoints(trial).values(), default=0) > 10 for trial in sandbox.outdated(last))
+
+    wait_until(outdated, "a trial whose checkpoints of the snapshot are gone", by=lines)
+    kill_driver(process)
+    for file, content in last.items():
+        file.write_bytes(content)
+    before = {trial: sandbox.checkpoints(trial) for trial in sandbox.outdated(last)}
+    assert before
+    assert all(before.values())
 
     resumed = sandbox.start("resume", "small")
     started.append(resumed)
     lines = drain(resumed)
-    assert min(wait_until(lambda: sandbox.checkpointed(since=moment), "a checkpoint of the resumed trial")) > before
-    trial_processes(resumed.pid)[0].kill()
+    first: dict[str, int] = {}
+    wait_until(lambda: _saw_first(first, sandbox, before), "a checkpoint of every resumed trial", by=lines)
+    assert {trial for trial, epoch in first.items() if epoch <= min(before[trial].values())} == set(), (first, before)
+    kill_trials(resumed.pid)
     assert resumed.wait(timeout=400) == 0, "".join(lines)
     check_sound(sandbox, 2)
+
+
+def _saw_first(first: dict[str, int], sandbox: Sandbox, before: Mapping[str, Mapping[tuple[str, int], int]]) -> bool:
+    """Note the epochs done of the first checkpoint of each trial that was not there before; whether all have one."""
+    for trial, old in before.items():
+        new = [epochs for written, epochs in sandbox.checkpoints(trial).items() if written not in old]
+        if new:
+            first.setdefault(trial, min(new))
+    return first.keys() == before.keys()
 
 
 @pytest.mark.fault
@@ -156,10 +177,9 @@ def test_no_trial_is_stopped_before_the_epochs_that_its_run_shows(
     space = sandbox.space(trials=8, epochs=EPOCHS, scheduler=EAGER, workers="0, resources: {cpus: 0.25}")
     process = sandbox.start("sweep", space, env={"TUNE_GLOBAL_CHECKPOINT_S": "3600"})
     started.append(process)
-    drain(process)
-    wait_until(lambda: len(sandbox.in_training()) >= 2, "two trials with two epochs each")
-    process.kill()
-    process.wait()
+    lines = drain(process)
+    wait_until(lambda: len(sandbox.in_training()) >= 2, "two trials with two epochs each", by=lines)
+    kill_driver(process)
 
     resumed = sandbox.hmlc("resume", "small")
     assert resumed.returncode == 0, resumed.stderr
@@ -265,12 +285,18 @@ def test_a_full_disk_costs_checkpoints_and_no_trial(
     process = sandbox.start("sweep", sandbox.seeded(), "-o", f"study.storage={small_disk}", "-o", "trials.retries=50")
     started.append(process)
     lines = drain(process)
-    wait_until(lambda: sandbox.in_training(small_disk), "two epochs of a trial")
+    wait_until(lambda: sandbox.in_training(small_disk), "two epochs of a trial", by=lines)
     filler = small_disk / "filler"
-    with suppress(OSError), filler.open("wb", buffering=0) as file:
-        while True:
-            file.write(b"0" * 4096)
-    wait_until(lambda: any("no checkpoint of epoch" in line for line in lines), "a checkpoint that has no room")
+    with filler.open("wb", buffering=0) as file:
+
+        def refused() -> bool:
+            """Filled again and again: what is deleted meanwhile, such as an older checkpoint, makes room for one."""
+            with suppress(OSError):
+                while True:
+                    file.write(b"0" * 4096)
+            return any("no checkpoint of epoch" in line for line in lines)
+
+        wait_until(refused, "a checkpoint that has no room", by=lines)
     filler.unlink()
     assert process.wait(timeout=400) == 0, "".join(lines)
     assert "No space left on device" in lines.whole()
@@ -286,17 +312,17 @@ def test_data_that_vanish_fail_the_trials_that_need_them(
         file = root / f"kind{index % 2}" / f"class{index % 4}" / f"{index}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.effect_noise((8, 8), 10 + 20 * (index % 4)).save(file)
-    space = sandbox.space(trials=3, epochs=10, scheduler="null")
+    # So many that the second trial has most of them to go when it is found in training.
+    space = sandbox.space(trials=3, epochs=3 * EPOCHS, scheduler="null")
     data = f"base.data={{kind: image-folder, root: {root}, image_size: 8}}"
     options = ["-o", data, "-o", "trials.max_concurrent=1", "-o", "trials.retries=0"]
     process = sandbox.start("sweep", space, *options)
     started.append(process)
     lines = drain(process)
-    wait_until(lambda: any(": 1/3 trials done" in line for line in lines), "the end of the first trial")
+    wait_until(lambda: any(": 1/3 trials done" in line for line in lines), "the end of the first trial", by=lines)
     shutil.rmtree(root)
-    wait_until(sandbox.in_training, "the second trial, whose process had read the data before")
-    for victim in trial_processes(process.pid):
-        victim.kill()
+    wait_until(sandbox.in_training, "the second trial, whose process had read the data before", by=lines)
+    kill_trials(process.pid)
     assert process.wait(timeout=400) == 0, "".join(lines)
     check_sound(sandbox, 3, failed={1: "WorkerDied: ", 2: "DataError: "})
     assert str(root) in sandbox.trials()[2].tags[schema.ERROR]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ import sqlalchemy
 from mlflow.tracking import MlflowClient
 from moto.server import ThreadedMotoServer
 from postgres_server import PASSWORD, postgres
-from sandbox import Sandbox, drain, wait_until
+from sandbox import Sandbox, drain, kill_driver, wait_until
 
 from hmlc_ray.study import schema
 from hmlc_ray.tracking import with_driver
@@ -69,10 +68,9 @@ def test_a_killed_study_is_resumed_by_a_machine_that_has_none_of_it(
     process = first.start("sweep", space, "-o", "evaluation.every=2", env=environment)
     started.append(process)
     lines = drain(process)
-    wait_until(lambda: process.poll() is not None or any("1/2 trials" in line for line in lines), "a trial's end", 400)
+    wait_until(lambda: process.poll() is not None or any("1/2 trials" in line for line in lines), "a trial's end")
     assert process.poll() is None, "".join(lines)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill_driver(process)
     artifacts = first.home.artifacts
     for entry in first.home.root.iterdir():
         if entry != artifacts:

@@ -33,7 +33,7 @@ def test_nobody_listens(scheme: str, port: int) -> None:
     assert f"://127.0.0.1:{port}/x cannot be used" in message
     assert "s3cr3t-word" not in message
     assert "\n" not in message
-    assert seconds < 30
+    assert seconds < 120  # MLflow itself tries for many minutes
 
 
 def test_a_server_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +43,7 @@ def test_a_server_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
         silent.listen()
         message, seconds = _refused(f"http://127.0.0.1:{silent.getsockname()[1]}")
     assert "cannot be used" in message
-    assert seconds < 30
+    assert seconds < 120  # MLflow itself tries for many minutes
 
 
 def test_the_environment_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch, port: int) -> None:

@@ -103,4 +103,4 @@ def test_the_commit_is_told_and_whether_files_differ(tmp_path: Path, monkeypatch
 
 def test_mlflow_is_loaded_by_connecting_only() -> None:
     code = "import sys, hmlc_ray.tracking; assert not {'mlflow', 'sqlalchemy', 'torch'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=200)

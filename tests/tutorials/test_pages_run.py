@@ -105,12 +105,12 @@ def dashboard(folder: Path) -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        process.wait(timeout=200)
 
 
 def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
     assert process.poll() is None, "the dashboard has ended"
-    with suppress(requests.ConnectionError):
+    with suppress(requests.ConnectionError, requests.Timeout):
         return requests.get(f"{url}/api/meta", timeout=10).ok
     return False
 

@@ -99,7 +99,7 @@ print("left", "RAY_AUTH_TOKEN" in os.environ, os.listdir(os.environ["HOME"]))
 @pytest.mark.slow
 def test_an_embedded_ray_listens_on_loopback_and_keeps_its_token_to_itself(no_variables: Path) -> None:
     env = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-    done = subprocess.run([sys.executable, "-c", EMBEDDED], env=env, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", EMBEDDED], env=env, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     lines = [line.split() for line in done.stdout.splitlines()]
     doors = [(line[1], line[-1].removeprefix("::ffff:")) for line in lines if line[0] == "listens"]
@@ -134,7 +134,7 @@ def test_a_head_that_asks_for_a_token_is_told_at_once(
 ) -> None:
     env = {name: value for name, value in sandbox.env().items() if name not in VARIABLES} | variables
     command = [HMLC, "sweep", sandbox.space(), "--address", guarded_head]
-    done = subprocess.run(command, cwd=sandbox.folder, env=env, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=sandbox.folder, env=env, capture_output=True, text=True, timeout=280)
     assert done.returncode == 2
     assert done.stderr.endswith(
         f"hmlc: the Ray head at {guarded_head} asks for a token, and this process has {has}: set RAY_AUTH_MODE=token "

@@ -61,13 +61,14 @@ def test_a_study_is_submitted_and_told_from_a_machine_that_holds_nothing(service
 def test_a_stopped_job_closes_its_runs_and_is_resumed(
     service: Service, sandbox: Sandbox, started: list[subprocess.Popen[str]]
 ) -> None:
-    space = sandbox.space(trials=2, epochs=30, scheduler="null")
+    epochs = 60  # they take longer than what is asked of the job before it is stopped
+    space = sandbox.space(trials=2, epochs=epochs, scheduler="null")
     assert service.ask(sandbox, "submit", space, "--name", "second", *ONE_AT_A_TIME).returncode == 0
     process = sandbox.start("logs", "second", "-f", "--address", service.url)
     started.append(process)
     read_until(process, "second: 0/2 trials done")
     process.send_signal(signal.SIGINT)
-    rest = process.communicate(timeout=60)[0]
+    rest = process.communicate(timeout=200)[0]
     assert process.returncode == 130
     assert f"the job still runs: `hmlc logs second -f --address {service.url}`" in rest
     assert "Traceback" not in rest
@@ -86,7 +87,7 @@ def test_a_stopped_job_closes_its_runs_and_is_resumed(
     assert [run.status for run in runs] == ["FINISHED"] * 2
     assert service.cluster.optuna_states("second") == ["completed"] * 2
     for run in runs:
-        assert service.cluster.steps(run, "train/loss") == list(range(1, 31))
+        assert service.cluster.steps(run, "train/loss") == list(range(1, epochs + 1))
 
 
 @pytest.mark.journey
@@ -119,7 +120,7 @@ def test_the_doctor_looks_at_a_cluster_from_afar(service: Service, sandbox: Sand
 @pytest.mark.timeout(900)
 def test_a_killed_job_is_resumed(service: Service, sandbox: Sandbox, undisturbed: Sandbox) -> None:
     assert service.ask(sandbox, "submit", sandbox.seeded()).returncode == 0
-    wait_until(service.cluster.in_training, "two epochs of a trial", seconds=400)
+    wait_until(service.cluster.in_training, "two epochs of a trial")
     jobs = JobSubmissionClient(service.url)
     driver = jobs.get_job_info("hmlc-small").driver_info
     assert driver is not None

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from browser import WAIT_MS
 from jobs_head import free_ports
 from playwright.sync_api import Browser, Locator, Page, expect
 from sandbox import HMLC, wait_until
 
-WAIT_MS = 120_000
-"""For what the browser has to load and draw: a busy machine needs long for the first page."""
 SIZE = {"width": 1400, "height": 900}
 # MLflow's assistant opens beside the first page of a new browser.
 _SEEN = """
@@ -44,7 +43,7 @@ def served(folder: Path, *options: str) -> Iterator[str]:
         yield address
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=200)
 
 
 def _answers(address: str, process: subprocess.Popen[str]) -> bool:
@@ -71,7 +70,7 @@ def landed(browser: Browser, address: str) -> Iterator[Page]:
 def link(page: Page, name: str) -> Locator:
     """A link by its whole text, once it is visible."""
     found = page.get_by_role("link", name=name, exact=True).first
-    expect(found).to_be_visible(timeout=WAIT_MS)
+    expect(found).to_be_visible()
     return found
 
 
@@ -97,5 +96,5 @@ def open_picture(page: Page, folder: str, name: str) -> None:
     """A picture of a folder that is open, once it is drawn."""
     page.get_by_text(name, exact=True).first.click()
     picture = page.locator(f"img[alt='{folder}/{name}']")
-    expect(picture).to_be_visible(timeout=WAIT_MS)
+    expect(picture).to_be_visible()
     page.wait_for_function("picture => picture.naturalWidth > 200", arg=picture.element_handle())

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from browser import VARIABLE, chromium, kept, launched
 from mlflow.tracking import MlflowClient
-from mlflow_pages import WAIT_MS, expand, landed, link, open_artifacts, open_description, open_picture, served
+from mlflow_pages import expand, landed, link, open_artifacts, open_description, open_picture, served
 from playwright.sync_api import Page, expect
 from sandbox import Sandbox
 
@@ -74,5 +74,5 @@ def test_a_study_is_found_read_and_followed_to_its_pictures_and_its_model(page: 
     # Only the view of model training leads to the registry; it has stayed since the first page.
     page.get_by_text("Model registry", exact=True).click()
     row = page.get_by_role("row").filter(has=link(page, "small"))
-    expect(row).to_contain_text("@ best", timeout=WAIT_MS)
+    expect(row).to_contain_text("@ best")
     kept(page, "mlflow-models")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import subprocess
 
-import psutil
 import pytest
 from invariants import check_sound
-from sandbox import Sandbox, begun, drain, wait_until
+from sandbox import Sandbox, begun, drain, named_below, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -30,12 +29,11 @@ def test_a_killed_worker_goes_on_from_the_last_checkpoint(
         assert process.poll() is None, "".join(lines)
         return begun(lines) and any(len(sandbox.steps(run, "train/loss")) >= 2 for run in sandbox.trials())
 
-    wait_until(trained, "two epochs of the trial", seconds=400)
-    below = psutil.Process(process.pid).children(recursive=True)
-    names = [child.name() for child in below]
+    wait_until(trained, "two epochs of the trial")
+    below = named_below(process.pid)
     idle = ("ray::TrainContr", "ray::_QueueActo", "ray::DatasetMan", "ray::Preemption")
-    assert not [name for name in names if name.startswith(idle)], "each imports Ray anew, for every trial"
-    (killed,) = (child for child in below if child.name().startswith(victim))
+    assert not [name for _, name in below if name.startswith(idle)], "each imports Ray anew, for every trial"
+    (killed,) = (child for child, name in below if name.startswith(victim))
     killed.kill()
     assert process.wait(timeout=400) == 0, "".join(lines)
     check_sound(sandbox, 1, like=undisturbed)
