@@ -54,6 +54,7 @@ def _sweep(trials: int, workers: int, gpus: str) -> Callable[[Bench], Values]:
             )
             if done.returncode:
                 raise RuntimeError(f"{done.stdout[-400:]} {done.stderr[-1200:]}".strip())
-            return {"seconds": time.perf_counter() - start, "trials": trials}
+            completed = f"{trials}/{trials} trials done, {trials} completed" in done.stdout + done.stderr
+            return {"ok": completed, "seconds": time.perf_counter() - start, "trials": trials}
 
     return measure

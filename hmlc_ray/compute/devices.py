@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 
 import torch
 
@@ -42,3 +43,9 @@ def use_amp(mode: str, device: torch.device) -> bool:
     if mode == "auto":
         return device.type == "cuda" and torch.cuda.is_bf16_supported()
     return mode == "bf16"
+
+
+@lru_cache  # torch and cuBLAS keep memory of their own for each stream, for good
+def side_stream(device: torch.device) -> torch.cuda.Stream:
+    """The stream of a GPU for what runs beside the current one, or before it."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

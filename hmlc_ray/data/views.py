@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from hmlc_ray.compute.devices import side_stream
 from hmlc_ray.config.data import AnyViewsConfig, ViewsConfig
 from hmlc_ray.config.points import PointViewsConfig
 from hmlc_ray.data.base import Split
@@ -106,7 +106,7 @@ def with_views(
     Args:
         device: where the batches are; None: the CPU.
     """
-    stream = _side_stream(device) if device is not None and device.type == "cuda" else None
+    stream = side_stream(device) if device is not None and device.type == "cuda" else None
     rest = iter(batches)
 
     def following() -> tuple[Batch, torch.cuda.Event | None] | None:
@@ -122,11 +122,6 @@ def with_views(
         while (ready := ahead.result()) is not None:
             ahead = pool.submit(following)
             yield _awaited(*ready)
-
-
-@lru_cache  # torch keeps the memory of each stream apart, for good
-def _side_stream(device: torch.device) -> torch.cuda.Stream:
-    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 def _awaited(batch: Batch, made: torch.cuda.Event | None) -> Batch:

@@ -11,6 +11,7 @@ from hmlc_ray.config.paths import flatten
 from hmlc_ray.config.sweep import StudyConfig, TrialsConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.evaluation import evaluate
+from hmlc_ray.machine.activity import doing
 from hmlc_ray.runs.recording import checkpoint_of, log_checkpoint, log_export, recorded, run_tags
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import ENCODER, REFIT
@@ -46,6 +47,7 @@ def judge_best(context: StudyContext, best: TrialRow) -> Conclusion:
         judgement = evaluate(encoder, context.data, config, split="test", device=device, full=True)
     tracker.log(best.run_id, [(checkpoint.epochs_done, judgement.metrics)])
     judged = {"test": judgement.confusion}
+    doing("exporting the encoder")
     export = log_export(tracker, best.run_id, checkpoint, _folder(context), context.progress.note, judged=judged)
     return Conclusion(judgement.metrics, export, best.run_id)
 

@@ -28,7 +28,7 @@ from hmlc_ray.evaluation.confusions import to_tensor
 from hmlc_ray.objectives.base import LossReport
 from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord
 from hmlc_ray.training.learner import Learner, build_learner
-from hmlc_ray.training.memory import memory_errors
+from hmlc_ray.training.memory import memory_errors, peak_memory, watch_memory
 from hmlc_ray.training.meters import EpochMeter
 from hmlc_ray.training.optimiser import build_optimiser, build_schedule, load_optimiser
 from hmlc_ray.training.seeding import any_size, kernels, seed_everything, stream_seed
@@ -129,6 +129,7 @@ class _Run:
         self.parallel = self._parallel()
         self.replayed = self.parallel is not self.learner  # DDP's all-reduce is not part of a graph
         self.shape: torch.Size | None = None
+        watch_memory(self.device)
         self.views = build_views(config.views, data.train)
         self.sampler = _sampler(config, data)
         self.optimiser = build_optimiser(config.optimiser, self.learner)
@@ -166,7 +167,7 @@ class _Run:
     def _replay(self) -> None:
         """From the second epoch on, when the batches' shape is known and all kernels have been chosen."""
         if self.shape is not None and not self.replayed:
-            self.learner.replay(self.shape, amp=self.amp)
+            self.learner.replay(self.shape, amp=self.amp, taken=peak_memory(self.device))
             self.replayed = True
 
     def _train_epoch(self, epoch: int) -> dict[str, float]:

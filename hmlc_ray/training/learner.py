@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-
 import torch
 from torch import Tensor, nn
 
@@ -17,7 +15,7 @@ from hmlc_ray.encoders.standardise import Standardise
 from hmlc_ray.objectives import build_objective
 from hmlc_ray.objectives.base import Batch, Dims, LossReport, Objective
 from hmlc_ray.taxonomy import Taxonomy
-from hmlc_ray.training.graphs import GraphedNetwork, graphed
+from hmlc_ray.training.graphs import GraphedNetwork, forget, graphed
 
 
 class Learner(nn.Module):
@@ -63,19 +61,24 @@ class Learner(nn.Module):
             )
         )
 
-    def replay(self, shape: torch.Size, *, amp: bool) -> None:
+    def replay(self, shape: torch.Size, *, amp: bool, taken: int = 0) -> None:
         """Make a CUDA graph of what passes on batches of views of this shape launch, where the encoder allows it.
 
         Args:
             shape: [V, B, ...].
             amp: as in `forward`.
+            taken: the bytes of the GPU that an epoch took at once, beside what is held now.
+
+        Raises:
+            TrainingError: if the encoder says that it allows it, and does not.
         """
         device = self.leaf_paths.device
-        if device.type == "cuda" and getattr(self.encoder, "capturable", False):
+        # A subclass may do what the class that it extends does not.
+        if device.type == "cuda" and type(self.encoder).__dict__.get("capturable", False):
             self.train()
             inputs = torch.zeros(shape, device=device).flatten(0, 1)
             network = self.encoder if self.objective.needs_features else nn.ModuleList([self.encoder, self.head])
-            self._graph = graphed(lambda views: self._launched(views, amp=amp), network, inputs)
+            self._graph = graphed(lambda views: self._launched(views, amp=amp), network, inputs, taken)
 
     @property
     def replays(self) -> bool:
@@ -86,10 +89,11 @@ class Learner(nn.Module):
         """No longer replay: the graph and its memory are given up."""
         if self._graph is not None:
             self._graph = None
-            gc.collect()  # torch's class of a graph is part of a cycle
+            self.zero_grad()  # gradients lie in the graph's memory
+            forget()
 
     def _front(self, inputs: Tensor, *, amp: bool) -> Tensor:
-        if self._graph is not None and self._graph.fits(inputs):
+        if self._graph is not None and self.training and self._graph.fits(inputs):
             return self._graph(inputs)
         return self._launched(inputs, amp=amp)
 

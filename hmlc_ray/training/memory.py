@@ -33,3 +33,16 @@ def memory_errors() -> Iterator[None]:
             "the memory is too small: lower training.global_batch_size, set objective.chunk, take a smaller encoder or "
             f"image_size, or run fewer trials at once ({first_line(error)})"
         ) from error
+
+
+def peak_memory(device: torch.device) -> int:
+    """The most bytes of a GPU that were allocated at once until now, beside what is allocated now; 0 on a CPU."""
+    if device.type != "cuda":
+        return 0
+    return torch.cuda.max_memory_allocated(device) - torch.cuda.memory_allocated(device)
+
+
+def watch_memory(device: torch.device) -> None:
+    """From now on for `peak_memory`."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)

@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
 import torch
+from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from hmlc_ray.config.encoder import EncoderConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.encoders import build_encoder
+from hmlc_ray.errors import TrainingError
 from hmlc_ray.training import graphs, learner
 from hmlc_ray.training.checkpoint import Checkpoint, EpochRecord
 from hmlc_ray.training.fit import FitResult, fit
@@ -59,7 +63,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Learner, torch.Size]]:
     """The graphs that learners were asked for, which they then have, though the device is a CPU."""
     asked: list[tuple[Learner, torch.Size]] = []
 
-    def replay(self: Learner, shape: torch.Size, *, amp: bool) -> None:
+    def replay(self: Learner, shape: torch.Size, *, amp: bool, taken: int) -> None:
         asked.append((self, shape))
         network = self.encoder if self.objective.needs_features else nn.ModuleList([self.encoder, self.head])
         self._graph = Replayed(lambda views: self._launched(views, amp=amp), network, torch.zeros(shape).flatten(0, 1))
@@ -129,8 +133,105 @@ def test_only_encoders_that_are_known_to_allow_it_are_captured() -> None:
                 assert build_encoder(member.model_validate(values), shapes.get(kind, (3, 8, 8))).capturable
 
 
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What `graphed` asks of a GPU, answered without one: `free` bytes of memory, and what a capture does."""
+    fake: dict[str, Any] = {"free": 100, "capture": lambda run, arguments, **options: run, "warm": 0}
+
+    def warm(run: Callable[[Tensor], Tensor], network: nn.Module, inputs: Tensor) -> None:
+        fake["warm"] += 1
+        run(inputs)
+
+    monkeypatch.setattr(graphs, "_warm_up", warm)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (fake["free"], 1000))
+    monkeypatch.setattr(
+        torch.cuda, "make_graphed_callables", lambda *given, **options: fake["capture"](*given, **options)
+    )
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: "usual")
+    monkeypatch.setattr(torch.cuda, "set_stream", lambda stream: fake.update(stream=stream))
+    monkeypatch.setattr(torch.random, "fork_rng", lambda devices: nullcontext())
+    return fake
+
+
+def normed() -> nn.Module:
+    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+
+
+def test_a_capture_leaves_the_networks_statistics_and_the_stream_as_they_were(gpu: dict[str, Any]) -> None:
+    network, inputs = normed(), torch.randn(8, 3)
+    assert graphs.graphed(network, network, inputs, taken=50) is not None
+    assert gpu["warm"] == 1
+    assert gpu["stream"] == "usual"
+    assert network[1].num_batches_tracked == 0
+    assert not network[1].running_mean.any()
+
+
+def test_no_graph_where_memory_is_short(gpu: dict[str, Any]) -> None:
+    network, inputs = normed(), torch.randn(8, 3)
+    assert graphs.graphed(network, network, inputs, taken=51) is None
+    assert gpu["warm"] == 0, "the memory was taken all the same"
+
+    def full(*given: Any, **options: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    gpu["capture"] = full
+    assert graphs.graphed(network, network, inputs, taken=1) is None
+    assert (gpu["stream"], network[1].num_batches_tracked) == ("usual", 0)
+
+
+def test_no_graph_where_it_is_not_wanted(gpu: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    network, inputs = normed(), torch.randn(8, 3)
+    monkeypatch.setenv("HMLC_CUDA_GRAPHS", "0")
+    assert graphs.graphed(network, network, inputs, taken=1) is None
+
+
+def test_an_encoder_that_cannot_be_captured_is_named_with_the_remedy(gpu: dict[str, Any]) -> None:
+    def waits(*given: Any, **options: Any) -> None:
+        raise RuntimeError("CUDA error: operation not permitted when stream is capturing\nmore")
+
+    gpu["capture"] = waits
+    network = normed()
+    with pytest.raises(
+        TrainingError, match=r"^the encoder says `capturable = True`, .* HMLC_CUDA_GRAPHS=0 does without$"
+    ):
+        graphs.graphed(network, network, torch.randn(8, 3), taken=1)
+    assert (gpu["stream"], network[1].num_batches_tracked) == ("usual", 0)
+
+
+def test_what_a_replay_gave_stays_when_the_next_writes_to_the_same_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = torch.empty(2, 2)
+
+    def capture(run: Callable[..., Tensor], arguments: tuple[Tensor, ...], **options: Any) -> Callable[..., Tensor]:
+        return lambda inputs, *_: place.copy_(inputs).detach()
+
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", capture)
+    graph = GraphedNetwork(lambda inputs: inputs, nn.Identity(), torch.zeros(2, 2))
+    first = graph(torch.ones(2, 2))
+    graph(torch.zeros(2, 2))
+    assert first.tolist() == [[1, 1], [1, 1]]
+
+
+def test_what_extends_an_encoder_has_to_ask_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may do what the class that it extends does not."""
+
+    class Own(type(build_encoder(TypeAdapter(EncoderConfig).validate_python({"kind": "mlp"}), (8,)))):  # type: ignore[misc]
+        pass
+
+    asked: list[nn.Module] = []
+    monkeypatch.setattr(learner, "graphed", lambda run, network, inputs, taken: asked.append(network))
+    run = fit(config(epochs=1), ignore).learner
+    monkeypatch.setattr(Learner, "leaf_paths", SimpleNamespace(device=SimpleNamespace(type="cuda")), raising=False)
+    monkeypatch.setattr(torch, "zeros", lambda shape, device: torch.ones(shape))
+    del run._buffers["leaf_paths"]
+    run.replay(torch.Size([2, 8, 1, 8, 8]), amp=False)
+    assert len(asked) == 1
+    run.encoder.__class__ = Own
+    run.replay(torch.Size([2, 8, 1, 8, 8]), amp=False)
+    assert len(asked) == 1
+
+
 def test_a_network_without_parameters_is_not_captured() -> None:
-    assert graphs.graphed(lambda inputs: inputs, nn.Identity(), torch.zeros(2, 2)) is None
+    assert graphs.graphed(lambda inputs: inputs, nn.Identity(), torch.zeros(2, 2), taken=0) is None
 
 
 def test_torch_is_given_the_parameters_and_gives_back_what_the_network_gives(monkeypatch: pytest.MonkeyPatch) -> None:
