@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Locator, Page
 
 import hmlc_ray
 
@@ -34,8 +34,10 @@ LARGEST = 250_000
 COLOURS = 128
 COLUMN = 820
 """The width of a window of the report, in pixels; two of them are shown beside each other."""
-CURVES = 440
-"""Pixels of the height of the learning curves; the map of samples has the rest of it."""
+WIDEST = 1500
+"""The width of the table of runs, in pixels."""
+MARGIN = 12
+"""Pixels above a heading and below a chart."""
 _TEXT_WITHIN = """([x, y, width, height]) => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
   while (walker.nextNode()) {
@@ -46,6 +48,12 @@ _TEXT_WITHIN = """([x, y, width, height]) => {
       found.push(walker.currentNode.textContent);
   }
   return found.join("\\n");
+}"""
+
+_HEADING_AND_FIGURE = """heading => {
+  let figure = heading.nextElementSibling;
+  while (figure.tagName != "FIGURE") figure = figure.nextElementSibling;
+  return [heading.getBoundingClientRect().top + scrollY, figure.getBoundingClientRect().bottom + scrollY];
 }"""
 
 
@@ -68,41 +76,63 @@ def of_report(browser: Browser, study: str) -> Image.Image:
         assert written.file is not None
         with opened(browser, written.file, COLUMN, "light") as shown:
             page = shown.page
-            height = page.locator("#trials table tbody tr").nth(10).bounding_box()["y"]  # type: ignore[index]
-            left = picture(page, (0, 0, COLUMN, int(height)))
-            curves = _figure(page, "Learning curves", CURVES)
-            samples = _figure(page, "Map of samples", left.height - curves.height)
-    whole = Image.new("RGB", (2 * COLUMN, left.height), "white")
+            right = [_figure(page, heading) for heading in ("Learning curves", "Map of samples")]
+            height = sum(image.height for image in right)
+            left = picture(page, (0, 0, COLUMN, _end_of_row(page, height)))
+    whole = Image.new("RGB", (2 * COLUMN, height), "white")
     whole.paste(left, (0, 0))
-    whole.paste(curves, (COLUMN, 0))
-    whole.paste(samples, (COLUMN, curves.height))
+    whole.paste(right[0], (COLUMN, 0))
+    whole.paste(right[1], (COLUMN, right[0].height))
     return whole
 
 
-def _figure(page: Page, heading: str, height: int) -> Image.Image:
-    """A chart with its heading, `height` pixels of it."""
-    top = page.get_by_role("heading", name=heading, exact=True).evaluate("e => e.getBoundingClientRect().top + scrollY")
-    return picture(page, (0, int(top) - 12, COLUMN, height))
+def _end_of_row(page: Page, most: int) -> int:
+    """Where the last row of the ranked trials ends that ends within so many pixels of the page."""
+    rows = page.locator("#trials table tbody tr").evaluate_all(
+        "e => e.map(r => r.getBoundingClientRect().bottom + scrollY)"
+    )
+    return int(max(end for end in rows if end <= most))
+
+
+def _figure(page: Page, heading: str) -> Image.Image:
+    """A chart with its heading, to the end of its legend."""
+    top, bottom = page.get_by_role("heading", name=heading, exact=True).evaluate(_HEADING_AND_FIGURE)
+    return picture(page, (0, int(top) - MARGIN, COLUMN, int(bottom - top) + 2 * MARGIN))
 
 
 def of_mlflow(browser: Browser, address: str, study: str, prepare: Callable[[Page, str], None]) -> Image.Image:
     """A page of MLflow's interface, from where `hmlc ui` leads."""
     with landed(browser, address) as page:
         prepare(page, study)
-        return picture(page, (0, 0, SIZE["width"], page.evaluate("innerHeight")))
+        return picture(page, (0, 0, page.evaluate("innerWidth"), page.evaluate("innerHeight")))
 
 
 def _runs(page: Page, study: str) -> None:
-    page.set_viewport_size({"width": SIZE["width"], "height": 700})
+    page.set_viewport_size({"width": WIDEST, "height": 700})
     expand(page, study)
     page.get_by_role("link", name=f"{study}-").nth(5).wait_for()
+    for heading in reversed(page.locator(".ag-header-cell[col-id^='metrics.']").all()):
+        _widen(page, heading, 65)  # the last one first, so that the others are still in the window
+    _widen(page, page.locator(".ag-header-cell", has_text="Run Name"), 40)
     page.wait_for_timeout(1000)  # rows slide to where they stay
+
+
+def _widen(page: Page, heading: Locator, pixels: int) -> None:
+    """A column of the table of runs, by its border: MLflow's own width hides most of a metric's name."""
+    box = heading.locator(".ag-header-cell-resize").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + pixels, y, steps=5)
+    page.mouse.up()
 
 
 def _study(page: Page, study: str) -> None:
     page.set_viewport_size({"width": SIZE["width"], "height": 700})
     link(page, study).click()
     open_description(page)
+    page.get_by_role("link", name=f"{study}-refit").wait_for()  # what is below the child runs moves down with them
     page.get_by_text("Datasets", exact=True).first.wait_for()
 
 

@@ -29,14 +29,22 @@ def draw_forest(rows: Sequence[Row], baseline: str, stem: Path) -> list[Path]:
         axes.plot([interval.mean], [height], marker="s", color=color)
     labels = [f"{printable(row.arm)} ({row.own.mean:.1f})" for row, _ in pairs]
     axes.set_yticks(range(len(pairs)), labels, parse_math=False)
-    axes.invert_yaxis()
+    axes.set_ylim(len(pairs) - 0.3, -0.7)
     axes.axvline(0.0, color="black", linewidth=0.8)
+    axes.set_xlabel(_x_label(rows, baseline), parse_math=False)
     first = pairs[0][0]
-    axes.set(xlabel="points, with 95 % interval")
-    title = f"{first.data}, {first.level}: {FIGURES[first.figure]} against {baseline}"
+    title = f"{first.data}, {first.level}: {FIGURES[first.figure]} (%)"
     axes.set_title(printable(title), parse_math=False, fontsize=10)
     files = [stem.with_name(stem.name + suffix) for suffix in (".png", ".svg")]
     with rc_context({"svg.hashsalt": "forest"}):
         for file in files:
             save_figure(figure, file, dpi=120, metadata=DATES.get(file.suffix))
     return files
+
+
+def _x_label(rows: Sequence[Row], baseline: str) -> str:
+    own = next((f" ({row.own.mean:.1f})" for row in rows if row.arm == baseline), "")
+    return (
+        f"difference to {printable(baseline)}{own} in points, with 95 % interval\n"
+        "blue: p < 0.05 after Holm's correction"
+    )

@@ -107,15 +107,20 @@ def draw_fronts(fronts: Sequence[Front], stem: Path) -> list[Path]:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.0, 5.0), layout="constrained")
+    figure = Figure(figsize=(7.0, 5.3 + 0.2 * len(fronts)), layout="constrained")
     axes = figure.subplots()
     for front in fronts:
         ordered = [front.points[weight] for weight in sorted(front.points)]
         label = f"{printable(front.arm)}: {front.volume.mean:.2f} [{front.volume.low:.2f}, {front.volume.high:.2f}]"
-        axes.plot([x for x, _ in ordered], [y for _, y in ordered], marker="o", label=label.replace("$", r"\$"))
+        x, y = zip(*ordered, strict=True)
+        (line,) = axes.plot(x, y, label=label.replace("$", r"\$"))
+        axes.scatter(x, y, s=[25 * (1 + place) for place in range(len(ordered))], color=line.get_color(), zorder=2)
     axes.set(xlabel="coarsest level, top-1 %", ylabel="leaf level, top-1 %")
-    axes.set_title(printable(f"{fronts[0].data}: fronts over level weights"), parse_math=False, fontsize=10)
-    axes.legend(title="dominated area, % [95 %]", fontsize=8)
+    weights = ", ".join(f"{weight:g}" for weight in sorted(fronts[0].points))
+    title = f"{fronts[0].data}: fronts, from small to large markers by the leaf's weight ({weights})"
+    axes.set_title(printable(title), parse_math=False, fontsize=10)
+    # Below the axes: over them it would hide points.
+    figure.legend(loc="outside lower center", title="dominated area, % [95 %]", fontsize=8)
     files = [stem.with_name(stem.name + suffix) for suffix in (".png", ".svg")]
     with rc_context({"svg.hashsalt": "fronts"}):
         for file in files:

@@ -9,6 +9,7 @@ from hmlc_ray.config.data import DataConfig
 from hmlc_ray.config.data_name import data_name
 from hmlc_ray.config.marks import OnDisk, marked
 from hmlc_ray.data.base import DataSet
+from hmlc_ray.names.cells import table_row
 from hmlc_ray.tracking.operations import DatasetFacts
 
 
@@ -31,8 +32,8 @@ def dataset_facts(config: DataConfig, data: DataSet) -> DatasetFacts:
 
 def searched_table(params: Mapping[str, object]) -> str:
     """Searched parameters as a table in Markdown."""
-    rows = [f"| `{name}` | {_shown(value)} |" for name, value in params.items()]
-    return "\n".join(["| searched | value |", "|---|---|", *rows]) if rows else ""
+    rows = [table_row(f"`{name}`", _shown(value)) for name, value in params.items()]
+    return "\n".join([table_row("searched", "value"), "|---|---|", *rows]) if rows else ""
 
 
 def searched_first(params: Mapping[str, object], searched: Iterable[str]) -> dict[str, object]:

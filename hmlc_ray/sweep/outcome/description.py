@@ -11,6 +11,7 @@ from statistics import mean, stdev
 from hmlc_ray.config.data_name import data_name
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.data.base import DataSet
+from hmlc_ray.names.cells import table_row
 from hmlc_ray.names.counts import many
 from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.names.uris import typed_uri
@@ -89,13 +90,13 @@ def _results(outcome: Outcome) -> str:
     lines = [
         f"### Best: {_link(outcome, best)}",
         "",
-        f"| level | {family}, validation | {family}, test |",
+        table_row("level", f"{family}, validation", f"{family}, test"),
         "|---|---|---|",
     ]
     for level in (*outcome.levels, "mean"):
         values = [run.metrics.get(metric_key(f"val/{family}/{level}")) for run in twins]
         test = (outcome.test_metrics or {}).get(f"test/{family}/{level}")
-        lines.append(f"| {_cell(level)} | {_interval(values)} | {'' if test is None else f'{100 * test:.1f} %'} |")
+        lines.append(table_row(_cell(level), _interval(values), "" if test is None else f"{100 * test:.1f} %"))
     if len(twins) > 1:
         lines += ["", f"Mean and 95 % interval over {many(len(twins), 'seed')} of the best configuration."]
     if outcome.encoder_run and outcome.encoder_run != best.run_id:
@@ -139,14 +140,13 @@ def _searched(outcome: Outcome) -> str:
     shown = {f"{section}.kind": ", ".join(branch) for section, branch in space.branches.items()}
     shown |= {name: str(d) for chosen in space.assignments() for name, _, d in space.dimensions(chosen)}
     best = {} if outcome.best is None else outcome.best.params
-    lines = ["### Searched", "", "| parameter | values | best |", "|---|---|---|"]
+    lines = ["### Searched", "", table_row("parameter", "values", "best"), "|---|---|---|"]
     for name, words in list(shown.items())[:_MOST_DIMENSIONS]:
         chosen = short_values(
             {key: best[key] for key in best if key == name or key.startswith(f"{name}.stick")}, outcome.levels
         )
-        lines.append(
-            f"| {_code(name)} | {_cell(words)} | {_cell(', '.join(_number(value) for value in chosen.values()))} |"
-        )
+        values = ", ".join(_number(value) for value in chosen.values())
+        lines.append(table_row(_code(name), _cell(words), _cell(values)))
     return "\n".join(lines)
 
 
@@ -159,13 +159,13 @@ def _ranking(outcome: Outcome) -> str:
     lines = [
         f"### The best {len(best)} of {many(len(done), 'completed trial')}",
         "",
-        f"| trial | {_cell(study.objective_metric)} | |",
+        table_row("trial", _cell(study.objective_metric), ""),
         "|---|---|---|",
     ]
     for row in best:
         params = short_values(row.params, outcome.levels)
         words = ", ".join(f"{short(name)} {_number(value)}" for name, value in params.items())
-        lines.append(f"| {_link(outcome, row)} | {row.value:.4f} | {_cell(words)} |")
+        lines.append(table_row(_link(outcome, row, "&nbsp;"), f"{row.value:.4f}", _cell(words)))
     return "\n".join(lines)
 
 
@@ -199,8 +199,8 @@ def _options(workspace: Workspace) -> dict[str, Value]:
     return options | ({"tracking_uri": typed_uri(workspace.tracking_uri)} if workspace.tracking_uri else {})
 
 
-def _link(outcome: Outcome, row: TrialRow) -> str:
-    return f"[trial {row.number}]({_url(outcome, row.run_id)})"
+def _link(outcome: Outcome, row: TrialRow, space: str = " ") -> str:
+    return f"[trial{space}{row.number}]({_url(outcome, row.run_id)})"
 
 
 def _url(outcome: Outcome, run_id: str) -> str:

@@ -40,11 +40,11 @@ def test_a_study_at_its_end(tmp_path: Path) -> None:
     )
     link = "#/experiments/7/runs/run2?workflowType=machine_learning"
     assert f"### Best: [trial 2]({link})" in text
-    assert "| parity | 62.0 % | 75.0 % |" in text
-    assert "| digit | 42.0 % |  |" in text
+    assert "| parity&emsp; | 62.0 %&emsp; | 75.0 % |" in text
+    assert "| digit&emsp; | 42.0 %&emsp; |  |" in text
     assert "[refit on train + validation](#/experiments/7/runs/refit?" in text
-    assert "| `objective.temperature` | 0.05 to 0.5, log | 0.12 |" in text
-    assert "| `objective[a-hmlc].attention_temperature` | 0.5 to 2 |  |" in text
+    assert "| `objective.temperature`&emsp; | 0.05 to 0.5, log&emsp; | 0.12 |" in text
+    assert "| `objective[a-hmlc].attention_temperature`&emsp; | 0.5 to 2&emsp; |  |" in text
     assert f"hmlc best made --emit-config best.yaml --home {tmp_path}\n" in text
     assert 'mlflow.pytorch.load_model("models:/made@best")' in text
 
@@ -76,7 +76,7 @@ def test_several_seeds_have_an_interval(tmp_path: Path) -> None:
     ]
     text = describe(outcome([*runs, made_run(1, seed=0)], tmp_path))
     # Student's t with 2 degrees of freedom: 4.303 * 2 / sqrt(3) = 4.97.
-    assert "| parity | 62.0 % ± 5.0 |  |" in text
+    assert "| parity&emsp; | 62.0 % ± 5.0&emsp; |  |" in text
     assert "interval over 3 seeds" in text
 
 
@@ -118,6 +118,7 @@ def test_searched_parameters_come_first() -> None:
     searched = ["objective.kind", "objective.temperature", "objective.level_weights.stick0"]
     assert list(searched_first(params, searched)) == ["objective.temperature", "objective.level_weights", "data.kind"]
     assert searched_table({"objective[g-hmlc].mixture_components": 3, "x": [0.25, 0.75]}) == (
-        "| searched | value |\n|---|---|\n| `objective[g-hmlc].mixture_components` | `3` |\n| `x` | `0.25`, `0.75` |"
+        "| searched&emsp; | value |\n|---|---|\n| `objective[g-hmlc].mixture_components`&emsp; | `3` |\n"
+        "| `x`&emsp; | `0.25`, `0.75` |"
     )
     assert searched_table({}) == ""

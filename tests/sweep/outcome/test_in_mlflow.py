@@ -60,7 +60,7 @@ def test_a_trial_shows_what_was_searched(undisturbed: Sandbox) -> None:
         run = client.get_run(trial.run_id)
         assert run.info.run_name == f"small-{int(trial.trial_id):04d} {run.data.tags[schema.OBJECTIVE]}"
         assert [*run.data.params][:3] == ["objective.kind", "objective.temperature", "objective.level_weights"]
-        assert "| `objective.temperature` | `" in run.data.tags[schema.DESCRIPTION]
+        assert "| `objective.temperature`&emsp; | `" in run.data.tags[schema.DESCRIPTION]
         assert [given.dataset.name for given in run.inputs.dataset_inputs] == ["digits"]
 
 
