@@ -68,6 +68,18 @@ def test_links_between_files_lead_somewhere(page: Path) -> None:
     assert [target for target in local if not (page.parent / target).exists()] == []
 
 
+def test_every_picture_is_shown_by_a_page_and_small() -> None:
+    shown = {
+        (page.parent / target).resolve()
+        for page in PAGES
+        for target in re.findall(r"!\[[^]]*\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+    }
+    kept = {file.resolve() for file in (ROOT / "docs" / "pictures").rglob("*") if file.is_file()}
+    assert kept
+    assert kept - shown == set()
+    assert [file.name for file in kept if file.stat().st_size > 300_000] == []
+
+
 def test_every_module_on_the_architecture_page_exists() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## Map\n")[0]
     named = set(re.findall(r"`((?!tests/)(?:[a-z_]+/)*[a-z_]+(?:/|\.py))`", text))

@@ -104,12 +104,12 @@ def _history_words(study: StudyContent) -> str:
 
 def _curve_words(study: StudyContent) -> str:
     shown_ = (
-        f"{len(study.curves)} of {many(len(study.rows), 'trial')}"
+        f"each of {len(study.curves)} of {many(len(study.rows), 'trial')}"
         if len(study.curves) < len(study.rows)
-        else "all trials"
+        else "every trial"
     )
     longest = max(curve.points[-1][0] for curve in study.curves)
     return (
-        f"{study.metric} over epochs, a line for each of {shown_}, up to epoch {longest}; the thick line is the best "
+        f"{study.metric} over epochs, a line for {shown_}, up to epoch {longest}; the thick line is the best "
         "trial. Pruned trials end where the scheduler stopped them."
     )
