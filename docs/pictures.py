@@ -111,21 +111,22 @@ def _runs(page: Page, study: str) -> None:
     page.set_viewport_size({"width": WIDEST, "height": 700})
     expand(page, study)
     page.get_by_role("link", name=f"{study}-").nth(5).wait_for()
+    page.wait_for_timeout(1000)  # rows slide to where they stay
     for heading in reversed(page.locator(".ag-header-cell[col-id^='metrics.']").all()):
         _widen(page, heading, 65)  # the last one first, so that the others are still in the window
     _widen(page, page.locator(".ag-header-cell", has_text="Run Name"), 40)
-    page.wait_for_timeout(1000)  # rows slide to where they stay
 
 
 def _widen(page: Page, heading: Locator, pixels: int) -> None:
     """A column of the table of runs, by its border: MLflow's own width hides most of a metric's name."""
     box = heading.locator(".ag-header-cell-resize").bounding_box()
     assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    x, y = box["x"] + 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + pixels, y, steps=5)
     page.mouse.up()
+    page.wait_for_timeout(500)
 
 
 def _study(page: Page, study: str) -> None:
