@@ -50,10 +50,9 @@ _TEXT_WITHIN = """([x, y, width, height]) => {
   return found.join("\\n");
 }"""
 
-_HEADING_AND_FIGURE = """heading => {
-  let figure = heading.nextElementSibling;
-  while (figure.tagName != "FIGURE") figure = figure.nextElementSibling;
-  return [heading.getBoundingClientRect().top + scrollY, figure.getBoundingClientRect().bottom + scrollY];
+_HEADING_AND_CHART = """heading => {
+  const bottom = heading.nextElementSibling.getBoundingClientRect().bottom;
+  return [heading.getBoundingClientRect().top + scrollY, bottom + scrollY];
 }"""
 
 
@@ -76,7 +75,7 @@ def of_report(browser: Browser, study: str) -> Image.Image:
         assert written.file is not None
         with opened(browser, written.file, COLUMN, "light") as shown:
             page = shown.page
-            right = [_figure(page, heading) for heading in ("Learning curves", "Map of samples")]
+            right = [_chart(page, heading) for heading in ("Learning curves", "Map of samples")]
             height = sum(image.height for image in right)
             left = picture(page, (0, 0, COLUMN, _end_of_row(page, height)))
     whole = Image.new("RGB", (2 * COLUMN, height), "white")
@@ -94,9 +93,9 @@ def _end_of_row(page: Page, most: int) -> int:
     return int(max(end for end in rows if end <= most))
 
 
-def _figure(page: Page, heading: str) -> Image.Image:
+def _chart(page: Page, heading: str) -> Image.Image:
     """A chart with its heading, to the end of its legend."""
-    top, bottom = page.get_by_role("heading", name=heading, exact=True).evaluate(_HEADING_AND_FIGURE)
+    top, bottom = page.get_by_role("heading", name=heading, exact=True).evaluate(_HEADING_AND_CHART)
     return picture(page, (0, int(top) - MARGIN, COLUMN, int(bottom - top) + 2 * MARGIN))
 
 
