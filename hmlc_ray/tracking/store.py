@@ -17,7 +17,7 @@ from hmlc_ray.names.uris import is_server, public_uri, scrub
 from hmlc_ray.tracking.experiments import experiment_id
 from hmlc_ray.tracking.making import leave_folders_alone, make_store, refuse_half_made
 from hmlc_ray.tracking.moving import follow_home
-from hmlc_ray.tracking.postgres import alone_at_first
+from hmlc_ray.tracking.postgres import alone_at_first, database_url
 from hmlc_ray.tracking.uri import sqlite_path
 from hmlc_ray.tracking.values import cut
 
@@ -193,7 +193,7 @@ def _probe_database(uri: str) -> None:
             f"{public_uri(uri)!r} is not an MLflow store that this package can use: give http(s)://HOST:PORT of a "
             "server, postgresql://USER@HOST/DATABASE or sqlite:///PATH"
         )
-    url = sqlalchemy.engine.make_url(uri)
+    url = database_url(uri)
     has_timeout = url.get_backend_name() in ("postgresql", "mysql")
     try:
         engine = sqlalchemy.create_engine(url, connect_args={"connect_timeout": CONNECT_SECONDS} if has_timeout else {})

@@ -81,6 +81,15 @@ def test_a_database_whose_driver_is_missing() -> None:
     assert "hmlc-ray[postgres]" in _refused("postgresql+pg8000://me@localhost/x")[0]
 
 
+@pytest.mark.parametrize(
+    "uri", ["postgresql://me@host:PORT/x", "postgresql://me:s3cr3t@:@host/x", "postgresql://[::1/x"]
+)
+def test_a_uri_that_cannot_be_read(uri: str) -> None:
+    message = _refused(uri)[0]
+    assert "cannot be read: a port is a number" in message
+    assert "s3cr3t" not in message
+
+
 def test_a_deleted_experiment(sqlite_uri: str, experiment: str, local: Tracker) -> None:
     from mlflow.tracking import MlflowClient
 
