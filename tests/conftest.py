@@ -15,6 +15,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("HMLC_ACTIVITY", "0")
 
 import pytest
+from hypothesis import HealthCheck, settings
 from longest import LONGEST
 from quick_stores import fill_template, made_once, quicken_stores
 
@@ -22,6 +23,11 @@ _NUMBERS = count()
 SLOW_S = 900
 """Seconds that a slow test may take unless it has a limit of its own: each command that starts Ray takes minutes on a
 machine under load."""
+
+# The same examples in every run, and none fails by the clock; `make fuzz` and HYPOTHESIS_PROFILE=random draw others.
+settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("random", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("random" if os.environ.get("HYPOTHESIS_PROFILE") else "repeatable")
 
 # Tests started in the background of a script would hand on that Ctrl-C is ignored to the programs that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
