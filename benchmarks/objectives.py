@@ -117,7 +117,7 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, and no large batch")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", type=torch.device, default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--samples", type=int, default=512, help="samples in two views each")
     parser.add_argument("--rounds", type=int)
@@ -193,11 +193,11 @@ def measure(steps: dict[str, Callable[[], None]], rounds: int, arguments: argpar
     def timed(step: Callable[[], None], repeats: int) -> float:
         step()
         step()
-        synchronise(torch.device(arguments.device))
+        synchronise(arguments.device)
         start = clock()
         for _ in range(repeats):
             step()
-        synchronise(torch.device(arguments.device))
+        synchronise(arguments.device)
         return (clock() - start) / repeats * 1e3
 
     times = {name: Timing([], {BASE: [], RIVAL: []}) for name in steps}
@@ -213,7 +213,7 @@ def measure(steps: dict[str, Callable[[], None]], rounds: int, arguments: argpar
 
 def clock_of(arguments: argparse.Namespace) -> Callable[[], float]:
     """CPU time where a step has one thread of a CPU."""
-    return time.process_time if arguments.threads == 1 and arguments.device == "cpu" else time.perf_counter
+    return time.process_time if arguments.threads == 1 and arguments.device.type == "cpu" else time.perf_counter
 
 
 def hand_over(arguments: argparse.Namespace) -> None:
@@ -222,7 +222,7 @@ def hand_over(arguments: argparse.Namespace) -> None:
     After the latter, half of what a thread writes was read last by another. About 1 x: they share a core; 3 x: a cache;
     10 x: nothing, and every pass over a matrix that is not shared out as the one before costs that much more.
     """
-    if arguments.threads == 1 or arguments.device != "cpu":
+    if arguments.threads == 1 or arguments.device.type != "cpu":
         return
     matrix = torch.ones(1024, 352)
 
@@ -258,11 +258,11 @@ class LiveBytes(TorchDispatchMode):
         return result
 
 
-def peak_memory(step: Callable[[], None], device: str) -> float:
+def peak_memory(step: Callable[[], None], device: torch.device) -> float:
     """MB above what was alive before."""
     step()
     gc.collect()
-    if device != "cpu":
+    if device.type != "cpu":
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
         step()
@@ -302,10 +302,10 @@ def mask_fit(arguments: argparse.Namespace) -> None:
     steps = 50_000 // arguments.samples
 
     def timed(call: Callable[[], Any]) -> float:
-        synchronise(torch.device(arguments.device))
+        synchronise(arguments.device)
         start = time.perf_counter()
         call()
-        synchronise(torch.device(arguments.device))
+        synchronise(arguments.device)
         return time.perf_counter() - start
 
     def counting() -> None:
@@ -360,10 +360,10 @@ def seconds_of(step: Callable[[], None], arguments: argparse.Namespace, rounds: 
     clock, times = clock_of(arguments), []
     step()
     for _ in range(rounds):
-        synchronise(torch.device(arguments.device))
+        synchronise(arguments.device)
         start = clock()
         step()
-        synchronise(torch.device(arguments.device))
+        synchronise(arguments.device)
         times.append(clock() - start)
     return min(times)
 

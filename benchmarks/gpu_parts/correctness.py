@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -213,21 +212,16 @@ def _resumed(bench: Bench) -> Values:
     rest, _, _ = _fit(config, resume=snapshots[2])
     again, _, _ = _fit(config)
     return {
-        "ok": _apart(whole, rest) == 0 and math.isfinite(_sum(whole)),
+        "ok": _apart(whole, rest) == 0,
         "resumed apart": _apart(whole, rest),
         "repeated apart": _apart(whole, again),
     }
 
 
-def _sum(result: FitResult) -> float:
-    """Of all weights: not finite where one is not."""
-    return float(sum(value.double().sum() for value in result.checkpoint.state["learner"].values()))
-
-
 def _apart(one: FitResult, two: FitResult) -> float:
-    """The largest difference between two learners' tensors."""
+    """The largest difference between two learners' tensors; NaN where one has a NaN, which Python's `max` may skip."""
     left, right = one.checkpoint.state["learner"], two.checkpoint.state["learner"]
-    return max(float((left[name].double() - right[name].double()).abs().max()) for name in left)
+    return float(torch.stack([(left[name].double() - right[name].double()).abs().max() for name in left]).max())
 
 
 def _against_cpu(bench: Bench) -> Values:

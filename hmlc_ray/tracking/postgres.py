@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hmlc_ray.errors import TrackingError
-from hmlc_ray.names.uris import public_uri
 from hmlc_ray.tracking.sqlite import MAKE_SECONDS
+from hmlc_ray.tracking.uri import database_url
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, Engine
+    from sqlalchemy import Engine
 
 _KEY = 0x686D6C635F726179
 """Key of the advisory lock. Locks are a database's own, so two databases do not wait for each other."""
@@ -54,20 +53,3 @@ def _is_filled(engine: Engine, table: str) -> bool:
         if not connection.exec_driver_sql(f"SELECT to_regclass('{table}') IS NOT NULL").scalar():
             return False
         return bool(connection.exec_driver_sql(f"SELECT EXISTS (SELECT 1 FROM {table})").scalar())  # noqa: S608
-
-
-def database_url(uri: str) -> URL:
-    """The parts of a database's URI.
-
-    Raises:
-        TrackingError: if it cannot be read.
-    """
-    import sqlalchemy
-
-    try:
-        return sqlalchemy.engine.make_url(uri)
-    except (ValueError, sqlalchemy.exc.ArgumentError) as error:  # it converts the port, and what it takes for one
-        raise TrackingError(
-            f"the URI {public_uri(uri)!r} of a database cannot be read: a port is a number, and @, : and / in a "
-            "password are written %40, %3A and %2F"
-        ) from error

@@ -17,8 +17,8 @@ from hmlc_ray.names.uris import is_server, public_uri, scrub
 from hmlc_ray.tracking.experiments import experiment_id
 from hmlc_ray.tracking.making import leave_folders_alone, make_store, refuse_half_made
 from hmlc_ray.tracking.moving import follow_home
-from hmlc_ray.tracking.postgres import alone_at_first, database_url
-from hmlc_ray.tracking.uri import sqlite_path
+from hmlc_ray.tracking.postgres import alone_at_first
+from hmlc_ray.tracking.uri import database_url, sqlite_path
 from hmlc_ray.tracking.values import cut
 
 if TYPE_CHECKING:

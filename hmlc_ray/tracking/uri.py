@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from hmlc_ray.errors import TrackingError
+from hmlc_ray.names.uris import public_uri
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 
 def with_driver(uri: str) -> str:
@@ -32,3 +37,20 @@ def sqlite_path(uri: str) -> Path | None:
     if name in ("", ":memory:"):
         raise TrackingError(f"the MLflow store {uri} would be lost with the process; use sqlite:///PATH/mlflow.db")
     return Path(name)
+
+
+def database_url(uri: str) -> URL:
+    """The parts of a database's URI.
+
+    Raises:
+        TrackingError: if it cannot be read.
+    """
+    import sqlalchemy
+
+    try:
+        return sqlalchemy.engine.make_url(uri)
+    except (ValueError, sqlalchemy.exc.ArgumentError) as error:  # it converts the port, and what it takes for one
+        raise TrackingError(
+            f"the URI {public_uri(uri)!r} of a database cannot be read: a port is a number, and @, : and / in a "
+            "password are written %40, %3A and %2F"
+        ) from error

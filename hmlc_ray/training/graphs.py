@@ -30,7 +30,7 @@ class GraphedNetwork:
 
     def __init__(self, run: Callable[[Tensor], Tensor], network: nn.Module, inputs: Tensor) -> None:
         self.shape, self.dtype = inputs.shape, inputs.dtype
-        self._parameters = tuple(p for p in network.parameters() if p.requires_grad)
+        self._parameters = _trained(network)
         # torch adds the parameters of a module by itself, and replaces the module's `forward`, which evaluation needs.
         self._replay: Callable[..., Any] = torch.cuda.make_graphed_callables(
             lambda tensor, *_: run(tensor), (inputs, *self._parameters), num_warmup_iters=0, allow_unused_input=True
@@ -58,8 +58,7 @@ def graphed(run: Callable[[Tensor], Tensor], network: nn.Module, inputs: Tensor,
     Raises:
         TrainingError: if the network's passes cannot be captured.
     """
-    trained = any(p.requires_grad for p in network.parameters())
-    if os.environ.get(VARIABLE) == "0" or torch.version.hip is not None or not trained:
+    if os.environ.get(VARIABLE) == "0" or torch.version.hip is not None or not _trained(network):
         return None
     gc.collect()  # an earlier trial's graph, whose class is part of a cycle
     torch.cuda.empty_cache()
@@ -79,6 +78,10 @@ def graphed(run: Callable[[Tensor], Tensor], network: nn.Module, inputs: Tensor,
                 "the encoder says `capturable = True`, but its passes cannot be a CUDA graph "
                 f"({first_line(error)}); {VARIABLE}=0 does without"
             ) from error
+
+
+def _trained(network: nn.Module) -> tuple[nn.Parameter, ...]:
+    return tuple(parameter for parameter in network.parameters() if parameter.requires_grad)
 
 
 def forget() -> None:
@@ -105,7 +108,7 @@ def _as_before(network: nn.Module, device: torch.device) -> Iterator[None]:
 
 def _warm_up(run: Callable[[Tensor], Tensor], network: nn.Module, inputs: Tensor) -> None:
     """A few passes on another stream, as torch.cuda.graphs asks for."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
+    parameters = _trained(network)
     torch.cuda.synchronize(inputs.device)
     with torch.cuda.stream(side_stream(inputs.device)):
         for _ in range(_WARM_UP):

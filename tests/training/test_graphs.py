@@ -51,7 +51,6 @@ class Replayed(GraphedNetwork):
 
     def __init__(self, run: Callable[[Tensor], Tensor], network: nn.Module, inputs: Tensor) -> None:
         self.shape, self.dtype, self._run = inputs.shape, inputs.dtype, run
-        self.trained = {id(parameter) for parameter in network.parameters()}
 
     def __call__(self, inputs: Tensor) -> Tensor:
         Replayed.calls += 1
@@ -65,8 +64,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Learner, torch.Size]]:
 
     def replay(self: Learner, shape: torch.Size, *, amp: bool, taken: int) -> None:
         asked.append((self, shape))
-        network = self.encoder if self.objective.needs_features else nn.ModuleList([self.encoder, self.head])
-        self._graph = Replayed(lambda views: self._launched(views, amp=amp), network, torch.zeros(shape).flatten(0, 1))
+        self._graph = Replayed(lambda views: self._launched(views, amp=amp), self, torch.zeros(shape).flatten(0, 1))
 
     monkeypatch.setattr(Learner, "replay", replay)
     monkeypatch.setattr(Replayed, "calls", 0)
