@@ -19,6 +19,7 @@ from ray._private.accelerators import get_accelerator_manager_for_resource
 from ray._private.state import state
 from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # Cython, missing in its stub
 from ray.core.generated.gcs_pb2 import ActorTableData, PlacementGroupTableData
+from ray.exceptions import RayActorError
 
 __all__ = ["ActorTableData", "PlacementGroupTableData", "get_ray_address_file", "get_system_memory"]
 
@@ -151,6 +152,35 @@ def checkpoints_kept_by(
     finally:
         checkpoint_manager._delete_fs_path = own
         _ExperimentCheckpointManager.on_trial_checkpoint = count
+
+
+@contextmanager
+def handed_over_again() -> Iterator[None]:
+    """Let Tune start a trial elsewhere where the warm process that was to take it over has died, as with its node.
+
+    The trial has not begun, so this is not a failure of it. Tune by itself counts two, one for the process and one for
+    its task, and gives the trial up at the second, whatever the number of retries.
+    """
+    from ray.tune.execution.tune_controller import TuneController
+
+    own = TuneController._trial_task_failure
+    known: list[Exception] = []
+
+    def fail(controller: Any, trial: Any, exception: Exception) -> None:
+        if known and exception is known[0]:
+            known.clear()
+        elif isinstance(exception, RayActorError) and trial in controller._resetting_trials:
+            controller._resetting_trials.remove(trial)
+            controller._set_trial_status(trial, trial.PENDING)
+            known[:] = [exception]
+        else:
+            own(controller, trial, exception)
+
+    TuneController._trial_task_failure = fail
+    try:
+        yield
+    finally:
+        TuneController._trial_task_failure = own
 
 
 def filesystem_of(uri: str) -> tuple[Any, str]:

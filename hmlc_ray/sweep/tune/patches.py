@@ -10,7 +10,7 @@ from typing import Any
 
 from ray.tune.search import SearchGenerator
 
-from hmlc_ray.sweep.cluster.internals import Delete, checkpoints_kept_by, filesystem_of, passing_on
+from hmlc_ray.sweep.cluster.internals import Delete, checkpoints_kept_by, filesystem_of, handed_over_again, passing_on
 
 # Looked up at import: a Ray that calls it otherwise is noticed at once.
 _set_state = SearchGenerator.set_state
@@ -19,8 +19,8 @@ _KEYS = frozenset(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_T
 
 @contextmanager
 def changed_tune(results: str | None = None) -> Iterator[None]:
-    """Snapshots by time alone, no error where a checkpoint that is to be deleted is gone, and no AWS keys for trials;
-    and a snapshot's number of trials does not count.
+    """Snapshots by time alone, no error where a checkpoint that is to be deleted is gone, no AWS keys for trials, and
+    no failure of a trial that had not begun; and a snapshot's number of trials does not count.
 
     The first two follow from trials that resume from whatever checkpoint exists (`resume.ResumesFromNearest`). Tune
     takes a snapshot of all trials whenever one of them has written as many checkpoints as it keeps, so that those that
@@ -37,7 +37,7 @@ def changed_tune(results: str | None = None) -> Iterator[None]:
     Args:
         results: where the experiments' results are kept now, a path or a URI; None: where a snapshot says.
     """
-    with passing_on(without=_KEYS), checkpoints_kept_by(_if_there, _no_snapshot):
+    with passing_on(without=_KEYS), checkpoints_kept_by(_if_there, _no_snapshot), handed_over_again():
         SearchGenerator.set_state = lambda generator, state: _restore(generator, state, results)
         try:
             yield
