@@ -2,14 +2,16 @@
 
 A dimension has `suggest(trial, name)`, which draws a value where `name` is the parameter's name in the study; `ends()`,
 the values that must be valid for every value to be, by what they are called in an error; `size()`, how many values it
-has (None: no end of them); `params(name, index)`, the study's parameters that make the value of that index; and its
-text, `str`, in words. Its docstring shows how it is written. Named tuples, because they are defined in a fraction of
+has (None: no end of them); `params(name, index)`, the study's parameters that make the value of that index;
+`params_of(name, value)`, those that make this value (None: it is not one of the dimension's); and its text, `str`, in
+words. Its docstring shows how it is written. Named tuples, because they are defined in a fraction of
 the time that dataclasses take.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -56,6 +58,9 @@ class Constant(NamedTuple):
     def params(self, name: str, index: int) -> Params:
         return {}
 
+    def params_of(self, name: str, value: Any) -> Params | None:
+        return {} if _text(value) == _text(self.value) else None
+
 
 class FloatRange(NamedTuple):
     """`{float: [1e-4, 1e-1], log: true}` or `{float: [0, 1], step: 0.1}`; both ends belong to it."""
@@ -86,6 +91,11 @@ class FloatRange(NamedTuple):
     def params(self, name: str, index: int) -> Params:
         return {name: self.low if self.step is None else step_value(self.low, self.step, index)}
 
+    def params_of(self, name: str, value: Any) -> Params | None:
+        if not _is_number(value) or not self.low <= value <= self.high or self.exact(value) != value:
+            return None
+        return {name: float(value)}
+
 
 class IntRange(NamedTuple):
     """`{int: [2, 6]}`, `{int: [1, 64], log: true}` or `{int: [2, 8], step: 2}`; both ends belong to it."""
@@ -109,6 +119,11 @@ class IntRange(NamedTuple):
 
     def params(self, name: str, index: int) -> Params:
         return {name: self.low + index * self.step}
+
+    def params_of(self, name: str, value: Any) -> Params | None:
+        if not _is_number(value) or not self.low <= value <= self.high or (value - self.low) % self.step:
+            return None
+        return {name: int(value)}
 
 
 class Choices(NamedTuple):
@@ -146,6 +161,12 @@ class Choices(NamedTuple):
     def params(self, name: str, index: int) -> Params:
         return {name: self.labels[index]}
 
+    def params_of(self, name: str, value: Any) -> Params | None:
+        found = [label for label, known in zip(self.labels, self.values, strict=True) if _text(known) == _text(value)]
+        # What a study shows of a list or a section is its label.
+        found += [label for label in self.labels if _text(label) == _text(value)]
+        return {name: found[0]} if found else None
+
 
 class Simplex(NamedTuple):
     """`{simplex: levels}` or `{simplex: 3}`: L weights of sum 1, uniform over the simplex when drawn at random.
@@ -176,6 +197,14 @@ class Simplex(NamedTuple):
     def params(self, name: str, index: int) -> Params:
         return {}
 
+    def params_of(self, name: str, value: Any) -> Params | None:
+        weights = value if isinstance(value, list | tuple) else []
+        if len(weights) != self.length or not all(_is_number(weight) and weight >= 0 for weight in weights):
+            return None
+        if not math.isclose(sum(weights), 1, abs_tol=1e-6):
+            return None
+        return {f"{name}.stick{k}": stick for k, stick in enumerate(sticks_of(weights))}
+
 
 Dimension = Constant | FloatRange | IntRange | Choices | Simplex
 
@@ -188,6 +217,16 @@ def break_stick(sticks: Sequence[float]) -> list[float]:
         weights.append(rest * share)
         rest *= 1 - share
     return [*weights, rest]
+
+
+def sticks_of(weights: Sequence[float]) -> list[float]:
+    """The values that `break_stick` turns into these weights of sum 1."""
+    sticks, rest, last = [], 1.0, len(weights) - 1
+    for k, weight in enumerate(weights[:-1]):
+        share = min(1.0, weight / rest) if rest > 0 else 0.0
+        sticks.append(1 - (1 - share) ** (last - k))
+        rest -= weight
+    return sticks
 
 
 def readable(params: dict[str, object]) -> dict[str, object]:
@@ -207,6 +246,10 @@ def readable(params: dict[str, object]) -> dict[str, object]:
 def _words(low: float, high: float, log: bool, step: float | None) -> str:
     steps = f", step {step:.12g}" if step not in (None, 1) else ""
     return f"{low:.12g} to {high:.12g}{', log' if log else ''}{steps}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _text(value: Any) -> str:

@@ -14,13 +14,13 @@ from hmlc_ray.config.space import Kinds, SearchSpace
 
 def size_of(space: SearchSpace) -> int | None:
     """The number of points; None where it is infinite."""
-    sizes = [_size(space, chosen) for chosen in _assignments(space)]
+    sizes = [_size(space, chosen) for chosen in combinations_of(space)]
     return None if None in sizes else sum(size or 0 for size in sizes)
 
 
 def point_at(space: SearchSpace, index: int) -> Params:
     """The study's parameters at one point of a finite space; `index` counts from 0 to below its size."""
-    for chosen in _assignments(space):
+    for chosen in combinations_of(space):
         size = _size(space, chosen)
         assert size is not None, "only a finite space has numbered points"
         if index < size:
@@ -29,7 +29,7 @@ def point_at(space: SearchSpace, index: int) -> Params:
     raise IndexError(index)
 
 
-def _assignments(space: SearchSpace) -> Iterator[Kinds]:
+def combinations_of(space: SearchSpace) -> Iterator[Kinds]:
     """Every combination of the sections' kinds."""
     for names in product(*space.branches.values()):
         yield dict(zip(space.branches, names, strict=True))

@@ -14,6 +14,8 @@ from hmlc_ray.config.profiles import overlay
 from hmlc_ray.config.schema import with_default_kinds
 from hmlc_ray.config.space import POINT, SearchSpace
 from hmlc_ray.config.space_check import check_space
+from hmlc_ray.config.stall import StallConfig
+from hmlc_ray.config.start import StartConfig, check_start
 from hmlc_ray.config.storage import check_results, check_trials
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.unions import BY_KIND
@@ -60,19 +62,6 @@ class RefitConfig(Section):
     """Ray Train workers."""
 
 
-class StallConfig(Section):
-    """Stalled studies, and what happens to them: some of their trials wait for resources, and no trial of it has
-    started, reported or ended for long. Trials that train while none waits take as long as they take."""
-
-    after: Annotated[float, Field(gt=0)] | Literal["auto"] = Field(
-        "auto", json_schema_extra={"allowed": "seconds above 0, or auto"}
-    )
-    """Seconds of silence. `auto`: ten times the longest that this study's trials took from one report to the next, and
-    at least ten minutes; before the first report it counts only while no trial trains."""
-    action: Literal["warn", "stop"] = "warn"
-    """`warn`: say what the study waits for; `stop`: end it as Ctrl-C does, so that `hmlc resume` can continue it."""
-
-
 def _results(uri: str) -> str:
     return check_results(uri, "study.storage")
 
@@ -106,6 +95,7 @@ class StudyConfig(Section):
     parent_run: str | None = Field(None, min_length=1)
     """The MLflow run below which the study's run is shown; None: none."""
     stall: StallConfig = Field(default_factory=StallConfig)
+    start: StartConfig = Field(default_factory=StartConfig)
     storage: Annotated[str, AfterValidator(_results)] | None = None
     """Location of checkpoints and Ray's state: an absolute path that every node has, or `s3://BUCKET/PREFIX`. None:
     what `HMLC_STORAGE` says, else the home folder."""
@@ -269,6 +259,7 @@ def check_sweep(sweep: SweepConfig, source: str = "search space") -> None:
         check(config)
     if not sweep.points:
         check_space(space, check)
+    check_start(space, sweep.study.start, source)
     check_metric(sweep.study.objective_metric, space.first().data, f"{source}: study.objective_metric")
 
 

@@ -35,6 +35,7 @@ from hmlc_ray.sweep.prepare import (
     with_made_tree,
     with_threads,
 )
+from hmlc_ray.sweep.start_from import with_start
 from hmlc_ray.sweep.tune.optuna_reopen import forget_failure, reopen_unfinished
 from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
 from hmlc_ray.tracking import Tracker
@@ -60,8 +61,9 @@ def run_sweep(sweep: SweepConfig, workspace: Workspace, progress: SweepProgress)
     warn_about(data)
     check_fits(sweep.search_space().first(), data)
     tracker = workspace.open_tracker(driving=sweep.study.name, note=progress.note)
-    context = StudyContext(sweep, data, workspace, tracker, progress)
     _refuse_taken(sweep, workspace, tracker)
+    sweep = with_start(sweep, workspace, tracker, progress.note)
+    context = StudyContext(sweep, data, workspace, tracker, progress)
     tracker.check_artifacts()
     TrialStorage(sweep.study, home).check()
     check_results_location(sweep.study, home)

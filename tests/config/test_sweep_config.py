@@ -154,7 +154,7 @@ BAD_STUDIES = {
     "scheduler: {grace: 1}": "unknown key study.scheduler.grace (did you mean 'grace_period'?); study.scheduler of "
     "kind asha takes kind, grace_period, reduction_factor",
     "trials: 3": "unknown key study.trials (did you mean 'num_trials'?); study takes name, num_trials, "
-    "objective_metric, mode, seed, sampler, scheduler, refit, test, experiment, parent_run, stall, storage, "
+    "objective_metric, mode, seed, sampler, scheduler, refit, test, experiment, parent_run, stall, start, storage, "
     "optuna_storage",
     "refit: {workers: 0}": "study.refit.workers must be an integer of at least 1, got 0",
     "objective_metric: val/probe_top1/men": "study.objective_metric is 'val/probe_top1/men' (did you mean "

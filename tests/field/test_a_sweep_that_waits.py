@@ -12,7 +12,8 @@ from nodes import head
 from pydantic import ValidationError
 from sandbox import Sandbox, read_until
 
-from hmlc_ray.config.sweep import StallConfig, TrialsConfig
+from hmlc_ray.config.stall import StallConfig
+from hmlc_ray.config.sweep import TrialsConfig
 from hmlc_ray.home import Home
 from hmlc_ray.study import schema
 from hmlc_ray.study.progress import StatusSnapshot, StatusWriter, stalled

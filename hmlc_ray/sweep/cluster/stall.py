@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from hmlc_ray.config.sweep import StallConfig, TrialsConfig
+from hmlc_ray.config.stall import StallConfig
+from hmlc_ray.config.sweep import TrialsConfig
 from hmlc_ray.files.atomic import write_whole
 from hmlc_ray.study.progress import STALLED_FILE
 from hmlc_ray.sweep.cluster.signals import interrupt

@@ -13,6 +13,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from hmlc_ray.config.dimensions import Choice, FloatRange, Params
 from hmlc_ray.config.finite import point_at, size_of
 from hmlc_ray.config.space import POINT, SearchSpace
+from hmlc_ray.config.start import start_params
+from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.sweep.tune.samplers import NumberedRandom, NumberedSampler
 
 ATTEMPTS = 20
@@ -29,8 +31,12 @@ class Points:
     A trial is deterministic, so a point that was drawn before gives nothing new, whatever the outcome of its trial was.
     """
 
-    def __init__(self, space: SearchSpace) -> None:
-        self._space, self._size = space, size_of(space)
+    def __init__(self, space: SearchSpace, starts: Sequence[Params] = ()) -> None:
+        """
+        Args:
+            starts: what the first points have, each as far as it is decided.
+        """
+        self._space, self._size, self._starts = space, size_of(space), starts
         self._stepped = {
             name: dimension
             for chosen in space.assignments()
@@ -55,18 +61,20 @@ class Points:
         if self._size is not None and len(drawn) >= self._size:
             return None
         point: Params = {}
+        given = self._starts[number] if number < len(self._starts) else {}
         for attempt in range(2 * ATTEMPTS):
             used = sampler if attempt < ATTEMPTS else NumberedRandom(sampler.stream)
             with sampler.stream.again(attempt):
-                point = self._rehearse(study, used, number)
+                # What was tried before is not tried again, and then its values are not given.
+                point = self._rehearse(study, used, number, given if attempt < ATTEMPTS else {})
             if self._text(point) not in drawn:
                 return point
         if self._size is None:
             return point
         return self._left(drawn, sampler.stream.seed_of(number, _LEFT) * self._size >> 32)
 
-    def _rehearse(self, study: optuna.Study, sampler: NumberedSampler, number: int) -> Params:
-        trial = _Rehearsal(study, sampler, number)
+    def _rehearse(self, study: optuna.Study, sampler: NumberedSampler, number: int, given: Params) -> Params:
+        trial = _Rehearsal(study, sampler, number, given)
         self._space.suggest(trial)
         return {name: self._exact(name, value) for name, value in trial.params.items()}
 
@@ -96,11 +104,16 @@ class Points:
         return exact
 
 
+def points_of(space: SearchSpace, study: StudyConfig) -> Points:
+    """The points of a study."""
+    return Points(space, start_params(space, study.start.points))
+
+
 class _Rehearsal:
     """A trial that is drawn, but written nowhere."""
 
-    def __init__(self, study: optuna.Study, sampler: NumberedSampler, number: int) -> None:
-        self._study, self._sampler = study, sampler
+    def __init__(self, study: optuna.Study, sampler: NumberedSampler, number: int, given: Params) -> None:
+        self._study, self._sampler, self._given = study, sampler, given
         self._trial = create_trial(state=TrialState.RUNNING)
         self._trial.number = number
         self.params: Params = {}
@@ -119,8 +132,8 @@ class _Rehearsal:
 
     def _draw(self, name: str, distribution: BaseDistribution, only: Any) -> Any:
         """As Optuna's own trial does: where there is one value alone, no sampler is asked."""
-        value = only
-        if not distribution.single():
+        value = self._given.get(name, only)
+        if name not in self._given and not distribution.single():
             value = self._sampler.sample_independent(self._study, self._trial, name, distribution)
         self.params[name] = value
         return value

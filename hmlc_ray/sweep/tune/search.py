@@ -19,7 +19,7 @@ from hmlc_ray.sweep.train.params import params_of
 from hmlc_ray.sweep.train.result import is_pruned
 from hmlc_ray.sweep.tune.history import History, KnownStudy
 from hmlc_ray.sweep.tune.optuna_storage import TrialStorage
-from hmlc_ray.sweep.tune.points import Points
+from hmlc_ray.sweep.tune.points import points_of
 from hmlc_ray.sweep.tune.recorder import active, ended_before
 from hmlc_ray.sweep.tune.samplers import NumberedRandom, NumberedTpe, build_sampler
 
@@ -40,7 +40,7 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
     """
 
     def __init__(self, space: SearchSpace, study: StudyConfig, storage: optuna.storages.BaseStorage) -> None:
-        self._search_space, self._study_config, self._points = space, study, Points(space)
+        self._search_space, self._study_config, self._points = space, study, points_of(space, study)
         self._orphans: list[int] | None = None
         self._known: History | None = None
         super().__init__(
@@ -62,7 +62,7 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]  # ray ships no types
         home = Home.of(None)
         sweep = load_study(self._study_config.name, home)
         self._study_config, self._search_space = sweep.study, sweep.search_space()
-        self._points, self._sampler = Points(self._search_space), build_sampler(sweep.study)
+        self._points, self._sampler = points_of(self._search_space, sweep.study), build_sampler(sweep.study)
         self._storage = TrialStorage(sweep.study, home).open()
         self._setup_study(self._mode)
 
