@@ -51,7 +51,10 @@ def with_start(sweep: SweepConfig, workspace: Workspace, tracker: Tracker, note:
 
 def _ranked(name: str, workspace: Workspace, tracker: Tracker) -> list[TrialRow]:
     """The completed trials of a study, the best first."""
-    parent = find_run(name, tracker)
+    try:
+        parent = find_run(name, tracker)
+    except StudyError as error:
+        raise StudyError(f"study.start.study: {error}") from error
     study = find_sweep(name, workspace.home, tracker).study
     rows = rows_of(trial_runs(tracker, parent), study)
     done = [row for row in rows if row.status == TrialStatus.COMPLETED and row.value is not None]

@@ -71,7 +71,7 @@ def test_so_many_as_are_asked_for_with_all_that_both_search(workspace: Workspace
 @pytest.mark.parametrize(
     ("name", "space", "sentence"),
     [
-        ("earlyer", TEMPERATURE, "earlier"),
+        ("earlyer", TEMPERATURE, r"study.start.study: there is no study .*\(did you mean 'earlier'\?\)"),
         (
             "earlier",
             {"optimiser.learning_rate": {"float": [0.1, 1]}},
