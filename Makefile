@@ -20,7 +20,7 @@ SBOM_TOOL := $(VENV)/sbom-tool
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-journeys test-faults test-data fuzz lint audit docs dist sbom bench gpu ui clean
+.PHONY: help install demo test test-journeys test-faults test-data test-rest fuzz lint audit docs dist sbom bench gpu ui clean
 
 help:
 	@echo "make demo    a sweep over scikit-learn's digits, end to end"
@@ -28,6 +28,7 @@ help:
 	@echo "make test-journeys  studies from their start to their end: interrupted, moved, by way of a tutorial; minutes"
 	@echo "make test-faults  the rarer faults: lost nodes and heads, cut networks, full disks; minutes"
 	@echo "make test-data  the smoke profiles, whole: on real data where HMLC_DATA_DIR names them; minutes"
+	@echo "make test-rest  the last three in one go, as .ci/run does; half an hour"
 	@echo "make fuzz    the tests on damaged files, for minutes"
 	@echo "make audit   known vulnerabilities of what is installed (asks the network)"
 	@echo "make lint    ruff, strict types, import contracts"
@@ -55,6 +56,9 @@ test-faults: $(STAMP)
 
 test-data: $(STAMP)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m data $(ARGS)
+
+test-rest: $(STAMP)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "journey or fault or data" $(ARGS)
 
 fuzz: $(STAMP)
 	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -q --timeout=0 tests/security/test_fuzz_files.py $(ARGS)
