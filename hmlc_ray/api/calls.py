@@ -98,12 +98,20 @@ def compare(names: Sequence[str], workspace: Workspace) -> Comparison:
 
 
 def new(
-    wanted: tuple[Path, Kind | None, Overrides, bool], out: Path | None, workspace: Workspace, note: Note
+    wanted: tuple[Path, Path | None, Kind | None],
+    overrides: Overrides,
+    workspace: Workspace,
+    note: Note,
+    *,
+    measured: bool,
 ) -> NewSpace:
     """A search space for a folder of data."""
-    from hmlc_ray.runs.starting.proposal import Wanted, write_new_space
+    from hmlc_ray.runs.starting.place import place_of
 
-    return write_new_space(Wanted(*wanted), out, workspace, note)
+    place = place_of(*wanted, overrides)  # before torch is loaded, which takes seconds
+    from hmlc_ray.runs.starting.proposal import write_new_space
+
+    return write_new_space(place, workspace, note, measured=measured)
 
 
 def statuses(name: str | None, workspace: Workspace, jobs: str | None) -> list[StudyOverview]:
@@ -133,6 +141,7 @@ def probe(
     target: AnyPath, workspace: Workspace, split: Literal["val", "test"], open_set: AnyPath | None
 ) -> dict[str, float]:
     """Evaluate a trained encoder."""
+    _check_source(target, workspace)
     from hmlc_ray.runs.single import probe_run
 
     return probe_run(target, workspace, split=split, open_set=None if open_set is None else os.fspath(open_set))
@@ -146,6 +155,7 @@ def diagnose(
     open_set: AnyPath | None,
 ) -> Diagnosis:
     """Diagnose a trained encoder."""
+    _check_source(target, workspace)
     from hmlc_ray.machine.user import expanded
     from hmlc_ray.runs.diagnose import diagnose_run
 
@@ -156,6 +166,7 @@ def diagnose(
 
 def find_encoder(source: AnyPath, workspace: Workspace) -> TrainedEncoder:
     """Load a trained encoder."""
+    _check_source(source, workspace)
     from hmlc_ray.runs.encoders import find_encoder
 
     return find_encoder(source, workspace)
@@ -165,6 +176,7 @@ def embed(
     source: AnyPath, data: AnyPath | None, out: Path, workspace: Workspace, overrides: Overrides
 ) -> EmbeddedTable:
     """Write an encoder's features of a data set as a table."""
+    _check_source(source, workspace)
     from hmlc_ray.runs.embed import embed_data
 
     return embed_data(source, None if data is None else os.fspath(data), out, workspace, overrides)
@@ -177,3 +189,10 @@ def report(
     from hmlc_ray.report.write import write_report
 
     return write_report(name, workspace, out, embedding=embedding, note=note)
+
+
+def _check_source(source: AnyPath, workspace: Workspace) -> None:
+    """Refuse a name that nothing has, before torch is loaded, which takes seconds."""
+    from hmlc_ray.runs.sources import check_source
+
+    check_source(source, workspace)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
 from hmlc_ray.api.text import print_text
+from hmlc_ray.machine.activity import Latest, shown
 from hmlc_ray.study.summary import RunProgress, SweepCounts, SweepProgress
 
 NARROW = 80
 """Columns of a terminal below which the bar itself is left out, and most counts."""
+_BESIDE = 18
+"""Columns of the shortest bar, the time, and the gaps."""
+_LOOK_S = 0.5
+"""Seconds between two looks at what is done before the first trial starts."""
 EVERY_S = 10.0
 """Least seconds between two lines of progress, where there is no terminal."""
 _LOSS, _SPEED = "train/loss", "train/images_per_second"
@@ -34,7 +41,9 @@ def sweep_progress(study: str, metric: str = "value", console: Console | None = 
             lines.close()
         return
     with _bar(console) as bar:
-        yield SweepBar(study, metric, bar)
+        view = SweepBar(study, metric, bar)
+        with shown("loading torch and Ray", view.preparing):
+            yield view
 
 
 @contextmanager
@@ -106,17 +115,34 @@ class SweepBar:
     """One line that is drawn again for each update."""
 
     def __init__(self, study: str, metric: str, bar: Progress) -> None:
-        self._metric, self._bar, self._narrow = metric, bar, bar.console.width < NARROW
+        self._study, self._metric, self._bar = study, metric, bar
         self._remaining = Remaining()
+        self._begun = False
         self._task = bar.add_task(study, total=None, state="")
 
+    def preparing(self, latest: Latest, ended: threading.Event) -> None:
+        """Show what is done before the first trial starts."""
+        while not ended.wait(_LOOK_S) and not self._begun:
+            self._bar.update(self._task, state=escape(self._short(latest.text)))
+
+    def _short(self, text: str) -> str:
+        room = max(10, self._bar.console.width - len(self._study) - _BESIDE - len("0/?"))
+        return text if cell_len(text) <= room else f"{set_cell_size(text, room - 1)}…"
+
     def update(self, counts: SweepCounts) -> None:
+        self._begun = True
         left = self._remaining(counts.done, counts.total)
-        state = sweep_state(counts, self._metric)
-        if self._narrow:
-            state = ", ".join(filter(None, [f"{counts.failed} failed" if counts.failed else "", _best(counts)]))
-        state += f", {left} left" if left else ""
+        state = self._fitting(counts, f", {left} left" if left else "")
         self._bar.update(self._task, total=counts.total, completed=counts.done, state=escape(state))
+
+    def _fitting(self, counts: SweepCounts, left: str) -> str:
+        """As much of the state as the terminal has columns for."""
+        short = ", ".join(filter(None, [f"{counts.failed} failed" if counts.failed else "", _best(counts)]))
+        if self._bar.console.width < NARROW:
+            return short + left
+        room = self._bar.console.width - len(self._study) - len(f"{counts.done}/{counts.total}") - _BESIDE
+        states = [sweep_state(counts, self._metric), sweep_state(counts, ""), short]
+        return next((state + left for state in states if cell_len(state + left) <= room), short + left)
 
     def note(self, text: str) -> None:
         print_text(self._bar.console, text)
@@ -172,9 +198,11 @@ class Remaining:
 
 
 def sweep_state(counts: SweepCounts, metric: str) -> str:
-    """`3 completed, 1 pruned, 0 failed, 2 running, val/probe_top1/mean 0.9312`."""
+    """`3 completed, 1 pruned, 0 failed, 2 running, best val/probe_top1/mean 0.9312`; the metric may be empty."""
     parts = [f"{getattr(counts, name)} {name}" for name in ("completed", "pruned", "failed", "running")]
-    return ", ".join(parts if counts.best is None else [*parts, f"best {metric} {counts.best:.4f}"])
+    return ", ".join(
+        parts if counts.best is None else [*parts, " ".join(filter(None, ["best", metric, f"{counts.best:.4f}"]))]
+    )
 
 
 def _best(counts: SweepCounts) -> str:
@@ -204,8 +232,10 @@ def _levels(metrics: dict[str, float], prefix: str) -> str:
 
 
 def _bar(console: Console) -> Progress:
-    name, done, state = TextColumn("{task.description}"), MofNCompleteColumn(), TextColumn("{task.fields[state]}")
+    # Only the bar gives way where columns are scarce: numbers that are cut off say nothing.
+    done, state = MofNCompleteColumn(table_column=Column(no_wrap=True)), TextColumn("{task.fields[state]}")
     if console.width < NARROW:
         name = TextColumn("{task.description}", table_column=Column(max_width=console.width // 4, no_wrap=True))
         return Progress(name, done, state, console=console)
-    return Progress(name, BarColumn(bar_width=20), done, TimeElapsedColumn(), state, console=console)
+    name, elapsed = TextColumn("{task.description}"), TimeElapsedColumn(table_column=Column(no_wrap=True))
+    return Progress(name, BarColumn(bar_width=20), done, elapsed, state, console=console)

@@ -60,6 +60,6 @@ def new(
     known = get_args(Kind)
     if kind is not None and kind not in known:
         raise ConfigError(f"--kind must be one of {', '.join(known)}, got {kind!r}")
-    wanted = (Path(folder), kind, overrides, measure)
     note = note or logging.getLogger("hmlc_ray").info
-    return calls.new(wanted, None if out is None else Path(out), workspace_of(home), note)
+    place = (Path(folder), None if out is None else Path(out), kind)
+    return calls.new(place, overrides, workspace_of(home), note, measured=measure)

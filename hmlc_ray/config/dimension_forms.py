@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from hmlc_ray.config.dimensions import LARGEST_INT, Choices, Constant, Dimension, FloatRange, IntRange, Simplex
 from hmlc_ray.config.paths import shorten
-from hmlc_ray.config.schema import nearest
 from hmlc_ray.config.steps import check_step
 from hmlc_ray.errors import ConfigError
+from hmlc_ray.names.nearest import nearest
 
 Spec = dict[str, Any]
 CountLevels = Callable[[], int]

@@ -11,7 +11,8 @@ from pydantic_core import ErrorDetails
 
 from hmlc_ray.config.paths import get_path, shorten
 from hmlc_ray.config.plugins import no_plugin_hint
-from hmlc_ray.config.schema import SectionType, describe, keys, kind_of, kinds, nearest, sections
+from hmlc_ray.config.schema import SectionType, describe, keys, kind_of, kinds, sections
+from hmlc_ray.names.nearest import nearest
 
 
 def render(error: ValidationError, model: SectionType, values: Any, source: str) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from hmlc_ray.config.data import DataConfig
 from hmlc_ray.config.encoder import MlpHeadConfig
 from hmlc_ray.config.marks import AtMost, LevelIndex, PerLevel, exceeds, marked
-from hmlc_ray.config.schema import nearest
 from hmlc_ray.config.taxonomy import FileTaxonomyConfig, InducedTaxonomyConfig, TreeSection
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.machine.extras import check_extra
 from hmlc_ray.names.counts import many
+from hmlc_ray.names.nearest import nearest
 
 
 def level_names(data: DataConfig) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import yaml
 from yaml.resolver import BaseResolver
 
 from hmlc_ray.errors import ConfigError, system_reason
+from hmlc_ray.names.nearest import nearest_path
 
 MAX_BYTES = 16 << 20
 """Largest size of a file: a written-out tree of tens of thousands of leaves takes some MiB."""
@@ -150,7 +151,7 @@ def _read(path: Path) -> str:
             raise ConfigError(f"{path}: the file is larger than {MAX_BYTES >> 20} MiB, which no configuration needs")
         return content.decode("utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file") from None
+        raise ConfigError(f"{path}: there is no such file{nearest_path(path, path.suffix)}") from None
     except IsADirectoryError:
         raise ConfigError(f"{path}: a file is needed, this is a folder") from None
     except UnicodeDecodeError as error:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hmlc_ray.config.data import DataConfig
 from hmlc_ray.config.levels import level_names
-from hmlc_ray.config.schema import nearest
 from hmlc_ray.errors import ConfigError
+from hmlc_ray.names.nearest import nearest
 
 FIGURES = ("val/probe_top1", "val/knn_top1")
 """What every evaluation reports on validation; other metrics are computed after the last epoch only."""

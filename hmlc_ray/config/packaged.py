@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from hmlc_ray.config.schema import nearest
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.machine.user import expanded
+from hmlc_ray.names.nearest import nearest
 
 FOLDER = Path(__file__).parents[1] / "search_spaces"
 SUITES = "suites"

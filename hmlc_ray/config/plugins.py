@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar, 
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.encoder import EncoderSection
 from hmlc_ray.config.objective import ObjectiveSection
-from hmlc_ray.config.schema import SectionType, members, nearest
+from hmlc_ray.config.schema import SectionType, members
 from hmlc_ray.config.splits import DataSection
 from hmlc_ray.config.unions import BY_KIND
 from hmlc_ray.errors import ConfigError, HmlcError, first_line
+from hmlc_ray.names.nearest import nearest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -9,9 +9,9 @@ from typing import Any
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.overrides import Pair, apply_overrides
 from hmlc_ray.config.paths import Overrides, parse_overrides, set_path, shorten
-from hmlc_ray.config.schema import nearest
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import ConfigError
+from hmlc_ray.names.nearest import nearest
 
 
 def overlay(

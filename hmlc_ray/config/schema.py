@@ -75,16 +75,6 @@ def _kinds_of(classes: Mapping[str, SectionType]) -> dict[str, str]:
     return {name: kind for name, kind in found.items() if kind is not None}
 
 
-def nearest(name: str, allowed: Iterable[str]) -> str:
-    """` (did you mean 'x'?)`, or nothing where no allowed name is close."""
-    from difflib import get_close_matches
-
-    allowed = list(allowed)
-    match = get_close_matches(name.lower(), allowed, n=1, cutoff=0.6)
-    match = match or [other for other in allowed if len(name) > 2 and name.lower() in other]
-    return f" (did you mean {match[0]!r}?)" if match else ""
-
-
 def describe(field: FieldInfo) -> str:
     """The allowed values of a field in words, to follow `must be`: its own `allowed`, else by its type and bounds."""
     extra = field.json_schema_extra

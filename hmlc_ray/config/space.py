@@ -12,10 +12,11 @@ from hmlc_ray.config.levels import num_levels
 from hmlc_ray.config.overrides import keys_for
 from hmlc_ray.config.paths import set_path, shorten
 from hmlc_ray.config.plugins import no_plugin_hint
-from hmlc_ray.config.schema import SectionType, default_kinds, kinds, nearest, sections
+from hmlc_ray.config.schema import SectionType, default_kinds, kinds, sections
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError
+from hmlc_ray.names.nearest import nearest
 
 if TYPE_CHECKING:
     from hmlc_ray.config.dimensions import Trial

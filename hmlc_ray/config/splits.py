@@ -1,7 +1,7 @@
 """How a data set is divided, as configuration."""
 
 from collections.abc import Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -151,7 +151,9 @@ class FoldersSection(DataSection):
             ConfigError: if `level_names` does not hold one name per level.
         """
         from hmlc_ray.folders import IMAGE_SUFFIXES, MESH_SUFFIXES, POINT_SUFFIXES, scan_folder
+        from hmlc_ray.folders.walk import check_folder
 
+        check_folder(Path(self.root).expanduser().absolute(), "data.root")
         suffixes = {"images": IMAGE_SUFFIXES, "meshes": MESH_SUFFIXES, "points": POINT_SUFFIXES}[self.FILES]
         levels, untrained = None if self.level_names is None else len(self.level_names), self.untrained == "keep"
         tree = scan_folder(

@@ -6,13 +6,13 @@ from hmlc_ray.config.metrics import check_metric
 from hmlc_ray.config.overrides import apply_overrides
 from hmlc_ray.config.paths import Overrides, parse_overrides
 from hmlc_ray.config.plain import Source, values_of
-from hmlc_ray.config.schema import nearest
 from hmlc_ray.config.space_check import check_space
 from hmlc_ray.config.suite import ArmConfig, DataEntry, SuiteConfig, has_key, where
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError, DataError
 from hmlc_ray.names.counts import many
+from hmlc_ray.names.nearest import nearest
 
 
 def load_suite(path: Source, overrides: Overrides = ()) -> SuiteConfig:

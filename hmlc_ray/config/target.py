@@ -10,10 +10,11 @@ from hmlc_ray.config.packaged import packaged
 from hmlc_ray.config.paths import Overrides, parse_overrides
 from hmlc_ray.config.plain import Source
 from hmlc_ray.config.plugins import no_plugin_hint
-from hmlc_ray.config.schema import kinds, nearest
+from hmlc_ray.config.schema import kinds
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import ConfigError
+from hmlc_ray.names.nearest import nearest
 
 
 def load_target(target: Source, overrides: Overrides = ()) -> TrialConfig:

@@ -12,7 +12,7 @@ from hmlc_ray.config.points import ModelNetConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.mesh_sets import Files, divide_clouds
 from hmlc_ray.errors import DataError
-from hmlc_ray.folders.walk import is_folder, sample_files
+from hmlc_ray.folders.walk import check_folder, is_folder, sample_files
 from hmlc_ray.taxonomies.named import MODELNET10_CLASSES, MODELNET40_COUNTS, modelnet40_taxonomy
 from hmlc_ray.taxonomy import Taxonomy
 
@@ -43,8 +43,7 @@ def load(config: ModelNetConfig) -> DataSet:
 
 def _root(config: ModelNetConfig) -> Path:
     root = Path(config.root).expanduser().absolute()
-    if not is_folder(root):
-        raise DataError(f"there is no data folder {str(root)!r}")
+    check_folder(root, "data.root")
     inner = root / _FOLDERS[config.variant]
     return inner if is_folder(inner) else root
 

@@ -34,7 +34,7 @@ from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.files.disk_cache import open_entry, written
 from hmlc_ray.folders.notes import SKIPPING
 from hmlc_ray.home import CACHE_VARIABLE, cache_folder
-from hmlc_ray.machine.activity import doing
+from hmlc_ray.machine.activity import doing, step
 
 VERSION = 2
 """Version of the files here and of how an image becomes pixels: it is part of every key."""
@@ -179,6 +179,7 @@ def _build(folder: Path, images: ImageSet, *, pixels: bool, strict: bool) -> Non
     _write_meta(folder, images, found, pixels=pixels)
 
 
+@step()
 def _fill(digests: BinaryIO, target: BinaryIO | None, images: ImageSet, *, strict: bool) -> _Found:
     problems: dict[int, str] = {}
     flat: list[int] = []

@@ -30,7 +30,7 @@ from hmlc_ray.evaluation.open_set import Samples, open_set_metrics
 from hmlc_ray.evaluation.predictions import predict
 from hmlc_ray.evaluation.principal_axes import TrainingRows
 from hmlc_ray.evaluation.probe import Probe, choose_probe, fit_probes
-from hmlc_ray.machine.activity import doing
+from hmlc_ray.machine.activity import doing, step
 from hmlc_ray.taxonomy import Taxonomy
 
 _LOG = logging.getLogger(__name__)
@@ -73,6 +73,7 @@ def _classes_may_be_many() -> Iterator[None]:
         yield
 
 
+@step()
 def evaluate(
     encoder: nn.Module,
     data: DataSet,
@@ -124,6 +125,7 @@ def freeze(
     return FrozenSplits(split, train, val, judged, unknown)
 
 
+@step()
 @_classes_may_be_many()
 def judge_frozen(
     splits: FrozenSplits, taxonomy: Taxonomy, config: TrialConfig, device: torch.device, *, full: bool = False

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from hmlc_ray.errors import DataError, first_line
 from hmlc_ray.folders.split_names import SPLIT_NAMES, Role, split_role
-from hmlc_ray.folders.walk import is_file, is_folder
+from hmlc_ray.folders.walk import check_folder, is_file
 from hmlc_ray.machine.extras import cannot_import
 
 KIND = "hf-dataset"
@@ -141,8 +141,7 @@ def _split_names(root: Path) -> list[str] | None:
     """The data set's own names; None where it was saved without splits."""
     if "::" in str(root) or "://" in str(root):
         raise DataError(f"data.root must be a folder on this machine without '::' in its name, got {str(root)!r}")
-    if not is_folder(root):
-        raise DataError(f"there is no data folder {str(root)!r}")
+    check_folder(root, "data.root")
     if not is_saved(root):
         raise DataError(
             f"{str(root)!r} is not a folder that save_to_disk of Hugging Face datasets wrote: it holds neither "

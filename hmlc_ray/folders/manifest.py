@@ -21,7 +21,7 @@ from pathlib import Path
 from hmlc_ray.errors import DataError, TaxonomyError, system_reason
 from hmlc_ray.folders.notes import lacking_each
 from hmlc_ray.folders.split_names import SPLIT_NAMES, split_role
-from hmlc_ray.folders.walk import is_folder
+from hmlc_ray.folders.walk import check_folder
 from hmlc_ray.names.counts import many
 from hmlc_ray.names.levels import check_level_names, check_printable, composed
 from hmlc_ray.tables.csv_files import BadTable, read_table
@@ -84,8 +84,7 @@ def read_manifest(file: str | Path, root: str | Path | None = None) -> Manifest:
     """
     path = Path(file).expanduser().absolute()
     base = path.parent if root is None else Path(root).expanduser().absolute()
-    if not is_folder(base):
-        raise DataError(f"there is no data folder {str(base)!r}")
+    check_folder(base, None if root is None else "data.root")
     return _Reader(path, base).read()
 
 

@@ -21,7 +21,7 @@ from hmlc_ray.folders.layout import (
 from hmlc_ray.folders.notes import check_common_classes, lacking, notes_of
 from hmlc_ray.folders.split_names import SPLIT_NAMES, Role, split_role
 from hmlc_ray.folders.suffixes import IMAGE_SUFFIXES, count_suffixes, is_document, list_suffixes
-from hmlc_ray.folders.walk import ClassPath, Found, entries, is_folder, uneven_files, walk
+from hmlc_ray.folders.walk import ClassPath, Found, check_folder, entries, is_folder, uneven_files, walk
 from hmlc_ray.names.counts import many
 from hmlc_ray.tables.leaf_table import read_leaf_table
 
@@ -85,9 +85,7 @@ def scan_folder(
         TaxonomyError: if leaves lie at different depths, there is one class only, or the table does not fit.
     """
     root = Path(root).expanduser().absolute()
-    if not is_folder(root):
-        hint = ": it is a file, and an archive has to be unpacked" if root.is_file() else ""
-        raise DataError(f"there is no data folder {str(root)!r}{hint}")
+    check_folder(root)
     found, parts = _parts(root, suffixes, splits)
     if uneven == "fill":
         parts = filled(parts)

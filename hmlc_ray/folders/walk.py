@@ -14,8 +14,9 @@ from hmlc_ray.errors import DataError, TaxonomyError, system_reason
 from hmlc_ray.folders.litter import is_litter
 from hmlc_ray.folders.split_names import split_role
 from hmlc_ray.folders.suffixes import count_suffixes, is_document, list_suffixes
-from hmlc_ray.machine.activity import doing
+from hmlc_ray.machine.activity import doing, step
 from hmlc_ray.names.levels import readable_name
+from hmlc_ray.names.nearest import nearest_path
 
 MAX_DEPTH = 50
 MOST_LISTS = 100
@@ -108,6 +109,7 @@ def suffix_of(name: str) -> str:
     return os.path.splitext(name)[1].lower()
 
 
+@step()
 def walk(root: Path, suffixes: frozenset[str]) -> Found:
     """Look through everything below a folder.
 
@@ -122,14 +124,30 @@ def walk(root: Path, suffixes: frozenset[str]) -> Found:
     return walker.found
 
 
+def check_folder(root: Path, key: str | None = None) -> None:
+    """Check that a folder of data exists.
+
+    Args:
+        key: the key of the configuration that names it.
+
+    Raises:
+        DataError: if it does not.
+    """
+    if is_folder(root):
+        return
+    named = "" if key is None else f"{key}: "
+    hint = ": it is a file, and an archive has to be unpacked" if root.is_file() else nearest_path(root)
+    raise DataError(f"{named}there is no data folder {str(root)!r}{hint}")
+
+
+@step()
 def files_below(root: Path, suffixes: frozenset[str]) -> list[Path]:
     """All samples in a folder and below it, sorted, whatever its folders mean.
 
     Raises:
         DataError: if there is no such folder, or no sample in it; see `walk`.
     """
-    if not is_folder(root):
-        raise DataError(f"there is no data folder {str(root)!r}")
+    check_folder(root)
     walker = _Walker(suffixes, mixed=True)
     walker.visit(root, (), ())
     files = sorted(chain(walker.found.loose, *walker.found.files.values()))

@@ -33,6 +33,17 @@ def doing(what: str, done: int | None = None, total: int | None = None) -> None:
 
 
 @contextmanager
+def step() -> Iterator[None]:
+    """A part of what is done: after it, that is shown again which was done before. Also a decorator."""
+    before = [(latest, latest.text) for latest in _SHOWN]
+    try:
+        yield
+    finally:
+        for latest, text in before:
+            latest.text = text
+
+
+@contextmanager
 def shown(first: str, show: Show) -> Iterator[None]:
     """Show what the block is doing.
 

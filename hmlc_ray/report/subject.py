@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hmlc_ray.config.schema import nearest
 from hmlc_ray.errors import StoreAway, StudyError, TrackingError
+from hmlc_ray.names.nearest import nearest
 from hmlc_ray.study import schema
 from hmlc_ray.study.lookup import named_run, refuse_deleted
 from hmlc_ray.study.named_runs import find_trial

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hmlc_ray.errors import CheckpointError, StoreAway, TrackingError
-from hmlc_ray.home import Home
 from hmlc_ray.machine.user import expanded
 from hmlc_ray.runs.recording import checkpoint_of
+from hmlc_ray.runs.sources import find_run
 from hmlc_ray.study import schema
-from hmlc_ray.study.named_runs import find_named, nearest_study
 from hmlc_ray.study.schema import CHECKPOINT, ENCODER
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.tracking import Tracker, TrialRun
@@ -122,28 +121,5 @@ def _in_folder(folder: Path) -> TrainedEncoder | None:
 
 def _in_store(source: str | os.PathLike[str], folder: Path, workspace: Workspace) -> FoundCheckpoint:
     """The checkpoint of a study or a run, where the source is not a folder of one."""
-    if not isinstance(source, str):
-        what = "has neither a checkpoint nor an exported encoder in it" if folder.exists() else "does not exist"
-        raise CheckpointError(f"{folder} {what}")
-    tracker = workspace.existing_tracker()
-    if tracker is None:
-        raise CheckpointError(f"{_no_folder(source, folder)}, and there is no MLflow store in {workspace.home.root}")
-    run = _run(source, folder, workspace.home, tracker)
+    run, tracker = find_run(source, folder, workspace)
     return FoundCheckpoint(checkpoint_of_run(run, tracker), run=run, tracker=tracker)
-
-
-def _run(source: str, folder: Path, home: Home, tracker: Tracker) -> TrialRun:
-    """The run of that name, see `find_named`; of a study the one whose encoder is its result."""
-    named = find_named(source, home, tracker)
-    if named is None:
-        raise CheckpointError(
-            f"{_no_folder(source, folder)}, and the MLflow store {tracker.uri} has neither a study nor a run of that "
-            f"name{nearest_study(source, tracker)}"
-        )
-    return named.result
-
-
-def _no_folder(source: str, folder: Path) -> str:
-    if folder.exists():
-        return f"{source} has neither a checkpoint nor an exported encoder in it"
-    return f"there is no folder {source!r}"

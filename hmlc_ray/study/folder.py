@@ -9,11 +9,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from hmlc_ray.config.moved import followed_sweep
-from hmlc_ray.config.schema import nearest
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError, first_line, system_reason
 from hmlc_ray.files.atomic import write_whole
 from hmlc_ray.home import Home
+from hmlc_ray.names.nearest import nearest
 
 SWEEP_FILE = "sweep.json"
 LOCK_FILE = ".driver"

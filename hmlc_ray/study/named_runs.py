@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hmlc_ray.config.schema import nearest
 from hmlc_ray.errors import StoreAway, StudyError, TrackingError
 from hmlc_ray.home import Home
+from hmlc_ray.names.nearest import nearest
 from hmlc_ray.names.studies import PATTERN
 from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import best_row, rows_of, trial_runs

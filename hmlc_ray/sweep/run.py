@@ -11,7 +11,7 @@ from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.config.taxonomy import has_tree_to_make
 from hmlc_ray.data.notes import warn_about
 from hmlc_ray.errors import StudyError
-from hmlc_ray.machine.activity import reading_data
+from hmlc_ray.machine.activity import doing, reading_data
 from hmlc_ray.machine.interrupts import hearing
 from hmlc_ray.machine.scratch import nothing_left
 from hmlc_ray.names.counts import many
@@ -140,6 +140,7 @@ def _driving(context: StudyContext) -> Iterator[Watchdog]:
     """Be the one driver of a study, with a connection to Ray, for the time of the block."""
     watchdog = Watchdog(context.study.stall, context.folder, context.progress.note)
     context.progress.note("connecting to Ray")
+    doing("connecting to Ray")
     with (
         hearing(context.progress.note, f"resume it with `{context.resume_command}`"),
         context.home.current(),
@@ -149,6 +150,7 @@ def _driving(context: StudyContext) -> Iterator[Watchdog]:
         beating(context.name, context.workspace, lambda: watchdog.sentence),
         stoppable(),
     ):
+        doing("starting the first trials")
         yield watchdog
 
 

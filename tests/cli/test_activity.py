@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from hmlc_ray.cli.activity import activity
+from hmlc_ray.folders import scan_folder
 from hmlc_ray.machine import activity as module
-from hmlc_ray.machine.activity import ACTIVITY, NEW_S, SAME_S, Pace, doing
+from hmlc_ray.machine.activity import ACTIVITY, NEW_S, SAME_S, Pace, doing, step
 
 
 def test_a_quick_command_prints_nothing_and_a_slow_one_a_line_now_and_then() -> None:
@@ -69,3 +71,31 @@ def test_nobody_sees_it_unasked(caplog: pytest.LogCaptureFixture) -> None:
         doing("reading", 3)
         doing("reading", 3, 4000)
     assert [record.getMessage() for record in caplog.records] == ["reading", "reading: 3", "reading: 3 of 4,000"]
+
+
+def test_after_a_part_that_is_shown_again_which_was_done_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(module.VARIABLE)
+
+    @step()
+    def part() -> None:
+        doing("decoding images", 736, 768)
+        assert [shown.text for shown in module._SHOWN] == ["decoding images: 736 of 768"]
+        raise ValueError("x")
+
+    with activity("looking at the data"):
+        doing("exporting the encoder")
+        with pytest.raises(ValueError, match="x"):
+            part()
+        assert [shown.text for shown in module._SHOWN] == ["exporting the encoder"]
+
+
+def test_folders_that_were_looked_through_are_not_shown_any_longer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(module.VARIABLE)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.png").touch()
+    with activity("starting"):
+        scan_folder(tmp_path)
+        assert [shown.text for shown in module._SHOWN] == ["starting"]

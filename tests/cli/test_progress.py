@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import threading
+from typing import Any
 
 import pytest
 from rich.console import Console
+from rich.progress import Progress
 
 from hmlc_ray.api.progress import Remaining, epoch_state, run_progress, sweep_progress
+from hmlc_ray.machine import activity
 from hmlc_ray.study.summary import SweepCounts
 
 EPOCH = {
@@ -145,3 +149,39 @@ def test_a_bar_fits_a_narrow_terminal() -> None:
     with sweep_progress("a-study-with-a-long-name", "val/x", console) as sweep:
         sweep.update(SweepCounts(total=40, running=1, completed=2, failed=1, best=0.75))
     assert "3/40 1 failed, best 0.7500" in text(console)
+
+
+@pytest.mark.parametrize("width", [80, 100, 110, 144])
+def test_no_number_of_a_sweep_is_cut_off(width: int) -> None:
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, no_color=True)
+    with sweep_progress("demo-20261127-025113", "val/probe_top1/mean", console) as view:
+        view.update(SweepCounts(16, completed=0, pruned=0))
+        view.update(SweepCounts(16, completed=5, pruned=11, best=0.9843))
+    last = text(console).replace("\r", "\n").strip().splitlines()[-2]
+    assert " 16/16 0:00:0" in last
+    assert "best " in last
+    assert "0.9843" in last
+    assert "…" not in last
+
+
+def test_a_bar_says_what_is_done_before_the_first_trial_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(activity.VARIABLE)
+    monkeypatch.setattr("hmlc_ray.api.progress._LOOK_S", 0.001)
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, no_color=True)
+    seen: list[str] = []
+    shown_twice = threading.Event()
+    update = Progress.update
+
+    def watched(self: Progress, *arguments: Any, **values: Any) -> None:
+        update(self, *arguments, **values)
+        seen.append(values["state"])
+        if f"decoding {'x' * 30}" in values["state"]:
+            shown_twice.set()
+
+    monkeypatch.setattr(Progress, "update", watched)
+    with sweep_progress("a-study", "val/x", console) as view:
+        activity.doing(f"decoding {'x' * 90}")
+        assert shown_twice.wait(60)
+        view.update(SweepCounts(4, running=1))
+    assert seen[-1].startswith("0 completed")
+    assert all(len(state) <= 80 for state in seen)

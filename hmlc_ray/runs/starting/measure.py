@@ -17,6 +17,7 @@ from hmlc_ray.config.found import find_leaves
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.errors import TrainingError
+from hmlc_ray.machine.activity import doing
 from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.training.fit import SECONDS, cached_data, fit
 
@@ -81,6 +82,8 @@ def _short(config: TrialConfig, batch: int) -> TrialConfig:
 
 def _speed(config: TrialConfig) -> Speed:
     metrics: dict[str, float] = {}
+    cached_data(config.data)
+    doing("training a short epoch")
     fit(config, lambda record, snapshot: metrics.update(record.metrics))
     data, rate = cached_data(config.data), max(metrics["train/images_per_second"], 1e-9)
     train, val = len(data.train), 0 if data.val is None else len(data.val)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -17,8 +15,6 @@ import torch
 from hmlc_ray.config.data import DataConfig, HfDatasetConfig
 from hmlc_ray.config.found import FoundLeaves, find_leaves
 from hmlc_ray.config.load import parse_yaml
-from hmlc_ray.config.overrides import apply_overrides
-from hmlc_ray.config.paths import Overrides, parse_overrides
 from hmlc_ray.config.splits import FoldersSection
 from hmlc_ray.config.sweep import SweepConfig, load_sweep
 from hmlc_ray.config.trial import TrialConfig
@@ -29,32 +25,18 @@ from hmlc_ray.data.report import splits_of
 from hmlc_ray.errors import ConfigError, DataError, TrainingError, system_reason
 from hmlc_ray.folders.notes import SKIPPING
 from hmlc_ray.machine.cpus import usable_cpus
-from hmlc_ray.machine.user import expanded
 from hmlc_ray.names.counts import many
-from hmlc_ray.names.studies import MAX_LENGTH
 from hmlc_ray.runs.starting.measure import MOST_READ, Speed, measure, part_of
 from hmlc_ray.runs.starting.pictures import look_at
-from hmlc_ray.runs.starting.recognise import Kind, recognise
+from hmlc_ray.runs.starting.place import Place
 from hmlc_ray.runs.starting.settings import Facts, Settings, choose, with_data
-from hmlc_ray.runs.starting.text import TRIALS, space_text
+from hmlc_ray.runs.starting.text import TRIALS, lacking, space_text
 from hmlc_ray.study.workspace import Workspace
 
 Note = Callable[[str], None]
 _SKIP = {"on_bad_file": "skip"}
 _BUSY = 0.5
 """CPU cores in use by other programs from which on the estimate names them."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What was asked for."""
-
-    source: Path
-    kind: Kind | None = None
-    overrides: Overrides = ()
-    """Keys of `data`."""
-    measured: bool = True
-    """Whether a short epoch is trained for the estimate."""
 
 
 @dataclass(frozen=True)
@@ -81,31 +63,25 @@ class NewSpace:
     """What the file's head says, a sentence each."""
 
 
-def write_new_space(wanted: Wanted, out: Path | None, workspace: Workspace, note: Note) -> NewSpace:
+def write_new_space(place: Place, workspace: Workspace, note: Note, *, measured: bool = True) -> NewSpace:
     """Look at a folder or file of samples and write a search space for it.
 
     Args:
-        out: the file; None: the folder's name, with `.yaml`, in the current folder.
         note: called with a sentence before what takes its time.
+        measured: whether a short epoch is trained for an estimate of the time.
 
     Raises:
         DataError, TaxonomyError: if the data cannot be trained on, naming the file or class and the remedy.
-        ConfigError: if the file exists or cannot be written, or an override is wrong.
+        ConfigError: if the file cannot be written, or an override is wrong.
     """
-    source = _named(wanted.source)
-    name = study_name(source)
-    file = out or Path(f"{name}.yaml")
-    if file.exists():
-        raise ConfigError(f"{file} exists already and is not overwritten: choose another --out")
-    if not file.absolute().parent.is_dir():
-        raise ConfigError(f"{file} cannot be written: there is no folder {str(file.parent)!r}")
-    facts = _facts(wanted, source)
+    file, name = place.file, place.study
+    facts = _facts(place)
     with workspace.home.current():
-        facts, settings, speed = _tried(wanted, facts, name, note)
+        facts, settings, speed = _tried(facts, name, note, measured=measured)
     seconds = None if speed is None else _trial_seconds(facts, settings, speed)
     at_once = facts.cpus if facts.device == "cpu" else max(1, torch.cuda.device_count())
     estimate = None if seconds is None else seconds * TRIALS / min(TRIALS, at_once)
-    remarks = (*facts.notes, _estimate(facts, settings, seconds, estimate, speed))
+    remarks = (*lacking(facts), *facts.notes, _estimate(facts, settings, seconds, estimate, speed))
     _write(file, _text(name, facts, settings, remarks)[0])
     found = facts.found
     classes = tuple(len({path[: level + 1] for path in found.leaf_paths}) for level in range(facts.levels))
@@ -113,33 +89,9 @@ def write_new_space(wanted: Wanted, out: Path | None, workspace: Workspace, note
     return NewSpace(file, *outcome, seconds, estimate, remarks)
 
 
-def _named(given: Path) -> Path:
-    """The absolute path, which the file will hold.
-
-    Raises:
-        DataError: if no text file can hold it.
-    """
-    path = Path(os.path.normpath(expanded(given).absolute()))
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        raise DataError(f"the name of {str(path)!a} is not UTF-8, so no file can hold it: rename it") from None
-    return path
-
-
-def study_name(source: Path) -> str:
-    """A name that a study may have, made of the folder's."""
-    plain = re.sub(r"[^a-z0-9]+", "-", source.stem.lower() if source.is_file() else source.name.lower())
-    return plain.strip("-")[: MAX_LENGTH - 20] or "study"
-
-
-def _facts(wanted: Wanted, source: Path) -> Facts:
-    pairs = parse_overrides(wanted.overrides)
-    for path, _ in pairs:
-        if not path.startswith("data."):
-            raise ConfigError(f"-o {path}: only keys of data can be given here; the others are in the file to change")
-    section = apply_overrides(TrialConfig, {"data": recognise(source, wanted.kind)}, pairs)["data"]
-    config = validate(TrialConfig, {"data": section}, str(source)).data
+def _facts(place: Place) -> Facts:
+    section = place.data
+    config = validate(TrialConfig, {"data": section}, str(place.source)).data
     found = find_leaves(config)
     if found is None:
         found = _in_columns(config)
@@ -188,20 +140,20 @@ def _image_files(config: Any) -> Sequence[ImageSource]:
     return [sample.file for of_split in samples.values() for sample in of_split]
 
 
-def _tried(wanted: Wanted, facts: Facts, name: str, note: Note) -> tuple[Facts, Settings, Speed | None]:
+def _tried(facts: Facts, name: str, note: Note, *, measured: bool) -> tuple[Facts, Settings, Speed | None]:
     """Facts, settings and speed after a short epoch, where one is trained."""
     settings = choose(facts)
     trial = _text(name, facts, settings, ())[1].base_trial()
     samples = sum(facts.found.totals.values())
     is_large = samples > MOST_READ and facts.data["kind"] != "features"
-    if not wanted.measured or (is_large and facts.data["kind"] != "image-folder"):
+    if not measured or (is_large and facts.data["kind"] != "image-folder"):
         return facts, settings, None
     note(f"measuring a short epoch on {'a part of the' if is_large else f'{samples:,}'} samples")
     threads = 1 if facts.device == "cpu" else None
     trial = trial.model_copy(update={"training": trial.training.model_copy(update={"cpu_threads": threads})})
     try:
-        with part_of(trial) if is_large else nullcontext(trial) as measured:
-            speed = measure(measured)
+        with part_of(trial) if is_large else nullcontext(trial) as taken:
+            speed = measure(taken)
     except DataError as error:
         if not str(error).endswith(SKIPPING) or facts.data.get("on_bad_file") == "skip":
             raise
@@ -209,7 +161,7 @@ def _tried(wanted: Wanted, facts: Facts, name: str, note: Note) -> tuple[Facts, 
         remark = f"on_bad_file: skip leaves files out that cannot be used, this one and perhaps others: {what}."
         note("a file cannot be used: measuring once more without such files")
         skipping = replace(facts, data=_SKIP | facts.data, notes=(*facts.notes, remark))
-        return _tried(wanted, skipping, name, lambda _: None)
+        return _tried(skipping, name, lambda _: None, measured=True)
     except TrainingError as error:
         return replace(facts, notes=(*facts.notes, f"A short epoch failed: {error}.")), settings, None
     return facts, replace(settings, batch=speed.batch), speed

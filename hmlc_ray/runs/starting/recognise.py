@@ -17,6 +17,7 @@ from hmlc_ray.folders.manifest import read_level_names
 from hmlc_ray.folders.suffixes import IMAGE_SUFFIXES, MESH_SUFFIXES, POINT_SUFFIXES, count_suffixes, is_document
 from hmlc_ray.folders.walk import is_file
 from hmlc_ray.names.counts import many
+from hmlc_ray.names.nearest import nearest_path
 
 Kind = Literal["image-folder", "mesh-folder", "point-folder", "manifest", "features", "hf-dataset"]
 KINDS: tuple[Kind, ...] = ("image-folder", "mesh-folder", "point-folder", "manifest", "features", "hf-dataset")
@@ -38,7 +39,7 @@ def recognise(path: Path, kind: Kind | None = None) -> dict[str, Any]:
             list of images, where the kind is `manifest`.
     """
     if not path.exists():
-        raise DataError(f"there is no folder or file {str(path)!r}")
+        raise DataError(f"there is no folder or file {str(path)!r}{nearest_path(path, '')}")
     kind = kind or (_of_file(path) if is_file(path) else _of_folder(path))
     if kind == "manifest":
         return {"kind": kind, "file": str(path if is_file(path) else _only_list(path))}

@@ -33,20 +33,24 @@ def _head(facts: Facts, remarks: Sequence[str]) -> Iterator[str]:
     tree = " > ".join(f"{name} ({count})" for name, count in zip(found.level_names, classes, strict=True))
     counts = ", ".join(f"{count:,} {split}" for split, count in found.totals.items())
     yield from _comment(f"Levels and their classes, coarsest first: {tree}. {found.unit.capitalize()}: {counts}.")
-    drawn = [split for split in ("validation", "test") if split[:3] not in {name[:3] for name in found.counts}]
-    if drawn:
-        yield from _comment(f"No {' and no '.join(drawn)} split is given: a fifth of the samples is drawn for each.")
     ratios = {name: ratio for name, ratio in facts.imbalance.items() if ratio >= IMBALANCED}
     if ratios:
         shown = ", ".join(f"{name} {ratio:.3g} : 1" for name, ratio in ratios.items())
         yield from _comment(f"Imbalanced, the largest class of a level by its smallest: {shown}.")
+    for remark in remarks:
+        yield from _comment(remark)
+
+
+def lacking(facts: Facts) -> Iterator[str]:
+    """What the data have not, a sentence each: splits, and levels above the classes."""
+    drawn = [split for split in ("validation", "test") if split[:3] not in {name[:3] for name in facts.found.counts}]
+    if drawn:
+        yield f"No {' and no '.join(drawn)} split is given: a fifth of the samples is drawn for each."
     if facts.levels == 1:
-        yield from _comment(
+        yield (
             "The classes are flat. Objectives over levels need a tree: `data.taxonomy: {kind: induced}` makes one from "
             "the data, `{kind: file, file: tree.csv}` reads one."
         )
-    for remark in remarks:
-        yield from _comment(remark)
 
 
 def _comment(sentence: str) -> list[str]:

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hmlc_ray.config.schema import nearest
 from hmlc_ray.errors import StudyError
+from hmlc_ray.names.nearest import nearest
 from hmlc_ray.study import schema
 from hmlc_ray.sweep.jobs.head import Jobs, lost_head
 
