@@ -30,7 +30,7 @@ _LOSS, _SPEED = "train/loss", "train/images_per_second"
 
 
 @contextmanager
-def sweep_progress(study: str, metric: str = "value", console: Console | None = None) -> Iterator[SweepProgress]:
+def sweep_progress(study: str, metric: str = "", console: Console | None = None) -> Iterator[SweepProgress]:
     """A view of a sweep: trials done, pruned and failed, the best value, the time left."""
     console = console or Console(emoji=False)
     if not console.is_terminal:
@@ -42,8 +42,11 @@ def sweep_progress(study: str, metric: str = "value", console: Console | None = 
         return
     with _bar(console) as bar:
         view = SweepBar(study, metric, bar)
-        with shown("loading torch and Ray", view.preparing):
-            yield view
+        try:
+            with shown("loading torch and Ray", view.preparing):
+                yield view
+        finally:
+            view.close()
 
 
 @contextmanager
@@ -119,6 +122,11 @@ class SweepBar:
         self._remaining = Remaining()
         self._begun = False
         self._task = bar.add_task(study, total=None, state="")
+
+    def close(self) -> None:
+        """Leave no bar of what never started: a plan, or a mistake in the input."""
+        if not self._begun:
+            self._bar.update(self._task, visible=False)
 
     def preparing(self, latest: Latest, ended: threading.Event) -> None:
         """Show what is done before the first trial starts."""

@@ -28,7 +28,7 @@ class Quiet:
 
 
 @contextmanager
-def sweep_view(progress: bool | SweepProgress, study: str, metric: str = "value") -> Iterator[SweepProgress]:
+def sweep_view(progress: bool | SweepProgress, study: str, metric: str = "") -> Iterator[SweepProgress]:
     """The view of a sweep's progress for the time of the block."""
     if progress is True:
         from hmlc_ray.api.progress import sweep_progress

@@ -22,8 +22,10 @@ def best(
 ) -> None:
     """Show the best trial of a study."""
     from hmlc_ray.api import studies
+    from hmlc_ray.cli.activity import activity
 
-    result = studies.best(name, emit_config=emit_config, home=home, tracking_uri=tracking_uri)
+    with activity("loading MLflow"):
+        result = studies.best(name, emit_config=emit_config, home=home, tracking_uri=tracking_uri)
     if as_json:
         from dataclasses import asdict
 

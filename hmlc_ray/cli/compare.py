@@ -26,8 +26,10 @@ def compare(
 ) -> None:
     """Compare runs: the parameters in which they differ, and their metrics side by side."""
     from hmlc_ray.api import studies
+    from hmlc_ray.cli.activity import activity
 
-    comparison = studies.compare(runs, home=home, tracking_uri=tracking_uri)
+    with activity("loading MLflow"):
+        comparison = studies.compare(runs, home=home, tracking_uri=tracking_uri)
     if as_json:
         from hmlc_ray.cli.json_output import print_json
 

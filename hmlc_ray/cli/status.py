@@ -25,11 +25,13 @@ def status(
 ) -> None:
     """Show the status of studies: their trials, the best so far, and their jobs."""
     from hmlc_ray.api import studies
+    from hmlc_ray.cli.activity import activity
 
-    if name is None:
-        statuses = studies.status(address=address, home=home, tracking_uri=tracking_uri)
-    else:
-        statuses = [studies.status(name, address=address, home=home, tracking_uri=tracking_uri)]
+    with activity("loading MLflow" if address is None else "asking the cluster"):
+        if name is None:
+            statuses = studies.status(address=address, home=home, tracking_uri=tracking_uri)
+        else:
+            statuses = [studies.status(name, address=address, home=home, tracking_uri=tracking_uri)]
     if as_json:
         from hmlc_ray.cli.json_output import print_json
         from hmlc_ray.study.status import as_json as plain

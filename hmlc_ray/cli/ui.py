@@ -16,6 +16,7 @@ from hmlc_ray.machine import foreground
 
 APP = "hmlc"
 """The name of `hmlc_ray.tracking.interface` among MLflow's applications, once the package is installed."""
+_DEPRECATED = "ignore:starlette.middleware.wsgi is deprecated"
 _SHOWN = 4
 """Addresses that are printed, of a machine that may have many."""
 
@@ -72,7 +73,8 @@ def ui(
     path = landing_path(store)
     command, environment = server_command(store, home_folder.artifacts, host, port)
     shown, allowed = opened(host, port, more)
-    typer.echo(f"MLflow: {', '.join(f'http://{name}:{port}{path}' for name in shown[:_SHOWN])} (Ctrl-C ends it)")
+    addresses = ", ".join(f"http://{name}:{port}{path}" for name in shown[:_SHOWN])
+    typer.echo(f"MLflow: {addresses} (ready within seconds; Ctrl-C ends it)")
     if not is_loopback(host):
         typer.echo("under another name of this machine it answers 403, unless the name is given by --allowed-host NAME")
     sys.stdout.flush()
@@ -95,6 +97,8 @@ def server_command(store: str, artifacts: Path, host: str, port: int) -> tuple[l
     return command, {
         "MLFLOW_BACKEND_STORE_URI": store,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        # Of MLflow's own code, and of no use to who looks at runs.
+        "PYTHONWARNINGS": ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), _DEPRECATED])),
         # Uvicorn puts a folder before all others from which modules are imported: by default the current one.
         "UVICORN_APP_DIR": os.path.dirname(os.__file__),
     }

@@ -133,7 +133,7 @@ def _table(study: WatchedStudy, console: Console) -> Table:
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("curve", no_wrap=True)
     if width >= WIDE:
-        table.add_column("what is searched", no_wrap=True, overflow="ellipsis", ratio=1)
+        table.add_column("what is searched")  # the one column that gives way: its cells are cut off
     best, curves = study.overview.best, [trial.curve for trial in study.trials]
     blocks, length = BLOCKS if console.encoding.startswith("utf") else PLAIN, 20 if width >= NARROW else 8
     for trial in study.trials:
@@ -144,13 +144,16 @@ def _table(study: WatchedStudy, console: Console) -> Table:
 
 def _cells(
     trial: WatchedTrial, curves: Sequence[Sequence[float]], blocks: str, length: int, width: int, is_best: bool
-) -> list[str]:
+) -> list[str | Text]:
     row = trial.row
     total = "" if trial.total_epochs is None else f"/{trial.total_epochs}"
-    cells = [f"{'*' if is_best else ''}{row.number}", row.status if width >= NARROW else row.status[:3]]
+    cells: list[str | Text] = [
+        f"{'*' if is_best else ''}{row.number}",
+        row.status if width >= NARROW else row.status[:3],
+    ]
     cells += [f"{trial.epochs}{total}", *([trial.rung] if width >= NARROW else [])]
     cells += ["" if row.value is None else f"{row.value:.4f}", sparkline(trial.curve, curves, blocks, length)]
-    return cells + ([params_text(row)] if width >= WIDE else [])
+    return cells + ([Text(params_text(row), no_wrap=True, overflow="ellipsis")] if width >= WIDE else [])
 
 
 def sparkline(curve: Sequence[float], among: Sequence[Sequence[float]], blocks: str, length: int) -> str:

@@ -185,3 +185,10 @@ def test_a_bar_says_what_is_done_before_the_first_trial_starts(monkeypatch: pyte
         view.update(SweepCounts(4, running=1))
     assert seen[-1].startswith("0 completed")
     assert all(len(state) <= 80 for state in seen)
+
+
+def test_what_never_started_leaves_no_bar() -> None:
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, no_color=True)
+    with pytest.raises(ValueError, match="taken"), sweep_progress("a-study", "val/x", console):
+        raise ValueError("the name is taken")
+    assert "a-study" not in text(console).rpartition("\x1b[2K")[2]

@@ -35,7 +35,7 @@ def test_it_serves_the_home_folder_on_loopback(hmlc: Run, started: list[tuple[An
     (tmp_path / "h" / "mlflow.db").touch()
     port = free_port()
     result = hmlc("ui", "--home", "h", "--port", port)
-    assert result.output == f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)\n"
+    assert result.output == f"MLflow: http://127.0.0.1:{port} (ready within seconds; Ctrl-C ends it)\n"
     ((program, command, environment),) = started
     assert program == sys.executable
     assert command[1:3] == ["-P", foreground.__file__]  # which ends it quietly
@@ -44,6 +44,7 @@ def test_it_serves_the_home_folder_on_loopback(hmlc: Run, started: list[tuple[An
     assert environment["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{tmp_path}/h/mlflow.db"
     # Its runners of jobs would be seven more processes with two gigabytes.
     assert environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+    assert "ignore:starlette.middleware.wsgi is deprecated" in environment["PYTHONWARNINGS"].split(",")
 
 
 def test_it_opens_at_the_runs_of_the_experiment_that_was_used_last(
@@ -55,10 +56,13 @@ def test_it_opens_at_the_runs_of_the_experiment_that_was_used_last(
     where = f"#/experiments/{tracker.experiment_of(study)}/runs?workflowType=machine_learning"
     port = free_port()
     address = f"http://127.0.0.1:{port}/{where}"
-    assert hmlc("ui", "--home", "h", "--port", port).output == f"MLflow: {address} (Ctrl-C ends it)\n"
+    assert (
+        hmlc("ui", "--home", "h", "--port", port).output
+        == f"MLflow: {address} (ready within seconds; Ctrl-C ends it)\n"
+    )
     tracker.show_columns(study, ["tags.hmlc.status"])
     shown = hmlc("ui", "--home", "h", "--port", port).output
-    assert shown == f"MLflow: {address}&viewStateShareKey=hmlc (Ctrl-C ends it)\n"
+    assert shown == f"MLflow: {address}&viewStateShareKey=hmlc (ready within seconds; Ctrl-C ends it)\n"
     assert len(started) == 2
 
 

@@ -93,6 +93,20 @@ def drawn(study: watching.WatchedStudy, width: int, height: int = 50, encoding: 
     return content.getvalue().decode(encoding).splitlines()
 
 
+def test_only_what_is_searched_gives_way_to_a_narrow_terminal(
+    driven: Driven, tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_tables, "params_text", lambda row: "learning_rate 0.001, level_weights [0.1, 0.9]" * 5)
+    study = StudyWatch("s", Workspace.of(tmp_path, tracker.uri)).look()
+    lines = drawn(study, watch_tables.WIDE)
+    (best,) = [line for line in lines if "*5" in line]
+    assert "completed" in best
+    assert "8/8" in best
+    assert "0.7000" in best
+    assert best.rstrip().endswith("…")
+    assert not any("pru…" in line or "run…" in line for line in lines)
+
+
 def test_a_look_shows_what_trains_and_the_best(driven: Driven, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "MOST_BEST", 3)
     seen = StudyWatch("s", Workspace.of(tmp_path)).look()
