@@ -114,5 +114,10 @@ $(STAMP) $(PACKAGE_STAMP): pyproject.toml
 	  $$found -m venv $(VENV); \
 	fi
 	@echo "Installing hmlc-ray$(if $(filter $(STAMP),$@), with the tools of its tests) into $(VENV); the first time this takes minutes."
-	@$(BIN)/python -m pip install -qq $(PIP_ARGS) -e '.$(if $(filter $(STAMP),$@),[dev$(COMMA)docs$(COMMA)postgres$(COMMA)s3$(COMMA)server])'
+	@# On a terminal the last of pip's own lines, since it takes minutes; nothing in a log.
+	@set -o pipefail; install() { $(BIN)/python -m pip install "$$@" $(PIP_ARGS) -e '.$(if $(filter $(STAMP),$@),[dev$(COMMA)docs$(COMMA)postgres$(COMMA)s3$(COMMA)server])'; }; \
+	if [ ! -t 1 ]; then install -qq; exit; fi; \
+	install --progress-bar off | { while IFS= read -r line; do \
+	  case "$$line" in Collecting*|*Downloading*|*Preparing*|Installing*) printf '\r\033[K%.78s' "$$line";; esac; \
+	done; printf '\r\033[K'; }
 	@touch $@

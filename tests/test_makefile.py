@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -54,3 +55,41 @@ def test_help_names_every_target() -> None:
     (declared,) = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     named = set(re.findall(r"^make (\S+)", _make().stdout, flags=re.MULTILINE))
     assert named == set(declared.split()) - {"help", "install"}
+
+
+def test_a_terminal_sees_what_is_installed_and_a_failure_ends_it(tmp_path: Path) -> None:
+    pip = tmp_path / "venv" / "bin" / "python"
+    pip.parent.mkdir(parents=True)
+    pip.write_text(
+        '#!/bin/sh\n[ "$1" = -c ] && exit 0\necho "$@" >> calls\necho Collecting torch\necho noise\nexit ${FAILS:-0}\n'
+    )
+    pip.chmod(0o755)
+    shutil.copy(ROOT / "Makefile", tmp_path / "Makefile")
+    (tmp_path / "pyproject.toml").touch()
+    shown = _in_terminal(tmp_path, "0")
+    assert "Collecting torch" in shown
+    assert "noise" not in shown
+    assert (tmp_path / "venv" / ".installed").exists()
+    (tmp_path / "venv" / ".installed").unlink()
+    assert "Error 3" in _in_terminal(tmp_path, "3")
+    assert not (tmp_path / "venv" / ".installed").exists()
+
+
+def _in_terminal(folder: Path, fails: str) -> str:
+    """What `make install` writes to a terminal."""
+    ours, theirs = pty.openpty()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(
+        ["make", "install", "VENV=venv"],
+        cwd=folder,
+        env=environment | {"FAILS": fails},
+        stdout=theirs,
+        stderr=subprocess.STDOUT,
+        timeout=200,
+        check=False,
+    )
+    assert (done.returncode != 0) == (fails != "0")
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    return shown

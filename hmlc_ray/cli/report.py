@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, TrackingUri
+from hmlc_ray.names.counts import size
 
 if TYPE_CHECKING:
     from hmlc_ray.report.write import WrittenReport
@@ -59,4 +60,4 @@ def print_written(written: WrittenReport) -> None:
     if written.logged:
         typer.echo(f"logged to MLflow: run {written.run_id}, {written.artifact}")
     if written.file is not None:
-        typer.echo(f"report: {written.file.absolute()} ({written.bytes / 1e6:.1f} MB)")
+        typer.echo(f"report: {written.file.absolute()} ({size(written.bytes)})")

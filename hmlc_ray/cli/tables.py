@@ -12,7 +12,7 @@ from rich.table import Table
 
 from hmlc_ray.api.text import print_text
 from hmlc_ray.config.dimensions import readable
-from hmlc_ray.names.counts import many
+from hmlc_ray.names.counts import many, size
 from hmlc_ray.names.uris import is_server, public_uri
 from hmlc_ray.study.commands import command
 from hmlc_ray.study.summary import BestTrial, RunSummary, SweepSummary, TrialRow
@@ -60,7 +60,7 @@ def print_sweep(
     if summary.export_dir is not None:
         print_text(console, f"encoder: {summary.export_dir}")
     if summary.checkpoints is not None:
-        held, freed = (f"{count / 1e6:,.1f} MB" for count in (summary.checkpoints.held, summary.checkpoints.freed))
+        held, freed = map(size, (summary.checkpoints.held, summary.checkpoints.freed))
         print_text(console, f"checkpoints of trials: {held} held, {freed} freed")
     if summary.best is not None:
         configuration = command("best", summary.study, emit_config="best.yaml", **workspace.options())

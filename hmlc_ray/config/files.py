@@ -46,17 +46,20 @@ def dump_trial(config: TrialConfig) -> str:
 
 
 def write_trial(path: str | os.PathLike[str], config: TrialConfig) -> None:
-    """Write a trial file whole or not at all.
+    """Write a trial file whole or not at all; a file that holds anything else is left as it is.
 
     Raises:
-        ConfigError: if the folder is missing or cannot be written.
+        ConfigError: if there is another file of that name, or the folder is missing or cannot be written.
     """
     from hmlc_ray.files.atomic import write_whole
 
     path = Path(path)
     if path.is_dir():
         raise ConfigError(f"{path} cannot be written: it is a folder")
+    text = dump_trial(config)
     try:
-        write_whole(path, dump_trial(config))
+        if path.exists() and path.read_bytes() != text.encode():
+            raise ConfigError(f"{path} exists already and is not overwritten: choose another name")
+        write_whole(path, text)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {system_reason(error)}") from None

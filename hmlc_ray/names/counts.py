@@ -11,3 +11,8 @@ def many(count: int, noun: str, plural: str = "") -> str:
 def are(count: int, one: str = "is", more: str = "are") -> str:
     """The verb of so many things."""
     return one if count == 1 else more
+
+
+def size(count: int) -> str:
+    """`1.2 MB` of so many bytes; `43 kB` of fewer than a tenth of a megabyte."""
+    return f"{count / 1e6:,.1f} MB" if count >= 100_000 or count == 0 else f"{max(1, round(count / 1e3))} kB"

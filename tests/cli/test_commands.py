@@ -174,6 +174,16 @@ def test_best_emits_a_configuration_that_train_reads(hmlc: Run, layer: Layer) ->
     assert (values["study"], values["number"], values["metrics"]) == ("s", 3, METRICS)
 
 
+def test_best_overwrites_no_other_file(hmlc: Run, layer: Layer) -> None:
+    layer("hmlc_ray.study.best", best_trial=Recorder(BestTrial(row(3, "completed", 0.9), TrialConfig(), METRICS)))
+    Path("space.yaml").write_text(SPACE)
+    result = hmlc("best", "s", "--emit-config", "space.yaml")
+    assert result.exit_code == 2
+    assert result.stderr == "hmlc: space.yaml exists already and is not overwritten: choose another name\n"
+    assert Path("space.yaml").read_text() == SPACE
+    assert [hmlc("best", "s", "--emit-config", "same.yaml").exit_code for _ in range(2)] == [0, 0]
+
+
 @pytest.mark.parametrize(("file", "reason"), [("none/best.yaml", "No such file or directory"), (".", "it is a folder")])
 def test_best_cannot_write(hmlc: Run, layer: Layer, file: str, reason: str) -> None:
     layer("hmlc_ray.study.best", best_trial=Recorder(BestTrial(row(3, "completed", 0.9), TrialConfig(), METRICS)))
@@ -184,6 +194,7 @@ def test_best_cannot_write(hmlc: Run, layer: Layer, file: str, reason: str) -> N
 def test_probe(hmlc: Run, layer: Layer) -> None:
     probe_run = Recorder({name.replace("val/", "test/"): value for name, value in METRICS.items()})
     layer("hmlc_ray.runs.single", probe_run=probe_run)
+    layer("hmlc_ray.runs.sources", check_source=Recorder(None))
     result = hmlc("probe", "abc", "--split", "test")
     assert result.exit_code == 0
     assert probe_run.args == ("abc", Workspace.of(Path("hmlc-home")))
@@ -198,6 +209,7 @@ def test_probe_with_a_report(hmlc: Run, layer: Layer, arguments: list[str], repo
     found.folder, found.run_id = Path("home/d"), "abc"
     diagnose_run = Recorder(found)
     layer("hmlc_ray.runs.diagnose", diagnose_run=diagnose_run)
+    layer("hmlc_ray.runs.sources", check_source=Recorder(None))
     result = hmlc("probe", "abc", *arguments)
     assert result.exit_code == 0, result.output
     assert diagnose_run.args == ("abc", Workspace.of(Path("hmlc-home")))

@@ -65,6 +65,35 @@ def test_nothing_heavy_is_loaded(tmp_path: Path, arguments: list[str]) -> None:
     assert done.stdout.splitlines()[-1] == "loaded:"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["new", "imagse"], "hmlc: there is no folder or file '{here}/imagse' (did you mean 'images'?)"),
+        (
+            ["new", "images", "--out", "t.yaml"],
+            "hmlc: t.yaml exists already and is not overwritten: choose another --out",
+        ),
+        (["new", "empty"], "hmlc: '{here}/empty' holds nothing that is known"),
+        (["new", "images", "-o", "training.epochs=1"], "hmlc: -o training.epochs: only keys of data can be given here"),
+        (["probe", "nosuch"], "hmlc: there is no folder 'nosuch', and there is no MLflow store in "),
+        (["embed", "nosuch"], "hmlc: there is no folder 'nosuch', and there is no MLflow store in "),
+        (["check", "typo.yaml"], "hmlc: data.root: there is no data folder '{here}/imagse' (did you mean 'images'?)"),
+        (["check", "tt.yaml"], "hmlc: tt.yaml: there is no such file (did you mean 't.yaml'?)"),
+    ],
+)
+def test_a_wrong_name_is_refused_before_torch_is_loaded(tmp_path: Path, arguments: list[str], sentence: str) -> None:
+    (tmp_path / "t.yaml").write_text(TRIAL)
+    (tmp_path / "typo.yaml").write_text(SPACE + "base: {data: {kind: image-folder, root: imagse}}\n")
+    (tmp_path / "empty").mkdir()
+    for leaf in ("a/x", "b/y"):
+        (tmp_path / "images" / leaf).mkdir(parents=True)
+        (tmp_path / "images" / leaf / "1.png").touch()
+    done = subprocess.run([sys.executable, "-c", PROGRAM, *arguments], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith(sentence.format(here=tmp_path))
+    assert not {"torch", "ray"} & set(done.stdout.split())
+
+
 def test_an_empty_temporary_directory_is_none(tmp_path: Path) -> None:
     """Ray would look for a cluster's address in the current folder."""
     program = """

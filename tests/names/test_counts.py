@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import hmlc_ray
-from hmlc_ray.names.counts import are, many
+from hmlc_ray.names.counts import are, many, size
 
 NOUN = re.compile(
     r" (?:[a-z]+ )?(arms|classes|columns|cells|dimensions|epochs|features|files|images|leaves|levels|lines|names|nodes|"
@@ -46,3 +46,13 @@ def test_numbers_before_a_noun_are_written_by_the_helper() -> None:
         for each in counted(node)
     }
     assert not found
+
+
+def test_a_small_file_is_not_said_to_have_nothing() -> None:
+    assert [size(count) for count in (0, 7, 43_400, 100_000, 1_234_567_890)] == [
+        "0.0 MB",
+        "1 kB",
+        "43 kB",
+        "0.1 MB",
+        "1,234.6 MB",
+    ]

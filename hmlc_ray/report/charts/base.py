@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hmlc_ray.study.schema import TrialStatus
@@ -11,6 +11,8 @@ Spec = dict[str, Any]
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 INK = "currentColor"
 """The colour of the page's text, in both themes."""
+_MOST_MARKED = 10
+"""Epochs between the first and the last up to which each is marked on its axis."""
 CONFIG: Spec = {
     "background": None,
     "aria": False,  # the page describes each chart in words
@@ -109,6 +111,14 @@ def tip(*fields: tuple[str, str]) -> list[Spec]:
     return [{"field": field, "title": title} for field, title in fields]
 
 
+def epochs(shown: Iterable[int]) -> Spec:
+    """The x axis of epochs; where they are few, vega would mark halves of them too."""
+    known = sorted(set(shown))
+    few = bool(known) and known[-1] - known[0] <= _MOST_MARKED
+    axis: Spec = {"values": list(range(known[0], known[-1] + 1))} if few else {"tickMinStep": 1}
+    return {"field": "epoch", "type": "quantitative", "title": "epoch", "axis": axis}
+
+
 def lines(curves: Mapping[str, Sequence[tuple[int, float]]], value: str, height: int = 220) -> Spec:
     """Named lines over epochs; where only one point is known, that point."""
     values = [
@@ -118,7 +128,7 @@ def lines(curves: Mapping[str, Sequence[tuple[int, float]]], value: str, height:
     ]
     order = [cut(name) for name in curves]
     encoding = {
-        "x": {"field": "epoch", "type": "quantitative", "title": "epoch", "axis": {"tickMinStep": 1}},
+        "x": epochs(entry["epoch"] for entry in values),
         "y": {"field": "value", "type": "quantitative", "title": value, "scale": {"zero": False}},
         "color": {"field": "name", "type": "nominal", "title": None, "scale": {"domain": order}},
         "strokeDash": {"field": "name", "type": "nominal", "title": None, "scale": {"domain": order}},

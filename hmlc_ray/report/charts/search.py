@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log as ln
 
-from hmlc_ray.report.charts.base import Spec, chart, cut, rounded, status_scale, tip
+from hmlc_ray.report.charts.base import Spec, chart, cut, epochs, rounded, status_scale, tip
 from hmlc_ray.report.content.curves import Curve
 from hmlc_ray.report.content.search import Importances, Parameter, Value
 from hmlc_ray.study.schema import TrialStatus
@@ -60,7 +60,7 @@ def curves_chart(curves: Sequence[Curve], metric: str, best: int | None) -> Spec
     ]
     colour, shape = status_scale([curve.status for curve in curves])
     encoding = {
-        "x": {"field": "epoch", "type": "quantitative", "title": "epoch", "axis": {"tickMinStep": 1}},
+        "x": epochs(epoch for curve in curves for epoch, _ in curve.points),
         "y": {"field": "value", "type": "quantitative", "title": metric, "scale": {"zero": False}},
         "color": colour,
         "detail": {"field": "number"},

@@ -192,7 +192,9 @@ def _hardest(samples: Samples) -> list[Block]:
     columns = (*(("picture",) if pictures else ()), "sample", "true", "predicted", "confidence")
     rows = tuple(_hard(sample, pictures=pictures) for sample in samples.hardest)
     caption = "Samples whose leaf is wrong, the most confident first"
-    return [Heading("Hardest confusions"), Table(caption, columns, rows)]
+    words = "Each level is predicted by a probe of its own, so that a predicted class may lie under another parent."
+    several = [Text(words)] if len(samples.hardest[0].true) > 1 else []
+    return [Heading("Hardest confusions"), *several, Table(caption, columns, rows)]
 
 
 def _hard(sample: Sample, *, pictures: bool) -> tuple[Cell, ...]:
