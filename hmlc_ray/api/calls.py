@@ -106,12 +106,12 @@ def new(
     measured: bool,
 ) -> NewSpace:
     """A search space for a folder of data."""
-    from hmlc_ray.runs.starting.place import place_of
+    from hmlc_ray.runs.starting.location import locate
 
-    place = place_of(*wanted, overrides)  # before torch is loaded, which takes seconds
+    location = locate(*wanted, overrides)  # before torch is loaded, which takes seconds
     from hmlc_ray.runs.starting.proposal import write_new_space
 
-    return write_new_space(place, workspace, note, measured=measured)
+    return write_new_space(location, workspace, note, measured=measured)
 
 
 def statuses(name: str | None, workspace: Workspace, jobs: str | None) -> list[StudyOverview]:

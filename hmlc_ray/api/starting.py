@@ -61,5 +61,5 @@ def new(
     if kind is not None and kind not in known:
         raise ConfigError(f"--kind must be one of {', '.join(known)}, got {kind!r}")
     note = note or logging.getLogger("hmlc_ray").info
-    place = (Path(folder), None if out is None else Path(out), kind)
-    return calls.new(place, overrides, workspace_of(home), note, measured=measure)
+    wanted = (Path(folder), None if out is None else Path(out), kind)
+    return calls.new(wanted, overrides, workspace_of(home), note, measured=measure)

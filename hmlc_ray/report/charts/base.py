@@ -128,7 +128,7 @@ def lines(curves: Mapping[str, Sequence[tuple[int, float]]], value: str, height:
     ]
     order = [cut(name) for name in curves]
     encoding = {
-        "x": epochs(entry["epoch"] for entry in values),
+        "x": epochs(epoch for points in curves.values() for epoch, _ in points),
         "y": {"field": "value", "type": "quantitative", "title": value, "scale": {"zero": False}},
         "color": {"field": "name", "type": "nominal", "title": None, "scale": {"domain": order}},
         "strokeDash": {"field": "name", "type": "nominal", "title": None, "scale": {"domain": order}},

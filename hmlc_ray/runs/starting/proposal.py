@@ -26,9 +26,9 @@ from hmlc_ray.errors import ConfigError, DataError, TrainingError, system_reason
 from hmlc_ray.folders.notes import SKIPPING
 from hmlc_ray.machine.cpus import usable_cpus
 from hmlc_ray.names.counts import many
+from hmlc_ray.runs.starting.location import Location
 from hmlc_ray.runs.starting.measure import MOST_READ, Speed, measure, part_of
 from hmlc_ray.runs.starting.pictures import look_at
-from hmlc_ray.runs.starting.place import Place
 from hmlc_ray.runs.starting.settings import Facts, Settings, choose, with_data
 from hmlc_ray.runs.starting.text import TRIALS, lacking, space_text
 from hmlc_ray.study.workspace import Workspace
@@ -63,7 +63,7 @@ class NewSpace:
     """What the file's head says, a sentence each."""
 
 
-def write_new_space(place: Place, workspace: Workspace, note: Note, *, measured: bool = True) -> NewSpace:
+def write_new_space(location: Location, workspace: Workspace, note: Note, *, measured: bool = True) -> NewSpace:
     """Look at a folder or file of samples and write a search space for it.
 
     Args:
@@ -74,8 +74,8 @@ def write_new_space(place: Place, workspace: Workspace, note: Note, *, measured:
         DataError, TaxonomyError: if the data cannot be trained on, naming the file or class and the remedy.
         ConfigError: if the file cannot be written, or an override is wrong.
     """
-    file, name = place.file, place.study
-    facts = _facts(place)
+    file, name = location.file, location.study
+    facts = _facts(location)
     with workspace.home.current():
         facts, settings, speed = _tried(facts, name, note, measured=measured)
     seconds = None if speed is None else _trial_seconds(facts, settings, speed)
@@ -89,9 +89,9 @@ def write_new_space(place: Place, workspace: Workspace, note: Note, *, measured:
     return NewSpace(file, *outcome, seconds, estimate, remarks)
 
 
-def _facts(place: Place) -> Facts:
-    section = place.data
-    config = validate(TrialConfig, {"data": section}, str(place.source)).data
+def _facts(location: Location) -> Facts:
+    section = location.data
+    config = validate(TrialConfig, {"data": section}, str(location.source)).data
     found = find_leaves(config)
     if found is None:
         found = _in_columns(config)

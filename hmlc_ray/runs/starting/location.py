@@ -18,7 +18,7 @@ from hmlc_ray.runs.starting.recognise import Kind, recognise
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """Data, and the file that their search space is written to."""
 
     source: Path
@@ -30,7 +30,7 @@ class Place:
     """The section `data`: the kind of the data, where they are, and what was given by overrides."""
 
 
-def place_of(given: Path, out: Path | None, kind: Kind | None, overrides: Overrides = ()) -> Place:
+def locate(given: Path, out: Path | None, kind: Kind | None, overrides: Overrides = ()) -> Location:
     """Where the data are, and the file that is to be written.
 
     Args:
@@ -54,7 +54,7 @@ def place_of(given: Path, out: Path | None, kind: Kind | None, overrides: Overri
         if not path.startswith("data."):
             raise ConfigError(f"-o {path}: only keys of data can be given here; the others are in the file to change")
     section = apply_overrides(TrialConfig, {"data": recognise(source, kind)}, pairs)["data"]
-    return Place(source, file, study, section)
+    return Location(source, file, study, section)
 
 
 def _named(given: Path) -> Path:
