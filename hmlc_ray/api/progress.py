@@ -11,8 +11,9 @@ from datetime import timedelta
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
+from rich.text import Text
 
 from hmlc_ray.api.text import print_text
 from hmlc_ray.machine.activity import Latest, shown
@@ -239,11 +240,18 @@ def _levels(metrics: dict[str, float], prefix: str) -> str:
     return f" ({text})" if text else ""
 
 
+class _Elapsed(TimeElapsedColumn):
+    """Counts on when all trials have ended, since the refit and the export follow."""
+
+    def render(self, task: Task) -> Text:
+        return Text(str(timedelta(seconds=int(task.elapsed or 0))), style="progress.elapsed")
+
+
 def _bar(console: Console) -> Progress:
     # Only the bar gives way where columns are scarce: numbers that are cut off say nothing.
     done, state = MofNCompleteColumn(table_column=Column(no_wrap=True)), TextColumn("{task.fields[state]}")
     if console.width < NARROW:
         name = TextColumn("{task.description}", table_column=Column(max_width=console.width // 4, no_wrap=True))
         return Progress(name, done, state, console=console)
-    name, elapsed = TextColumn("{task.description}"), TimeElapsedColumn(table_column=Column(no_wrap=True))
+    name, elapsed = TextColumn("{task.description}"), _Elapsed(table_column=Column(no_wrap=True))
     return Progress(name, BarColumn(bar_width=20), done, elapsed, state, console=console)

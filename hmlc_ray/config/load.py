@@ -151,7 +151,7 @@ def _read(path: Path) -> str:
             raise ConfigError(f"{path}: the file is larger than {MAX_BYTES >> 20} MiB, which no configuration needs")
         return content.decode("utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file{nearest_path(path, path.suffix)}") from None
+        raise ConfigError(f"{path}: there is no such file{nearest_path(path) if path.suffix else ''}") from None
     except IsADirectoryError:
         raise ConfigError(f"{path}: a file is needed, this is a folder") from None
     except UnicodeDecodeError as error:

@@ -20,20 +20,17 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     return f" (did you mean {match[0]!r}?)" if match else ""
 
 
-def nearest_path(missing: Path, suffix: str | None = None) -> str:
-    """` (did you mean 'x'?)` for a path of which the first part that does not exist is nearly that of another one.
-
-    Args:
-        missing: a path that does not exist.
-        suffix: what the other one's name ends in; None: it is a folder.
+def nearest_path(missing: Path) -> str:
+    """` (did you mean 'x'?)` for a path that does not exist: a file of the same type beside it or, where it has no
+    suffix, a folder that is nearly the first part of it that does not exist.
     """
     from itertools import islice
 
     with suppress(OSError, ValueError):
-        path = missing
-        while not path.parent.exists() and path != path.parent:
+        path, suffix = missing, missing.suffix
+        while not suffix and not path.parent.exists() and path != path.parent:
             path = path.parent
         entries = list(islice(path.parent.iterdir(), _MOST))
-        names = [at.name for at in entries if (at.is_dir() if suffix is None else at.name.endswith(suffix))]
+        names = [at.name for at in entries if (at.suffix == suffix if suffix else at.is_dir())]
         return nearest(path.name, names)
     return ""

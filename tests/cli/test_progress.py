@@ -192,3 +192,14 @@ def test_what_never_started_leaves_no_bar() -> None:
     with pytest.raises(ValueError, match="taken"), sweep_progress("a-study", "val/x", console):
         raise ValueError("the name is taken")
     assert "a-study" not in text(console).rpartition("\x1b[2K")[2]
+
+
+def test_the_clock_counts_on_after_the_last_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    console = Console(file=io.StringIO(), width=120, force_terminal=True, no_color=True)
+    monkeypatch.setattr(console, "get_time", lambda: now[0])
+    with sweep_progress("a-study", "val/x", console) as view:
+        now[0] += 26
+        view.update(SweepCounts(2, completed=2, best=0.5))
+        now[0] += 3600
+    assert " 2/2 1:00:26 2 completed" in text(console)

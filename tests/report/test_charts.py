@@ -10,9 +10,9 @@ from hmlc_ray.report.charts.base import lines
 @pytest.mark.parametrize(
     ("epochs", "axis"),
     [
-        ([1, 2, 3], {"values": [1, 2, 3]}),
-        ([5, 15], {"values": list(range(5, 16))}),
-        ([4], {"values": [4]}),
+        ([1, 2, 3], {"values": [1, 2, 3], "format": "d"}),
+        ([5, 15], {"values": list(range(5, 16)), "format": "d"}),
+        ([4], {"values": [4], "format": "d"}),
         ([5, 10, 20], {"tickMinStep": 1}),
         ([], {"tickMinStep": 1}),
     ],

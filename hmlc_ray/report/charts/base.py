@@ -115,7 +115,7 @@ def epochs(shown: Iterable[int]) -> Spec:
     """The x axis of epochs; where they are few, vega would mark halves of them too."""
     known = sorted(set(shown))
     few = bool(known) and known[-1] - known[0] <= _MOST_MARKED
-    axis: Spec = {"values": list(range(known[0], known[-1] + 1))} if few else {"tickMinStep": 1}
+    axis: Spec = {"values": list(range(known[0], known[-1] + 1)), "format": "d"} if few else {"tickMinStep": 1}
     return {"field": "epoch", "type": "quantitative", "title": "epoch", "axis": axis}
 
 

@@ -39,7 +39,7 @@ def recognise(path: Path, kind: Kind | None = None) -> dict[str, Any]:
             list of images, where the kind is `manifest`.
     """
     if not path.exists():
-        raise DataError(f"there is no folder or file {str(path)!r}{nearest_path(path, '')}")
+        raise DataError(f"there is no folder or file {str(path)!r}{nearest_path(path)}")
     kind = kind or (_of_file(path) if is_file(path) else _of_folder(path))
     if kind == "manifest":
         return {"kind": kind, "file": str(path if is_file(path) else _only_list(path))}
