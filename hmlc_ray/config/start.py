@@ -9,9 +9,9 @@ from hmlc_ray.config.base import Section
 from hmlc_ray.config.dimensions import Params
 from hmlc_ray.config.finite import combinations_of
 from hmlc_ray.config.paths import shorten
-from hmlc_ray.config.schema import nearest
 from hmlc_ray.config.space import Kinds, SearchSpace
 from hmlc_ray.errors import ConfigError
+from hmlc_ray.names.nearest import nearest
 from hmlc_ray.names.studies import ALLOWED, MAX_LENGTH, PATTERN
 
 
