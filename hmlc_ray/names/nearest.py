@@ -32,5 +32,7 @@ def nearest_path(missing: Path) -> str:
             path = path.parent
         entries = list(islice(path.parent.iterdir(), _MOST))
         names = [at.name for at in entries if (at.suffix == suffix if suffix else at.is_dir())]
+        if suffix:  # which all of them share, so that it makes none nearer
+            names = [name for name in names if nearest(path.stem, [name.removesuffix(suffix)])]
         return nearest(path.name, names)
     return ""

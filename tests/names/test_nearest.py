@@ -18,6 +18,7 @@ from hmlc_ray.names.nearest import nearest_path
         ("animal.yaml", " (did you mean 'animals.yaml'?)"),
         ("animal.csv", ""),
         ("animal/cats.yaml", ""),
+        ("nosuch.yaml", ""),
         ("other", ""),
     ],
 )
