@@ -58,7 +58,8 @@ def write_trial(path: str | os.PathLike[str], config: TrialConfig) -> None:
         raise ConfigError(f"{path} cannot be written: it is a folder")
     text = dump_trial(config)
     try:
-        if path.exists() and path.read_bytes() != text.encode():
+        # Not of a pipe or a terminal, from which a read may wait for ever; a shell's `>` has made an empty one.
+        if path.is_file() and path.read_bytes() not in (b"", text.encode()):
             raise ConfigError(f"{path} exists already and is not overwritten: choose another name")
         write_whole(path, text)
     except OSError as error:

@@ -35,7 +35,8 @@ def staged(file: Path) -> Iterator[Path]:
 
 
 def write_whole(file: Path, text: str) -> None:
-    """Write or overwrite a text file; whoever writes it together does not mix. A device, as /dev/stdout, is written to.
+    """Write or overwrite a text file; whoever writes it together does not mix. A device, as /dev/stdout, is written to,
+    and so is the file that a link leads to.
 
     Raises:
         OSError: if it cannot be written; what was there stays, and nothing is left beside it.
@@ -43,7 +44,7 @@ def write_whole(file: Path, text: str) -> None:
     if file.exists() and not file.is_file():
         file.write_text(text, encoding="utf-8")
         return
-    with staged(file) as part:
+    with staged(file.resolve()) as part:
         part.write_text(text, encoding="utf-8")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 from cli_examples import METRICS, RUN, Run, row, sweep_summary
 
-from hmlc_ray.config.files import load_trial
+from hmlc_ray.config.files import dump_trial, load_trial
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.report.write import WrittenReport
@@ -182,6 +184,17 @@ def test_best_overwrites_no_other_file(hmlc: Run, layer: Layer) -> None:
     assert result.stderr == "hmlc: space.yaml exists already and is not overwritten: choose another name\n"
     assert Path("space.yaml").read_text() == SPACE
     assert [hmlc("best", "s", "--emit-config", "same.yaml").exit_code for _ in range(2)] == [0, 0]
+    Path("empty.yaml").touch()
+    assert hmlc("best", "s", "--emit-config", "empty.yaml").exit_code == 0
+
+
+def test_best_writes_to_a_pipe_and_does_not_read_from_it(hmlc: Run, layer: Layer) -> None:
+    layer("hmlc_ray.study.best", best_trial=Recorder(BestTrial(row(3, "completed", 0.9), TrialConfig(), METRICS)))
+    os.mkfifo("pipe")
+    with ThreadPoolExecutor() as threads:
+        read = threads.submit(Path("pipe").read_text)
+        assert hmlc("best", "s", "--emit-config", "pipe").exit_code == 0
+        assert read.result(timeout=60) == dump_trial(TrialConfig())
 
 
 @pytest.mark.parametrize(("file", "reason"), [("none/best.yaml", "No such file or directory"), (".", "it is a folder")])

@@ -80,6 +80,14 @@ def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     assert link.is_symlink()
 
 
+def test_a_link_stays_one_and_its_file_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("before")
+    (tmp_path / "link").symlink_to("real")
+    write_whole(tmp_path / "link", "after")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "after"
+
+
 def test_a_checkpoint_is_replaced_beside_what_a_killed_writer_of_the_same_process_id_left(tmp_path: Path) -> None:
     folder, staging = tmp_path / "c", tmp_path / "new"
     left = tmp_path / f".c-old-{os.getpid()}"
