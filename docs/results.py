@@ -24,6 +24,8 @@ PAGE, PICTURES = ROOT / "docs" / "results.md", ROOT / "docs" / "pictures" / "res
 SUITES, RESULTS = ROOT / "search_spaces" / "suites", ROOT / "benchmarks" / "results"
 MARK = "<!-- tables: written by docs/results.py -->\n"
 FIGURE = "probe_top1"
+FEWEST = 3
+"""Seeds of the baseline before a data set is shown."""
 CLAIM = ("g-hmlc mixture, nested", "g-hmlc mixture", "a-hmlc")
 """The arms of the claim."""
 BARS = ("hmce code", "sum-supcon", "g-hmlc random partition", "g-hmlc random, nested")
@@ -43,8 +45,8 @@ class Measured:
 
     @property
     def data(self) -> list[str]:
-        """The data sets that have cells of the baseline."""
-        return [name for name in self.suite.data if self.seeds(name, self.suite.benchmark.baseline)]
+        """The data sets that have been compared with enough seeds for an interval to mean something."""
+        return [name for name in self.suite.data if len(self.seeds(name, self.suite.benchmark.baseline)) >= FEWEST]
 
     def seeds(self, data: str, arm: str) -> list[int]:
         return sorted(line.number for line in self.cells if (line.data, line.arm) == (data, arm))

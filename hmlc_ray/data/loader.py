@@ -24,6 +24,9 @@ Sampler = Iterable[IntArray]
 Place = Literal["device", "memory", "disk", "none"]
 _RESIDENT_SHARE = 0.25
 """With `cache: auto` a split lives on the device if it takes no more than this share of the free memory there."""
+_LOST = (ConnectionError, EOFError, FileNotFoundError)
+"""What the reading of a batch's shared memory ends with where the process that offers it has died; otherwise torch
+notices that itself."""
 
 
 def epoch_batches(
@@ -122,9 +125,9 @@ def _decoded(split: Split, sampler: Sampler, device: torch.device) -> Iterator[t
             yield inputs, leaf, index
     except DataError as error:  # torch puts the traceback of the worker process before the message
         raise DataError(last_line(error).partition(": ")[2] or first_line(error)) from error
-    except RuntimeError as error:
+    except (RuntimeError, *_LOST) as error:
         _loader.cache_clear()  # what is left of its processes is of no use to anybody
-        if "DataLoader worker" not in str(error):
+        if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
             raise
         raise DataError(
             "a process that decodes images exited, probably killed by the system for lack of memory: lower "

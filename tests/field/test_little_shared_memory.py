@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,33 @@ def test_a_process_that_decodes_and_dies_ends_the_run_in_a_sentence(tmp_path: Pa
     with pytest.raises(DataError, match=r"^a process that decodes images exited, .*: lower data\.decode_workers"):
         list(batches)
     assert loader._loader.cache_info().currsize == 0, "the next trial of this process gets processes of its own"
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"),
+        ConnectionResetError(104, "Connection reset by peer"),
+        ConnectionRefusedError(111, "Connection refused"),
+        EOFError(),
+        FileNotFoundError(2, "No such file or directory"),
+    ],
+    ids=lambda lost: type(lost).__name__,
+)
+def test_a_batch_of_a_process_that_has_died_meanwhile(
+    lost: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had offered the batch before; when it dies decides what the reader of its shared memory meets."""
+
+    def batches(_: object) -> Iterator[object]:
+        yield [np.zeros((1, 4)), np.zeros(1), np.zeros(1)]
+        raise lost
+
+    loader._loader.cache_clear()
+    monkeypatch.setattr("torch.utils.data.DataLoader.__iter__", batches)
+    with pytest.raises(DataError, match=r"^a process that decodes images exited, .*: lower data\.decode_workers"):
+        list(epoch_batches(files(tmp_path), [np.array([0])], CPU, "none"))
+    assert loader._loader.cache_info().currsize == 0
 
 
 @pytest.mark.parametrize(
