@@ -16,6 +16,7 @@ PACKAGE_STAMP := $(VENV)/.installed-package
 SBOM_OF ?= $(BIN)/python
 # An environment of its own: what it depends on makes every import of jsonschema, as by Ray, take 1.5 seconds longer.
 SBOM_TOOL := $(VENV)/sbom-tool
+TESTS := $(BIN)/python -m pytest -q -n 2 --dist loadgroup -m
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -46,19 +47,19 @@ demo: $(if $(wildcard $(STAMP)),$(STAMP),$(PACKAGE_STAMP))
 	@$(BIN)/hmlc sweep search_spaces/digits.yaml --report --name demo-$$(date -u +%Y%m%d-%H%M%S) $(ARGS)
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not journey and not fault and not data" $(ARGS)
+	@$(TESTS) "not journey and not fault and not data" $(ARGS)
 
 test-journeys: $(STAMP)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m journey $(ARGS)
+	@$(TESTS) journey $(ARGS)
 
 test-faults: $(STAMP)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m fault $(ARGS)
+	@$(TESTS) fault $(ARGS)
 
 test-data: $(STAMP)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m data $(ARGS)
+	@$(TESTS) data $(ARGS)
 
 test-rest: $(STAMP)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "journey or fault or data" $(ARGS)
+	@$(TESTS) "journey or fault or data" $(ARGS)
 
 fuzz: $(STAMP)
 	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -q --timeout=0 tests/security/test_fuzz_files.py $(ARGS)

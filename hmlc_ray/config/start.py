@@ -41,7 +41,7 @@ def check_start(space: SearchSpace, start: StartConfig, source: str) -> None:
         where = f"{source}: study.start.points[{index}]"
         if not point:
             raise ConfigError(f"{where} is empty: give the value of at least one searched parameter")
-        if not any(_params(space, chosen, point).keys() >= {*point} for chosen in combinations_of(space)):
+        if _most(space, point)[0] != {*point}:
             raise ConfigError(f"{where}{_reason(space, point)}")
 
 

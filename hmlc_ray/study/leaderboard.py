@@ -39,8 +39,18 @@ def used_up(run: TrialRun) -> int | None:
 
 def best_row(rows: list[TrialRow], study: StudyConfig) -> TrialRow | None:
     """The best of the completed trials; the earlier one of equals."""
-    done = [row for row in rows if row.status == TrialStatus.COMPLETED and row.value is not None]
-    return max(done, key=lambda row: rank(study.mode, row.value or 0.0, row.number), default=None)
+    return max(completed(rows), key=lambda row: rank(study.mode, row.value or 0.0, row.number), default=None)
+
+
+def completed(rows: Sequence[TrialRow]) -> list[TrialRow]:
+    """The completed trials with a value."""
+    return [row for row in rows if row.status == TrialStatus.COMPLETED and row.value is not None]
+
+
+def ranked(rows: Sequence[TrialRow], mode: str) -> list[TrialRow]:
+    """The trials with a value, the best first."""
+    valued = [row for row in rows if row.value is not None]
+    return sorted(valued, key=lambda row: rank(mode, row.value or 0.0, row.number), reverse=True)
 
 
 def best_so_far(rows: list[TrialRow], study: StudyConfig) -> BestSoFar | None:

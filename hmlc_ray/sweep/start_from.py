@@ -9,9 +9,8 @@ from hmlc_ray.config.start import fitting
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.names.counts import many
-from hmlc_ray.study.leaderboard import rank, rows_of, trial_runs
+from hmlc_ray.study.leaderboard import completed, ranked, rows_of, trial_runs
 from hmlc_ray.study.lookup import find_run, find_sweep
-from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.study.summary import TrialRow
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.tracking import Tracker
@@ -28,18 +27,18 @@ def with_start(sweep: SweepConfig, workspace: Workspace, tracker: Tracker, note:
     start = sweep.study.start
     if start.study is None or start.points:
         return sweep
-    space, ranked = sweep.search_space(), _ranked(start.study, workspace, tracker)
+    space, trials = sweep.search_space(), _best_first(start.study, workspace, tracker)
     points: list[dict[str, object]] = []
-    for row in ranked:
+    for row in trials:
         point = fitting(space, readable(row.params))
         if point and point not in points:
             points.append(point)
     if not points:
         raise StudyError(
-            f"study.start.study: study {start.study!r} has {many(len(ranked), 'completed trial')}"
+            f"study.start.study: study {start.study!r} has {many(len(trials), 'completed trial')}"
             + (
                 ", none of which has a value that this search space has"
-                if ranked
+                if trials
                 else ", so there is nothing to start from"
             )
         )
@@ -49,13 +48,11 @@ def with_start(sweep: SweepConfig, workspace: Workspace, tracker: Tracker, note:
     return sweep.model_copy(update={"study": sweep.study.model_copy(update={"start": changed})})
 
 
-def _ranked(name: str, workspace: Workspace, tracker: Tracker) -> list[TrialRow]:
+def _best_first(name: str, workspace: Workspace, tracker: Tracker) -> list[TrialRow]:
     """The completed trials of a study, the best first."""
     try:
         parent = find_run(name, tracker)
     except StudyError as error:
         raise StudyError(f"study.start.study: {error}") from error
     study = find_sweep(name, workspace.home, tracker).study
-    rows = rows_of(trial_runs(tracker, parent), study)
-    done = [row for row in rows if row.status == TrialStatus.COMPLETED and row.value is not None]
-    return sorted(done, key=lambda row: rank(study.mode, row.value or 0.0, row.number), reverse=True)
+    return ranked(completed(rows_of(trial_runs(tracker, parent), study)), study.mode)

@@ -9,7 +9,7 @@ from typing import TypeVar
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.machine.activity import doing
 from hmlc_ray.names.metrics import metric_key
-from hmlc_ray.study.leaderboard import rank
+from hmlc_ray.study.leaderboard import ranked
 from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.study.summary import TrialRow
 from hmlc_ray.tracking import Tracker, TrialRun
@@ -32,8 +32,7 @@ class Curve:
 
 def curves_of(tracker: Tracker, rows: Sequence[TrialRow], study: StudyConfig, most: int) -> tuple[Curve, ...]:
     """The curves of at most so many trials, by number: the best half of them, the others from all over the study."""
-    valued = [row for row in rows if row.value is not None]
-    valued.sort(key=lambda row: rank(study.mode, row.value or 0.0, row.number), reverse=True)
+    valued = ranked(rows, study.mode)
     chosen = valued[: (most + 1) // 2]
     rest = sorted(valued[len(chosen) :], key=lambda row: row.number)
     chosen += thinned(rest, most - len(chosen))

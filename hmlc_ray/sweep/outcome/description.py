@@ -16,7 +16,7 @@ from hmlc_ray.names.counts import many
 from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.names.uris import typed_uri
 from hmlc_ray.study.commands import Value, command
-from hmlc_ray.study.leaderboard import rank
+from hmlc_ray.study.leaderboard import completed, ranked
 from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.study.summary import TrialRow
 from hmlc_ray.study.workspace import Workspace
@@ -151,9 +151,8 @@ def _searched(outcome: Outcome) -> str:
 
 
 def _ranking(outcome: Outcome) -> str:
-    study = outcome.sweep.study
-    done = [row for row in outcome.rows if row.status == TrialStatus.COMPLETED and row.value is not None]
-    best = sorted(done, key=lambda row: rank(study.mode, row.value or 0.0, row.number), reverse=True)[:_MOST_ROWS]
+    study, done = outcome.sweep.study, completed(outcome.rows)
+    best = ranked(done, study.mode)[:_MOST_ROWS]
     if not best:
         return ""
     lines = [

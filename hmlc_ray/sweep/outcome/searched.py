@@ -12,7 +12,7 @@ from hmlc_ray.config.dimensions import readable
 from hmlc_ray.config.rungs import rungs
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.names.metrics import metric_key
-from hmlc_ray.study.leaderboard import rank
+from hmlc_ray.study.leaderboard import ranked
 from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.study.summary import TrialRow
 from hmlc_ray.tracking import TrialRun
@@ -92,9 +92,7 @@ def drawn_study(
 
 def with_curves(rows: Sequence[TrialRow], mode: str) -> list[int]:
     """The trials whose curves are drawn: the best of a large study."""
-    known = [row for row in rows if row.value is not None]
-    best = sorted(known, key=lambda row: rank(mode, row.value or 0.0, row.number), reverse=True)
-    return sorted(row.number for row in best[:_MOST_CURVES])
+    return sorted(row.number for row in ranked(rows, mode)[:_MOST_CURVES])
 
 
 def short_values(params: Mapping[str, object], levels: Sequence[str]) -> dict[str, Value]:
