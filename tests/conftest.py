@@ -52,6 +52,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ranks[_group(item)] if _is_slow(item) else -1)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """A pytest whose ids pytest-xdist cannot write ignores every group without a word (pytest-xdist#1386)."""
+    if session.items and getattr(session.config.option, "loadgroup", False):
+        name = session.items[0].nodeid
+        assert "@" in name, f"pytest {pytest.__version__} and this pytest-xdist do not group tests: {name} has no group"
+
+
 def _group(item: pytest.Item) -> str:
     file = item.nodeid.partition("::")[0]
     if not _is_slow(item):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -26,10 +27,17 @@ SPACES = {file.relative_to(ROOT).as_posix() for file in (ROOT / "search_spaces")
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sdist of this tree, and the wheel that is built from it."""
-    folder = tmp_path_factory.mktemp("dist")
+    """The sdist of this tree, and the wheel that is built from it.
+
+    Built from a copy: setuptools writes beside what it packs, where another build of the same tree would meet it.
+    """
+    folder, tree = tmp_path_factory.mktemp("dist"), tmp_path_factory.mktemp("tree")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tree)
+    for name in ("hmlc_ray", "search_spaces"):
+        shutil.copytree(ROOT / name, tree / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     done = subprocess.run(
-        [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT], capture_output=True, text=True
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, tree], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
