@@ -27,6 +27,7 @@ from hmlc_ray.sweep.cluster.signals import raise_if_interrupted, tuning
 from hmlc_ray.sweep.cluster.stall import Watchdog
 from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.sweep.finish import Conclusion, conclude_study, judge_best, refit_best
+from hmlc_ray.sweep.outcome.pictures import drawn_beside
 from hmlc_ray.sweep.outcome.publish import Ended, describe_started, publish
 from hmlc_ray.sweep.prepare import base_data, objective_kinds, plugins_of_trials
 from hmlc_ray.sweep.tune.optuna_reopen import ended_without_run, report_ended
@@ -201,6 +202,19 @@ class Driver:
         with self._watchdog.over(trials, lambda: (1, 1)):
             return refit_best(self._context, trials, best, parent)
 
+    def _judged(self, best: TrialRow, parent: str) -> Conclusion | None:
+        """The study's encoder, judged on test; None: nothing is to be judged there."""
+        study, group = self._context.study, refit_trials(self._context.sweep)
+        if study.test != "best":
+            return None
+        if group is not None:
+            conclusion = self._refit(group, best, parent)
+        else:
+            with noted("judging the best trial on the test split", self._progress.note):
+                conclusion = judge_best(self._context, best)
+        conclude_study(self._tracker, parent, study, best, conclusion)
+        return conclusion
+
     def _conclude(self, parent: str) -> SweepSummary:
         study = self._context.study
         runs = trial_runs(self._tracker, parent)
@@ -213,18 +227,9 @@ class Driver:
         rows = rows_of(runs, study)
         report_ended(self._trials, rows)
         best = best_row(rows, study)
-        group = refit_trials(self._context.sweep)
-        conclusion: Conclusion | None = None
-        if study.test != "best":
-            pass
-        elif best is not None and group is not None:
-            conclusion = self._refit(group, best, parent)
-        elif best is not None:
-            with noted("judging the best trial on the test split", self._progress.note):
-                conclusion = judge_best(self._context, best)
-        if best is not None and conclusion is not None:
-            conclude_study(self._tracker, parent, study, best, conclusion)
-        publish(self._context, parent, Ended(rows, runs, best, conclusion))
+        with drawn_beside(self._context, rows, runs) as drawing:
+            conclusion = None if best is None else self._judged(best, parent)
+            publish(self._context, parent, Ended(rows, runs, best, conclusion), drawing)
         return SweepSummary(
             study=study.name,
             objective_metric=study.objective_metric,

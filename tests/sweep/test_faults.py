@@ -247,7 +247,7 @@ def test_failed_trials_say_why_and_the_sweep_goes_on(sandbox: Sandbox) -> None:
 
 @pytest.mark.fault
 def test_an_interrupted_refit_is_resumed(sandbox: Sandbox, started: list[subprocess.Popen[str]]) -> None:
-    """Ray Train has a handler of its own, which would end the process as if all were well."""
+    """Its controller runs in the driver, between whose steps the signal comes."""
     process = sandbox.start("sweep", sandbox.space(trials=1, epochs=40, refit="{workers: 1}"))
     started.append(process)
     read_until(process, "refit: epoch 2 of 40")

@@ -8,8 +8,8 @@ subclasses of Ray's classes use or replace are in the same table.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterator, Set
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import ray
@@ -20,6 +20,7 @@ from ray._private.state import state
 from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # Cython, missing in its stub
 from ray.core.generated.gcs_pb2 import ActorTableData, PlacementGroupTableData
 from ray.exceptions import RayActorError
+from ray.runtime_context import RuntimeContext
 
 __all__ = ["ActorTableData", "PlacementGroupTableData", "get_ray_address_file", "get_system_memory"]
 
@@ -201,11 +202,43 @@ def run_controller(arguments: dict[str, Any]) -> Any:
     """
     from ray.train.v2._internal.execution.controller import TrainController
 
-    controller = TrainController(**arguments)
+    with _without_an_actor():
+        controller = TrainController(**arguments)
+        try:
+            _run_to_end(controller.run())
+            return controller.get_result()
+        finally:
+            group = controller.get_worker_group()
+            if group is not None and group.has_started():
+                group.abort()
+
+
+def _run_to_end(coroutine: Coroutine[Any, Any, None]) -> None:
+    """As `asyncio.run`, also in a thread whose own event loop waits for this call, as that of a notebook's cell."""
+    outer = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
     try:
-        asyncio.run(controller.run())
-        return controller.get_result()
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+            runner.run(coroutine)
     finally:
-        group = controller.get_worker_group()
-        if group is not None and group.has_started():
-            group.abort()
+        asyncio._set_running_loop(outer)
+
+
+@contextmanager
+def _without_an_actor() -> Iterator[None]:
+    """Let a controller run, in the block, in a process that is not an actor, as a driver.
+
+    It hands its own actor to its workers, who would ask it for the checkpoints of the run; ours do not.
+    """
+    own = RuntimeContext.current_actor
+
+    def actor_or_none(context: RuntimeContext) -> Any:
+        with suppress(RuntimeError):
+            return own.fget(context)
+        return None
+
+    RuntimeContext.current_actor = property(actor_or_none)
+    try:
+        yield
+    finally:
+        RuntimeContext.current_actor = own

@@ -59,24 +59,6 @@ def tuning() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Ctrl-C during a Ray Train run is a KeyboardInterrupt, as it is elsewhere.
-
-    Ray Train's own handler aborts the run, leaves the process with exit code 0, and is never taken away.
-    """
-    if not _gets_signals():
-        yield
-        return
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit:
-        raise KeyboardInterrupt from None
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def interrupt() -> bool:
     """Interrupt the driver as a SIGTERM would, from any thread; whether there is a driver that listens."""
     if signal.getsignal(signal.SIGTERM) is not _interrupt:

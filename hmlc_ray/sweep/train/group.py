@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ray.train import Checkpoint as RayCheckpoint
 from ray.train import TrainingFailedError, UserCallback
-from ray.util.queue import Queue
 
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import HmlcError, TrainingError
 from hmlc_ray.runs.recording import error_sentence
-from hmlc_ray.sweep.cluster.signals import interruptible
 from hmlc_ray.sweep.train.params import params_of
 from hmlc_ray.sweep.train.result import cause_of
 from hmlc_ray.sweep.train.trial import Group, torch_trainer
@@ -32,14 +29,26 @@ class GroupResult:
     """Last result of rank 0."""
 
 
-class _Forward(UserCallback):  # type: ignore[misc]
-    """Runs in Ray Train's controller: passes rank 0's results on to the driver, which alone writes to MLflow."""
+class _PassOn(UserCallback):  # type: ignore[misc]
+    """Passes rank 0's results on, in the driver, which alone writes to MLflow; an error there does not end the run."""
 
-    def __init__(self, queue: Queue) -> None:
-        self._queue = queue
+    def __init__(self, on_result: OnResult) -> None:
+        self._on_result = on_result
+        self.error: Exception | None = None
+        self.result: dict[str, Any] | None = None
+        self.checkpoint: str | None = None
+
+    def __reduce__(self) -> tuple[type[UserCallback], tuple[()]]:
+        # Ray Train hands the callbacks to the workers as well, which call none and cannot have the driver's tracker.
+        return UserCallback, ()
 
     def after_report(self, run_context: Any, metrics: list[dict[str, Any]], checkpoint: RayCheckpoint | None) -> None:
-        self._queue.put((metrics[0], checkpoint.path if checkpoint else None))
+        self.result = metrics[0]
+        self.checkpoint = checkpoint.path if checkpoint else self.checkpoint
+        try:
+            self._on_result(metrics[0])
+        except Exception as error:  # raised again when the run has ended
+            self.error = self.error or error
 
 
 def train_group(config: TrialConfig, group: Group, *, test: bool, on_result: OnResult) -> GroupResult:
@@ -49,47 +58,15 @@ def train_group(config: TrialConfig, group: Group, *, test: bool, on_result: OnR
         HmlcError: what the workers raised, if they failed more often than `trials.retries`; other errors become a
             TrainingError.
     """
-    queue = Queue(actor_options={"num_cpus": 0})
-    listener = _Listener(queue, on_result)
+    passed = _PassOn(on_result)
     loop_config = {**params_of(config), "test": test, "every_epoch": True}
-    trainer = torch_trainer(loop_config, group, [_Forward(queue)])
     try:
-        with interruptible(), listener:
-            trainer.fit()
+        torch_trainer(loop_config, group, [passed]).fit()
     except TrainingFailedError as error:
         cause = cause_of(error)
         raise cause if isinstance(cause, HmlcError) else TrainingError(error_sentence(cause)) from error
-    finally:
-        queue.shutdown()
-    assert listener.checkpoint is not None, "a run ends with an evaluation"
-    assert listener.result is not None
-    return GroupResult(listener.checkpoint, listener.result)
-
-
-class _Listener:
-    """Passes on what arrives in the queue, in a thread of the driver, until the block ends and the queue is empty."""
-
-    def __init__(self, queue: Queue, on_result: OnResult) -> None:
-        self._queue, self._on_result = queue, on_result
-        self._thread = threading.Thread(target=self._listen, daemon=True)
-        self._error: Exception | None = None
-        self.result: dict[str, Any] | None = None
-        self.checkpoint: str | None = None
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._queue.put(None)
-        self._thread.join()
-        if self._error is not None and kind is None:
-            raise self._error
-
-    def _listen(self) -> None:
-        while (item := self._queue.get()) is not None:
-            self.result, checkpoint = item
-            self.checkpoint = checkpoint or self.checkpoint
-            try:
-                self._on_result(item[0])
-            except Exception as error:  # raised again in the driver's own thread
-                self._error = error
+    if passed.error is not None:
+        raise passed.error
+    assert passed.checkpoint is not None, "a run ends with an evaluation"
+    assert passed.result is not None
+    return GroupResult(passed.checkpoint, passed.result)

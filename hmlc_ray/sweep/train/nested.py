@@ -1,4 +1,5 @@
-"""A Ray Train run inside a Tune trial: its controller runs in the trial's own process, which stays for the next trial.
+"""A Ray Train run whose controller runs in the process that waits for it: a trial's, which stays for the next, or a
+driver's.
 
 Ray Train would start a process for the controller, one for the queue between controller and trial, and Tune a new one
 for each trial. All import torch or Ray again, which takes several times as long as a worker's start alone.
@@ -32,11 +33,8 @@ class Trainer(TorchTrainer):  # type: ignore[misc]
             callback for callback in super()._create_default_callbacks() if type(callback).__name__ not in _LEFT_OUT
         ]
 
-
-class NestedTrainer(Trainer):
-    """For a trial's process, which is an actor: workers and placement group belong to it, and end with it."""
-
     def _initialize_and_run_controller(self, **arguments: Any) -> Any:
+        # Workers and placement group belong to this process, and end with it.
         return run_controller(arguments)
 
 

@@ -14,7 +14,7 @@ from hmlc_ray.config.sweep import Resources, TrialsConfig
 from hmlc_ray.home import Home
 from hmlc_ray.sweep.cluster.capacity import driver_request
 from hmlc_ray.sweep.cluster.gpus import worker_environment
-from hmlc_ray.sweep.train.nested import NestedTrainer, ReportToTune, Trainer
+from hmlc_ray.sweep.train.nested import ReportToTune, Trainer
 from hmlc_ray.sweep.train.params import KEYS
 from hmlc_ray.sweep.train.resume import ResumesFromNearest
 from hmlc_ray.sweep.train.worker import train_in_process, train_in_worker
@@ -57,7 +57,7 @@ def _train_in_group(trials: TrialsConfig, storage: str) -> Loop:
         # Named after the trial, so that a restored trial's Train run finds its checkpoints by itself.
         group = Group(trials, ray.tune.get_context().get_trial_id(), storage)
         loop_config = {name: params[name] for name in KEYS if name in params} | {"test": params.get("test", False)}
-        torch_trainer(loop_config, group, [ReportToTune()], kind=NestedTrainer).fit()
+        torch_trainer(loop_config, group, [ReportToTune()]).fit()
 
     return train_in_group
 
@@ -74,14 +74,12 @@ class Group:
     """Folder or URI for the checkpoints of runs."""
 
 
-def torch_trainer(
-    loop_config: dict[str, Any], group: Group, callbacks: list[Any], *, kind: type[Trainer] = Trainer
-) -> Trainer:
+def torch_trainer(loop_config: dict[str, Any], group: Group, callbacks: list[Any]) -> Trainer:
     """A Ray Train run of `train_in_worker` on a worker group."""
     trials = group.trials
     low, high = trials.worker_range
     environment = worker_environment(trials, loop_config["trial"]["training"]["device"])
-    return kind(
+    return Trainer(
         _at_home(train_in_worker),
         train_loop_config=loop_config,
         scaling_config=ray.train.ScalingConfig(

@@ -17,14 +17,20 @@ from PIL import Image
 from hmlc_ray.config.rungs import rungs
 from hmlc_ray.config.sweep import AshaConfig
 from hmlc_ray.errors import ConfigError
+from hmlc_ray.sweep.outcome import drawing as drawing_module
 from hmlc_ray.sweep.outcome import optuna_pictures
-from hmlc_ray.sweep.outcome.drawing import draw_study, picture_seconds
+from hmlc_ray.sweep.outcome.drawing import drawing, picture_seconds
 from hmlc_ray.sweep.outcome.own_pictures import draw_masks, rung_table
 from hmlc_ray.sweep.outcome.searched import DrawnStudy, drawn_study, short_values, with_curves
 from hmlc_ray.sweep.tune.asha import Asha
 from hmlc_ray.tracking import TrialRun
 
 pytestmark = pytest.mark.timeout(900)  # drawing has 300 s, in a process that imports much
+
+
+def missing_of(drawn: DrawnStudy, folder: Path, seconds: float) -> list[str]:
+    with drawing(drawn, folder, seconds) as begun:
+        return begun.missing()
 
 
 def drawn(runs: list[TrialRun], levels: tuple[str, ...] = LEVELS) -> DrawnStudy:
@@ -38,7 +44,7 @@ def test_every_picture_is_drawn(tmp_path: Path) -> None:
     odd = ("pa$ri_ty", "数字")
     runs = [made_run(number, levels=odd) for number in range(6)]
     runs += [made_run(6, "pruned", epochs=1), made_run(7, "failed")]
-    assert draw_study(drawn(runs, odd), tmp_path / "x", 300) == []
+    assert missing_of(drawn(runs, odd), tmp_path / "x", 300) == []
     files = sorted((tmp_path / "x" / "pictures").iterdir())
     assert [file.stem for file in files] == [
         "1-history",
@@ -57,7 +63,7 @@ def test_every_picture_is_drawn(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_of_a_study_without_a_completed_trial_what_there_is_is_drawn(tmp_path: Path) -> None:
-    assert draw_study(drawn([made_run(0, "pruned", epochs=1)]), tmp_path / "x", 300) == []
+    assert missing_of(drawn([made_run(0, "pruned", epochs=1)]), tmp_path / "x", 300) == []
     files = {file.stem for file in (tmp_path / "x" / "pictures").iterdir()}
     assert {"1-history", "7-learning-curves", "8-budget-by-rung"} <= files
     assert not files & {"5-contour", "6-coarse-against-leaf"}
@@ -77,20 +83,33 @@ def test_a_picture_that_fails_is_named_and_the_others_are_drawn(
 
 
 def test_pictures_that_take_too_long_are_given_up(tmp_path: Path) -> None:
-    (sentence,) = draw_study(drawn([made_run(0)]), tmp_path / "x", 0.01)
+    (sentence,) = missing_of(drawn([made_run(0)]), tmp_path / "x", 0.01)
     assert sentence == "the pictures were given up after 0.01 s (environment: HMLC_PICTURES)"
 
 
 def test_modules_of_the_user_s_folder_are_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[list[str]] = []
 
-    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+    def start(command: list[str], **_: object) -> None:
         started.append(command)
         raise OSError("not started")
 
-    monkeypatch.setattr(subprocess, "run", run)
-    assert draw_study(drawn([made_run(0)]), tmp_path / "x", 300) == ["the pictures could not be drawn: not started"]
+    monkeypatch.setattr(subprocess, "Popen", start)
+    assert missing_of(drawn([made_run(0)]), tmp_path / "x", 300) == ["the pictures could not be drawn: not started"]
     assert started[0][1:3] == ["-P", "-m"]
+
+
+def test_a_process_that_fails_says_why_and_none_outlives_the_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawing_module, "_MODULE", "hmlc_ray.no_such_module")
+    (sentence,) = missing_of(drawn([made_run(0)]), tmp_path / "x", 300)
+    assert sentence.startswith("the pictures could not be drawn: exit code 1, ")
+    assert "No module named hmlc_ray.no_such_module" in sentence
+    with pytest.raises(KeyboardInterrupt), drawing(drawn([made_run(0)]), tmp_path / "y", 300) as begun:
+        raise KeyboardInterrupt
+    assert begun._process is not None
+    assert begun._process.returncode is not None
 
 
 def test_the_seconds_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,19 +1,22 @@
-"""The controller of a worker group in the process of its trial: it ends with the trial, and reports as the trial."""
+"""The controller of a worker group in the process that waits for it: it ends with that, and reports to it."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import ray
 import ray.tune
+from ray.runtime_context import RuntimeContext
 
 from hmlc_ray.config.sweep import TrialsConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.sweep.cluster import connect, internals
 from hmlc_ray.sweep.cluster.environment import EMBEDDED, PACE, unless_given
-from hmlc_ray.sweep.train.nested import NestedTrainer, ReportToTune, Trainer
+from hmlc_ray.sweep.train.nested import ReportToTune, Trainer
 from hmlc_ray.sweep.train.trial import Group, torch_trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # Ray's own, of its data part
@@ -65,6 +68,34 @@ def test_a_group_that_never_started_is_left_alone(monkeypatch: pytest.MonkeyPatc
     assert controller.aborted == 0
 
 
+def test_a_driver_runs_it_where_an_event_loop_runs_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a notebook's cell, whose loop goes on afterwards."""
+    monkeypatch.setattr(CONTROLLER, lambda **_: _Controller("result"))
+
+    async def cell() -> tuple[str, asyncio.AbstractEventLoop]:
+        found = internals.run_controller({})
+        await asyncio.sleep(0)
+        return found, asyncio.get_running_loop()
+
+    with asyncio.Runner() as runner:
+        assert runner.run(cell()) == ("result", runner.get_loop())
+
+
+def test_a_process_that_is_not_an_actor_has_none_to_hand_to_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+    worker = SimpleNamespace(check_connected=lambda: None, actor_id=ray.ActorID.nil())
+
+    class Asks(_Controller):
+        async def run(self) -> None:
+            seen.append(RuntimeContext(worker).current_actor)
+
+    monkeypatch.setattr(CONTROLLER, lambda **_: Asks("result"))
+    internals.run_controller({})
+    assert seen == [None]
+    with pytest.raises(RuntimeError, match="only available in an actor"):
+        RuntimeContext(worker).current_actor  # noqa: B018 - as Ray has it
+
+
 def test_tune_gets_rank_zeros_metrics_and_where_the_checkpoint_is(monkeypatch: pytest.MonkeyPatch) -> None:
     reported: list[dict[str, Any]] = []
     monkeypatch.setattr(ray.tune, "report", reported.append)
@@ -75,12 +106,11 @@ def test_tune_gets_rank_zeros_metrics_and_where_the_checkpoint_is(monkeypatch: p
     assert own == {"epoch": 1, "val/probe_top1/mean": 0.5}
 
 
-@pytest.mark.parametrize("kind", [Trainer, NestedTrainer])
-def test_a_run_starts_no_process_that_it_does_not_use(tmp_path: Any, kind: type[Trainer]) -> None:
+def test_a_run_starts_no_process_that_it_does_not_use(tmp_path: Any) -> None:
     """The names are Ray's: where Ray changes one, its process is started again."""
     trial = TrialConfig().model_dump(mode="json")
     group = Group(TrialsConfig(workers=1), "x", str(tmp_path))
-    trainer = torch_trainer({"trial": trial}, group, [], kind=kind)
+    trainer = torch_trainer({"trial": trial}, group, [])
     rays = {type(callback).__name__ for callback in super(Trainer, trainer)._create_default_callbacks()}
     ours = {type(callback).__name__ for callback in trainer._create_default_callbacks()}
     assert rays - ours == {"PlacementGroupCleanerCallback", "DatasetsCallback"}
