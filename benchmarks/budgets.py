@@ -24,7 +24,7 @@ from budget_parts.curves import RESULTS, read
 from budget_parts.replay import KEYS, Question, replay, table
 
 SLOW = ("gp",)
-"""Samplers that are left out unless they are named: seconds for each draw."""
+"""Samplers that are left out unless they are named: a second for each draw."""
 
 
 def simulate(
@@ -66,7 +66,7 @@ def main() -> None:
     gather.add_argument("--results", type=Path, help="default: benchmarks/results/curves-SPACE.jsonl")
     again = commands.add_parser("replay", help="simulate sweeps on the curves")
     again.add_argument("--curves", type=Path, nargs="+", help="default: all that are in benchmarks/results")
-    again.add_argument("--samplers", nargs="+", choices=samplers(), help="default: all but gp, which is slow")
+    again.add_argument("--samplers", nargs="+", choices=samplers(), help="default: all but gp, a second a draw")
     again.add_argument("--schedulers", nargs="+", choices=SCHEDULERS, default=SCHEDULERS)
     again.add_argument("--seeds", type=int, default=20)
     again.add_argument("--slots", type=int, default=Question.slots)

@@ -13,6 +13,7 @@ from ray.tune.schedulers import HyperBandScheduler, MedianStoppingRule, TrialSch
 from hmlc_ray.config.space import SearchSpace
 from hmlc_ray.config.sweep import AshaConfig, RandomConfig, StudyConfig, TpeConfig
 from hmlc_ray.sweep.train.result import EVALUATIONS
+from hmlc_ray.sweep.tune.samplers import NumberedRandom, Stream
 from hmlc_ray.sweep.tune.schedulers import build_scheduler
 from hmlc_ray.sweep.tune.search import StudySearch
 
@@ -20,17 +21,35 @@ STARTUP = 10
 """Trials that every model-based sampler draws at random first; the product's default."""
 OWN = {"tpe": TpeConfig(startup_trials=STARTUP), "random": RandomConfig()}
 """The product's."""
+
+
+def first_drawn(seed: int) -> NumberedRandom:
+    """What draws the first trials of every sampler, so that none is ahead by luck before it has a model."""
+    return NumberedRandom(Stream(seed))
+
+
+class PairedTpe(TPESampler):
+    """Optuna's TPE over several parameters at once."""
+
+    def __init__(self, seed: int, *, constant_liar: bool) -> None:
+        super().__init__(
+            multivariate=True, group=True, constant_liar=constant_liar, n_startup_trials=STARTUP, seed=seed
+        )
+        self._random_sampler = first_drawn(seed)
+
+
 OTHERS: dict[str, Callable[[int], BaseSampler]] = {
-    "tpe multivariate, group": lambda seed: TPESampler(
-        multivariate=True, group=True, constant_liar=False, n_startup_trials=STARTUP, seed=seed
+    "tpe multivariate, group": lambda seed: PairedTpe(seed, constant_liar=False),
+    "tpe multivariate, group, constant liar": lambda seed: PairedTpe(seed, constant_liar=True),
+    "gp": lambda seed: GPSampler(
+        n_startup_trials=STARTUP, seed=seed, independent_sampler=first_drawn(seed), warn_independent_sampling=False
     ),
-    "tpe multivariate, group, constant liar": lambda seed: TPESampler(
-        multivariate=True, group=True, constant_liar=True, n_startup_trials=STARTUP, seed=seed
+    "cma-es": lambda seed: CmaEsSampler(
+        n_startup_trials=STARTUP, seed=seed, independent_sampler=first_drawn(seed), warn_independent_sampling=False
     ),
-    "gp": lambda seed: GPSampler(n_startup_trials=STARTUP, seed=seed, warn_independent_sampling=False),
-    "cma-es": lambda seed: CmaEsSampler(n_startup_trials=STARTUP, seed=seed, warn_independent_sampling=False),
 }
-"""Optuna's, as its users ask them; `gp` stands for BoTorch's, which Optuna has replaced by its own."""
+"""Optuna's, as its users ask them, but for their first trials; `gp` stands for BoTorch's, which Optuna has replaced by
+its own."""
 NEEDS = {"gp": ("torch", "scipy"), "cma-es": ("cmaes",)}
 SCHEDULERS = ("asha", "hyperband", "median", "none")
 

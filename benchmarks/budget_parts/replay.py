@@ -21,6 +21,8 @@ from hmlc_ray.sweep.tune.recorder import activate
 
 MANY = 100_000
 RESAMPLES = 2_000
+BASE = "tpe"
+"""What the packaged spaces use."""
 AHEAD = {"hyperband": 4}
 """Trials that wait: Hyperband never fills a bracket whose trials end before the next ones are drawn."""
 KEYS = ("space", "sampler", "scheduler", "curves", "slots", "every", "budget", "seeds", "target")
@@ -106,22 +108,24 @@ def _one(
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The rows of one space in Markdown, those that reach the value soonest first."""
+    """The rows of one space in Markdown, those that reach the value soonest first.
+
+    All samplers draw the same first trials, so they are compared by seed: how many full trainings sooner than the
+    `BASE` with the same scheduler.
+    """
+    base = {row["scheduler"]: times(row) for row in rows if row["sampler"] == BASE}
     shares = [name for name in rows[0] if name.startswith("value at")]
     budget = rows[0]["budget"]
-    titles = [f"best after {budget * float(name.split()[-1]):g}, %" for name in shares]
-    lines = [
-        f"| sampler | scheduler | full trainings until {100 * rows[0]['target']:.1f} % | reached | "
-        f"{' | '.join(titles)} | trials |",
-        "|---" * (5 + len(shares)) + "|",
-    ]
+    titles = ["sampler", "scheduler", f"full trainings until {100 * rows[0]['target']:.1f} %", f"sooner than {BASE}"]
+    titles += ["reached", *(f"best after {budget * float(name.split()[-1]):g}, %" for name in shares), "trials"]
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for row in sorted(rows, key=lambda row: float(np.mean(times(row)))):
-        values = " | ".join(interval(100 * np.array(row[name]), 2) for name in shares)
-        share = sum(one is not None for one in row["reached"])
-        lines.append(
-            f"| {row['sampler']} | {row['scheduler']} | {interval(times(row), 1)} | {share} of {len(row['reached'])} | "
-            f"{values} | {np.mean(row['trials']):.0f} |"
-        )
+        known = base.get(row["scheduler"], np.empty(0))
+        paired = interval(known - times(row), 1) if row["sampler"] != BASE and len(known) == len(times(row)) else ""
+        reached = f"{sum(one is not None for one in row['reached'])} of {len(row['reached'])}"
+        values = [interval(100 * np.array(row[name]), 2) for name in shares]
+        cells = [row["sampler"], row["scheduler"], interval(times(row), 1), paired, reached, *values]
+        lines.append(f"| {' | '.join(cells)} | {np.mean(row['trials']):.0f} |")
     return "\n".join(lines)
 
 
