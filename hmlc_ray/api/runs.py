@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from hmlc_ray.api import calls
 from hmlc_ray.api.calls import AnyPath, workspace_of
 from hmlc_ray.api.results import name_of
+from hmlc_ray.api.timing import timed
 from hmlc_ray.api.views import run_view
 from hmlc_ray.errors import ConfigError
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from hmlc_ray.study.summary import RunProgress, RunSummary
 
 
+@timed
 def train(
     config: Source,
     *,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -60,7 +59,7 @@ class Driver:
         self._concurrency = concurrency(sweep, nodes, driver_cpus())
         if (idle := idle_gpus(sweep, nodes, self._concurrency)) is not None:
             self._progress.note(idle)
-        self._start, self._watchdog = time.monotonic(), watchdog
+        self._watchdog = watchdog
         self._trials = TrialStorage(sweep.study, context.home)
         self._reported: set[int] = set()
 
@@ -236,7 +235,6 @@ class Driver:
             tracking_uri=self._tracker.uri,
             export_dir=conclusion.export if conclusion else None,
             checkpoints=self._retention.conclude(parent),
-            wall_seconds=time.monotonic() - self._start,
         )
 
 
