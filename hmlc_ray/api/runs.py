@@ -197,7 +197,7 @@ def _workers(given: int | str | None, address: str | None) -> int | str:
         return 1
     if address is None:
         raise ConfigError("--workers needs --address: without one a run trains in this process")
-    value = parse_yaml(given, "--workers") if isinstance(given, str) else given
+    value = parse_yaml(given, "--workers", placed=False) if isinstance(given, str) else given
     workers = validate(TrialsConfig, {"workers": value}, "--workers").workers
     if workers == 0:
         raise ConfigError("--workers must be at least 1, got 0")
