@@ -25,6 +25,7 @@ from hmlc_ray.machine.interrupts import hearing
 from hmlc_ray.machine.scratch import nothing_left
 from hmlc_ray.runs.induction import with_tree
 from hmlc_ray.runs.recording import error_sentence
+from hmlc_ray.study.resuming import taken_over
 from hmlc_ray.study.schema import DRIVER, ERROR, RunKind
 from hmlc_ray.study.summary import SweepProgress
 from hmlc_ray.sweep.cluster.connect import connected
@@ -205,6 +206,7 @@ class Benchmark:
         )
         tracker.set_tags(parent, {DRIVER: identity()})  # of this process: the one that made the run may be dead
         tracker.reopen(parent)
+        taken_over(benchmark.name, self.workspace.home)
         tracker.log_dict(parent, self.suite.model_dump(mode="json"), "suite.yaml")
         return parent
 

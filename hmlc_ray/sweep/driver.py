@@ -17,6 +17,7 @@ from hmlc_ray.runs.recording import data_tags, log_taxonomy, plugin_tags
 from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import best_row, rows_of, trial_runs
 from hmlc_ray.study.progress import forget_driven
+from hmlc_ray.study.resuming import taken_over
 from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.study.summary import SweepSummary, TrialRow
 from hmlc_ray.sweep.cluster.capacity import driver_cpus, nodes_of
@@ -35,6 +36,7 @@ from hmlc_ray.sweep.tune.recorder import Earlier, SweepSession, activate
 from hmlc_ray.sweep.tune.retention import Retention
 from hmlc_ray.sweep.tune.tuner import build_tuner, restore_tuner
 from hmlc_ray.tracking import TrialRun
+from hmlc_ray.tracking.drivers import identity
 
 STORE_WAIT = "HMLC_STORE_WAIT"
 """Environment: the seconds that the end of a study waits for an MLflow store that is away."""
@@ -151,7 +153,9 @@ class Driver:
             params={f"study.{name}": value for name, value in study.model_dump(mode="json").items()},
             experiment=study.experiment,
         )
+        self._tracker.set_tags(parent, {schema.DRIVER: identity()})  # the one before may be dead
         self._tracker.reopen(parent)
+        taken_over(study.name, self._context.home)
         self._tracker.log_dict(parent, self._context.sweep.model_dump(mode="json"), schema.SWEEP_ARTIFACT)
         log_taxonomy(self._tracker, parent, base_data(self._context.sweep), self._context.data.taxonomy)
         self._tracker.check_artifacts(parent)

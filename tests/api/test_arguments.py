@@ -181,7 +181,7 @@ def test_progress_is_off_on_or_ones_own(
     with caplog.at_level("INFO", logger="hmlc_ray"):
         assert show(False) == ""
     assert caplog.messages == ["connecting"]
-    assert show(True).startswith("s: 1/4 trials done, 1 completed")
+    assert show(True).startswith("s: loading torch and Ray\ns: 1/4 trials done, 1 completed")
     own = started.args[2]
     show(own)
     assert started.args[2] is own
