@@ -1,6 +1,6 @@
 """What is wrong with a text that is not YAML, in words of those who write it: a parser names the state that it is in.
 
-A parser notices most mistakes after the place where they were made: a missing bracket at the next colon, a missing
+A parser notices most mistakes after the line in which they were made: a missing bracket at the next colon, a missing
 space after a colon in the line below. So the text around what it reports is looked at as well.
 """
 

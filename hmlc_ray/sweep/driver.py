@@ -23,7 +23,7 @@ from hmlc_ray.study.summary import SweepSummary, TrialRow
 from hmlc_ray.sweep.cluster.capacity import driver_cpus, nodes_of
 from hmlc_ray.sweep.cluster.demand import concurrency, refit_trials
 from hmlc_ray.sweep.cluster.gpus import idle_gpus
-from hmlc_ray.sweep.cluster.signals import raise_if_interrupted, tuning
+from hmlc_ray.sweep.cluster.signals import raise_if_interrupted, tuning, unbroken
 from hmlc_ray.sweep.cluster.stall import Watchdog
 from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.sweep.finish import Conclusion, conclude_study, judge_best, refit_best
@@ -166,6 +166,10 @@ class Driver:
         """End the parent run, where it is opened, and whatever else is still RUNNING: nobody trains it any more."""
         if parent is None:
             return
+        with unbroken():
+            self._end(parent, error)
+
+    def _end(self, parent: str, error: BaseException | None) -> None:
         forget_driven(self._context.folder)
         # While the store is away it cannot be asked; a resume will end them.
         with suppress(StoreAway):
