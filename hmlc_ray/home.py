@@ -28,6 +28,7 @@ class Home:
       ray/<study>/               Tune's experiments, with trial checkpoints
       ray/_groups/, ray/_refits/ Ray Train's runs: trials with a worker group, and refits
       studies/<study>/           the sweep as it was started, its status, and the exported best encoder
+      resuming/                  which studies a process is about to resume
       runs/<name>/               checkpoints and exports of single runs, reports on any run
       cache/                     decoded data; it can be deleted whenever nothing runs
       .moved-from                the folders that it was before, if it was moved or copied

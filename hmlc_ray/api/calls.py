@@ -61,26 +61,35 @@ def start(config: SweepConfig, workspace: Workspace, progress: SweepProgress) ->
 
 def resume(name: str, workspace: Workspace, progress: SweepProgress, trials: int | None) -> SweepSummary:
     """Resume a study."""
-    from hmlc_ray.sweep.run import resume_sweep
+    from hmlc_ray.study.resuming import resuming
 
-    return resume_sweep(name, workspace, progress, trials=trials)
+    with resuming(name, workspace.home):  # before torch and Ray are loaded, which takes seconds
+        from hmlc_ray.sweep.run import resume_sweep
+
+        return resume_sweep(name, workspace, progress, trials=trials)
 
 
 def retry(name: str, workspace: Workspace, progress: SweepProgress) -> SweepSummary:
     """Run the failed trials of a study again."""
-    from hmlc_ray.sweep.run import retry_failed
+    from hmlc_ray.study.resuming import resuming
 
-    return retry_failed(name, workspace, progress)
+    with resuming(name, workspace.home):
+        from hmlc_ray.sweep.run import retry_failed
+
+        return retry_failed(name, workspace, progress)
 
 
 def benchmark(
     suite: SuiteConfig, workspace: Workspace, progress: SweepProgress, options: tuple[Path | None, Path | None, bool]
 ) -> BenchmarkResult:
     """Run what is missing of a suite; `options`: results file, folder of the report, whether changed results go."""
-    from hmlc_ray.benchmark.request import BenchmarkRequest
-    from hmlc_ray.benchmark.run import run_benchmark
+    from hmlc_ray.study.resuming import resuming
 
-    return run_benchmark(BenchmarkRequest(suite, workspace, *options, again="hmlc_ray.benchmark(...)"), progress)
+    with resuming(suite.benchmark.name, workspace.home):
+        from hmlc_ray.benchmark.request import BenchmarkRequest
+        from hmlc_ray.benchmark.run import run_benchmark
+
+        return run_benchmark(BenchmarkRequest(suite, workspace, *options, again="hmlc_ray.benchmark(...)"), progress)
 
 
 def best(name: str, workspace: Workspace) -> BestTrial:

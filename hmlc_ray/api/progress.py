@@ -19,6 +19,7 @@ from hmlc_ray.api.text import print_text
 from hmlc_ray.machine.activity import Latest, shown
 from hmlc_ray.study.summary import RunProgress, SweepCounts, SweepProgress
 
+LOADING = "loading torch and Ray"
 NARROW = 80
 """Columns of a terminal below which the bar itself is left out, and most counts."""
 _BESIDE = 18
@@ -31,11 +32,19 @@ _LOSS, _SPEED = "train/loss", "train/images_per_second"
 
 
 @contextmanager
-def sweep_progress(study: str, metric: str = "", console: Console | None = None) -> Iterator[SweepProgress]:
-    """A view of a sweep: trials done, pruned and failed, the best value, the time left."""
+def sweep_progress(
+    study: str, metric: str = "", console: Console | None = None, *, first: str | None = LOADING
+) -> Iterator[SweepProgress]:
+    """A view of a sweep: trials done, pruned and failed, the best value, the time left.
+
+    Args:
+        first: what is done until the sweep says something; a log has it as its first line, at once.
+    """
     console = console or Console(emoji=False)
     if not console.is_terminal:
         lines = SweepLines(study, metric, console)
+        if first is not None:
+            lines.note(first)
         try:
             yield lines
         finally:
@@ -44,7 +53,7 @@ def sweep_progress(study: str, metric: str = "", console: Console | None = None)
     with _bar(console) as bar:
         view = SweepBar(study, metric, bar)
         try:
-            with shown("loading torch and Ray", view.preparing):
+            with shown(first or "", view.preparing):
                 yield view
         finally:
             view.close()
@@ -56,6 +65,7 @@ def run_progress(console: Console | None = None) -> Iterator[RunProgress]:
     console = console or Console(emoji=False)
     if not console.is_terminal:
         lines = RunLines(console)
+        lines.note("loading torch")
         try:
             yield lines
         finally:

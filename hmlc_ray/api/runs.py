@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from hmlc_ray.api import calls
 from hmlc_ray.api.calls import AnyPath, workspace_of
 from hmlc_ray.api.results import name_of
+from hmlc_ray.api.timing import timed
 from hmlc_ray.api.views import run_view
 from hmlc_ray.errors import ConfigError
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from hmlc_ray.study.summary import RunProgress, RunSummary
 
 
+@timed
 def train(
     config: Source,
     *,
@@ -195,7 +197,7 @@ def _workers(given: int | str | None, address: str | None) -> int | str:
         return 1
     if address is None:
         raise ConfigError("--workers needs --address: without one a run trains in this process")
-    value = parse_yaml(given, "--workers") if isinstance(given, str) else given
+    value = parse_yaml(given, "--workers", placed=False) if isinstance(given, str) else given
     workers = validate(TrialsConfig, {"workers": value}, "--workers").workers
     if workers == 0:
         raise ConfigError("--workers must be at least 1, got 0")

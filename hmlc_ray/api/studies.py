@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, overload
 from hmlc_ray.api import calls
 from hmlc_ray.api.calls import AnyPath, workspace_of
 from hmlc_ray.api.results import name_of
+from hmlc_ray.api.timing import timed
 from hmlc_ray.api.views import sweep_view
 from hmlc_ray.errors import StudyError
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 JOBS_VARIABLE = "RAY_API_SERVER_ADDRESS"
 
 
+@timed
 def sweep(
     space: Source,
     *,
@@ -75,6 +77,7 @@ def sweep(
         return calls.start(config, workspace, view)
 
 
+@timed
 def resume(
     name: str,
     *,
@@ -115,6 +118,7 @@ def check_trials(trials: int | None) -> None:
         raise StudyError(f"--trials must be a number of at least 1, got {trials}")
 
 
+@timed
 def retry(
     name: str,
     *,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,11 @@ from hmlc_ray.machine.interrupts import hearing
 from hmlc_ray.machine.scratch import nothing_left
 from hmlc_ray.runs.induction import with_tree
 from hmlc_ray.runs.recording import error_sentence
+from hmlc_ray.study.resuming import taken_over
 from hmlc_ray.study.schema import DRIVER, ERROR, RunKind
 from hmlc_ray.study.summary import SweepProgress
 from hmlc_ray.sweep.cluster.connect import connected
-from hmlc_ray.sweep.cluster.signals import stoppable
+from hmlc_ray.sweep.cluster.signals import stoppable, unbroken
 from hmlc_ray.sweep.driver import SweepInterrupted
 from hmlc_ray.sweep.prepare import device_here
 from hmlc_ray.sweep.tune.draws import draw
@@ -158,8 +160,10 @@ class Benchmark:
             self._make_report_folder()
             self.refuse_changed(self.trials)
             parent = self._open_parent(tracker)
+            closed = partial(_closed, tracker, parent)
             try:
-                with nothing_left(), connected(workspace.address), stoppable():
+                # The inner one closes the run while signals are heard, before Ray is left; the outer one has no Ray.
+                with closed(), nothing_left(), connected(workspace.address), stoppable(), closed():
                     rounds = Rounds(self.suite, Ledger(workspace, tracker, self.results), self._progress)
                     rounds.total = self.left()
                     if self.suite.benchmark.tuning.trials:
@@ -167,13 +171,9 @@ class Benchmark:
                     cells = self.cells()
                     self.refuse_changed(cells)
                     rounds.run("cell", cells, self.known.levels, parent)
-            except BaseException as error:
-                with suppress(TrackingError):  # what ended it says more than what the store has against that
-                    _close(tracker, parent, error)
-                if isinstance(error, KeyboardInterrupt):
-                    again = f"interrupted; everything is saved: resume it with `{self._request.again}`"
-                    raise SweepInterrupted(again) from None
-                raise
+            except KeyboardInterrupt:
+                again = f"interrupted; everything is saved: resume it with `{self._request.again}`"
+                raise SweepInterrupted(again) from None
             failed = self._failed(rounds, cells)
             rows = self._report(tracker, parent, cells)
             tracker.finish(parent, "FAILED" if failed else "FINISHED")
@@ -205,6 +205,7 @@ class Benchmark:
         )
         tracker.set_tags(parent, {DRIVER: identity()})  # of this process: the one that made the run may be dead
         tracker.reopen(parent)
+        taken_over(benchmark.name, self.workspace.home)
         tracker.log_dict(parent, self.suite.model_dump(mode="json"), "suite.yaml")
         return parent
 
@@ -231,8 +232,16 @@ class Benchmark:
         return failed
 
 
-def _close(tracker: Tracker, parent: str, error: BaseException) -> None:
-    if isinstance(error, KeyboardInterrupt):
-        tracker.finish(parent, "KILLED")
-    else:
-        tracker.finish(parent, "FAILED", {ERROR: error_sentence(error)})
+@contextmanager
+def _closed(tracker: Tracker, parent: str) -> Iterator[None]:
+    """End the benchmark's run with the error that ends the block."""
+    try:
+        yield
+    except BaseException as error:
+        # What ended it says more than what the store has against that.
+        with suppress(TrackingError), unbroken():
+            if isinstance(error, KeyboardInterrupt):
+                tracker.finish(parent, "KILLED")
+            else:
+                tracker.finish(parent, "FAILED", {ERROR: error_sentence(error)})
+        raise

@@ -40,13 +40,11 @@ def benchmark(
     from rich.console import Console
 
     from hmlc_ray.api.progress import sweep_progress
-    from hmlc_ray.benchmark.plan import plan as made_plan
     from hmlc_ray.benchmark.request import BenchmarkRequest
-    from hmlc_ray.benchmark.run import Benchmark, run_benchmark
-    from hmlc_ray.cli.benchmark_tables import print_comparison, print_plan
     from hmlc_ray.cli.guard import FAILURE, say
     from hmlc_ray.cli.json_output import print_json
     from hmlc_ray.study.commands import command
+    from hmlc_ray.study.resuming import resuming
     from hmlc_ray.study.workspace import Workspace
 
     workspace = Workspace.of(home, tracking_uri, address)
@@ -54,11 +52,21 @@ def benchmark(
     request = BenchmarkRequest(config, workspace, results, out, replace_changed, again)
     console = Console(stderr=True, emoji=False) if as_json else None
     with sweep_progress(config.benchmark.name, config.benchmark.objective_metric, console) as progress:
+        # What is imported within it loads torch and Ray, which takes seconds.
         if plan:
+            from hmlc_ray.benchmark.plan import plan as made_plan
+            from hmlc_ray.benchmark.run import Benchmark
+            from hmlc_ray.cli.benchmark_tables import print_plan
+
             made = made_plan(Benchmark(request, progress))
             print_json(made) if as_json else print_plan(made)
             return
-        result = run_benchmark(request, progress)
+        with resuming(config.benchmark.name, workspace.home):
+            from hmlc_ray.benchmark.run import run_benchmark
+
+            result = run_benchmark(request, progress)
+    from hmlc_ray.cli.benchmark_tables import print_comparison
+
     if as_json:
         print_json({"results": request.results_file, **vars(result)})
     else:

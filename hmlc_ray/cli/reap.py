@@ -32,7 +32,7 @@ def reap(
 
     workspace = Workspace.of(home, tracking_uri)
     console = Console(stderr=True, emoji=False) if as_json else None
-    with sweep_progress(name or "reap", console=console) as progress:
+    with sweep_progress(name or "reap", console=console, first=None) as progress:
         closed_runs = close(name, workspace, progress)
     if as_json:
         from hmlc_ray.cli.json_output import print_json

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from yaml.resolver import BaseResolver
 
+from hmlc_ray.config.yaml_errors import Mistake, Refused, explained, forbidden
 from hmlc_ray.errors import ConfigError, system_reason
+from hmlc_ray.files.text import NotText, decode
 from hmlc_ray.names.nearest import nearest_path
 
 MAX_BYTES = 16 << 20
@@ -44,15 +46,14 @@ class _Loader(SafeLoader):
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 - the parent's type
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
+        seen: dict[str, int] = {}
         for key_node, _ in node.value:
+            mark = key_node.start_mark
             if key_node.tag != BaseResolver.DEFAULT_SCALAR_TAG:
-                raise yaml.MarkedYAMLError(problem="a key must be text", problem_mark=key_node.start_mark)
+                raise Refused("a key must be text", mark)
             if key_node.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"the key {key_node.value!r} is given twice", problem_mark=key_node.start_mark
-                )
-            seen.add(key_node.value)
+                raise Refused(f"the key {key_node.value!r} is given twice, first in line {seen[key_node.value]}", mark)
+            seen[key_node.value] = mark.line + 1
         return super().construct_mapping(node, deep=deep)
 
     def construct_number(self, node: yaml.ScalarNode) -> float:
@@ -60,7 +61,7 @@ class _Loader(SafeLoader):
         try:
             return kind(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
         except ValueError:
-            raise yaml.MarkedYAMLError(problem="the number is too large", problem_mark=node.start_mark) from None
+            raise Refused("the number is too large", node.start_mark) from None
 
 
 class _Dumper(yaml.SafeDumper):
@@ -85,15 +86,29 @@ def load_yaml(path: str | Path) -> dict[str, Any]:
         ConfigError: if the file cannot be read, is larger than 16 MiB, is not valid YAML (with line and column), gives
             a key twice, or holds something other than a mapping.
     """
-    values = parse_yaml(_read(Path(path)), str(path))
+    text = _read(Path(path))
+    values = parse_yaml(text, str(path))
     if not isinstance(values, dict):
-        found = "nothing" if values is None else f"a {type(values).__name__}"
-        raise ConfigError(f"{path}: the file must hold a mapping of keys to values, found {found}")
+        raise ConfigError(f"{path}: the file must hold a mapping of keys to values, found {_kind(values, text)}")
     return values
 
 
-def parse_yaml(text: str, source: str) -> Any:
-    """The value of one YAML document; `source` is what an error names.
+def _kind(value: object, text: str) -> str:
+    """What a file holds instead of a mapping."""
+    if value is None:
+        return "nothing" if not text.strip() else "no key"
+    if not isinstance(value, str):
+        return "a list" if isinstance(value, list) else "a single value"
+    colon = "; a space is missing after a colon" if re.search(r"(?m)^\s*[\w.-]+:\S", text) else ""
+    return f"plain text without a `key: value`{colon}"
+
+
+def parse_yaml(text: str, source: str, *, placed: bool = True) -> Any:
+    """The value of one YAML document.
+
+    Args:
+        source: what an error names.
+        placed: name line and column too, unless the text is a value on a command line.
 
     Raises:
         ConfigError: if the text is not valid YAML.
@@ -103,13 +118,15 @@ def parse_yaml(text: str, source: str) -> Any:
             _check_event(event, depth)
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - _Loader is a SafeLoader
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = error.problem or error.context or ""
-        # Newer versions of libyaml have a limit of their own, which they find while they read ahead.
-        raise ConfigError(f"{source}{where}: {_TOO_DEEP if 'nesting depth' in problem else problem}") from None
+        mistake = explained(error, text, _TOO_DEEP)
+        raise ConfigError(f"{source}{_where(mistake) if placed else ''}: {mistake.sentence}") from None
     except yaml.reader.ReaderError as error:
-        raise ConfigError(f"{source}: character {error.character!r} is not allowed in YAML") from None
+        mistake = forbidden(error, text)
+        raise ConfigError(f"{source}{_where(mistake) if placed else ''}: {mistake.sentence}") from None
+
+
+def _where(mistake: Mistake) -> str:
+    return f", line {mistake.line + 1}, column {mistake.column + 1}"
 
 
 def dump_yaml(values: dict[str, Any]) -> str:
@@ -140,7 +157,7 @@ def _check_event(event: Any, depth: int) -> None:
     elif depth > MAX_DEPTH:
         problem = _TOO_DEEP
     if problem:
-        raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+        raise Refused(problem, event.start_mark)
 
 
 def _read(path: Path) -> str:
@@ -149,12 +166,19 @@ def _read(path: Path) -> str:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise ConfigError(f"{path}: the file is larger than {MAX_BYTES >> 20} MiB, which no configuration needs")
-        return content.decode("utf-8-sig")
+        return _text(content)
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file{nearest_path(path) if path.suffix else ''}") from None
     except IsADirectoryError:
         raise ConfigError(f"{path}: a file is needed, this is a folder") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: the file is not UTF-8 text (byte {error.start})") from None
+    except NotText as error:
+        raise ConfigError(f"{path}: the file cannot be read: {error}; a configuration is YAML in UTF-8") from None
     except OSError as error:
         raise ConfigError(f"{path}: the file cannot be read ({system_reason(error)})") from None
+
+
+def _text(content: bytes) -> str:
+    text = decode(content)
+    if "\0" in text:
+        raise NotText("it is binary and no text")
+    return text

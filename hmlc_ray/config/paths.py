@@ -76,7 +76,7 @@ def parse_override(text: str) -> tuple[str, Any]:
     path, equals, value = text.partition("=")
     if not equals or not _is_path(path.strip()):
         raise ConfigError(f"override {text!r}: write it as path=value, for example objective.temperature=0.2")
-    return path.strip(), parse_yaml(value, f"override {text!r}")
+    return path.strip(), parse_yaml(value, f"override {text!r}", placed=False)
 
 
 def parse_overrides(overrides: Overrides) -> list[tuple[str, Any]]:

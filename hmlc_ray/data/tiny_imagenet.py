@@ -14,6 +14,7 @@ from hmlc_ray.data.stored import Listing, read_splits
 from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.folders import IMAGE_SUFFIXES
 from hmlc_ray.folders.walk import entries, is_folder, sample_files
+from hmlc_ray.names.cut import cut
 from hmlc_ray.tables.csv_files import BadTable, read_lines
 from hmlc_ray.tables.leaf_table import read_text
 from hmlc_ray.taxonomies.wordnet import DEFAULT_KEYS, from_synset_table
@@ -75,7 +76,7 @@ def _annotated(folder: Path, wnids: list[str]) -> dict[str, list[Path]] | None:
         wnid = rest.partition("\t")[0]
         if wnid not in found or Path(name).name != name:
             raise DataError(
-                f"line {number} of {str(file)!r} must be a file name and a wnid of train, got {line[:60]!r}"
+                f"line {number} of {str(file)!r} must be a file name and a wnid of train, got {cut(line, 60)!r}"
             )
         found[wnid].append(folder / "images" / name)
     return found

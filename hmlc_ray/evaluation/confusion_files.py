@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hmlc_ray.arrays import IntArray
 from hmlc_ray.evaluation.confusions import Matrix, SparseCounts, from_tensor
-from hmlc_ray.taxonomies.drawing import printable, save_figure
+from hmlc_ray.taxonomies.drawing import drawn_names, printable, save_figure
 from hmlc_ray.taxonomy import Taxonomy
 
 Matrices = Mapping[str, Mapping[str, Matrix]]
@@ -77,8 +77,9 @@ def _draw_worst(names: Sequence[str], counts: SparseCounts, title: str, file: Pa
 
     wrong = np.flatnonzero(counts.true != counts.predicted)
     worst = wrong[np.argsort(-counts.count[wrong], kind="stable")[:_MOST_NAMES]]
-    pairs = zip(counts.true[worst].tolist(), counts.predicted[worst].tolist(), strict=True)
-    labels = [f"{printable(names[row])[:30]} as {printable(names[column])[:30]}" for row, column in pairs]
+    true, predicted = ([names[c] for c in classes[worst].tolist()] for classes in (counts.true, counts.predicted))
+    drawn = drawn_names([*true, *predicted])
+    labels = [f"{drawn[row]} as {drawn[column]}" for row, column in zip(true, predicted, strict=True)]
     figure = Figure(figsize=(10.0, 2.0 + 0.25 * len(labels)), layout="constrained")
     axes = figure.subplots()
     axes.barh(range(len(labels)), counts.count[worst])
@@ -106,7 +107,9 @@ def _draw(taxonomy: Taxonomy, level: int, matrix: IntArray, title: str, file: Pa
     axes.set(xlabel="predicted", ylabel="true")
     axes.set_title(printable(title), parse_math=False)
     if len(order) <= _MOST_NAMES:
-        labels = [printable(taxonomy.class_names[level][c])[:30] for c in order.tolist()]
+        names = taxonomy.class_names[level]
+        drawn = drawn_names(names)
+        labels = [drawn[names[c]] for c in order.tolist()]
         axes.set_xticks(range(len(order)), labels, rotation=90, parse_math=False)
         axes.set_yticks(range(len(order)), labels, parse_math=False)
     save_figure(figure, file, dpi=120)

@@ -23,6 +23,7 @@ from hmlc_ray.folders.feature_places import Places, features_name, find_places, 
 from hmlc_ray.folders.notes import lacking_each
 from hmlc_ray.folders.split_names import SPLIT_NAMES, open_set_role, split_role
 from hmlc_ray.names.counts import many
+from hmlc_ray.names.cut import cut
 from hmlc_ray.names.levels import check_level_names, check_printable, composed
 from hmlc_ray.tables.csv_files import BadTable, read_table
 
@@ -243,7 +244,9 @@ class _Collector:
             return self._count - 1
         cell = row.cells[self._columns.row]
         if not (cell.isascii() and cell.removesuffix(".0").isdecimal()):
-            raise DataError(f"{row.where} has {cell[:40]!r} in the column row, which is not a row number, from 0 on")
+            raise DataError(
+                f"{row.where} has {cut(cell, 40)!r} in the column row, which is not a row number, from 0 on"
+            )
         number = int(cell.removesuffix(".0"))
         first = self._numbers.setdefault(number, row.where)
         if first is not row.where:

@@ -11,11 +11,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 PATIENCE_S = 2.0
 """Seconds that the server has to close its connections."""
+_LOOK_S = 0.05
+_DONE = b"."
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -33,6 +35,13 @@ def run(command: Sequence[str]) -> int:
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # it may write to the terminal all the same
     signal.set_wakeup_fd(writer)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)  # noqa: S603 - what the caller gave
+    with _ended_with_this_process(process.pid):
+        ended_by = _until_the_end(process, reader)
+    return process.wait() if ended_by is None else 128 + ended_by
+
+
+def _until_the_end(process: subprocess.Popen[bytes], reader: int) -> int | None:
+    """Until the command has ended, with all that it has started; gives the signal that ended it, if one did."""
     ended_by: int | None = None
     try:
         while process.poll() is None and ended_by is None:
@@ -42,7 +51,58 @@ def run(command: Sequence[str]) -> int:
             _wait(process, reader)
     finally:
         _kill(process.pid, signal.SIGKILL)
-    return process.wait() if ended_by is None else 128 + ended_by
+    return ended_by
+
+
+@contextmanager
+def _ended_with_this_process(group: int) -> Iterator[None]:
+    """End a process group if this process is killed within the block, by a SIGKILL or for its memory.
+
+    Another process waits for that: what the system itself sends to the children of a process that dies
+    (`PR_SET_PDEATHSIG`) reaches the command alone, and not what it has started.
+    """
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        try:
+            os.close(writer)
+            _watch(reader, group)
+        finally:
+            os._exit(0)
+    os.close(reader)
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # the other process may have been killed as well
+            os.write(writer, _DONE)
+        os.close(writer)
+
+
+def _watch(reader: int, group: int) -> None:
+    """End a group unless `_DONE` is read before the pipe's other end is closed."""
+    os.setsid()  # out of reach of the terminal, and of a signal to the group that is killed
+    signal.set_wakeup_fd(-1)
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):  # whoever reads what this process has printed waits for its end
+        os.dup2(nothing, stream)
+    if os.read(reader, 1) == _DONE:
+        return
+    _kill(group, signal.SIGTERM)
+    deadline = time.monotonic() + PATIENCE_S
+    while _is_there(group) and time.monotonic() < deadline:
+        time.sleep(_LOOK_S)  # only its parent learns of a child's end
+    _kill(group, signal.SIGKILL)
+
+
+def _is_there(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _wait(process: subprocess.Popen[bytes], reader: int) -> None:

@@ -93,10 +93,12 @@ def heard() -> bool:
 
 
 def raise_own() -> None:
-    """Raise a SIGINT that is not counted: it passes on another signal."""
+    """Raise a SIGINT that is not counted: it passes on another signal. A user's own raises nothing afterwards."""
+    global _raised
     if _hearing is not None:
         _hearing.own += 1
     signal.raise_signal(signal.SIGINT)
+    _raised = True  # whoever has a handler of its own stops already
 
 
 def _listen() -> Callable[[], None] | None:

@@ -16,6 +16,7 @@ from hmlc_ray.files.arrays import Array, BadArray, npz_names, read_npy, read_npz
 from hmlc_ray.meshes.formats.ply import read_ply
 from hmlc_ray.meshes.formats.raw import CutOff, text_of
 from hmlc_ray.names.counts import are, many
+from hmlc_ray.names.cut import cut
 
 MOST_BYTES = 1 << 30
 """Most bytes of a cloud, unpacked."""
@@ -116,7 +117,7 @@ def _mistake(lines: list[tuple[int, str]], columns: int, *, whole: bool) -> Valu
             return CutOff()
         for cell in cells:
             if not _is_number(cell):
-                return ValueError(f"line {number} holds {cell[:40]!r}, which is not a number")
+                return ValueError(f"line {number} holds {cut(cell, 40)!r}, which is not a number")
         if len(cells) != columns:
             return ValueError(f"line {number} has {len(cells)} numbers, line {lines[0][0]} has {columns}")
     return ValueError("its lines are not a table of numbers")

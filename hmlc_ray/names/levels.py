@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from hmlc_ray.errors import TaxonomyError
+from hmlc_ray.names.cut import cut
 from hmlc_ray.names.metrics import check_level_keys
 
 _UNPRINTABLE = "[\x00-\x1f\x7f-\x9f\ud800-\udfff]"
@@ -37,7 +38,7 @@ def check_printable(names: Iterable[str]) -> None:
     """
     for name in names:
         if re.search(_UNPRINTABLE, name):
-            raise TaxonomyError(f"the name {name[:80]!a} holds a control character or is not valid UTF-8")
+            raise TaxonomyError(f"the name {cut(name, 80)!a} holds a control character or is not valid UTF-8")
 
 
 def check_level_names(names: Sequence[str]) -> None:

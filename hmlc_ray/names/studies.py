@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from hmlc_ray.errors import StudyError
+from hmlc_ray.names.cut import cut
 
 PATTERN = r"^[a-z0-9][a-z0-9._-]*$"
 MAX_LENGTH = 100
@@ -20,5 +21,5 @@ def check_study_name(name: str) -> str:
         StudyError: if it is none; a path such as `../x` leads nowhere.
     """
     if len(name) > MAX_LENGTH or re.fullmatch(PATTERN.rstrip("$"), name) is None:
-        raise StudyError(f"{name[:120]!r} is not a valid study name; allowed are {ALLOWED}")
+        raise StudyError(f"{cut(name, 120)!r} is not a valid study name; allowed are {ALLOWED}")
     return name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
@@ -51,7 +50,6 @@ def train_run(plan: RunPlan, workspace: Workspace, progress: RunProgress) -> Run
     tags, experiment = run_tags(config, data.fingerprint) | own, data_name(config.data)
     run_id = tracker.single_run(plan.name, params=flatten(config), tags=tags, experiment=experiment)
     folder, lenient = workspace.home.run(run_id), Lenient()
-    start = time.monotonic()
 
     def report(record: EpochRecord, snapshot: Callable[[], Checkpoint]) -> None:
         lenient(lambda: tracker.log(run_id, [(record.epoch, record.metrics)]))
@@ -71,7 +69,6 @@ def train_run(plan: RunPlan, workspace: Workspace, progress: RunProgress) -> Run
         checkpoint_dir=folder / CHECKPOINT,
         export_dir=folder / ENCODER,
         epochs=config.training.epochs,
-        seconds=time.monotonic() - start,
     )
 
 

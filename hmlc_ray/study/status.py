@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hmlc_ray.config.sweep import StudyConfig
@@ -17,6 +17,7 @@ from hmlc_ray.study.folder import unknown_study
 from hmlc_ray.study.heartbeat import driver_lives
 from hmlc_ray.study.leaderboard import best_so_far, planned, rows_of, trial_runs, used_up
 from hmlc_ray.study.progress import StatusSnapshot, driven_study, stalled, status_snapshot
+from hmlc_ray.study.resuming import resumed_by
 from hmlc_ray.study.schema import StudyStatus, TrialStatus
 from hmlc_ray.study.summary import BestSoFar, SweepCounts
 from hmlc_ray.study.workspace import Workspace
@@ -58,8 +59,17 @@ def statuses(name: str | None, workspace: Workspace) -> list[StudyOverview]:
     tracker = workspace.existing_tracker()
     known = {run.tags[schema.STUDY]: run for run in tracker.studies()} if tracker else {}
     where = tracker.uri if tracker else str(workspace.home.root)
-    wanted = [known[study] for study in chosen(name, known, where)]
-    return _statuses_of(tracker, wanted) if tracker else []
+    chosen_ones = chosen(name, known, where)
+    resumed = {study: resumed_by(study, workspace.home) for study in chosen_ones}
+    seen = _statuses_of(tracker, [known[study] for study in chosen_ones]) if tracker else []
+    return [being_resumed(one, resumed[one.study]) for one in seen]
+
+
+def being_resumed(overview: StudyOverview, by: str | None) -> StudyOverview:
+    """The overview of a study that `by` was about to resume when it was read: its end before is not its status."""
+    if by is None or overview.state == StudyStatus.RUNNING:
+        return overview
+    return replace(overview, state=StudyStatus.RUNNING, note=f"{by} is about to resume it")
 
 
 def _driven_here(name: str, workspace: Workspace) -> StudyOverview | None:

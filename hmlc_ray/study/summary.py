@@ -4,7 +4,7 @@ torch, ray or mlflow."""
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -53,7 +53,8 @@ class SweepSummary:
     """None where no trial completed."""
     level_names: tuple[str, ...]
     tracking_uri: str
-    wall_seconds: float
+    wall_seconds: float = 0.0
+    """Wall time of the whole call, with what it loads, see `api.timing`; 0 before the call has ended."""
     test_metrics: dict[str, float] | None = None
     """Metrics of the refit, or of the best trial evaluated on test: `test/...`."""
     export_dir: Path | None = None
@@ -67,6 +68,10 @@ class SweepSummary:
             parts.append(f"best: trial {self.best.number}, {self.objective_metric} {self.best.value:.4f}")
         return f"SweepSummary({self.study!r}: {', '.join(parts)})"
 
+    def lasting(self, seconds: float) -> SweepSummary:
+        """The same with its wall time."""
+        return replace(self, wall_seconds=seconds)
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -79,7 +84,8 @@ class RunSummary:
     checkpoint_dir: Path | None
     export_dir: Path | None
     epochs: int
-    seconds: float
+    seconds: float = 0.0
+    """Wall time, see `SweepSummary`."""
 
     def __repr__(self) -> str:
         """The outcome in a line; the metrics are a table's worth."""
@@ -87,6 +93,10 @@ class RunSummary:
             f", {name} {self.metrics[name]:.4f}" for name in map(_MEAN.format, ("val", "test")) if name in self.metrics
         )
         return f"RunSummary({self.run_id!r}: {_many(self.epochs, 'epoch')}, {self.seconds:.0f} s{means})"
+
+    def lasting(self, seconds: float) -> RunSummary:
+        """The same with its wall time."""
+        return replace(self, seconds=seconds)
 
 
 @dataclass(frozen=True)

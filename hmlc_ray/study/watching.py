@@ -18,8 +18,9 @@ from hmlc_ray.study import schema
 from hmlc_ray.study.folder import is_saved
 from hmlc_ray.study.leaderboard import rank, rows_of
 from hmlc_ray.study.lookup import find_run, find_sweep, named_run
+from hmlc_ray.study.resuming import resumed_by
 from hmlc_ray.study.schema import REFIT, RunKind, StudyStatus, TrialStatus
-from hmlc_ray.study.status import StudyOverview, status_of, study_of
+from hmlc_ray.study.status import StudyOverview, being_resumed, status_of, study_of
 from hmlc_ray.study.summary import TrialRow
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.tracking import TrialRun
@@ -110,6 +111,13 @@ class StudyWatch:
             TrackingError: if it is gone.
         """
         self._check_there()
+        by = resumed_by(self._name, self._workspace.home)  # first: it drives the study soon after
+        seen = self._seen()
+        if by is None or seen.state == StudyStatus.RUNNING:
+            return seen
+        return replace(seen, state=StudyStatus.RUNNING, overview=being_resumed(seen.overview, by))
+
+    def _seen(self) -> WatchedStudy:
         if self._benchmark is None:
             return self._look(self._tracker.run(self._run_id))
         benchmark = self._tracker.run(self._benchmark)

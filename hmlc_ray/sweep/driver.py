@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -18,12 +17,13 @@ from hmlc_ray.runs.recording import data_tags, log_taxonomy, plugin_tags
 from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import best_row, rows_of, trial_runs
 from hmlc_ray.study.progress import forget_driven
+from hmlc_ray.study.resuming import taken_over
 from hmlc_ray.study.schema import TrialStatus
 from hmlc_ray.study.summary import SweepSummary, TrialRow
 from hmlc_ray.sweep.cluster.capacity import driver_cpus, nodes_of
 from hmlc_ray.sweep.cluster.demand import concurrency, refit_trials
 from hmlc_ray.sweep.cluster.gpus import idle_gpus
-from hmlc_ray.sweep.cluster.signals import raise_if_interrupted, tuning
+from hmlc_ray.sweep.cluster.signals import raise_if_interrupted, tuning, unbroken
 from hmlc_ray.sweep.cluster.stall import Watchdog
 from hmlc_ray.sweep.context import StudyContext
 from hmlc_ray.sweep.finish import Conclusion, conclude_study, judge_best, refit_best
@@ -37,6 +37,7 @@ from hmlc_ray.sweep.tune.recorder import Earlier, SweepSession, activate
 from hmlc_ray.sweep.tune.retention import Retention
 from hmlc_ray.sweep.tune.tuner import build_tuner, restore_tuner
 from hmlc_ray.tracking import TrialRun
+from hmlc_ray.tracking.drivers import identity
 
 STORE_WAIT = "HMLC_STORE_WAIT"
 """Environment: the seconds that the end of a study waits for an MLflow store that is away."""
@@ -61,7 +62,7 @@ class Driver:
         self._concurrency = concurrency(sweep, nodes, driver_cpus())
         if (idle := idle_gpus(sweep, nodes, self._concurrency)) is not None:
             self._progress.note(idle)
-        self._start, self._watchdog = time.monotonic(), watchdog
+        self._watchdog = watchdog
         self._trials = TrialStorage(sweep.study, context.home)
         self._reported: set[int] = set()
 
@@ -153,7 +154,9 @@ class Driver:
             params={f"study.{name}": value for name, value in study.model_dump(mode="json").items()},
             experiment=study.experiment,
         )
+        self._tracker.set_tags(parent, {schema.DRIVER: identity()})  # the one before may be dead
         self._tracker.reopen(parent)
+        taken_over(study.name, self._context.home)
         self._tracker.log_dict(parent, self._context.sweep.model_dump(mode="json"), schema.SWEEP_ARTIFACT)
         log_taxonomy(self._tracker, parent, base_data(self._context.sweep), self._context.data.taxonomy)
         self._tracker.check_artifacts(parent)
@@ -164,6 +167,10 @@ class Driver:
         """End the parent run, where it is opened, and whatever else is still RUNNING: nobody trains it any more."""
         if parent is None:
             return
+        with unbroken():
+            self._end(parent, error)
+
+    def _end(self, parent: str, error: BaseException | None) -> None:
         forget_driven(self._context.folder)
         # While the store is away it cannot be asked; a resume will end them.
         with suppress(StoreAway):
@@ -241,7 +248,6 @@ class Driver:
             tracking_uri=self._tracker.uri,
             export_dir=conclusion.export if conclusion else None,
             checkpoints=self._retention.conclude(parent),
-            wall_seconds=time.monotonic() - self._start,
         )
 
 

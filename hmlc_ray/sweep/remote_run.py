@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,6 @@ def train_on_ray(plan: RunPlan, workers: int | str, workspace: Workspace, progre
     warn_about(data)
     tracker, results = workspace.open_tracker(), Results.of(None, home)
     tracker.check_artifacts()
-    start = time.monotonic()
     with hearing(progress.note, workspace.reap_sentence), home.current(), connected(workspace.address):
         trials = _trials(config, workers)
         require(worker_demand(trials), trials.worker_range[0], nodes_of(trials), "the run")
@@ -77,7 +75,6 @@ def train_on_ray(plan: RunPlan, workers: int | str, workspace: Workspace, progre
         checkpoint_dir=Path(trained.checkpoint) if results.is_local else None,
         export_dir=export,
         epochs=config.training.epochs,
-        seconds=time.monotonic() - start,
     )
 
 

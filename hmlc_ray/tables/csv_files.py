@@ -3,7 +3,6 @@ numpy."""
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -12,22 +11,12 @@ from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
+from hmlc_ray.files import text
+
 Row = tuple[int, list[str]]
 """Number of the line, from 1, and the cells without the space around them."""
 _DELIMITERS = ",;\t|"
-_BOMS = (  # UTF-32's begins with UTF-16's
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_NO_TEXT = {
-    b"PK\x03\x04": "a workbook or an archive",
-    b"\xd0\xcf\x11\xe0": "a workbook",
-    b"\x1f\x8b": "compressed",
-    b"%PDF": "a PDF",
-}
+_REMEDY = "save it as CSV in UTF-8 (in Excel: 'CSV UTF-8')"
 _INVISIBLE = "\ufeff\u200b\u2060"
 _UNNAMED = re.compile(r"(unnamed: \d+)?", re.IGNORECASE)  # pandas calls its index so
 
@@ -90,31 +79,14 @@ def read_lines(file: Path) -> Iterator[tuple[int, str]]:
 @contextmanager
 def _opened(file: Path) -> Iterator[TextIO]:
     """The text of a file, with its line ends as they are; what cannot be decoded is reported with its line."""
-    with file.open("rb") as head:
-        encoding = encoding_of(head.read(64))
     try:
+        with file.open("rb") as head:
+            encoding = text.encoding_of(head.read(64))
         with file.open(newline="", encoding=encoding) as stream:
             yield stream
-    except UnicodeDecodeError:
+    except (text.NotText, UnicodeDecodeError):
         decode(file.read_bytes())
         raise
-
-
-def encoding_of(head: bytes) -> str:
-    """The encoding of a text by its first bytes: UTF-8, or what a byte order mark or the zeros of UTF-16 say.
-
-    Raises:
-        BadTable: if they are those of a workbook, an archive or a document.
-    """
-    for start, what in _NO_TEXT.items():
-        if head.startswith(start):
-            raise BadTable(f"it is {what} and no text; save it as CSV, in UTF-8")
-    for mark, encoding in _BOMS:
-        if head.startswith(mark):
-            return encoding
-    if b"\0" in head[:4]:
-        return "utf-16-be" if head[:1] == b"\0" else "utf-16-le"
-    return "utf-8"
 
 
 def decode(content: bytes) -> str:
@@ -123,15 +95,10 @@ def decode(content: bytes) -> str:
     Raises:
         BadTable: with the line, if it is not UTF-8 text, or UTF-16 where it begins as that.
     """
-    encoding = encoding_of(content)
     try:
-        return content.decode(encoding).removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise BadTable(
-            f"line {line} is not {encoding.upper().removesuffix('-SIG')} text (byte 0x{content[error.start]:02x}); "
-            "save the file as UTF-8, in Excel as 'CSV UTF-8'"
-        ) from None
+        return text.decode(content)
+    except text.NotText as error:
+        raise BadTable(f"{error}; {_REMEDY}") from None
 
 
 def _delimiter(header: str, known: Collection[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from hmlc_ray.arrays import FloatArray, IntArray
 from hmlc_ray.errors import TaxonomyError, system_reason
 from hmlc_ray.machine.user import expanded
+from hmlc_ray.names.cut import cut_apart
 from hmlc_ray.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -61,6 +63,11 @@ def draw(taxonomy: Taxonomy, path: str | Path) -> Path:
 def printable(name: str) -> str:
     """The name with a question mark for each character that cannot be drawn."""
     return "".join(character if character.isprintable() else "?" for character in name)
+
+
+def drawn_names(names: Iterable[str], letters: int = 30) -> dict[str, str]:
+    """Names as they are drawn in pictures: of so many letters, and different where the names are."""
+    return cut_apart(names, letters, printable)
 
 
 def save_figure(figure: Figure, path: Path, **options: Any) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hmlc_ray.arrays import FloatArray, IntArray
-from hmlc_ray.taxonomies.drawing import printable, save_figure
+from hmlc_ray.taxonomies.drawing import drawn_names, save_figure
 
 
 def read_mask_table(file: Path) -> tuple[tuple[str, ...], FloatArray]:
@@ -49,6 +49,6 @@ def draw_masks(levels: Sequence[str], masks: FloatArray, file: Path, *, of: str 
     ordered = masks[:, dimension_order(masks)]
     shown = axes.imshow(ordered, aspect="auto", vmin=0, vmax=largest, interpolation="nearest")
     figure.colorbar(shown, ax=axes, label="mask")
-    axes.set_yticks(range(len(levels)), [printable(level)[:30] for level in levels], parse_math=False)
+    axes.set_yticks(range(len(levels)), list(drawn_names(levels).values()), parse_math=False)
     axes.set(xlabel=f"dimensions of the {of}, sorted by level")
     save_figure(figure, file, dpi=120)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from hmlc_ray.errors import TrackingError, first_line
 from hmlc_ray.machine.scratch import scratch_folder
+from hmlc_ray.names.cut import cut
 from hmlc_ray.names.uris import is_server, public_uri, scrub
 from hmlc_ray.tracking.store import quiet_import
-from hmlc_ray.tracking.values import cut
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from hmlc_ray.names.cut import cut
 from hmlc_ray.tracking.operations import DatasetFacts
-from hmlc_ray.tracking.values import cut
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from hmlc_ray.errors import StoreAway, TrackingError, first_line
 from hmlc_ray.machine.activity import doing
 from hmlc_ray.machine.environment import variables
+from hmlc_ray.names.cut import cut
 from hmlc_ray.names.uris import is_server, public_uri, scrub
 from hmlc_ray.tracking.experiments import experiment_id
 from hmlc_ray.tracking.making import leave_folders_alone, make_store, refuse_half_made
 from hmlc_ray.tracking.moving import follow_home
 from hmlc_ray.tracking.postgres import alone_at_first
 from hmlc_ray.tracking.uri import database_url, sqlite_path
-from hmlc_ray.tracking.values import cut
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 
+from hmlc_ray.names.cut import cut
 from hmlc_ray.names.metrics import metric_key
 
 PARAMS_PER_BATCH = 100
@@ -24,11 +25,6 @@ def params(values: Mapping[str, object]) -> dict[str, str]:
 def tags(values: Mapping[str, object]) -> dict[str, str]:
     """As text of permitted length."""
     return {name: cut(str(value), MAX_TAG) for name, value in values.items()}
-
-
-def cut(text: str, limit: int) -> str:
-    """At most `limit` characters, the last of them `…` if something was cut."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def batches(items: Sequence[T], size: int) -> Iterator[list[T]]:

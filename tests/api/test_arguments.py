@@ -181,7 +181,7 @@ def test_progress_is_off_on_or_ones_own(
     with caplog.at_level("INFO", logger="hmlc_ray"):
         assert show(False) == ""
     assert caplog.messages == ["connecting"]
-    assert show(True).startswith("s: 1/4 trials done, 1 completed")
+    assert show(True).startswith("s: loading torch and Ray\ns: 1/4 trials done, 1 completed")
     own = started.args[2]
     show(own)
     assert started.args[2] is own
@@ -218,7 +218,7 @@ def test_errors_are_errors_also_within_an_event_loop() -> None:
 
 def test_results_print_in_a_line(started: Layer, trained: Layer) -> None:
     assert repr(sweep(SPACE)) == "SweepSummary('s': 0 trials)"
-    assert repr(train(VALUES)) == "RunSummary('id': 1 epoch, 1 s)"
+    assert repr(train(VALUES)) == "RunSummary('id': 1 epoch, 0 s)"
     rows = [
         TrialRow(0, "0", TrialStatus.COMPLETED, 0.5, 2, {"seed": 1}, "a"),
         TrialRow(1, "1", TrialStatus.PRUNED, 0.25, 1, {}, "b"),

@@ -46,7 +46,7 @@ def test_train_runs_in_this_process(hmlc: Run, layer: Layer) -> None:
     assert progress
     assert (plan.name, plan.test, workspace) == ("t", False, Workspace.of(Path("h"), "sqlite:///x"))
     assert "parity   96.17   97.00" in result.output
-    assert "run: abc (20 epochs, 0:01:01)" in result.output
+    assert "run: abc (20 epochs, 0:00:0" in result.output
     assert "look at it with: hmlc ui --tracking-uri sqlite:///x\n" in result.output
 
 

@@ -55,6 +55,7 @@ def test_a_run_without_a_terminal_is_a_line_per_epoch() -> None:
         progress.note("connecting [x]")
         progress.epoch(1, 2, EPOCH)
     assert text(console).splitlines() == [
+        "loading torch",
         "connecting [x]",
         "epoch 1/2: loss 1.5000 (parity 1.0000, digit 2.0000), 5,120 samples/s",
     ]
@@ -64,7 +65,7 @@ def test_a_sweep_without_a_terminal_is_a_line_per_ended_trial(monkeypatch: pytes
     clock = iter([0.0, 5.0, 10.0, 30.0])
     monkeypatch.setattr("hmlc_ray.api.progress.time.monotonic", lambda: next(clock))
     console = plain()
-    with sweep_progress("s", "val/x", console) as progress:
+    with sweep_progress("s", "val/x", console, first=None) as progress:
         for counts in (
             SweepCounts(total=3, running=1),
             SweepCounts(total=3, running=2),
@@ -84,7 +85,7 @@ def test_lines_of_a_long_sweep_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("hmlc_ray.api.progress.time.monotonic", lambda: now[0])
     console, failed = plain(), 0
-    with sweep_progress("s", "val/x", console) as progress:
+    with sweep_progress("s", "val/x", console, first=None) as progress:
         progress.update(SweepCounts(total=2000, running=1))
         for done in range(1, 1001):
             now[0] = done / 10
@@ -99,7 +100,7 @@ def test_what_was_kept_is_printed_when_a_sweep_is_interrupted(monkeypatch: pytes
     console = plain()
 
     def interrupted() -> None:
-        with sweep_progress("s", "val/x", console) as progress:
+        with sweep_progress("s", "val/x", console, first=None) as progress:
             for done in range(5):
                 progress.update(SweepCounts(total=9, completed=done))
             raise KeyboardInterrupt
@@ -117,7 +118,7 @@ def test_lines_of_a_long_run_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
         for epoch in range(1, 31):
             now[0] = float(epoch)
             progress.epoch(epoch, 30, EPOCH)
-    assert [line.split(":")[0] for line in text(console).splitlines()] == [
+    assert [line.split(":")[0] for line in text(console).splitlines()[1:]] == [
         f"epoch {epoch}/30" for epoch in (1, 11, 21, 30)
     ]
 
@@ -203,3 +204,13 @@ def test_the_clock_counts_on_after_the_last_trial(monkeypatch: pytest.MonkeyPatc
         view.update(SweepCounts(2, completed=2, best=0.5))
         now[0] += 3600
     assert " 2/2 1:00:26 2 completed" in text(console)
+
+
+def test_a_log_begins_with_what_is_loaded_before_anything_is() -> None:
+    console = plain()
+    with sweep_progress("s", "val/x", console) as progress:
+        assert text(console) == "s: loading torch and Ray\n"
+        progress.note("connecting to Ray")
+    with sweep_progress("reap", console=plain(), first=None):
+        pass
+    assert text(console).splitlines() == ["s: loading torch and Ray", "s: connecting to Ray"]

@@ -47,7 +47,10 @@ def test_a_whole_section_can_be_overridden(trial_file: Path) -> None:
         (["seed"], "override 'seed': write it as path=value, for example objective.temperature=0.2"),
         (["=1"], "override '=1': write it as path=value"),
         (["a..b=1"], "override 'a..b=1': write it as path=value"),
-        (["objective.temperature={a"], "override 'objective.temperature={a', line 2, column 1: did not find"),
+        (
+            ["objective.temperature={a"],
+            "override 'objective.temperature={a': the `{` that opens here is not closed",
+        ),
         (["objective.kind=g_hmlc"], "objective.kind is \"g_hmlc\" (did you mean 'g-hmlc'?); the kinds are"),
         (["objective.temperature="], "got null"),
     ],

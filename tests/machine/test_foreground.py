@@ -60,6 +60,31 @@ def test_a_signal_ends_all_of_it(started: list[subprocess.Popen[str]], kind: str
     assert ends(child)
 
 
+@pytest.mark.parametrize("kind", ["willing", "stubborn"])
+def test_a_kill_ends_all_that_it_started(started: list[subprocess.Popen[str]], kind: str) -> None:
+    process = foreground(SERVER, kind)
+    started.append(process)
+    assert process.stdout is not None
+    child = int(process.stdout.readline())
+    below = [each.pid for each in psutil.Process(process.pid).children(recursive=True)]
+    assert child in below
+    assert len(below) == 3  # the server, what that has started, and who watches
+    process.kill()
+    assert process.wait(timeout=200) == -signal.SIGKILL
+    assert all(map(ends, below))
+
+
+def test_who_watches_ends_with_what_is_watched(started: list[subprocess.Popen[str]]) -> None:
+    process = foreground(SERVER, "willing")
+    started.append(process)
+    assert process.stdout is not None
+    process.stdout.readline()
+    below = [each.pid for each in psutil.Process(process.pid).children(recursive=True)]
+    process.terminate()
+    assert process.communicate(timeout=200) == ("", "")
+    assert all(map(ends, below))
+
+
 def test_what_ends_by_itself_has_its_own_exit_code() -> None:
     process = foreground("raise SystemExit(3)")
     assert process.communicate(timeout=200) == ("", "")

@@ -92,6 +92,34 @@ def test_a_second_ctrl_c_ends_a_sweep_at_once_with_all_its_processes(
     check_sound(sandbox, 2)
 
 
+@pytest.mark.fault
+def test_signals_of_all_kinds_while_a_sweep_stops_cost_nothing(
+    sandbox: Sandbox, started: list[subprocess.Popen[str]]
+) -> None:
+    """Ctrl-C, and SIGTERM and SIGHUP again and again until the driver has closed the study's run."""
+    process = sandbox.start("sweep", sandbox.space(trials=3, epochs=5, scheduler="null"), *ONE_AT_A_TIME)
+    started.append(process)
+    read_until(process, "small: 1/3 trials done")
+    process.send_signal(signal.SIGINT)
+
+    def closed() -> bool:
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        return sandbox.parent().status != "RUNNING"
+
+    wait_until(closed, "the study's end")
+    said = process.communicate(timeout=200)[0]
+    assert "Traceback" not in said
+    assert sandbox.parent().status == "KILLED"
+    assert {run.status for run in sandbox.trials()} <= {"FINISHED", "KILLED"}
+    finished = {run.run_id for run in sandbox.trials() if run.status == "FINISHED"}
+    assert finished
+    resumed = sandbox.hmlc("resume", "small")
+    assert resumed.returncode == 0, resumed.stderr
+    assert finished <= {run.run_id for run in sandbox.trials()}
+    check_sound(sandbox, 3)
+
+
 def test_a_killed_trial_goes_on_from_its_last_checkpoint(
     sandbox: Sandbox, undisturbed: Sandbox, started: list[subprocess.Popen[str]]
 ) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 from hmlc_ray.diagnosis.confusions import level_of
 from hmlc_ray.diagnosis.distances import TreeDistances
 from hmlc_ray.diagnosis.result import Diagnosis
-from hmlc_ray.taxonomies.drawing import printable, save_figure
+from hmlc_ray.taxonomies.drawing import drawn_names, save_figure
+
+_LETTERS = 20
 
 
 def draw_distances(diagnosis: Diagnosis, distances: TreeDistances, file: Path) -> None:
@@ -18,10 +20,9 @@ def draw_distances(diagnosis: Diagnosis, distances: TreeDistances, file: Path) -
     picture = Figure(figsize=(2.5 + 1.2 * len(groups), 4.0), layout="constrained")
     axes = picture.subplots()
     axes.boxplot(list(groups.values()), positions=list(groups), widths=0.5, whis=(5, 95), showfliers=False)
-    labels = [
-        f"{printable(level_of(diagnosis.taxonomy, height))[:20]}\n{len(group):,} pairs"
-        for height, group in groups.items()
-    ]
+    levels = {height: level_of(diagnosis.taxonomy, height) for height in groups}
+    drawn = drawn_names(levels.values(), _LETTERS)
+    labels = [f"{drawn[levels[height]]}\n{len(group):,} pairs" for height, group in groups.items()]
     axes.set_xticks(list(groups), labels, parse_math=False)
     axes.set(xlabel="finest level at which two leaves are one class", ylabel="distance of their mean features")
     axes.set_ylim(bottom=0)

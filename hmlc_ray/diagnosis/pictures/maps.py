@@ -10,13 +10,14 @@ import numpy as np
 
 from hmlc_ray.diagnosis.result import Diagnosis
 from hmlc_ray.names.counts import many
-from hmlc_ray.taxonomies.drawing import printable, save_figure
+from hmlc_ray.taxonomies.drawing import drawn_names, printable, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MOST_NAMES = 12
 """Classes whose names still fit beside a panel."""
+_LETTERS = 20
 _COLUMNS = 3
 
 
@@ -48,8 +49,10 @@ def _draw_level(axes: Axes, diagnosis: Diagnosis, level: int) -> None:
     classes, (x, y) = shown.paths[:, level], shown.points.T
     axes.scatter(x, y, c=colors[classes], s=max(2.0, min(20.0, 8000 / len(classes))), linewidths=0)
     if len(rank) <= _MOST_NAMES:
+        names = taxonomy.class_names[level]
+        drawn = drawn_names(names, _LETTERS)
         for c in taxonomy.class_order(level).tolist():
-            axes.scatter([], [], color=[colors[c]], label=f" {printable(taxonomy.class_names[level][c])[:20]}")
+            axes.scatter([], [], color=[colors[c]], label=f" {drawn[names[c]]}")
         for text in axes.legend(fontsize=7, loc="best").get_texts():
             text.set_parse_math(False)
     axes.set_xticks([])

@@ -12,7 +12,7 @@ from hmlc_ray.diagnosis.mask_probes import MaskProbes
 from hmlc_ray.diagnosis.mask_sizes import MaskSizes
 from hmlc_ray.diagnosis.result import Diagnosis
 from hmlc_ray.taxonomies import level_masks
-from hmlc_ray.taxonomies.drawing import printable, save_figure
+from hmlc_ray.taxonomies.drawing import drawn_names, save_figure
 
 
 def draw_masks(diagnosis: Diagnosis, masks: FloatArray, file: Path) -> None:
@@ -69,4 +69,4 @@ def _legend_as_it_is(legend: object) -> None:
 
 
 def _names(diagnosis: Diagnosis) -> list[str]:
-    return [printable(name)[:30] for name in diagnosis.taxonomy.level_names]
+    return list(drawn_names(diagnosis.taxonomy.level_names).values())

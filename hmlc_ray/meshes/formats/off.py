@@ -9,6 +9,7 @@ import numpy as np
 
 from hmlc_ray.meshes.formats.raw import CutOff, RawMesh, fans, text_of
 from hmlc_ray.names.counts import are, many
+from hmlc_ray.names.cut import cut
 
 _COUNTS = re.compile(rb"\s*OFF\s*(\d{1,12})\s+(\d{1,12})\s+(\d{1,12})\s")
 _KEYWORD = re.compile(r"(?:ST)?C?N?(?P<four>4)?(?P<n>n)?OFF|off|Off")
@@ -90,7 +91,7 @@ def _counts(lines: list[str]) -> tuple[tuple[int, int], list[str]]:
 def _coordinates(line: str) -> list[float]:
     numbers = line.split()
     if len(numbers) < 3:
-        raise ValueError(f"a vertex has {len(numbers)} coordinates, {line[:40]!r}")
+        raise ValueError(f"a vertex has {len(numbers)} coordinates, {cut(line, 40)!r}")
     return [float(number) for number in numbers[:3]]
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from hmlc_ray.arrays import FloatArray, IntArray
 from hmlc_ray.meshes.formats.raw import CutOff, RawMesh, fans
 from hmlc_ray.names.counts import are, many
+from hmlc_ray.names.cut import cut
 
 _TYPES = {
     "char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2", "ushort": "u2",
@@ -116,7 +117,7 @@ def _header(content: bytes) -> tuple[list[_Element], _Body, bool]:
 
 def _known(kind: str) -> str:
     if kind not in _TYPES:
-        raise ValueError(f"a property is of the unknown type {kind[:40]!r}")
+        raise ValueError(f"a property is of the unknown type {cut(kind, 40)!r}")
     return _TYPES[kind]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from hmlc_ray.names import cut as shortening
 from hmlc_ray.study.schema import TrialStatus
 
 Spec = dict[str, Any]
@@ -67,6 +68,8 @@ _SHAPES = {
     TrialStatus.INTERRUPTED: "square",
 }
 MOST_LETTERS = 60
+_SHOWN_LETTERS = 24
+"""Letters that fit within the narrowest `labelLimit`."""
 _BREAKS = dict.fromkeys((0x0A, 0x0D, 0x2028, 0x2029), " ")
 """Vega's expressions, in which it tests for values, may hold no line break."""
 
@@ -86,8 +89,24 @@ def chart(height: int, values: Sequence[Mapping[str, Any]], **parts: Any) -> Spe
 
 def cut(text: str, letters: int = MOST_LETTERS) -> str:
     """A name on one line that is not too long to be drawn."""
-    text = text.translate(_BREAKS)
-    return text if len(text) <= letters else f"{text[: letters - 1]}…"
+    return shortening.cut(_on_one_line(text), letters)
+
+
+def labels(of: Iterable[str], letters: int | None = None) -> dict[str, str]:
+    """Names of an axis or a legend, each as it is shown there; different names differ within what Vega shows of them.
+
+    Args:
+        letters: how many; None: as `cut` has, or fewer where Vega would cut off in what the names differ.
+    """
+    every = list(dict.fromkeys(of))
+    if letters is None:
+        are_clear = len({name[:_SHOWN_LETTERS] for name in every}) == len(every)
+        letters = MOST_LETTERS if are_clear else _SHOWN_LETTERS
+    return shortening.cut_apart(every, letters, _on_one_line)
+
+
+def _on_one_line(text: str) -> str:
+    return text.translate(_BREAKS)
 
 
 def rounded(value: float) -> float:
@@ -121,12 +140,13 @@ def epochs(shown: Iterable[int]) -> Spec:
 
 def lines(curves: Mapping[str, Sequence[tuple[int, float]]], value: str, height: int = 220) -> Spec:
     """Named lines over epochs; where only one point is known, that point."""
+    shown = labels(curves)
     values = [
-        {"name": cut(name), "epoch": epoch, "value": rounded(number)}
+        {"name": shown[name], "epoch": epoch, "value": rounded(number)}
         for name, points in curves.items()
         for epoch, number in points
     ]
-    order = [cut(name) for name in curves]
+    order = list(shown.values())
     encoding = {
         "x": epochs(epoch for points in curves.values() for epoch, _ in points),
         "y": {"field": "value", "type": "quantitative", "title": value, "scale": {"zero": False}},

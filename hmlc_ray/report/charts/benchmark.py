@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hmlc_ray.benchmark.comparison import Row
 from hmlc_ray.benchmark.fronts import Front
-from hmlc_ray.report.charts.base import Spec, chart, cut, rounded, tip
+from hmlc_ray.report.charts.base import Spec, chart, labels, rounded, tip
 
 ALPHA = 0.05
 """p-value, after Holm's correction, below which a difference is marked."""
@@ -14,13 +14,13 @@ ALPHA = 0.05
 
 def forest_chart(rows: Sequence[Row]) -> Spec:
     """Each arm's difference to the baseline with its interval, at one level of one data set."""
-    values = []
+    values, arms = [], labels(row.arm for row in rows)
     for row in rows:
         if row.against is not None:
             found = row.against.interval
             values.append(
                 {
-                    "arm": cut(row.arm),
+                    "arm": arms[row.arm],
                     "difference": rounded(found.mean),
                     "low": rounded(found.low),
                     "high": rounded(found.high),
@@ -53,8 +53,9 @@ def forest_chart(rows: Sequence[Row]) -> Spec:
 
 def fronts_chart(fronts: Sequence[Front]) -> Spec:
     """Coarse against leaf accuracy over level weights, a line for each arm of one data set."""
+    arms = labels(front.arm for front in fronts)
     values = [
-        {"arm": cut(front.arm), "weight": weight, "coarse": rounded(coarse), "leaf": rounded(leaf)}
+        {"arm": arms[front.arm], "weight": weight, "coarse": rounded(coarse), "leaf": rounded(leaf)}
         for front in fronts
         for weight, (coarse, leaf) in sorted(front.points.items())
     ]

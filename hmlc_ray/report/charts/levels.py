@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hmlc_ray.names.counts import many
-from hmlc_ray.report.charts.base import Spec, chart, cut, lines, rounded, tip
+from hmlc_ray.report.charts.base import Spec, chart, labels, lines, rounded, tip
 from hmlc_ray.report.content.confusion import Confusion
 from hmlc_ray.report.content.levels import LevelResult
 from hmlc_ray.report.content.masks import Masks
@@ -15,19 +15,20 @@ from hmlc_ray.taxonomies.level_masks import dimension_order
 
 _MOST_COLUMNS = 512
 """Dimensions that are drawn; of more, the mean of neighbours."""
+_CLASS_LETTERS = 28
 _RIGHT, _WRONG = "right", "taken for another class"
 
 
 def level_chart(results: Sequence[LevelResult]) -> Spec:
     """The linear probe's accuracy per level with its interval."""
-    levels = list(dict.fromkeys(cut(result.level) for result in results))
+    levels = labels(result.level for result in results)
     splits = [split for split in ("test", "val") if any(result.split == split for result in results)]
     values = []
     for result in results:
         low, high = result.interval or (result.values["probe_top1"],) * 2
-        at = {"level": cut(result.level), "split": result.split, "accuracy": rounded(result.values["probe_top1"])}
+        at = {"level": levels[result.level], "split": result.split, "accuracy": rounded(result.values["probe_top1"])}
         values.append({**at, "low": rounded(low), "high": rounded(high)})
-    y = {"field": "level", "type": "nominal", "title": None, "scale": {"domain": levels}}
+    y = {"field": "level", "type": "nominal", "title": None, "scale": {"domain": list(levels.values())}}
     ticks = {"format": "~%", "tickCount": 6}  # as many digits as distinguish near shares
     encoding = {
         "y": y,
@@ -49,7 +50,8 @@ def level_chart(results: Sequence[LevelResult]) -> Spec:
 
 def confusion_chart(matrix: Confusion) -> Spec:
     """The share of each true class by what was predicted, the classes in the order of the tree."""
-    names = _labels(matrix.classes)
+    shown = labels(matrix.classes, _CLASS_LETTERS)
+    names = [shown[name] for name in matrix.classes]
     totals = [0] * len(names)
     for (true, _), count in matrix.counts.items():
         totals[true] += count
@@ -87,29 +89,19 @@ def confusion_step(matrix: Confusion) -> int:
     return max(8, min(26, 480 // len(matrix.classes)))
 
 
-def _labels(names: Sequence[str]) -> list[str]:
-    """Names that fit beside a chart and differ."""
-    short, seen = [cut(name, 28) for name in names], set[str]()
-    for index, name in enumerate(short):
-        short[index] = name if name not in seen else f"{name} ({index})"
-        seen.add(short[index])
-    return short
-
-
 def mask_chart(masks: Masks) -> Spec:
     """The masks [H, D]: rows are levels, columns are dimensions, those of one level side by side."""
     order = dimension_order(np.array(masks.values)).tolist()
     width = -(-len(order) // _MOST_COLUMNS)
-    values = []
+    values, levels = [], labels(masks.levels)
     for level, row in zip(masks.levels, masks.values, strict=True):
         for column, start in enumerate(range(0, len(order), width)):
             own = order[start : start + width]
             value = sum(row[d] for d in own) / len(own)
             what = str(own[0]) if width == 1 else many(len(own), "dimension")
-            values.append({"level": cut(level), "column": column, "dimension": what, "value": rounded(value)})
-    levels = [cut(level) for level in masks.levels]
+            values.append({"level": levels[level], "column": column, "dimension": what, "value": rounded(value)})
     encoding = {
-        "y": {"field": "level", "type": "nominal", "title": None, "scale": {"domain": levels}},
+        "y": {"field": "level", "type": "nominal", "title": None, "scale": {"domain": list(levels.values())}},
         "x": {
             "field": "column",
             "type": "ordinal",

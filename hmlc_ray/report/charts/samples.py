@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hmlc_ray.report.charts.base import Spec, chart, cut, tip
+from hmlc_ray.report.charts.base import Spec, chart, cut, labels, tip
 from hmlc_ray.report.content.samples import Samples
 
 _MOST_COLOURS = 9
@@ -17,10 +17,11 @@ def map_chart(samples: Samples) -> Spec:
     A level with more classes than there are colours shows the most frequent ones, and one colour for all others.
     """
     kept = [_most_frequent([sample.true[h] for sample in samples.mapped]) for h in range(len(samples.levels))]
+    shown = [labels(sorted(names)) for names in kept]
     values, judged = [], samples.wrong is not None
     for (x, y), sample in zip(samples.points, samples.mapped, strict=True):
         at = {"x": x, "y": y, "name": cut(sample.name, 120), "true": cut(" / ".join(sample.true), 120)}
-        at |= {f"c{h}": cut(name) if name in kept[h] else OTHERS for h, name in enumerate(sample.true)}
+        at |= {f"c{h}": shown[h].get(name, OTHERS) for h, name in enumerate(sample.true)}
         if sample.predicted:
             wrong = sample.true[-1] != sample.predicted[-1]
             at |= {"said": cut(" / ".join(sample.predicted), 120), "wrong": "wrong leaf" if wrong else "right leaf"}
@@ -37,8 +38,8 @@ def map_chart(samples: Samples) -> Spec:
     if judged:
         scale = {"domain": ["right leaf", "wrong leaf"], "range": ["circle", "cross"]}
         encoding["shape"] = {"field": "wrong", "type": "nominal", "title": None, "scale": scale}
-    options, labels = list(range(len(samples.levels))), [cut(level) for level in samples.levels]
-    bound = {"input": "select", "options": options, "labels": labels, "name": "Colour by "}
+    options, levels = list(range(len(samples.levels))), [cut(level) for level in samples.levels]
+    bound = {"input": "select", "options": options, "labels": levels, "name": "Colour by "}
     return chart(
         420,
         values,

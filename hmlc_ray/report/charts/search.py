@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log as ln
 
-from hmlc_ray.report.charts.base import Spec, chart, cut, epochs, rounded, status_scale, tip
+from hmlc_ray.report.charts.base import Spec, chart, cut, epochs, labels, rounded, status_scale, tip
 from hmlc_ray.report.content.curves import Curve
 from hmlc_ray.report.content.search import Importances, Parameter, Value
 from hmlc_ray.study.schema import TrialStatus
@@ -81,7 +81,8 @@ def curves_chart(curves: Sequence[Curve], metric: str, best: int | None) -> Spec
 
 def importance_chart(found: Importances) -> Spec:
     """A bar for each parameter."""
-    values = [{"name": cut(name), "share": rounded(share)} for name, share in found.shares.items()]
+    names = labels(found.shares)
+    values = [{"name": names[name], "share": rounded(share)} for name, share in found.shares.items()]
     encoding = {
         "y": {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 190}},
         "x": {
@@ -210,14 +211,14 @@ def slice_chart(
         "tooltip": tip(*_TRIAL, ("x", cut(parameter.name)), ("y", "value")),
     }
     # The choice is by number: names of levels are data, and must not be part of an expression.
-    options, labels = (
+    options, texts = (
         list(range(len(what))),
         [f"value: {cut(metric)}", *(f"accuracy at {cut(name)}" for name in what[1:])],
     )
     chosen = {
         "name": "shown",
         "value": 0,
-        "bind": {"input": "select", "options": options, "labels": labels, "name": "Show "},
+        "bind": {"input": "select", "options": options, "labels": texts, "name": "Show "},
     }
     return chart(
         220,

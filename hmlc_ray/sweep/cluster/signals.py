@@ -1,6 +1,7 @@
-"""How a driver is interrupted, by Ctrl-C or by SIGTERM: it closes its runs first, whatever handlers Ray has of its own.
+"""How a driver is interrupted, by Ctrl-C, SIGTERM or SIGHUP: it closes its runs first, whatever handlers Ray has of its
+own, and whatever comes meanwhile.
 
-SIGTERM is what a job that is stopped gets, and a node that is taken away.
+SIGTERM is what a job that is stopped gets, and a node that is taken away; SIGHUP comes when the terminal is closed.
 """
 
 from __future__ import annotations
@@ -8,34 +9,72 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from hmlc_ray.machine.interrupts import heard, is_own_process, leave, raise_own
 
+Handler = Callable[[int, FrameType | None], Any]
 _requested = False
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Make SIGTERM do what SIGINT does, for the time of the block, and remember it.
+    """Make SIGTERM and SIGHUP do what SIGINT does, for the time of the block, and remember it.
 
     To be entered when Ray is connected: Ray's own handler would end the process at once. The exception that the signal
     raises is lost where it comes while some library catches everything, or in a destructor; so the driver asks again
     by `raise_if_interrupted` and `end_tuning`. Where SIGINT is ignored, as in the background of a script, SIGTERM still
-    interrupts.
+    interrupts; where SIGHUP is ignored, as by nohup, it stays so.
     """
     global _requested
     if not _gets_signals():
         yield
         return
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    before = _replaced((signal.SIGTERM, signal.SIGHUP), _interrupt)
     try:
         yield
     finally:
-        _requested = False
-        signal.signal(signal.SIGTERM, before)
+        if _interrupt not in before.values():  # the block of a benchmark is around those of its studies
+            # A command ends by itself now, with the sentence that says how to resume.
+            before = dict.fromkeys(before, leave) if _requested and is_own_process() else before
+            _requested = False
+        _put_back(before)
+
+
+@contextmanager
+def without_hangups() -> Iterator[None]:
+    """Processes that are started in the block, and by those, get no SIGHUP: a terminal that is closed sends it to them
+    as well, and the driver cannot save the state of its study without them. Ray does the same with SIGINT."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def unbroken() -> Iterator[None]:
+    """Let no signal break off what the block saves: one that comes is raised as Ctrl-C is when the block has ended.
+
+    In a command's process a second Ctrl-C ends it at once all the same, see `machine/interrupts.py`.
+
+    Raises:
+        KeyboardInterrupt: if a signal came and the block raised nothing itself.
+    """
+    if not _gets_signals():
+        yield
+        return
+    came: list[int] = []
+    before = _replaced((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        _put_back(before)
+    if came:
+        raise KeyboardInterrupt
 
 
 @contextmanager
@@ -71,7 +110,8 @@ def raise_if_interrupted() -> None:
     """To be called before each part of a study.
 
     Raises:
-        KeyboardInterrupt: if a SIGTERM has come since `stoppable` was entered, or a SIGINT that `hearing` has heard.
+        KeyboardInterrupt: if a SIGTERM or SIGHUP has come since `stoppable` was entered, or a SIGINT that `hearing` has
+            heard.
     """
     if _requested or heard():
         raise KeyboardInterrupt
@@ -89,9 +129,25 @@ def _gets_signals() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
+def _replaced(numbers: Iterable[int], handler: Handler) -> dict[int, Any]:
+    """Put a handler in place of those of signals that are not ignored; gives those that were there."""
+    known = {number: signal.getsignal(number) for number in numbers}
+    before = {number: old for number, old in known.items() if old not in (signal.SIG_IGN, None)}  # None: not Python's
+    for number in before:
+        signal.signal(number, handler)
+    return before
+
+
+def _put_back(before: Mapping[int, Any]) -> None:
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     global _requested
-    _requested = True
+    is_first, _requested = not (_requested or heard()), True
+    if not is_first:
+        return  # it stops already: an exception more would break off what is being saved
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         raise KeyboardInterrupt
     # Raised rather than thrown as an exception: Tune has a handler of its own, which saves its state first.

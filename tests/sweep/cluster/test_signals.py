@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from types import FrameType
 
@@ -11,7 +13,58 @@ from sandbox import wait_until
 
 from hmlc_ray.machine.interrupts import heard, hearing
 from hmlc_ray.sweep.cluster import signals
-from hmlc_ray.sweep.cluster.signals import end_tuning, raise_if_interrupted, stoppable, tuning
+from hmlc_ray.sweep.cluster.signals import (
+    end_tuning,
+    raise_if_interrupted,
+    stoppable,
+    tuning,
+    unbroken,
+    without_hangups,
+)
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SAVING = """
+import signal, sys, time
+from hmlc_ray.machine import interrupts
+from hmlc_ray.machine.interrupts import hearing, own_process
+from hmlc_ray.sweep.cluster.signals import raise_if_interrupted, stoppable, tuning, unbroken
+
+interrupts.TWICE_S = 600.0  # a second Ctrl-C ends a command at once, which is another test's
+
+def tune():
+    # As Tune does: its handler notes the signal, takes itself away and saves; a further signal must not break that off.
+    came, before = [], signal.getsignal(signal.SIGINT)
+    def note(number, frame):
+        came.append(number)
+        signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGINT, note)
+    print("ready", flush=True)
+    while not came:
+        time.sleep(0.01)
+    save("tune")
+
+def save(what):
+    print(what, "begins", flush=True)
+    for line in sys.stdin:
+        if line == what + " ends\\n":
+            break
+    print(what, "ends", flush=True)
+
+if sys.argv[1] == "command":
+    own_process()
+try:
+    with hearing(lambda text: None, "resume it"), stoppable():
+        try:
+            with tuning():
+                tune()
+            raise_if_interrupted()
+        except KeyboardInterrupt:
+            with unbroken():
+                save("driver")
+            raise
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
 
 
 @pytest.fixture
@@ -120,3 +173,121 @@ def test_in_a_command_tune_has_what_came_before_it_listened_and_is_not_broken_of
         end_tuning()
         assert taken == [signal.SIGINT]
     assert signal.getsignal(signal.SIGINT) is own
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_comes_while_it_stops_is_no_exception_more(number: signal.Signals, tunes_handler: list[int]) -> None:
+    with stoppable(), hearing(str, ""):
+        signal.raise_signal(signal.SIGINT)  # which Tune's handler takes
+        wait_until(heard, "the signal to be heard")
+        signal.raise_signal(number)
+        signal.raise_signal(number)
+        with pytest.raises(KeyboardInterrupt):
+            raise_if_interrupted()
+    assert tunes_handler == [signal.SIGINT]
+
+
+def test_a_second_sigterm_is_no_exception_more() -> None:
+    with stoppable():
+        swallow_sigterm()
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            raise_if_interrupted()
+
+
+def test_a_closed_terminal_interrupts_and_nohup_keeps_it_away() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with pytest.raises(KeyboardInterrupt), stoppable():
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.signal(signal.SIGHUP, signal.SIG_IGN) is signal.SIG_DFL
+        with stoppable():
+            signal.raise_signal(signal.SIGHUP)
+            raise_if_interrupted()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_request_of_a_study_reaches_the_benchmark_around_it() -> None:
+    with stoppable():
+        with stoppable():
+            swallow_sigterm()
+        with pytest.raises(KeyboardInterrupt):
+            raise_if_interrupted()
+    raise_if_interrupted()
+
+
+@pytest.mark.parametrize("number", STOPPING)
+def test_what_is_saved_is_saved_whole(number: signal.Signals) -> None:
+    saved: list[str] = []
+    before = signal.getsignal(number)
+
+    def save() -> None:
+        with unbroken():
+            signal.raise_signal(number)
+            saved.append("all")
+
+    with pytest.raises(KeyboardInterrupt):
+        save()
+    assert saved == ["all"]
+    assert signal.getsignal(number) is before
+
+
+def test_an_error_of_what_is_saved_is_not_replaced() -> None:
+    def save() -> None:
+        with unbroken():
+            signal.raise_signal(signal.SIGTERM)
+            raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        save()
+
+
+def test_processes_of_ray_get_no_sighup() -> None:
+    asked = "import signal; print(signal.SIGHUP in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+    with without_hangups():
+        inside = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
+    after = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
+    assert (inside, after) == ("True\n", "False\n")
+
+
+@pytest.fixture
+def processes() -> Iterator[list[subprocess.Popen[str]]]:
+    started: list[subprocess.Popen[str]] = []
+    yield started
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["command", "library"])
+@pytest.mark.parametrize("first", STOPPING)
+@pytest.mark.parametrize("second", STOPPING)
+def test_in_whatever_order_they_come_all_is_saved(
+    processes: list[subprocess.Popen[str]], kind: str, first: signal.Signals, second: signal.Signals
+) -> None:
+    """A process that stops as a driver does, and gets the second signal while Tune saves and while the driver does."""
+    if (kind, second) == ("library", signal.SIGINT):
+        pytest.skip("a later Ctrl-C breaks off what Tune saves in a process of somebody else's, as Tune documents")
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-c", SAVING, kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    processes.append(process)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(first)
+    for what in ("tune", "driver"):
+        assert process.stdout.readline() == f"{what} begins\n"
+        process.send_signal(second)
+        process.send_signal(signal.SIGTERM)
+        process.stdin.write(f"{what} ends\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == f"{what} ends\n"
+    assert process.stdout.readline() == "interrupted\n"
+    assert process.wait(200) == 0
