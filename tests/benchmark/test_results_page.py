@@ -22,13 +22,17 @@ def test_its_tables_are_those_of_the_results_files(script: dict[str, Any]) -> No
 
 
 def test_summed_supcon_and_masks_of_ones_have_the_same_results(script: dict[str, Any]) -> None:
-    """They are the same objective under two names, trained as arms of their own: what is measured can be repeated."""
+    """They are the same objective under two names, trained as arms of their own: what is measured can be repeated.
+
+    To the digit where both were trained in one go; else perhaps on CPUs that round differently, to an image or two.
+    """
     compared = 0
     for one in script["measured"]():
-        metrics = {(line.data, line.arm, line.number): line.metrics for line in one.cells}
-        for (data, arm, seed), found in metrics.items():
-            other = metrics.get((data, "sum-supcon", seed)) if arm == "g-hmlc none" else None
+        cells = {(line.data, line.arm, line.number): line for line in one.cells}
+        for (data, arm, seed), found in cells.items():
+            other = cells.get((data, "sum-supcon", seed)) if arm == "g-hmlc none" else None
             if other is not None:
-                assert found["probe_top1/mean"] == other["probe_top1/mean"], (one.suite.benchmark.name, data, seed)
-                compared += 1
+                off = abs(found.metrics["probe_top1/mean"] - other.metrics["probe_top1/mean"])
+                assert off <= (0 if found.commit == other.commit else 1e-3), (one.suite.benchmark.name, data, seed)
+                compared += found.commit == other.commit
     assert compared
