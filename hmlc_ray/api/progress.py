@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from rich.cells import cell_len, set_cell_size
@@ -75,6 +75,12 @@ def run_progress(console: Console | None = None) -> Iterator[RunProgress]:
         yield RunBar(bar)
 
 
+def _say(console: Console, text: str) -> None:
+    """A line for whoever reads it: one that is gone, as behind `| head`, or a log on a full disk, ends no training."""
+    with suppress(OSError, SystemExit):  # the latter is how rich leaves a pipe that is closed; it writes there no more
+        print_text(console, text)
+
+
 class Paced:
     """Lines of which a log gets few: one every `EVERY_S` seconds at most, and in any case the first ones and the last.
 
@@ -96,7 +102,7 @@ class Paced:
     def close(self) -> None:
         """Print what is kept."""
         if self._kept is not None:
-            print_text(self._console, self._kept)
+            _say(self._console, self._kept)
             self._kept = None
 
 
@@ -122,7 +128,7 @@ class SweepLines:
         self._lines.close()
 
     def note(self, text: str) -> None:
-        print_text(self._console, f"{self._study}: {text}")
+        _say(self._console, f"{self._study}: {text}")
 
 
 class SweepBar:
@@ -181,7 +187,7 @@ class RunLines:
         self._lines.close()
 
     def note(self, text: str) -> None:
-        print_text(self._console, text)
+        _say(self._console, text)
 
 
 class RunBar:

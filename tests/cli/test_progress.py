@@ -214,3 +214,22 @@ def test_a_log_begins_with_what_is_loaded_before_anything_is() -> None:
     with sweep_progress("reap", console=plain(), first=None):
         pass
     assert text(console).splitlines() == ["s: loading torch and Ray", "s: connecting to Ray"]
+
+
+@pytest.mark.parametrize("failure", [BrokenPipeError(32, "closed"), OSError(28, "No space left on device")])
+def test_nobody_who_reads_a_log_ends_no_training(failure: OSError) -> None:
+    """A reader that is gone, as behind `| head`, and a full disk below the log."""
+
+    class Gone(io.StringIO):
+        def write(self, _: str) -> int:
+            raise failure
+
+    class Quiet(Console):
+        def on_broken_pipe(self) -> None:  # rich's own closes the stdout of this process, too
+            raise SystemExit(1)
+
+    with sweep_progress("s", "m", Quiet(file=Gone())) as view:
+        view.update(SweepCounts(total=2, running=1, completed=1, best=0.5))
+        view.note("refit")
+    with run_progress(Quiet(file=Gone())) as epochs:
+        epochs.epoch(1, 2, {})
