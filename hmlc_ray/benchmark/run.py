@@ -153,8 +153,7 @@ class Benchmark:
         workspace = self.workspace
         tracker = workspace.open_tracker()
         interrupts = hearing(self._progress.note, f"resume it with `{self._request.again}`")
-        with interrupts, alone(self._request), workspace.home.current():
-            self.results.check_writable()
+        with interrupts, alone(self._request), self.results.held(), workspace.home.current():
             self._make_report_folder()
             self.refuse_changed(self.trials)
             parent = self._open_parent(tracker)
