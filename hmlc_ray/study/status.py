@@ -57,7 +57,7 @@ def statuses(name: str | None, workspace: Workspace) -> list[StudyOverview]:
         return [driven]
     tracker = workspace.existing_tracker()
     known = {run.tags[schema.STUDY]: run for run in tracker.studies()} if tracker else {}
-    where = tracker.uri if tracker else str(workspace.home.root)
+    where = tracker.uri if tracker else workspace.store_place
     wanted = [known[study] for study in chosen(name, known, where)]
     return _statuses_of(tracker, wanted) if tracker else []
 
