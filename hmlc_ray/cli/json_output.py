@@ -13,8 +13,8 @@ from typing import Any, TextIO
 
 import typer
 
-_stdout: list[TextIO] = []
-"""Where JSON goes, while everything else that is printed goes to stderr."""
+_stdout: list[TextIO | None] = []
+"""Where JSON goes, while everything else that is printed goes to stderr; None: a stdout that is closed."""
 
 
 @contextmanager
@@ -30,7 +30,9 @@ def json_alone() -> Iterator[None]:
 
 def print_json(value: object, indent: int | None = 2) -> None:
     """Print a value as JSON: a dataclass by its fields, a path as text, and a number that is not finite as null."""
-    typer.echo(json.dumps(plain(value), indent=indent, allow_nan=False), file=_stdout[-1] if _stdout else None)
+    stdout = _stdout[-1] if _stdout else sys.stdout
+    if stdout is not None:
+        typer.echo(json.dumps(plain(value), indent=indent, allow_nan=False), file=stdout)
 
 
 def plain(value: Any) -> Any:

@@ -20,6 +20,8 @@ def best_trial(name: str, workspace: Workspace) -> BestTrial:
         StudyError: if there is no such study, or no trial of it is complete.
     """
     tracker = workspace.existing_tracker()
+    if tracker is None and workspace.names_store:
+        raise StudyError(f"there is no MLflow store in {workspace.store_place}, so no trial of {name!r} is there")
     study = find_sweep(name, workspace.home, tracker).study
     if tracker is None:
         raise StudyError(f"study {name!r} has not started a trial yet")

@@ -55,6 +55,11 @@ class Workspace:
         return file is None or file.is_file()
 
     @property
+    def names_store(self) -> bool:
+        """Whether another store than the home folder's own is named."""
+        return bool(self._named_store)
+
+    @property
     def store_place(self) -> str:
         """Where the store is looked for, in sentences."""
         return public_uri(self._named_store) if self._named_store else str(self.home.root)

@@ -123,6 +123,15 @@ def test_a_plugin_that_prints_leaves_json_alone(tmp_path: Path) -> None:
     )
     assert json.loads(done.stdout)["config"]["objective"]["kind"] == "loud"
     assert "hello" in done.stderr
+    closed = subprocess.run(
+        ["/bin/sh", "-c", '"$@" >&-', "sh", *command],
+        cwd=tmp_path,
+        env=os.environ | with_site(tmp_path),
+        stderr=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert "loud_loss" not in closed.stderr and "config" not in closed.stderr
 
 
 def test_a_kind_that_is_taken_twice_is_refused_with_both_owners(site: Path) -> None:
