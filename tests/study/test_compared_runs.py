@@ -131,7 +131,7 @@ def test_a_store_that_is_not_there_is_named_and_not_made(tmp_path: Path) -> None
     result = hmlc(tmp_path, "s:0", "s:1", "--tracking-uri", f"sqlite:///{file}")
     assert result.exit_code == 2
     assert f"there is no MLflow store in sqlite:///{file}, so there is nothing to compare" in result.stderr
-    with pytest.raises(StudyError, match="there is no MLflow store in sqlite:.*, so no trial of 's' is there"):
+    with pytest.raises(StudyError, match=r"there is no MLflow store in sqlite:.*, so no trial of 's' is there"):
         best_trial("s", Workspace.of(tmp_path, f"sqlite:///{file}"))
     assert not file.parent.exists()
 
