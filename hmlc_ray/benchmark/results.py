@@ -5,17 +5,22 @@ A suite resumes from this file alone, on another machine too. Lines are only eve
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from hmlc_ray.benchmark.tasks import Phase, Place, Task
 from hmlc_ray.errors import StudyError, system_reason
+from hmlc_ray.files.imposters import NO_FILE, is_regular
 
 SCHEMA = 1
+_FILLING = b" \t\r\0"
+"""Bytes around a line: zeros are what some file systems leave of a line that was being written when the power went."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +71,33 @@ class ResultsFile:
         self.path, self.suite = path, suite
         self.lines: list[Line] = []
         self._known: dict[tuple[str, Place], Line] = {}
-        for line in _read(path):
-            if line.suite == suite:
+        self._note_all()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Be the one process that adds lines, with all lines that others have added before.
+
+        The lock is the file's own, which another home folder or machine sees too; the system releases it when the
+        process ends, however it ends.
+
+        Raises:
+            StudyError: if another process adds lines, or the file cannot be written.
+        """
+        with self._open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StudyError(
+                    f"the results file {self.path} is in use: another process runs a suite on it; nothing was changed"
+                ) from None
+            except OSError:  # a file system without locks
+                pass
+            self._note_all()
+            yield
+
+    def _note_all(self) -> None:
+        for line in _read(self.path):
+            if line.suite == self.suite:
                 self._note(line)
 
     def of(self, task: Task) -> Line | None:
@@ -85,23 +115,28 @@ class ResultsFile:
         self._append(json.dumps(asdict(line), sort_keys=True).encode() + b"\n")
         self._note(line)
 
-    def check_writable(self) -> None:
-        """Find out whether lines can be added, before anything is trained for one."""
-        self._append(b"")
-
     def _append(self, text: bytes) -> None:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("ab+") as file:
+        with self._open() as file:
+            try:
                 _end_torn_line(file)
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
+            except OSError as error:
+                raise self._unwritable(error) from error
+
+    def _open(self) -> BinaryIO:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return self.path.open("ab+")
         except OSError as error:
-            raise StudyError(f"the results file {self.path} cannot be written: {system_reason(error)}") from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> StudyError:
+        return StudyError(f"the results file {self.path} cannot be written: {system_reason(error)}")
 
 
-def _end_torn_line(file: Any) -> None:
+def _end_torn_line(file: BinaryIO) -> None:
     """A process that was killed while it wrote leaves a line without an end: what is appended begins a new one."""
     size = file.seek(0, os.SEEK_END)
     if size:
@@ -112,24 +147,29 @@ def _end_torn_line(file: Any) -> None:
 
 def _read(path: Path) -> Iterator[Line]:
     try:
+        if path.exists() and not is_regular(path):  # a pipe would be waited for, and a device keeps nothing
+            raise StudyError(f"the results file {path} cannot be used: {NO_FILE}")
         texts = path.read_bytes().split(b"\n") if path.exists() else []
     except OSError as error:
         raise StudyError(f"the results file {path} cannot be read: {system_reason(error)}") from error
     for number, text in enumerate(texts, start=1):
-        if not text.strip():
+        text = text.strip(_FILLING)
+        if not text:
             continue
         try:
             values = json.loads(text)
-        except ValueError:
-            if _is_torn(text):
+        except ValueError as error:
+            if _is_torn(text, error):
                 continue
             raise StudyError(f"{path}, line {number}: it is not JSON; restore the line or delete it") from None
         yield _line(values, f"{path}, line {number}")
 
 
-def _is_torn(text: bytes) -> bool:
-    """Whether a line's end was never written: its process was killed. A whole one ends with a brace."""
-    return text.startswith(b"{") and not text.rstrip().endswith(b"}")
+def _is_torn(text: bytes, error: ValueError) -> bool:
+    """Whether a line's end was never written: its process was killed. A whole one ends with a brace, as may what comes
+    before more keys."""
+    ends_early = isinstance(error, json.JSONDecodeError) and error.pos == len(text.decode(errors="replace"))
+    return text.startswith(b"{") and (ends_early or not text.endswith(b"}"))
 
 
 def _line(values: Any, where: str) -> Line:

@@ -48,6 +48,8 @@ class BenchmarkResult:
     rows: list[Row]
     failed: dict[str, str]
     """The tasks without a result, with the reasons."""
+    untuned: dict[str, str]
+    """The arms of which every tuning trial failed, with the reasons: none of their cells can run."""
     report: Path
     """The folder of tables and pictures."""
 
@@ -155,8 +157,7 @@ class Benchmark:
         workspace = self.workspace
         tracker = workspace.open_tracker()
         interrupts = hearing(self._progress.note, f"resume it with `{self._request.again}`")
-        with interrupts, alone(self._request), workspace.home.current():
-            self.results.check_writable()
+        with interrupts, alone(self._request), self.results.held(), workspace.home.current():
             self._make_report_folder()
             self.refuse_changed(self.trials)
             parent = self._open_parent(tracker)
@@ -174,10 +175,10 @@ class Benchmark:
             except KeyboardInterrupt:
                 again = f"interrupted; everything is saved: resume it with `{self._request.again}`"
                 raise SweepInterrupted(again) from None
-            failed = self._failed(rounds, cells)
+            failed, untuned = self._failed(rounds, cells), self._untuned()
             rows = self._report(tracker, parent, cells)
-            tracker.finish(parent, "FAILED" if failed else "FINISHED")
-            return BenchmarkResult(parent, rows, failed, self._request.report)
+            tracker.finish(parent, "FAILED" if failed or untuned else "FINISHED")
+            return BenchmarkResult(parent, rows, failed, untuned, self._request.report)
 
     def _make_report_folder(self) -> None:
         try:
@@ -221,15 +222,20 @@ class Benchmark:
         return [line for task in cells if (line := self.results.of(task)) is not None]
 
     def _failed(self, rounds: Rounds, cells: list[Task]) -> dict[str, str]:
-        failed = {
-            str(task): rounds.failed.get(str(task), "it has not run") for task in cells if not self.results.of(task)
+        tasks = [*self.trials, *cells]
+        return {
+            str(task): rounds.failed.get(str(task), "it has not run") for task in tasks if not self.results.of(task)
         }
-        chosen = {(task.data, task.arm) for task in cells}
+
+    def _untuned(self) -> dict[str, str]:
+        untuned = {}
         for data in self.suite.data:
             for arm in self.suite.arms:
-                if (data, arm) not in chosen:
-                    failed[f"arm {arm!r} on {data}"] = "no tuning trial of it was completed"
-        return failed
+                lines = [self.results.of(task) for task in self.trials if (task.data, task.arm) == (data, arm)]
+                errors = [line.error for line in lines if line is not None and line.value is None]
+                if lines and len(errors) == len(lines):
+                    untuned[f"{arm!r} on {data}"] = errors[0]
+        return untuned
 
 
 @contextmanager

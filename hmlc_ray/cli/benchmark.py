@@ -76,4 +76,10 @@ def benchmark(
         say(f"{name} failed: {why}")
     if result.failed:
         say(f"what failed runs again with `{again}`")
+    for arm, why in result.untuned.items():
+        say(
+            f"arm {arm} was not judged, since all of its tuning trials failed ({why}); they do not run again by "
+            f"themselves: correct the arm and add --replace-changed, or delete their lines in {request.results_file}"
+        )
+    if result.failed or result.untuned:
         raise typer.Exit(FAILURE)

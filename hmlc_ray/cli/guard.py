@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from typing import ParamSpec
 
@@ -33,7 +34,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            command(*args, **kwargs)
+            with _output(as_json=bool(kwargs.get("as_json"))):
+                command(*args, **kwargs)
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
         except KeyboardInterrupt as error:
@@ -52,6 +54,14 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             _leave(f"unexpected {type(error).__name__}: {error} (a bug; {_keep(error)})", FAILURE, error)
 
     return run
+
+
+def _output(*, as_json: bool) -> AbstractContextManager[None]:
+    if not as_json:
+        return nullcontext()
+    from hmlc_ray.cli.json_output import json_alone
+
+    return json_alone()
 
 
 def _leave(sentence: str, code: int, error: BaseException) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,11 +35,12 @@ def report(
 ) -> None:
     """Write a report as one HTML file, and log it to MLflow."""
     from hmlc_ray.api import calls
+    from hmlc_ray.cli.json_output import print_json
 
     written = write(name, calls.workspace_of(home, tracking_uri), out, embedding=not no_embedding)
     if as_json:
-        values = {"run_id": written.run_id, "file": None if written.file is None else str(written.file)}
-        typer.echo(json.dumps({**values, "logged": written.logged, "bytes": written.bytes}, indent=2))
+        facts = {"run_id": written.run_id, "file": written.file, "logged": written.logged, "bytes": written.bytes}
+        print_json(facts)
         return
     print_written(written)
 

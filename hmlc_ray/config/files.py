@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from hmlc_ray.config.load import dump_yaml
+from hmlc_ray.config.load import dump_yaml, refuse_suite
 from hmlc_ray.config.overrides import apply_overrides
 from hmlc_ray.config.paths import Overrides, parse_overrides
 from hmlc_ray.config.plain import Source, values_of
@@ -28,6 +28,7 @@ def load_trial(path: Source, overrides: Overrides = ()) -> TrialConfig:
         ConfigError: if the file cannot be read, or a key or value is not allowed.
     """
     values, source = values_of(path)
+    refuse_suite(values, source)
     if is_search_space(values):
         values, source = values.get("base") or {}, f"{source} (base)"
     if isinstance(values, dict):

@@ -147,6 +147,16 @@ def is_suite(values: dict[str, Any]) -> bool:
     return "benchmark" in values or "arms" in values
 
 
+def refuse_suite(values: dict[str, Any], source: str) -> None:
+    """Refuse a suite where a trial or a search space is needed.
+
+    Raises:
+        ConfigError: if the values are those of a suite.
+    """
+    if is_suite(values):
+        raise ConfigError(f"{source} is a suite, which `hmlc benchmark` runs; a trial or a search space is needed here")
+
+
 def _check_event(event: Any, depth: int) -> None:
     """Refuse what must not be composed at all: composing is recursive, and in libyaml without a limit."""
     problem = None

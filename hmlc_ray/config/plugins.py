@@ -226,6 +226,10 @@ def _problems(config: Any, base: SectionType) -> Iterator[str]:
         yield "it has no method `build`"
     if config.model_config.get("extra") != "forbid" or not config.model_config.get("frozen"):
         yield "its sections must stay frozen and forbid other keys"
+    try:
+        config.model_rebuild()
+    except Exception as error:  # of pydantic, or of an annotation that is evaluated
+        yield f"the types of its keys cannot be resolved: {first_line(error)}"
     inherited = {name for parent in config.__mro__ if _is_ours(parent) for name in getattr(parent, "model_fields", ())}
     for name, field in config.model_fields.items():
         if name not in inherited and _holds_list(field.annotation):

@@ -115,6 +115,8 @@ def _one(annotation: Any, metadata: list[Any]) -> str:
     if annotation is str:
         return "text" if not any(isinstance(m, MinLen) and m.min_length for m in metadata) else "text, not empty"
     name = names_of.get(origin or annotation, "a value")
+    if name == "a mapping" and (least := _least(metadata)):
+        return f"{name} of at least {many(least, 'entry', 'entries')}"
     return f"{name} {limits}" if annotation in (int, float) and (limits := _limits(metadata)) else name
 
 
@@ -122,9 +124,16 @@ def _list(origin: type, args: tuple[Any, ...], metadata: list[Any]) -> str:
     if origin is tuple and Ellipsis not in args:
         return f"a list of {many(len(args), 'value')}, each {_either(args[0], [])}"
     longest = [m.max_length for m in metadata if isinstance(m, MaxLen)]
-    empty = "" if not any(isinstance(m, MinLen) and m.min_length for m in metadata) else "non-empty "
+    least = _least(metadata)
+    if least > 1:
+        return f"a list of at least {least} values, each {_either(args[0], [])}"
     size = f"at most {longest[0]} " if longest else ""
-    return f"a {empty}list of {size}values, each {_either(args[0], [])}"
+    return f"a {'non-empty ' if least else ''}list of {size}values, each {_either(args[0], [])}"
+
+
+def _least(metadata: Iterable[Any]) -> int:
+    """How many values there must be."""
+    return max((m.min_length for m in metadata if isinstance(m, MinLen)), default=0)
 
 
 def _limits(metadata: Iterable[Any]) -> str:

@@ -15,7 +15,7 @@ from hmlc_ray.config.sweep import TrialsConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.names.levels import check_printable, composed
-from hmlc_ray.names.studies import ALLOWED, MAX_LENGTH, PATTERN
+from hmlc_ray.names.studies import MAX_LENGTH, PATTERN, allowed
 
 STUDY_SUFFIX = 20
 """Characters that the name of a suite leaves for the names of its studies."""
@@ -55,7 +55,11 @@ class FrontsConfig(Section):
 class BenchmarkConfig(Section):
     """What is compared with what."""
 
-    name: str = Field(pattern=PATTERN, max_length=MAX_LENGTH - STUDY_SUFFIX, description=ALLOWED)
+    name: str = Field(
+        pattern=PATTERN,
+        max_length=MAX_LENGTH - STUDY_SUFFIX,
+        json_schema_extra={"allowed": allowed(MAX_LENGTH - STUDY_SUFFIX)},
+    )
     """The benchmark's name in the store; its studies are called `<name>.tuning-1`, `<name>.cells-1` and so on."""
     baseline: Label
     """The arm that the others are compared with."""

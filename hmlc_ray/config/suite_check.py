@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hmlc_ray.config.load import is_suite
 from hmlc_ray.config.metrics import check_metric
 from hmlc_ray.config.overrides import apply_overrides
 from hmlc_ray.config.paths import Overrides, parse_overrides
@@ -26,6 +27,10 @@ def load_suite(path: Source, overrides: Overrides = ()) -> SuiteConfig:
         ConfigError: naming file, path, value and what is allowed.
     """
     values, source = values_of(path, suites_first=True)
+    if "study" in values and not is_suite(values):
+        raise ConfigError(
+            f"{source} is a search space, which `hmlc sweep` runs; a suite is needed here, with benchmark and arms"
+        )
     values = apply_overrides(SuiteConfig, values, parse_overrides(overrides))
     for section, model in (("data", DataEntry), ("arms", ArmConfig)):
         entries = values.get(section)

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from hmlc_ray.config.base import Section
 from hmlc_ray.config.levels import check_trial
+from hmlc_ray.config.load import refuse_suite
 from hmlc_ray.config.marks import DefaultFor
 from hmlc_ray.config.metrics import check_metric
 from hmlc_ray.config.paths import Overrides, get_path
@@ -216,6 +217,7 @@ def load_sweep(path: Source, overrides: Overrides = (), profile: str | None = No
         DataError: if the number of levels is needed and the image folder is missing or empty.
     """
     values, source = values_of(path)
+    refuse_suite(values, source)
     values = overlay(SweepConfig, values, source, overrides, profile)
     sweep = validate(SweepConfig, values, source)
     check_sweep(sweep, source)

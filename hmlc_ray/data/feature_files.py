@@ -13,8 +13,7 @@ from hmlc_ray.data.base import DataSet, Split
 from hmlc_ray.data.feature_table import Features
 from hmlc_ray.errors import DataError, system_reason
 from hmlc_ray.files.atomic import staged
-from hmlc_ray.folders.feature_labels import RESERVED
-from hmlc_ray.folders.feature_places import LABELS_FILE, TABLE_FILES
+from hmlc_ray.folders.feature_places import LABELS_FILE, RESERVED, TABLE_FILES
 
 TABLE_FILE = TABLE_FILES[0]
 

@@ -23,8 +23,11 @@ _SHARE = 0.8
 """Share of the available memory for a table that has to be converted."""
 
 
-def read_features(table: Path, array: str | None) -> Features:
+def read_features(table: Path, array: str | None, levels: Sequence[str] | None) -> Features:
     """The features, float32 [N, D]; of an NPY file of float32 the file itself, mapped copy-on-write.
+
+    Args:
+        levels: the columns that are levels by the configuration, and no features.
 
     Raises:
         DataError: if the file is none of these, is damaged, does not hold a table of numbers, or is too large.
@@ -35,7 +38,7 @@ def read_features(table: Path, array: str | None) -> Features:
         elif table.suffix.lower() == ".npz":
             found = _of_npz(table, array)
         else:
-            found = _of_parquet(table, array)
+            found = _of_parquet(table, array, levels)
     except (BadArray, OSError) as error:
         reason = str(error) if isinstance(error, BadArray) else system_reason(error)
         raise DataError(f"cannot read the table of features {str(table)!r}: {reason}") from error
@@ -54,7 +57,8 @@ def read_own_labels(places: Places, array: str | None, levels: Sequence[str] | N
     """
     table = places.table
     parts = table_parts(table)
-    names = [name for name in parts.labels if name != features_name(parts, array, table)]
+    features = features_name(parts, array, table)
+    names = parts.label_names(features, levels)
     columns = columns_of(names, levels, table)
     wanted = {index for _, index in columns.levels} | {columns.row, columns.path, columns.split}
     read = _texts_of_npz if table.suffix.lower() == ".npz" else _texts_of_parquet
@@ -67,7 +71,9 @@ def read_own_labels(places: Places, array: str | None, levels: Sequence[str] | N
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise DataError(f"the labels in {str(table)!r} differ in length: {shown}")
-    return collect(_rows(texts, len(names), table), columns, table)
+    found = collect(_rows(texts, len(names), table), columns, table)
+    found.unused = [] if features is None else parts.numbers(levels)
+    return found
 
 
 def _rows(texts: dict[int, list[str]], width: int, table: Path) -> Iterator[LabelRow]:
@@ -96,12 +102,12 @@ def _texts_of_npz(table: Path, name: str) -> list[str]:
     return [value.strip() for value in values.astype(str).tolist()]
 
 
-def _of_parquet(table: Path, array: str | None) -> Array:
+def _of_parquet(table: Path, array: str | None, levels: Sequence[str] | None) -> Array:
     parts = table_parts(table)
     name = features_name(parts, array, table)
     limit, blocks, size = _limit(), [], 0
     with _parquet():
-        for batch in _batches(table, parts.single if name is None else [name]):
+        for batch in _batches(table, parts.numbers(levels) if name is None else [name]):
             block = _wide(batch) if name is None else _listed(batch.column(0), name)
             size += block.nbytes
             if size > limit // 2:  # which joining them takes once more
@@ -153,8 +159,18 @@ def _texts_of_parquet(table: Path, name: str) -> list[str]:
     texts: list[str] = []
     with _parquet():
         for batch in _batches(table, [name]):
-            texts += ["" if value is None else str(value).strip() for value in batch.column(0).to_pylist()]
+            texts += [_text(value, name) for value in batch.column(0).to_pylist()]
     return texts
+
+
+def _text(value: Any, name: str) -> str:
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float):
+        if not value.is_integer():
+            raise BadArray(f"the column {name!r} holds {value}, and classes are texts or whole numbers")
+        value = int(value)
+    return str(value).strip()
 
 
 def _converted(found: Array, table: Path) -> Features:

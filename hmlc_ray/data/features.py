@@ -40,7 +40,7 @@ def load(config: FeaturesConfig) -> DataSet:
     labels = (
         read_labels(places, config.levels) if places.labels else read_own_labels(places, config.array, config.levels)
     )
-    table = read_features(places.table, config.array)
+    table = read_features(places.table, config.array, config.levels)
     _check_rows(labels, len(table), places)
     digest, bad = _looked_through(table)
     _refuse(config, labels, bad, places)
@@ -128,7 +128,7 @@ def _refuse(config: FeaturesConfig, labels: FeatureLabels, bad: npt.NDArray[np.b
     if not wrong:
         return
     if config.on_bad_row == "error":
-        others = f", as do {len(wrong) - 1} others" if len(wrong) > 1 else ""
+        others = f", one of {len(wrong):,} such rows" if len(wrong) > 1 else ""
         raise DataError(
             f"row {wrong[0]} of {str(places.table)!r} holds a number that is not finite, or too large for float32"
             f"{others}: correct them, or set data.on_bad_row: skip"

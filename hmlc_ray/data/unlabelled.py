@@ -82,7 +82,7 @@ def _listed(file: Path) -> Iterator[Path]:
 
 def _rows(config: FeaturesConfig) -> Split:
     file = find_table(config.file)
-    table = read_features(file, config.array)
+    table = read_features(file, config.array, config.levels)
     bad = np.flatnonzero(~np.isfinite(table).all(axis=1))
     if len(bad):
         raise DataError(

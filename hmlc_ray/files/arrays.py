@@ -62,7 +62,8 @@ def read_header(stream: BinaryIO, size: int, *, text: bool = False) -> Header:
 def _check(header: Header, size: int, *, text: bool) -> None:
     dtype = header.dtype
     if dtype.hasobject:
-        raise BadArray("it holds pickled Python objects, which are never loaded: save it as an array of numbers")
+        wanted = "texts, by .astype(str)" if text else "numbers"
+        raise BadArray(f"it holds pickled Python objects, which are never loaded: save it as an array of {wanted}")
     plain = dtype.kind in "US" if text else dtype.kind in "fiu" and dtype.itemsize <= 8
     if not plain and not (text and dtype.kind in "iu"):
         raise BadArray(f"it holds values of type {str(dtype)[:60]}, not {'texts' if text else 'real numbers'}")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hmlc_ray.errors import DataError, TaxonomyError, system_reason
-from hmlc_ray.folders.feature_places import Places, features_name, find_places, table_parts
+from hmlc_ray.folders.feature_places import RESERVED, Places, features_name, find_places, table_parts
 from hmlc_ray.folders.notes import lacking_each
 from hmlc_ray.folders.split_names import SPLIT_NAMES, open_set_role, split_role
 from hmlc_ray.names.counts import many
@@ -27,7 +27,8 @@ from hmlc_ray.names.cut import cut
 from hmlc_ray.names.levels import check_level_names, check_printable, composed
 from hmlc_ray.tables.csv_files import BadTable, read_table
 
-RESERVED = ("row", "path", "split", "text")
+_LONGEST_NUMBER = 18
+"""Digits of a row number: no table has as many rows, and Python reads no number of thousands of digits."""
 _OTHERS = "of other splits are left out"
 
 
@@ -72,6 +73,8 @@ class FeatureLabels:
     """Rows of samples that belong to no class of any level, by the name of their split; see `open_set_role`."""
     paths: dict[int, str] = field(default_factory=dict)
     """Path of each row, where there is a column for it."""
+    unused: list[str] = field(default_factory=list)
+    """Columns of real numbers that are neither features nor levels."""
 
     @property
     def leaf_paths(self) -> list[tuple[str, ...]]:
@@ -98,6 +101,9 @@ class FeatureLabels:
         for rows, text in ((self.open_set, "of no class are for the open-set metrics alone"), (self.others, _OTHERS)):
             if rows:
                 notes.append(f"rows {text}: " + ", ".join(f"{len(own):,} {name}" for name, own in rows.items()))
+        if self.unused:
+            names = ", ".join(map(repr, self.unused[:8]))
+            notes.append(f"columns of real numbers are not read as classes: {names} (data.levels may name them)")
         return tuple(notes)
 
     def lacks(self) -> list[str]:
@@ -118,7 +124,7 @@ def read_feature_levels(file: str, labels: str | None, array: str | None) -> tup
         raise DataError(f"the file of labels {str(places.labels)!r} is empty")
     parts = table_parts(places.table)
     name = features_name(parts, array, places.table)
-    return columns_of([label for label in parts.labels if label != name], None, places.table).level_names
+    return columns_of(parts.label_names(name, None), None, places.table).level_names
 
 
 def columns_of(header: Sequence[str], levels: Sequence[str] | None, file: Path) -> Columns:
@@ -140,7 +146,8 @@ def columns_of(header: Sequence[str], levels: Sequence[str] | None, file: Path) 
             shown = ", ".join(map(repr, names[:12]))
             raise DataError(f"data.levels names the column {name!r}, but {str(file)!r} has {shown}")
     if not wanted:
-        raise DataError(f"{str(file)!r} has no column of classes, only {', '.join(map(repr, names)) or 'none'}")
+        others = f": it has {', '.join(map(repr, names))}" if names else ""
+        raise DataError(f"{str(file)!r} has no column of classes{others}")
     try:
         check_printable(wanted)
         check_level_names(wanted)
@@ -243,11 +250,12 @@ class _Collector:
         if self._columns.row is None:
             return self._count - 1
         cell = row.cells[self._columns.row]
-        if not (cell.isascii() and cell.removesuffix(".0").isdecimal()):
+        digits = cell.removesuffix(".0")
+        if not (cell.isascii() and digits.isdecimal() and len(digits) <= _LONGEST_NUMBER):
             raise DataError(
                 f"{row.where} has {cut(cell, 40)!r} in the column row, which is not a row number, from 0 on"
             )
-        number = int(cell.removesuffix(".0"))
+        number = int(digits)
         first = self._numbers.setdefault(number, row.where)
         if first is not row.where:
             raise DataError(f"{row.where} names row {number} a second time, after {first.partition(' of ')[0]}")

@@ -5,7 +5,9 @@ Imports neither torch nor numpy.
 
 from __future__ import annotations
 
+import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +20,10 @@ TABLE_FILES = ("features.npy", "features.npz", "features.parquet")
 SUFFIXES = (".npy", ".npz", ".parquet")
 FEATURES = ("features", "embeddings", "embedding", "arr_0")
 """How the features are called in a file with several arrays or columns, where the configuration does not say."""
+RESERVED = ("row", "path", "split", "text")
+"""Columns of labels that do not hold classes."""
+_PANDAS_INDEX = re.compile(r"__index_level_\d+__")
+"""What pandas calls the columns of an index without a name: numbers of rows, not classes."""
 
 
 class Places(NamedTuple):
@@ -41,10 +47,10 @@ def find_table(file: str) -> Path:
             what = "none of" if not found else "several of"
             raise DataError(f"the folder {str(table)!r} holds {what} {', '.join(TABLE_FILES)}: name the table itself")
         table = found[0]
-    if table.suffix.lower() not in SUFFIXES:
-        raise DataError(f"the table of features {str(table)!r} must be a file of type {', '.join(SUFFIXES)}")
-    if not is_file(table):
+    if not table.exists():
         raise DataError(f"there is no table of features {str(table)!r}")
+    if table.suffix.lower() not in SUFFIXES or not is_file(table):
+        raise DataError(f"the table of features {str(table)!r} must be a file of type {', '.join(SUFFIXES)}")
     return table
 
 
@@ -80,6 +86,24 @@ class TableParts(NamedTuple):
     single: list[str] = []  # noqa: RUF012 - a tuple's default, which nobody changes
     """Columns of single real numbers, which together are the features of a file without lists."""
 
+    def label_names(self, features: str | None, levels: Sequence[str] | None) -> list[str]:
+        """The arrays or columns of labels.
+
+        A column of real numbers is one only where its name says so: pandas makes real numbers of whole ones as soon as
+        one of them is missing.
+
+        Args:
+            features: see `features_name`.
+            levels: the columns that are levels by the configuration.
+        """
+        named = [name for name in self.single if name.lower() in RESERVED or name in (levels or ())]
+        return [name for name in self.labels if name != features] + named
+
+    def numbers(self, levels: Sequence[str] | None) -> list[str]:
+        """The columns of single real numbers that are not labels."""
+        named = self.label_names(None, levels)
+        return [name for name in self.single if name not in named]
+
 
 def table_parts(table: Path) -> TableParts:
     """The names of the arrays of an NPZ file, or of the columns of a Parquet file.
@@ -95,7 +119,7 @@ def table_parts(table: Path) -> TableParts:
         from pyarrow import parquet, types
 
         schema = parquet.read_schema(table)
-        columns = [(one.name, one.type) for one in schema]
+        columns = [(one.name, one.type) for one in schema if not _PANDAS_INDEX.fullmatch(one.name)]
     except Exception as error:  # of zipfile, pyarrow, the system
         raise DataError(f"cannot read the table {str(table)!r}: {first_line(error)[:200]}") from error
     of_lists = (types.is_list, types.is_large_list, types.is_fixed_size_list)
@@ -105,7 +129,7 @@ def table_parts(table: Path) -> TableParts:
 
 
 def features_name(parts: TableParts, array: str | None, table: Path) -> str | None:
-    """Which array or column holds the features; None: `single` together.
+    """Which array or column holds the features; None: those of single numbers together.
 
     Raises:
         DataError: if there is none of the name that the configuration gives, or it is not clear which is meant.

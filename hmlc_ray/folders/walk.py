@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections import Counter
@@ -86,13 +87,30 @@ def entries(folder: Path) -> tuple[list[str], list[str]]:
             for entry in entries:
                 if is_litter(entry.name):
                     continue
-                if entry.is_dir():
+                if _leads_nowhere(entry):  # a sample that is missing
+                    files.append(entry.name)
+                elif entry.is_dir():
                     folders.append(entry.name)
-                elif entry.is_file() or entry.is_symlink():  # a link that leads nowhere is a sample that is missing
+                elif entry.is_file() or entry.is_symlink():
                     files.append(entry.name)
     except OSError as error:
         raise DataError(f"cannot read the folder {str(folder)!r}: {system_reason(error)}") from error
     return sorted(folders, key=_order), sorted(files, key=_order)
+
+
+def _leads_nowhere(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a link to what is not there, or in a circle."""
+    if not entry.is_symlink():
+        return False
+    try:
+        entry.stat()
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        return True
+    return False
 
 
 def sample_files(folder: Path, suffixes: frozenset[str]) -> list[Path]:

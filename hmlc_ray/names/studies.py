@@ -9,9 +9,16 @@ from hmlc_ray.names.cut import cut
 
 PATTERN = r"^[a-z0-9][a-z0-9._-]*$"
 MAX_LENGTH = 100
-ALLOWED = (
-    f"lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit, {MAX_LENGTH} at most"
-)
+
+
+def allowed(longest: int = MAX_LENGTH) -> str:
+    """What a name may be, to follow `must be`."""
+    return (
+        f"lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit, {longest} at most"
+    )
+
+
+ALLOWED = allowed()
 
 
 def check_study_name(name: str) -> str:

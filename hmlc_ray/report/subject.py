@@ -66,7 +66,7 @@ def open_store(name: str, workspace: Workspace) -> Tracker:
     tracker = workspace.existing_tracker()
     if tracker is None:
         raise StudyError(
-            f"there is nothing to report on {name!r}: {workspace.home.root} has no MLflow store, so nothing ran there; "
-            "another one is named by --home or --tracking-uri"
+            f"there is nothing to report on {name!r}: {workspace.store_place} has no MLflow store, so nothing ran "
+            "there; another one is named by --home or --tracking-uri"
         )
     return tracker

@@ -40,7 +40,7 @@ def find_run(source: str | os.PathLike[str], folder: Path, workspace: Workspace)
         raise CheckpointError(f"{folder} {what}")
     tracker = workspace.existing_tracker()
     if tracker is None:
-        raise CheckpointError(f"{_no_folder(source, folder)}, and there is no MLflow store in {workspace.home.root}")
+        raise CheckpointError(f"{_no_folder(source, folder)}, and there is no MLflow store in {workspace.store_place}")
     return _run(source, folder, workspace.home, tracker), tracker
 
 

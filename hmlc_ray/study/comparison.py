@@ -68,7 +68,7 @@ def compare_runs(names: Sequence[str], workspace: Workspace) -> Comparison:
         raise StudyError(f"a comparison needs two runs or more, got {len(names)}")
     tracker = workspace.existing_tracker()
     if tracker is None:
-        raise StudyError(f"there is no MLflow store in {workspace.home.root}, so there is nothing to compare")
+        raise StudyError(f"there is no MLflow store in {workspace.store_place}, so there is nothing to compare")
     named = [_named(name, workspace, tracker) for name in names]
     runs = tuple(_compared(name, run) for name, run in zip(names, named, strict=True))
     searched = {key for run in named for key in _searched(run.trained)}

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.config.training import evaluation_of
+from hmlc_ray.errors import StudyError
 from hmlc_ray.names.metrics import metric_key
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import REFIT, TrialStatus
@@ -40,6 +41,24 @@ def used_up(run: TrialRun) -> int | None:
 def best_row(rows: list[TrialRow], study: StudyConfig) -> TrialRow | None:
     """The best of the completed trials; the earlier one of equals."""
     return max(completed(rows), key=lambda row: rank(study.mode, row.value or 0.0, row.number), default=None)
+
+
+def best_of(name: str, rows: list[TrialRow], study: StudyConfig) -> TrialRow:
+    """The best of the completed trials of the study of that name.
+
+    Raises:
+        StudyError: if there is none, with the reason of the first trial that failed.
+    """
+    row = best_row(rows, study)
+    if row is not None:
+        return row
+    failed = [row for row in rows if row.status == TrialStatus.FAILED]
+    if not failed:
+        raise StudyError(f"no trial of study {name!r} is complete yet")
+    why = f": {failed[0].error}" if failed[0].error else ""
+    raise StudyError(
+        f"no trial of study {name!r} was completed, and {len(failed)} failed, first trial {failed[0].number}{why}"
+    )
 
 
 def completed(rows: Sequence[TrialRow]) -> list[TrialRow]:

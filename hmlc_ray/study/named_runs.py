@@ -11,7 +11,7 @@ from hmlc_ray.home import Home
 from hmlc_ray.names.nearest import nearest
 from hmlc_ray.names.studies import PATTERN
 from hmlc_ray.study import schema
-from hmlc_ray.study.leaderboard import best_row, rows_of, trial_runs
+from hmlc_ray.study.leaderboard import best_of, rows_of, trial_runs
 from hmlc_ray.study.lookup import find_sweep, refuse_deleted
 from hmlc_ray.study.schema import RunKind
 from hmlc_ray.tracking import Tracker, TrialRun
@@ -60,7 +60,7 @@ def find_trial(source: str, tracker: Tracker) -> TrialRun | None:
     """The run of `STUDY:TRIAL` or `STUDY:refit`; None for other names, or where the store does not have the study.
 
     Raises:
-        StudyError: if the study has no such trial.
+        StudyError: if the study has no such trial, or its run was deleted.
         TrackingError: if the store cannot be reached.
     """
     return _trial_in(source, _by_name(tracker), tracker) if _TRIAL.fullmatch(source) else None
@@ -77,7 +77,12 @@ def _by_name(tracker: Tracker) -> dict[str, TrialRun]:
 
 def _trial_in(source: str, studies: Mapping[str, TrialRun], tracker: Tracker) -> TrialRun | None:
     match = _TRIAL.fullmatch(source)
-    return _trial(studies[match["study"]], match["trial"], tracker) if match and match["study"] in studies else None
+    if match is None:
+        return None
+    if match["study"] not in studies:
+        refuse_deleted(match["study"], tracker)
+        return None
+    return _trial(studies[match["study"]], match["trial"], tracker)
 
 
 def _result_of(study: TrialRun, home: Home, tracker: Tracker) -> NamedRun:
@@ -88,9 +93,7 @@ def _result_of(study: TrialRun, home: Home, tracker: Tracker) -> NamedRun:
         best = tags.get(schema.BEST_RUN, result.run_id)
         return NamedRun(result if best == result.run_id else tracker.run(best), result, name)
     config = find_sweep(name, home, tracker).study
-    row = best_row(rows_of(trial_runs(tracker, study.run_id), config), config)
-    if row is None:
-        raise StudyError(f"no trial of study {name!r} is complete yet")
+    row = best_of(name, rows_of(trial_runs(tracker, study.run_id), config), config)
     run = tracker.run(row.run_id)
     return NamedRun(run, run, name)
 

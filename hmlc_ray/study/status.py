@@ -58,7 +58,7 @@ def statuses(name: str | None, workspace: Workspace) -> list[StudyOverview]:
         return [driven]
     tracker = workspace.existing_tracker()
     known = {run.tags[schema.STUDY]: run for run in tracker.studies()} if tracker else {}
-    where = tracker.uri if tracker else str(workspace.home.root)
+    where = tracker.uri if tracker else workspace.store_place
     chosen_ones = chosen(name, known, where)
     resumed = {study: resumed_by(study, workspace.home) for study in chosen_ones}
     seen = _statuses_of(tracker, [known[study] for study in chosen_ones]) if tracker else []

@@ -86,7 +86,7 @@ class StudyWatch:
     def __init__(self, name: str, workspace: Workspace) -> None:
         tracker = workspace.existing_tracker()
         if tracker is None:
-            raise StudyError(f"there is no MLflow store in {workspace.home.root} yet, so there is nothing to watch")
+            raise StudyError(f"there is no MLflow store in {workspace.store_place} yet, so there is nothing to watch")
         self._name, self._workspace, self._tracker = name, workspace, tracker
         run, self.note = named_run(name, tracker)
         is_benchmark = run is not None and run.tags.get(schema.KIND) == RunKind.BENCHMARK

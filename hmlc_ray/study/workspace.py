@@ -9,10 +9,11 @@ from pathlib import Path
 
 from hmlc_ray.home import Home
 from hmlc_ray.machine.loopback import bypass_proxies
-from hmlc_ray.names.uris import typed_uri
+from hmlc_ray.names.uris import public_uri, typed_uri
 from hmlc_ray.study.commands import Value, command
 from hmlc_ray.tracking import Tracker
 from hmlc_ray.tracking.drivers import JOB_VARIABLE
+from hmlc_ray.tracking.uri import sqlite_path
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 
@@ -45,8 +46,23 @@ class Workspace:
 
     @property
     def has_store(self) -> bool:
-        """Whether a store is given, or the home folder has one."""
-        return bool(self._named_store) or (self.home.root / "mlflow.db").is_file()
+        """Whether there is a store: a server or a server's database, which answers for itself, or a file that is there.
+
+        Raises:
+            TrackingError: if the store would live in memory.
+        """
+        file = sqlite_path(self.store)
+        return file is None or file.is_file()
+
+    @property
+    def names_store(self) -> bool:
+        """Whether another store than the home folder's own is named."""
+        return bool(self._named_store)
+
+    @property
+    def store_place(self) -> str:
+        """Where the store is looked for, in sentences."""
+        return public_uri(self._named_store) if self._named_store else str(self.home.root)
 
     @property
     def _named_store(self) -> str | None:
@@ -68,7 +84,7 @@ class Workspace:
         return Tracker.connect(self.store, artifact_root=self.home.artifacts, spool=spool, note=note)
 
     def existing_tracker(self) -> Tracker | None:
-        """Open the store, or give None where the home folder has none: looking must not make one.
+        """Open the store, or give None where its file is not there: looking must not make one.
 
         Raises:
             TrackingError: if a store that is named cannot be reached.

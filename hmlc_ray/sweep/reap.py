@@ -49,7 +49,7 @@ def reap(name: str | None, workspace: Workspace, progress: SweepProgress) -> lis
     """
     tracker = workspace.existing_tracker()
     if tracker is None:
-        raise StudyError(f"there is nothing to close: {workspace.home.root} holds no runs")
+        raise StudyError(f"there is nothing to close: {workspace.store_place} holds no runs")
     wanted = None if name is None else _runs_of(name, tracker)
     studies = [run for run in tracker.studies() if wanted is None or {run.run_id, run.tags.get(schema.PARENT)} & wanted]
     lives = driver_lives(tracker, [run for run in studies if run.is_open], progress)

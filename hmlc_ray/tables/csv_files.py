@@ -56,14 +56,18 @@ def table_rows(lines: Iterable[str], known: Collection[str]) -> Iterator[Row]:
         return
     reader = csv.reader(chain([line], lines), delimiter=_delimiter(line, known), skipinitialspace=True, strict=True)
     header: list[str] | None = None
+    last = before  # the last line of the row before
     try:
         for cells in reader:
             number, row = before + reader.line_num, [cell.strip().strip(_INVISIBLE).strip() for cell in cells]
             if any(row):
                 header = row if header is None else header
                 yield number, _named(number, row, header)
+            last = number
     except csv.Error as error:
-        raise BadTable(f"line {before + reader.line_num}: {error}") from None
+        first, now = last + 1, before + reader.line_num
+        quoted = f"a quote opens here a cell that reaches line {now}, where it fails: " if now > first else ""
+        raise BadTable(f"line {first}: {quoted}{error}") from None
 
 
 def read_lines(file: Path) -> Iterator[tuple[int, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,37 @@ def test_a_torn_last_line_is_left_out_and_what_follows_begins_a_new_one(tmp_path
     assert [known.number for known in ResultsFile(file, "s").lines] == [3, 4]
 
 
+@pytest.mark.parametrize("kept", [0, 1, 40, *range(-60, 0)])
+def test_a_line_that_was_torn_anywhere_is_left_out(kept: int, tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    ResultsFile(file, "s").add(line())
+    whole = json.dumps(asdict(line(number=9)), sort_keys=True).encode()
+    for text in (whole, json.dumps({"metrics": {}, **asdict(line(number=9))}).encode()):
+        torn = text[: text.index(b"}") + 1] if kept == 0 else text[:kept]
+        file.write_bytes(json.dumps(asdict(line())).encode() + b"\n" + torn + b"\0" * 7)
+        assert [known.number for known in ResultsFile(file, "s").lines] == [3]
+
+
+def test_one_process_adds_lines_and_the_next_one_knows_them(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    first, second = ResultsFile(file, "s"), ResultsFile(file, "s")
+    with first.held():
+        with pytest.raises(StudyError, match=r"results.jsonl is in use: another process runs a suite on it"):
+            second.held().__enter__()
+        first.add(line())
+    with second.held():
+        assert second.lines == [line()]
+        second.add(line())
+    assert len(file.read_bytes().splitlines()) == 1
+
+
+def test_a_pipe_or_a_device_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for file in (tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(StudyError, match=r"cannot be used: it is not a regular file"):
+            ResultsFile(file, "s")
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -67,5 +99,5 @@ def test_what_is_not_a_line_is_refused_with_its_number(text: str, sentence: str,
 
 
 def test_a_folder_in_its_place_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match=r"the results file .* cannot be read"):
+    with pytest.raises(StudyError, match=r"the results file .* cannot be used: it is not a regular file"):
         ResultsFile(tmp_path, "s")

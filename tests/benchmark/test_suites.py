@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from hmlc_ray.config.files import load_trial
 from hmlc_ray.config.load import dump_yaml
 from hmlc_ray.config.paths import set_path
 from hmlc_ray.config.suite_check import load_suite
+from hmlc_ray.config.sweep import load_sweep
 from hmlc_ray.errors import ConfigError
 
 SUITES = sorted((Path(__file__).parents[2] / "search_spaces" / "suites").glob("*.yaml"))
@@ -53,7 +55,10 @@ BAD = [
     ("arms.hmce.space", {"training.epochs": {"int": [1, 9]}}, "training.epochs cannot be searched"),
     ("data.digits.data.kind", "digit", "digit"),
     ("benchmark.objective_metric", "val/probe_top1/digits", "did you mean 'val/probe_top1/digit'"),
-    ("benchmark.name", "../x", "benchmark.name"),
+    ("benchmark.name", "../x", "benchmark.name must be lower-case letters, digits, .*, 80 at most, got"),
+    ("arms", {"hmce": {"objective": {"kind": "hmce"}}}, "arms must be a mapping of at least 2 entries, got"),
+    ("data", {}, "data must be a mapping of at least 1 entry, got"),
+    ("fronts", {"arms": ["hmce"], "leaf_weights": [0.2]}, "fronts.leaf_weights must be a list of at least 2 values"),
     ("trials.resources", {"cpus": 0}, "trials.resources.cpus"),
     ("fronts", {"arms": ["other"], "leaf_weights": [0.2, 0.8]}, "fronts.arms names 'other', which is not an arm"),
     ("fronts", {"arms": ["supcon"], "leaf_weights": [0.2, 0.8]}, "'supcon', whose objective has no level_weights"),
@@ -72,6 +77,17 @@ def test_a_bad_suite_is_refused_in_one_sentence(path: str, value: Any, sentence:
         load_suite(file)
     assert str(raised.value).startswith(str(file))
     assert "\n" not in str(raised.value)
+
+
+def test_a_file_of_another_kind_is_refused_with_the_command_that_takes_it(tmp_path: Path) -> None:
+    suite, space = tmp_path / "suite.yaml", tmp_path / "space.yaml"
+    suite.write_text(dump_yaml(GOOD))
+    space.write_text("study: {name: s}\n")
+    for load in (load_trial, load_sweep):
+        with pytest.raises(ConfigError, match=r"suite\.yaml is a suite, which `hmlc benchmark` runs"):
+            load(suite)
+    with pytest.raises(ConfigError, match=r"space\.yaml is a search space, which `hmlc sweep` runs; a suite is needed"):
+        load_suite(space)
 
 
 def test_an_arm_that_is_given_twice_is_refused(tmp_path: Path) -> None:

@@ -201,7 +201,9 @@ def test_rows_that_are_not_finite_are_refused_or_skipped(tmp_path: Path, caplog:
     dirty = ROWS.astype(np.float64)
     dirty[5, 2], dirty[40, 0] = np.nan, 1e300
     np.save(folder / "features.npy", dirty)
-    with pytest.raises(DataError, match=r"row 5 of '.*' holds a number that is not finite.*, as do 1 others: .*skip"):
+    with pytest.raises(
+        DataError, match=r"row 5 of '.*' holds a number that is not finite.*, one of 2 such rows: .*skip"
+    ):
         load(folder)
     with caplog.at_level(logging.WARNING):
         data = load(folder, on_bad_row="skip")
@@ -236,6 +238,8 @@ WRONG: dict[str, tuple[dict[str, object], dict[str, object], str]] = {
     "a row twice": ({"labels_csv": _lines("0,p,a,train", "0,q,a,train")}, {},
         "line 3 .* names row 0 a second time, after line 2"),
     "no row": ({"labels_csv": _lines("x,p,a,train")}, {}, "line 2 .* has 'x' in the column row"),
+    "a row of thousands of digits": ({"labels_csv": _lines("9" * 5000 + ",p,a,train")}, {},
+        "has '9999.* in the column row"),
     "a negative row": ({"labels_csv": _lines("-1,p,a,train")}, {}, "has '-1' in the column row"),
     "a missing class": ({"labels_csv": _lines("0,p,,train")}, {}, "line 2 .* has no class in the column 'kind'"),
     "a missing split": ({"labels_csv": _lines("0,p,a,")}, {}, "line 2 .* names no split"),
@@ -265,7 +269,8 @@ def test_files_that_are_no_tables_are_refused(tmp_path: Path) -> None:
     for file, reason in (
         (tmp_path, "holds none of features.npy"),
         (tmp_path / "x.npy", "there is no table of features"),
-        (tmp_path / "x.csv", "must be a file of type .npy, .npz, .parquet"),
+        (tmp_path / "folder", "there is no table of features"),
+        (Path(__file__), "must be a file of type .npy, .npz, .parquet"),
     ):
         with pytest.raises(DataError, match=reason):
             load_data(config(file))
@@ -290,6 +295,47 @@ def test_which_array_holds_the_features_is_said_where_it_is_not_clear(tmp_path: 
     parquet.write_table(pa.table({"features": lists, "leaf": FINE}), tmp_path / "t.parquet")
     with pytest.raises(DataError, match="differ in length"):
         load_data(config(tmp_path / "t.parquet"))
+
+
+def _parquet(folder: Path, **columns: object) -> Path:
+    parquet.write_table(pa.table({"leaf": FINE, "kind": COARSE, **columns}), folder / "t.parquet")
+    return folder / "t.parquet"
+
+
+def test_an_index_that_pandas_wrote_is_no_level(tmp_path: Path) -> None:
+    data = load(_parquet(tmp_path, features=ROWS.tolist(), __index_level_0__=list(range(48))))
+    assert data.taxonomy.level_names == ("kind", "leaf")
+
+
+def test_whole_numbers_that_pandas_made_real_are_classes_where_they_are_named(tmp_path: Path) -> None:
+    """Nobody loses a level without a word, nor trains on a label among the features."""
+    numbers = [float(leaf) for leaf in LEAF]
+    file = _parquet(tmp_path, features=ROWS.tolist(), number=numbers)
+    assert "not read as classes: 'number'" in " ".join(load(file).notes)
+    named = load(file, levels=("kind", "number"))
+    assert named.taxonomy.class_names == (("a", "b"), ("0", "1", "2", "3"))
+    assert not [note for note in named.notes if "not read as classes" in note]
+    wide = {f"c{place}": column for place, column in enumerate(ROWS.T)}
+    file = _parquet(tmp_path, **wide, number=numbers, row=numbers[::-1])
+    with pytest.raises(DataError, match="names row 3 a second time"):
+        load(file)
+    file = _parquet(tmp_path, **wide, number=numbers, row=[float(row) for row in reversed(range(48))])
+    turned = load(file, levels=("kind", "number"))
+    assert turned.input_shape == (8,)
+    first = turned.train.rows.tolist()[0]  # type: ignore[union-attr]
+    assert turned.train.leaf.tolist()[0] == LEAF[47 - first]
+    with pytest.raises(DataError, match=r"the column 'number' holds 0.5, and classes are texts or whole numbers"):
+        load(_parquet(tmp_path, features=ROWS.tolist(), number=[0.5] * 48), levels=("number",))
+    with pytest.raises(DataError, match=r"row 7 of .* has no class in the column 'number'"):
+        load(
+            _parquet(tmp_path, features=ROWS.tolist(), number=[*numbers[:7], np.nan, *numbers[8:]]), levels=("number",)
+        )
+
+
+def test_labels_that_are_pickled_say_what_to_save_instead(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", features=ROWS, leaf=np.array(FINE, dtype=object))
+    with pytest.raises(DataError, match=r"the array 'leaf': .* pickled .* an array of texts, by .astype\(str\)"):
+        load(tmp_path / "t.npz")
 
 
 def test_a_column_that_hardly_varies_is_not_blown_up(tmp_path: Path) -> None:

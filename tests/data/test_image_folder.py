@@ -115,6 +115,7 @@ BREAKAGES: dict[str, Callable[[Path], object]] = {
     "no image": lambda file: file.write_text("hello"),
     "bad checksum": lambda file: file.write_bytes(file.read_bytes()[:45] + b"\0\0\0\0" + file.read_bytes()[49:]),
     "dangling link": lambda file: (file.unlink(), file.symlink_to("nowhere.png")),
+    "link to itself": lambda file: (file.unlink(), file.symlink_to(file.name)),
 }
 
 

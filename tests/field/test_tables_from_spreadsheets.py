@@ -162,7 +162,11 @@ CAUSES = {
         "path,leaf,\ncat/1.jpg,a,\ndog/2.jpg,b,oops\n",
         "line 3 holds 'oops' in column 3, which",
     ),
-    "an open quote": ('path,leaf\n"cat/1.jpg,a\n', "line 2: unexpected end of data"),
+    "an open quote": ('path,leaf\n"cat/1.jpg,a\n', "line 2: .*unexpected end of data"),
+    "an open quote, long before": (
+        'path,leaf\ncat/1.jpg,a\n"cat/1.jpg,a\ncat/2.jpg,a\ncat/3.jpg,a\n',
+        "line 3: a quote opens here a cell that reaches line 5, where it fails: unexpected end of data",
+    ),
 }
 
 

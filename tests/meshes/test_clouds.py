@@ -80,6 +80,7 @@ SOUND = {
     "pts with its number of points": (as_text(POINTS, head="40\n"), ".pts"),
     "pts with intensities": (as_text(np.hstack([POINTS, np.ones((40, 1))]), head="40\n"), ".pts"),
     "txt without a line end": (as_text(POINTS).rstrip(), ".txt"),
+    "the output of a program, sent to a file by PowerShell": (as_text(POINTS).decode().encode("utf-16"), ".xyz"),
     "a byte-order mark": (b"\xef\xbb\xbf" + as_text(POINTS), ".xyz"),
 }  # fmt: skip
 
@@ -130,6 +131,12 @@ BROKEN = {
         as_ply(POINTS, faces="element face 1\nproperty list uchar int vertex_indices\n") + b"3 0 1 2\n", ".ply",
         "1 faces: data.kind mesh-folder"),
     "a ply that is cut off": (as_ply(POINTS, "binary_little_endian")[:-9], ".ply", "the file is cut off"),
+    "a ply of other numbers": (as_ply(POINTS).replace(b" x\n", b" u\n"), ".ply",
+        "its vertices have no x, only u, y, z"),
+    "a ply with a header out of order": (b"ply\nformat ascii 1.0\nproperty float x\nend_header\n", ".ply",
+        "has a property before the first element"),
+    "a ply without a count": (as_ply(POINTS).replace(b"vertex 40", b"vertex many"), ".ply",
+        "announces 'many' of the element 'vertex', not a whole number"),
     "words": (b"1 2 3\n4 five 6\n", ".txt", "line 2 holds 'five', which is not a number"),
     "two columns": (b"1 2\n3 4\n", ".xyz", "line 1 has 2 numbers, but a point has x, y and z"),
     "ragged": (b"1 2 3\n1 2 3 4\n1 2 3\n", ".xyz", "line 2 has 4 numbers, line 1 has 3"),

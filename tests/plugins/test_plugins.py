@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -87,6 +88,10 @@ BROKEN = {
     ),
     "a kind that cannot be written": (CONFIG.format(kind="a.b", more=""), "cannot be used: it needs a key `kind: "),
     "a list": (CONFIG.format(kind="x", more="sizes: list[int] = [1]"), "its key sizes holds a list, a set or a map"),
+    "a type that is nowhere": (
+        CONFIG.format(kind="x", more="size: 'Nowhere' = 3"),
+        "the types of its keys cannot be resolved: ",
+    ),
     "keys of any name": (
         CONFIG.format(kind="x", more="model_config = {'extra': 'allow'}"),
         "its sections must stay frozen and forbid other keys",
@@ -106,6 +111,27 @@ def test_a_broken_plugin_is_named_in_one_sentence(site: Path, code: str, message
     assert message in text
     assert text.endswith("; repair or uninstall broken-loss")
     assert "\n" not in text
+
+
+def test_a_plugin_that_prints_leaves_json_alone(tmp_path: Path) -> None:
+    code = "print('hello')\n" + CONFIG.format(kind="loud", more="")
+    install(tmp_path, "loud-loss", code, {GROUPS["objective"]: {"loud": "loud_loss:Config"}})
+    (tmp_path / "t.yaml").write_text("objective: {kind: loud}\n")
+    command = [sys.executable, "-m", "hmlc_ray.cli", "check", "t.yaml", "--json"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | with_site(tmp_path), capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout)["config"]["objective"]["kind"] == "loud"
+    assert "hello" in done.stderr
+    closed = subprocess.run(
+        ["/bin/sh", "-c", '"$@" >&-', "sh", *command],
+        cwd=tmp_path,
+        env=os.environ | with_site(tmp_path),
+        stderr=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert "config" not in closed.stderr
 
 
 def test_a_kind_that_is_taken_twice_is_refused_with_both_owners(site: Path) -> None:

@@ -7,14 +7,17 @@ import json
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from hmlc_ray.cli.app import app
 from hmlc_ray.cli.compare_tables import print_comparison
 from hmlc_ray.config.sweep import SweepConfig
+from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
 from hmlc_ray.study import schema
+from hmlc_ray.study.best import best_trial
 from hmlc_ray.study.comparison import compare_runs
 from hmlc_ray.study.folder import save_study
 from hmlc_ray.study.schema import RunKind
@@ -111,3 +114,37 @@ def test_wrong_names_are_one_sentence(runs: dict[str, str], tracker: Tracker, tm
     nowhere = hmlc(tmp_path / "nowhere", "s", "t")
     assert "there is no MLflow store in" in nowhere.stderr
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_trial_of_a_study_that_was_deleted_says_how_to_restore_it(
+    runs: dict[str, str], tracker: Tracker, tmp_path: Path
+) -> None:
+    MlflowClient(tracker.uri).delete_run(runs["study"])
+    found = hmlc(tmp_path, "s:0", runs["single"])
+    assert found.exit_code == 2
+    assert "the run of study 's' was deleted in MLflow" in found.stderr
+    assert runs["study"] in found.stderr
+
+
+def test_a_store_that_is_not_there_is_named_and_not_made(tmp_path: Path) -> None:
+    file = tmp_path / "mistyped" / "mlflow.db"
+    result = hmlc(tmp_path, "s:0", "s:1", "--tracking-uri", f"sqlite:///{file}")
+    assert result.exit_code == 2
+    assert f"there is no MLflow store in sqlite:///{file}, so there is nothing to compare" in result.stderr
+    with pytest.raises(StudyError, match=r"there is no MLflow store in sqlite:.*, so no trial of 's' is there"):
+        best_trial("s", Workspace.of(tmp_path, f"sqlite:///{file}"))
+    assert not file.parent.exists()
+
+
+def test_a_study_whose_trials_all_failed_says_why(tracker: Tracker, tmp_path: Path) -> None:
+    sweep = SweepConfig.model_validate({"study": {"name": "f", "num_trials": 1}, "space": {"seed": {"int": [0, 2]}}})
+    save_study(sweep, Home.of(tmp_path))
+    run = tracker.trial_run(tracker.study_run("f", tags={}, params={}), "0", name="f-0", params={}, tags={})
+    tracker.finish(run, "FAILED", {schema.ERROR: "NonFiniteLoss: the loss became nan"})
+    why = r"no trial of study 'f' was completed, and 1 failed, first trial 0: NonFiniteLoss: the loss became nan"
+    for find in (
+        lambda: compare_runs(["f", "f"], Workspace.of(tmp_path)),
+        lambda: best_trial("f", Workspace.of(tmp_path)),
+    ):
+        with pytest.raises(StudyError, match=why):
+            find()

@@ -27,6 +27,7 @@ _STRUCT = {"i1": "b", "u1": "B", "i2": "h", "u2": "H", "i4": "i", "u4": "I", "i8
            "f2": "e", "f4": "f", "f8": "d"}  # fmt: skip
 _ORDERS = {"ascii": "<", "binary_little_endian": "<", "binary_big_endian": ">"}
 _END = re.compile(rb"(?:^|[\r\n])end_header[ \t]*(?:\r\n|\r|\n|$)")
+_LONGEST_NUMBER = 18
 _NORMAL = ("nx", "ny", "nz")
 _CORNERS = ("vertex_indices", "vertex_index")
 Lists = tuple[IntArray, IntArray]
@@ -85,6 +86,9 @@ def read_ply(content: bytes) -> RawMesh:
 
 
 def _stacked(columns: dict[str, Any], names: tuple[str, ...]) -> FloatArray:
+    missing = [name for name in names if name not in columns]
+    if missing:
+        raise ValueError(f"its vertices have no {', '.join(missing)}, only {', '.join(list(columns)[:8]) or 'lists'}")
     return np.stack([np.asarray(columns[name], dtype=np.float64) for name in names], axis=1)
 
 
@@ -101,7 +105,9 @@ def _header(content: bytes) -> tuple[list[_Element], _Body, bool]:
             case ["format", form, *_]:
                 order = form.lower()
             case ["element", name, rows]:
-                elements.append(_Element(name.lower(), int(rows), []))
+                elements.append(_Element(name.lower(), _count(name, rows), []))
+            case ["property", *_] if not elements:
+                raise ValueError("its header has a property before the first element")
             case ["property", "list", count, kind, name]:
                 elements[-1].properties.append(_Property(name.lower(), _known(kind), _known(count)))
             case ["property", kind, name]:
@@ -113,6 +119,12 @@ def _header(content: bytes) -> tuple[list[_Element], _Body, bool]:
         return elements, _Body(body, _ORDERS[order], 0), False
     plain = [_Element(name, rows, [_as_floats(one) for one in properties]) for name, rows, properties in elements]
     return plain, _Body(_numbers(body).tobytes(), "<", 0), True
+
+
+def _count(name: str, rows: str) -> int:
+    if not rows.isdecimal() or len(rows) > _LONGEST_NUMBER:
+        raise ValueError(f"its header announces {rows[:40]!r} of the element {name[:40]!r}, not a whole number")
+    return int(rows)
 
 
 def _known(kind: str) -> str:
@@ -150,7 +162,7 @@ def _list_of_corners(element: _Element) -> int | None:
 def _read(body: _Body, element: _Element, wanted: int | None) -> tuple[dict[str, Any], Lists, int]:
     """Columns by name, the items of the list that is wanted, and the offset behind the element."""
     smallest = sum(int((one.counted_by or one.type)[1]) for one in element.properties)
-    if element.rows < 0 or element.rows * smallest > len(body.content) - body.offset:
+    if element.rows * smallest > len(body.content) - body.offset:
         raise CutOff
     if not element.rows or not element.properties:
         return {}, (np.zeros(0, np.int64), np.zeros(0, np.int64)), body.offset

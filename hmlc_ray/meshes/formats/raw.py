@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import NamedTuple
 
 import numpy as np
@@ -46,5 +47,10 @@ def fans(corners: IntArray, sizes: IntArray) -> IntArray:
 
 
 def text_of(content: bytes) -> str:
-    """Content of a text format: names and comments may be in any encoding, and a byte-order mark is dropped."""
+    """Content of a text format: names and comments may be in any encoding, and a byte-order mark is dropped.
+
+    UTF-16 is what PowerShell writes where a program's output is sent to a file.
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "replace")
     return content.removeprefix(b"\xef\xbb\xbf").decode("latin-1")

@@ -199,9 +199,9 @@ def _gpus(sweep: SweepConfig | None, nodes: list[Node]) -> Finding:
 
 
 def _mlflow(workspace: Workspace) -> Finding:
-    if not workspace.has_store:
-        return Finding("MLflow", "ok", f"will be made in {workspace.home.root}")
     try:
+        if not workspace.has_store:
+            return Finding("MLflow", "ok", f"will be made in {workspace.store_place}")
         tracker = workspace.open_tracker()
     except TrackingError as error:
         return Finding("MLflow", "fail", str(error), "start the server, or correct --tracking-uri")
