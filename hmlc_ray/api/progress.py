@@ -40,7 +40,7 @@ def sweep_progress(
     Args:
         first: what is done until the sweep says something; a log has it as its first line, at once.
     """
-    console = console or Console(emoji=False)
+    console = _forgiving(console or Console(emoji=False))
     if not console.is_terminal:
         lines = SweepLines(study, metric, console)
         if first is not None:
@@ -62,7 +62,7 @@ def sweep_progress(
 @contextmanager
 def run_progress(console: Console | None = None) -> Iterator[RunProgress]:
     """A view of one run: epochs, the loss per level, images per second."""
-    console = console or Console(emoji=False)
+    console = _forgiving(console or Console(emoji=False))
     if not console.is_terminal:
         lines = RunLines(console)
         lines.note("loading torch")
@@ -75,10 +75,24 @@ def run_progress(console: Console | None = None) -> Iterator[RunProgress]:
         yield RunBar(bar)
 
 
+def _forgiving(console: Console) -> Console:
+    """The same, but where nobody reads its pipe any more, as behind `| head`, it is silent instead of ending the
+    process as rich has it."""
+
+    def silent() -> None:
+        with suppress(SystemExit):
+            type(console).on_broken_pipe(console)
+
+    console.on_broken_pipe = silent  # type: ignore[method-assign]
+    return console
+
+
 def _say(console: Console, text: str) -> None:
-    """A line for whoever reads it: one that is gone, as behind `| head`, or a log on a full disk, ends no training."""
-    with suppress(OSError, SystemExit):  # the latter is how rich leaves a pipe that is closed; it writes there no more
+    """A line for whoever reads it: a terminal that was closed, or a log on a full disk, ends no training."""
+    try:
         print_text(console, text)
+    except OSError:
+        console.quiet = True  # rich keeps what it could not write, and would write it again with every line
 
 
 class Paced:
@@ -170,7 +184,7 @@ class SweepBar:
         return next((state + left for state in states if cell_len(state + left) <= room), short + left)
 
     def note(self, text: str) -> None:
-        print_text(self._bar.console, text)
+        _say(self._bar.console, text)
 
 
 class RunLines:
@@ -199,12 +213,12 @@ class RunBar:
 
     def epoch(self, epoch: int, total: int, metrics: dict[str, float]) -> None:
         if any(name.startswith("val/") for name in metrics):
-            print_text(self._bar.console, f"epoch {epoch}/{total}: {epoch_state(metrics)}")
+            _say(self._bar.console, f"epoch {epoch}/{total}: {epoch_state(metrics)}")
         training = {name: value for name, value in metrics.items() if name.startswith("train/")}
         self._bar.update(self._task, total=total, completed=epoch, state=escape(epoch_state(training)))
 
     def note(self, text: str) -> None:
-        print_text(self._bar.console, text)
+        _say(self._bar.console, text)
 
 
 class Remaining:
@@ -263,7 +277,18 @@ class _Elapsed(TimeElapsedColumn):
         return Text(str(timedelta(seconds=int(task.elapsed or 0))), style="progress.elapsed")
 
 
-def _bar(console: Console) -> Progress:
+@contextmanager
+def _bar(console: Console) -> Iterator[Progress]:
+    bar = _columns(console)
+    bar.start()
+    try:
+        yield bar
+    finally:
+        with suppress(OSError):  # a terminal that was closed
+            bar.stop()
+
+
+def _columns(console: Console) -> Progress:
     # Only the bar gives way where columns are scarce: numbers that are cut off say nothing.
     done, state = MofNCompleteColumn(table_column=Column(no_wrap=True)), TextColumn("{task.fields[state]}")
     if console.width < NARROW:

@@ -206,8 +206,8 @@ class Driver:
 
     def _refit(self, trials: TrialsConfig, best: TrialRow, parent: str) -> Conclusion:
         self._progress.note(f"refit: trial {best.number} on train + validation")
-        with self._watchdog.over(trials, lambda: (1, 1)):
-            return refit_best(self._context, trials, best, parent)
+        with self._watchdog.over(trials, lambda: (1, 1), of_driver=True):
+            return refit_best(self._context, trials, best, parent, self._watchdog.pulse.refitting())
 
     def _judged(self, best: TrialRow, parent: str) -> Conclusion | None:
         """The study's encoder, judged on test; None: nothing is to be judged there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,10 +53,15 @@ def judge_best(context: StudyContext, best: TrialRow) -> Conclusion:
     return Conclusion(judgement.metrics, export, best.run_id)
 
 
-def refit_best(context: StudyContext, trials: TrialsConfig, best: TrialRow, parent: str) -> Conclusion:
+def refit_best(
+    context: StudyContext, trials: TrialsConfig, best: TrialRow, parent: str, alive: Callable[[], None]
+) -> Conclusion:
     """Train the best configuration again through Ray Train on train + validation, evaluate it once on test, export it.
 
     The probe's regularisation is the one that the best trial chose on validation: nothing is left to choose on.
+
+    Args:
+        alive: called at each report of the workers.
     """
     tracker, results, encoder = context.tracker, context.results, _folder(context)
     config = refit_config(checkpoint_of(tracker, best.run_id))
@@ -79,6 +85,7 @@ def refit_best(context: StudyContext, trials: TrialsConfig, best: TrialRow, pare
     tracker.reopen(run_id)
 
     def on_result(result: dict[str, Any]) -> None:
+        alive()
         tracker.log(run_id, [(entry["epoch"], entry["metrics"]) for entry in result["history"]])
         context.progress.note(f"refit: epoch {result['epoch']} of {result['total_epochs']}")
 

@@ -25,6 +25,7 @@ from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.sweep.cluster.capacity import nodes_of
 from hmlc_ray.sweep.cluster.connect import connected
 from hmlc_ray.sweep.cluster.demand import require, worker_demand
+from hmlc_ray.sweep.cluster.signals import stoppable
 from hmlc_ray.sweep.prepare import device_here, located_trial
 from hmlc_ray.sweep.train.group import train_group
 from hmlc_ray.sweep.train.trial import Group
@@ -49,7 +50,12 @@ def train_on_ray(plan: RunPlan, workers: int | str, workspace: Workspace, progre
     warn_about(data)
     tracker, results = workspace.open_tracker(), Results.of(None, home)
     tracker.check_artifacts()
-    with hearing(progress.note, workspace.reap_sentence), home.current(), connected(workspace.address):
+    with (
+        hearing(progress.note, workspace.reap_sentence),
+        home.current(),
+        connected(workspace.address),
+        stoppable(),
+    ):
         trials = _trials(config, workers)
         require(worker_demand(trials), trials.worker_range[0], nodes_of(trials), "the run")
         own = run_tags(config, data.fingerprint) | {TAXONOMY_DIGEST: data.taxonomy.digest}

@@ -216,20 +216,31 @@ def test_a_log_begins_with_what_is_loaded_before_anything_is() -> None:
     assert text(console).splitlines() == ["s: loading torch and Ray", "s: connecting to Ray"]
 
 
+@pytest.mark.parametrize("terminal", [False, True])
 @pytest.mark.parametrize("failure", [BrokenPipeError(32, "closed"), OSError(28, "No space left on device")])
-def test_nobody_who_reads_a_log_ends_no_training(failure: OSError) -> None:
-    """A reader that is gone, as behind `| head`, and a full disk below the log."""
+def test_nobody_who_reads_ends_no_training(failure: OSError, terminal: bool) -> None:
+    """A reader that is gone, as behind `| head`, a terminal that was closed, a full disk below a log."""
 
     class Gone(io.StringIO):
-        def write(self, _: str) -> int:
-            raise failure
+        tries = 0
+
+        def write(self, text: str) -> int:
+            if "dots" in text or self.tries:
+                self.tries += 1
+                raise failure
+            return super().write(text)
 
     class Quiet(Console):
         def on_broken_pipe(self) -> None:  # rich's own closes the stdout of this process, too
+            self.quiet = True
             raise SystemExit(1)
 
-    with sweep_progress("s", "m", Quiet(file=Gone())) as view:
-        view.update(SweepCounts(total=2, running=1, completed=1, best=0.5))
-        view.note("refit")
-    with run_progress(Quiet(file=Gone())) as epochs:
-        epochs.epoch(1, 2, {})
+    with sweep_progress("s", "m", Quiet(file=(file := Gone()), force_terminal=terminal)) as view:
+        view.note("dots")
+        for done in range(3):
+            view.update(SweepCounts(total=3, running=1, completed=done, best=0.5))
+            view.note("refit")
+    assert 1 <= file.tries < 4, "what could not be written is not written again with every line"
+    with run_progress(Quiet(file=Gone(), force_terminal=terminal)) as epochs:
+        epochs.note("dots")
+        epochs.epoch(1, 2, {"val/probe_top1/mean": 0.5})

@@ -32,12 +32,14 @@ class Machine:
     """A watchdog whose clock and cluster the test moves."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, **values: object) -> None:
-        self.now, self.training, self.interrupted = 0.0, 0, 0
+        self.now, self.training, self.refitting, self.interrupted = 0.0, 0, 0, 0
         self.notes: list[str] = []
         pulse = Pulse(lambda: self.now)
         self.watchdog = Watchdog(StallConfig.model_validate(values), folder, self.notes.append, pulse)
         monkeypatch.setattr(stall, "who_holds", lambda: HOLDERS)
-        monkeypatch.setattr(stall, "training_groups", lambda: self.training)
+        monkeypatch.setattr(
+            stall, "training_groups", lambda *, of_driver: self.refitting if of_driver else self.training
+        )
         monkeypatch.setattr(stall, "interrupt", self._interrupt)
 
     def _interrupt(self) -> bool:
@@ -68,6 +70,20 @@ def test_trials_that_never_get_their_resources_are_told(machine: Machine, tmp_pa
     assert machine.after(1) is None
     assert machine.notes[1:] == ["the study continues"]
     assert stalled(tmp_path) is None
+
+
+def test_a_refit_that_trains_is_no_standstill(machine: Machine) -> None:
+    """Its worker group is the driver's own, and each report of it is a sign of life."""
+    with machine.watchdog.over(GROUPS, lambda: (1, 1), of_driver=True):
+        alive = machine.watchdog.pulse.refitting()
+        assert machine.after(LEAST_S, left=(1, 1)) is not None, "it waits for its workers"
+        machine.refitting = 1
+        machine.now += 2 * LEAST_S
+        alive()
+        assert machine.after(LEAST_S - 1, left=(1, 1)) is None
+        assert machine.after(10 * LEAST_S, left=(1, 1)) is None, "it trains"
+        machine.refitting = 0
+        assert machine.after(20 * LEAST_S, left=(1, 1)) is not None, "its workers are gone"
 
 
 def test_a_head_that_does_not_answer_hides_no_standstill(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from ray.core.generated.gcs_pb2 import PlacementGroupTableData
 
 from hmlc_ray.errors import ClusterError
 from hmlc_ray.machine.loopback import bypass_proxies
-from hmlc_ray.sweep.cluster import addresses, placement_groups
+from hmlc_ray.sweep.cluster import addresses, placement_groups, usage
 from hmlc_ray.sweep.cluster import connect as cluster
 from hmlc_ray.sweep.cluster.addresses import cluster_here
 from hmlc_ray.sweep.cluster.connect import connected
@@ -227,6 +227,34 @@ def test_what_ended_trials_held_is_freed_and_nothing_else(monkeypatch: pytest.Mo
     monkeypatch.setattr(placement_groups, "remove_placement_group", lambda group: removed.append(group.id.binary()[:1]))
     assert placement_groups.free_ended_groups() == 2
     assert removed == [b"1", b"7"]
+
+    manned = [SimpleNamespace(placement_group_id=name * 18) for name in (b"1", b"2", b"3", b"7")]
+    monkeypatch.setattr(usage, "live_actors", lambda: manned)
+    assert usage.training_groups(of_driver=False) == 1, "the second: others have a dead creator, or wait"
+    assert usage.training_groups(of_driver=True) == 1, "the third"
+
+
+@pytest.mark.parametrize("actor", [None, "ab"])
+def test_a_driver_frees_what_it_was_interrupted_in_making(monkeypatch: pytest.MonkeyPatch, actor: str | None) -> None:
+    def group(name: bytes, creator: bytes = b"\xff" * 16) -> SimpleNamespace:
+        return SimpleNamespace(placement_group_id=name * 18, creator_actor_id=creator)
+
+    held, removed = [group(b"1")], list[bytes]()
+    monkeypatch.setattr(placement_groups, "held_groups", lambda: held)
+    monkeypatch.setattr("ray.get_runtime_context", lambda: SimpleNamespace(get_actor_id=lambda: actor))
+    monkeypatch.setattr(placement_groups, "remove_placement_group", lambda one: removed.append(one.id.binary()[:1]))
+
+    def interrupted() -> None:
+        with placement_groups.freeing_own_groups():
+            held.extend([group(b"2"), group(b"3", b"a" * 16)])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert removed == ([b"2"] if actor is None else [])
+    with placement_groups.freeing_own_groups():
+        held.append(group(b"4"))
+    assert b"4" not in removed, "a run that ends by itself frees its own"
 
 
 def test_a_head_that_does_not_answer_for_a_while_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ subclasses of Ray's classes use or replace are in the same table.
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 from collections.abc import Callable, Coroutine, Iterator, Set
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -21,6 +23,8 @@ from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined] 
 from ray.core.generated.gcs_pb2 import ActorTableData, PlacementGroupTableData
 from ray.exceptions import RayActorError
 from ray.runtime_context import RuntimeContext
+
+from hmlc_ray.machine.environment import variables
 
 __all__ = ["ActorTableData", "PlacementGroupTableData", "get_ray_address_file", "get_system_memory"]
 
@@ -195,15 +199,18 @@ def run_controller(arguments: dict[str, Any]) -> Any:
     """Run the controller of a Ray Train run in this process to its end, and return the run's result.
 
     Ray itself starts a process for it. Whatever ends this call early, such as the end of a Tune trial, ends the run's
-    workers and frees their placement group.
+    workers and frees their placement group, unless they are just being started: see `freeing_own_groups`.
 
     Args:
         arguments: what Ray Train makes its controller with.
     """
+    from ray.train.v2._internal.constants import ENABLE_CONTROLLER_STRUCTURED_LOGGING_ENV_VAR
     from ray.train.v2._internal.execution.controller import TrainController
 
     with _without_an_actor():
-        controller = TrainController(**arguments)
+        # It would configure all logging of the process, and close the files that its owner logs to.
+        with variables({ENABLE_CONTROLLER_STRUCTURED_LOGGING_ENV_VAR: "0"}):
+            controller = TrainController(**arguments)
         try:
             _run_to_end(controller.run())
             return controller.get_result()
@@ -218,10 +225,27 @@ def _run_to_end(coroutine: Coroutine[Any, Any, None]) -> None:
     outer = asyncio._get_running_loop()
     asyncio._set_running_loop(None)
     try:
-        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        with _interrupted_at_once(), asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
             runner.run(coroutine)
     finally:
         asyncio._set_running_loop(outer)
+
+
+@contextmanager
+def _interrupted_at_once() -> Iterator[None]:
+    """Keep `asyncio` from replacing Python's own handler of Ctrl-C by one that ends a task when it next waits.
+
+    While a worker group waits for its resources, the controller waits in calls that block.
+    """
+    own = signal.default_int_handler
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not own:
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda number, frame: own(number, frame))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, own)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Placement groups of trials that have ended.
 
 A Train run's controller reserves its workers' resources in a placement group. Ray keeps that until the whole job ends,
-even when the process of the controller, a trial's own or that of a refit, is dead: left alone, its resources are gone
+even when the process of the controller, a trial's own, is dead: left alone, its resources are gone
 and the next trials wait for ever (ray#54305). Ray Train has a process beside each run for this, which asks the State
 API of a cluster that it finds by itself. This driver asks the cluster that it is connected to, without a dashboard.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import ray
 from ray.util.placement_group import PlacementGroup, remove_placement_group
@@ -52,6 +52,31 @@ def free_ended_groups() -> int:
     for group in ended:
         remove_placement_group(PlacementGroup(ray.PlacementGroupID(group.placement_group_id)))
     return len(ended)
+
+
+@contextmanager
+def freeing_own_groups() -> Iterator[None]:
+    """Remove the placement groups that this process made in the block, if an error or Ctrl-C ends it.
+
+    One that comes while a worker group starts finds a controller that does not know its group yet. An actor's groups
+    are freed with it; those of a driver would stay as long as its connection, which a notebook keeps.
+    """
+    if ray.get_runtime_context().get_actor_id() is not None:
+        yield
+        return
+    before = {group.placement_group_id for group in _driver_groups()}
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):  # what ended the block says more
+            for group in _driver_groups():
+                if group.placement_group_id not in before:
+                    remove_placement_group(PlacementGroup(ray.PlacementGroupID(group.placement_group_id)))
+        raise
+
+
+def _driver_groups() -> list[PlacementGroupTableData]:
+    return [group for group in held_groups() if is_nil(group.creator_actor_id)]
 
 
 def held_groups() -> list[PlacementGroupTableData]:

@@ -21,6 +21,8 @@ LEAST_S = 600.0
 _EPOCHS = 10
 """With `after: auto` a stall lasts as long as so many times the longest wait for a report so far."""
 _LOOK_S = 5.0
+_REFIT = -1
+"""No trial has this number."""
 _LOG = logging.getLogger(__name__)
 Left = Callable[[], tuple[int, int]]
 """Returns the number of trials that have not ended, and the number of those that have started."""
@@ -50,6 +52,11 @@ class Pulse:
         with self._lock:
             self._last = self._clock()
 
+    def refitting(self) -> Callable[[], None]:
+        """A refit has started; what is returned is called at each of its reports."""
+        self.started(_REFIT)
+        return lambda: self.reported(_REFIT)
+
     def quiet(self) -> float:
         """Seconds since the last sign of life."""
         with self._lock:
@@ -72,6 +79,7 @@ class Watchdog:
         self.ended_study = False
         """Whether the study was interrupted for it."""
         self._stall, self._folder, self._note = stall, folder, note
+        self._of_driver = False
         self._least = LEAST_S if stall.after == "auto" else stall.after
 
     def limit(self, training: int) -> float | None:
@@ -86,8 +94,13 @@ class Watchdog:
         return max(LEAST_S, _EPOCHS * self.pulse.longest)
 
     @contextmanager
-    def over(self, trials: TrialsConfig, left: Left) -> Iterator[None]:
-        """Watch for the time of the block, which begins with a sign of life."""
+    def over(self, trials: TrialsConfig, left: Left, *, of_driver: bool = False) -> Iterator[None]:
+        """Watch for the time of the block, which begins with a sign of life.
+
+        Args:
+            of_driver: the worker groups are the driver's own, as that of a refit.
+        """
+        self._of_driver = of_driver
         self._forget()
         self.pulse.ended()
         stop = threading.Event()
@@ -117,7 +130,7 @@ class Watchdog:
 
     def _look(self, trials: TrialsConfig, left: Left) -> None:
         unfinished, started = left()
-        training = started if trials.worker_range[0] == 0 else training_groups()
+        training = started if trials.worker_range[0] == 0 else training_groups(of_driver=self._of_driver)
         waiting, limit, quiet = unfinished - training, self.limit(training), self.pulse.quiet()
         if waiting <= 0 or limit is None or quiet < limit:
             return

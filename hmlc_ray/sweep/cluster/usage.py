@@ -21,14 +21,19 @@ def group_words(trials: TrialsConfig) -> str:
     return f"{need} each" if low == 0 else f"{low} worker{'s' if low > 1 else ''} of {need} each"
 
 
-def training_groups() -> int:
-    """Worker groups of this job that have all their resources, a creator that lives, and workers in them."""
+def training_groups(*, of_driver: bool) -> int:
+    """Worker groups of this job that have all their resources, a creator that lives, and workers in them.
+
+    Args:
+        of_driver: those that the driver itself made, as for a refit, instead of those that trials made. While trials
+            run, the driver's are Tune's, with the trials themselves in them.
+    """
     manned = {actor.placement_group_id for actor in live_actors()}
     return sum(
         group.state == PlacementGroupTableData.CREATED
         and group.placement_group_id in manned
-        and not is_nil(group.creator_actor_id)
-        and not is_dead(group.creator_actor_id)
+        and is_nil(group.creator_actor_id) == of_driver
+        and (of_driver or not is_dead(group.creator_actor_id))
         for group in held_groups()
     )
 

@@ -12,6 +12,7 @@ from ray.train import TrainingFailedError, UserCallback
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import HmlcError, TrainingError
 from hmlc_ray.runs.recording import error_sentence
+from hmlc_ray.sweep.cluster.signals import unbroken
 from hmlc_ray.sweep.train.params import params_of
 from hmlc_ray.sweep.train.result import cause_of
 from hmlc_ray.sweep.train.trial import Group, torch_trainer
@@ -46,7 +47,8 @@ class _PassOn(UserCallback):  # type: ignore[misc]
         self.result = metrics[0]
         self.checkpoint = checkpoint.path if checkpoint else self.checkpoint
         try:
-            self._on_result(metrics[0])
+            with unbroken():  # a record is kept as a whole, or not at all
+                self._on_result(metrics[0])
         except Exception as error:  # raised again when the run has ended
             self.error = self.error or error
 

@@ -16,6 +16,7 @@ from ray.train.torch import TorchTrainer
 from ray.tune.integration.ray_train import CHECKPOINT_PATH_KEY
 
 from hmlc_ray.sweep.cluster.internals import run_controller
+from hmlc_ray.sweep.cluster.placement_groups import freeing_own_groups
 
 _LEFT_OUT = {
     # A process that frees the run's resources: the driver does that, see `placement_groups`.
@@ -35,7 +36,8 @@ class Trainer(TorchTrainer):  # type: ignore[misc]
 
     def _initialize_and_run_controller(self, **arguments: Any) -> Any:
         # Workers and placement group belong to this process, and end with it.
-        return run_controller(arguments)
+        with freeing_own_groups():
+            return run_controller(arguments)
 
 
 class ReportToTune(UserCallback):  # type: ignore[misc]

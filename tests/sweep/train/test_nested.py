@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,6 +80,41 @@ def test_a_driver_runs_it_where_an_event_loop_runs_already(monkeypatch: pytest.M
 
     with asyncio.Runner() as runner:
         assert runner.run(cell()) == ("result", runner.get_loop())
+
+
+def test_ctrl_c_ends_a_controller_that_does_not_wait_in_its_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As while its workers wait for their resources, in calls that block."""
+    seen: list[str] = []
+
+    class Blocks(_Controller):
+        async def run(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+            seen.append("went on")
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(CONTROLLER, lambda **_: Blocks("result"))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            internals.run_controller({})
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen == []
+
+
+def test_the_logging_of_the_process_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray's controller would configure all of it anew, unless this variable says no."""
+    seen: list[str | None] = []
+
+    def controller(**_: Any) -> _Controller:
+        seen.append(os.environ.get("RAY_TRAIN_ENABLE_CONTROLLER_STRUCTURED_LOGGING"))
+        return _Controller("result")
+
+    monkeypatch.setattr(CONTROLLER, controller)
+    internals.run_controller({})
+    assert seen == ["0"]
+    assert "RAY_TRAIN_ENABLE_CONTROLLER_STRUCTURED_LOGGING" not in os.environ
 
 
 def test_a_process_that_is_not_an_actor_has_none_to_hand_to_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
