@@ -111,7 +111,7 @@ def raise_if_interrupted() -> None:
 
     Raises:
         KeyboardInterrupt: if a SIGTERM or SIGHUP has come since `stoppable` was entered, or a SIGINT that `hearing` has
-            heard.
+            heard or `unbroken` has held back.
     """
     if _requested or heard():
         raise KeyboardInterrupt
