@@ -244,7 +244,7 @@ def _closed(tracker: Tracker, parent: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        # What ended it says more than what the store has against that.
+        # What ended it says more than what the store has against that, or than a signal that comes meanwhile.
         with suppress(TrackingError), unbroken():
             if isinstance(error, KeyboardInterrupt):
                 tracker.finish(parent, "KILLED")

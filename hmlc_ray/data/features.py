@@ -128,7 +128,7 @@ def _refuse(config: FeaturesConfig, labels: FeatureLabels, bad: npt.NDArray[np.b
     if not wrong:
         return
     if config.on_bad_row == "error":
-        others = f", one of {len(wrong):,} such rows" if len(wrong) > 1 else ""
+        others = f", one of {many(len(wrong), 'such row')}" if len(wrong) > 1 else ""
         raise DataError(
             f"row {wrong[0]} of {str(places.table)!r} holds a number that is not finite, or too large for float32"
             f"{others}: correct them, or set data.on_bad_row: skip"

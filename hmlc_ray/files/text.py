@@ -52,5 +52,6 @@ def decode(content: bytes) -> str:
     try:
         return content.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        line, byte = content.count(b"\n", 0, error.start) + 1, content[error.start]
+        # The error counts from behind UTF-8's byte order mark, in what was decoded.
+        line, byte = error.object.count(b"\n", 0, error.start) + 1, error.object[error.start]
         raise NotText(f"line {line} is not {encoding.upper().removesuffix('-SIG')} text (byte 0x{byte:02x})") from None

@@ -35,52 +35,64 @@ def run(command: Sequence[str]) -> int:
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # it may write to the terminal all the same
     signal.set_wakeup_fd(writer)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)  # noqa: S603 - what the caller gave
-    with _ended_with_this_process(process.pid):
+    with _ended(process.pid):
         ended_by = _until_the_end(process, reader)
     return process.wait() if ended_by is None else 128 + ended_by
 
 
 def _until_the_end(process: subprocess.Popen[bytes], reader: int) -> int | None:
-    """Until the command has ended, with all that it has started; gives the signal that ended it, if one did."""
+    """Until the command has ended, or got its time to end; gives the signal that ended it, if one did."""
     ended_by: int | None = None
-    try:
-        while process.poll() is None and ended_by is None:
-            ended_by = _next(reader, None)
-        if ended_by is not None:
-            _kill(process.pid, signal.SIGTERM)
-            _wait(process, reader)
-    finally:
-        _kill(process.pid, signal.SIGKILL)
+    while process.poll() is None and ended_by is None:
+        ended_by = _next(reader, None)
+    if ended_by is not None:
+        _kill(process.pid, signal.SIGTERM)
+        _wait(process, reader)
     return ended_by
 
 
 @contextmanager
-def _ended_with_this_process(group: int) -> Iterator[None]:
-    """End a process group if this process is killed within the block, by a SIGKILL or for its memory.
-
-    Another process waits for that: what the system itself sends to the children of a process that dies
-    (`PR_SET_PDEATHSIG`) reaches the command alone, and not what it has started.
-    """
-    reader, writer = os.pipe()
-    if os.fork() == 0:
-        try:
-            os.close(writer)
-            _watch(reader, group)
-        finally:
-            os._exit(0)
-    os.close(reader)
+def _ended(group: int) -> Iterator[None]:
+    """End a process group with the block, or with this process if that is killed within it, by a SIGKILL or for its
+    memory."""
+    writer: int | None = None
     try:
+        writer = _watched(group)  # the system may refuse one process more
         yield
     finally:
-        with suppress(OSError):  # the other process may have been killed as well
-            os.write(writer, _DONE)
-        os.close(writer)
+        _kill(group, signal.SIGKILL)
+        if writer is not None:
+            with suppress(OSError):  # the other process may have been killed as well
+                os.write(writer, _DONE)
+            os.close(writer)
+
+
+def _watched(group: int) -> int:
+    """Start a process that ends a group; gives the descriptor that keeps it from doing so while it is open.
+
+    What the system itself sends to the children of a process that dies (`PR_SET_PDEATHSIG`) reaches the command alone,
+    and not what it has started.
+    """
+    reader, writer = os.pipe()
+    # A Ctrl-C reaches both: the new process would report it once more, to the wake-up descriptor that it has inherited.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        if os.fork() == 0:
+            try:
+                signal.set_wakeup_fd(-1)
+                os.close(writer)
+                _watch(reader, group)
+            finally:
+                os._exit(0)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    os.close(reader)
+    return writer
 
 
 def _watch(reader: int, group: int) -> None:
     """End a group unless `_DONE` is read before the pipe's other end is closed."""
     os.setsid()  # out of reach of the terminal, and of a signal to the group that is killed
-    signal.set_wakeup_fd(-1)
     for number in _ENDING:
         signal.signal(number, signal.SIG_IGN)
     nothing = os.open(os.devnull, os.O_RDWR)

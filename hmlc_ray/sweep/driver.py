@@ -96,14 +96,20 @@ class Driver:
             summary = self._conclude(parent)
         except KeyboardInterrupt as interrupt:
             self._close(parent, interrupt)
-            why = "the study was stalled and has been stopped" if self._watchdog.ended_study else "interrupted"
-            raise SweepInterrupted(f"{why}; everything is saved: resume it with `{self._resume}`") from None
+            raise self._interrupted() from None
         except BaseException as error:
             self._close(parent, error)
             raise
         self._close(parent, None)
-        self._send_pending()
+        try:
+            self._send_pending()
+        except KeyboardInterrupt:
+            raise self._interrupted() from None
         return summary
+
+    def _interrupted(self) -> SweepInterrupted:
+        why = "the study was stalled and has been stopped" if self._watchdog.ended_study else "interrupted"
+        return SweepInterrupted(f"{why}; everything is saved: resume it with `{self._resume}`")
 
     def _send_pending(self) -> None:
         """Send everything to the store: the study's end is read from it, and so is what readers see later."""
@@ -164,7 +170,10 @@ class Driver:
         return parent
 
     def _close(self, parent: str | None, error: BaseException | None) -> None:
-        """End the parent run, where it is opened, and whatever else is still RUNNING: nobody trains it any more."""
+        """End the parent run, where it is opened, and whatever else is still RUNNING: nobody trains it any more.
+
+        A signal that comes meanwhile changes nothing: what ended the study is what its caller learns.
+        """
         if parent is None:
             return
         with unbroken():

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from hmlc_ray import SweepConfig, TrialConfig, check, errors, resume, status, sweep, train
+from hmlc_ray.api import timing
 from hmlc_ray.config.files import load_trial, write_trial
 from hmlc_ray.config.sweep import load_sweep
 from hmlc_ray.study.schema import TrialStatus
@@ -42,12 +43,12 @@ class Layer:
 
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> Layer:
-    return Layer(monkeypatch, "hmlc_ray.runs.single", "train_run", RunSummary("id", {}, ("a",), None, None, 1, 1.0))
+    return Layer(monkeypatch, "hmlc_ray.runs.single", "train_run", RunSummary("id", {}, ("a",), None, None, 1))
 
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> Layer:
-    summary = SweepSummary("s", "val/probe_top1/mean", "max", [], None, ("a",), "sqlite:///x", 1.0)
+    summary = SweepSummary("s", "val/probe_top1/mean", "max", [], None, ("a",), "sqlite:///x")
     return Layer(monkeypatch, "hmlc_ray.sweep.run", "run_sweep", summary)
 
 
@@ -216,14 +217,15 @@ def test_errors_are_errors_also_within_an_event_loop() -> None:
     assert not Path("hmlc-home").exists(), "looking makes no home folder"
 
 
-def test_results_print_in_a_line(started: Layer, trained: Layer) -> None:
+def test_results_print_in_a_line(started: Layer, trained: Layer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "time", SimpleNamespace(monotonic=iter((0.0, 9.0, 10.0, 71.4)).__next__))
     assert repr(sweep(SPACE)) == "SweepSummary('s': 0 trials)"
-    assert repr(train(VALUES)) == "RunSummary('id': 1 epoch, 0 s)"
+    assert repr(train(VALUES)) == "RunSummary('id': 1 epoch, 61 s)"
     rows = [
         TrialRow(0, "0", TrialStatus.COMPLETED, 0.5, 2, {"seed": 1}, "a"),
         TrialRow(1, "1", TrialStatus.PRUNED, 0.25, 1, {}, "b"),
     ]
-    summary = SweepSummary("s", "val/knn_top1/leaf", "max", rows, rows[0], ("a",), "sqlite:///x", 1.0)
+    summary = SweepSummary("s", "val/knn_top1/leaf", "max", rows, rows[0], ("a",), "sqlite:///x")
     assert repr(summary) == (
         "SweepSummary('s': 2 trials, 1 completed, 1 pruned, best: trial 0, val/knn_top1/leaf 0.5000)"
     )

@@ -47,4 +47,4 @@ def sweep_summary(*rows: TrialRow, mode: str = "max") -> SweepSummary:
     )
 
 
-RUN = RunSummary("abc", METRICS, ("parity", "digit"), Path("h/checkpoint"), Path("h/encoder"), 20, 61.0)
+RUN = RunSummary("abc", METRICS, ("parity", "digit"), Path("h/checkpoint"), Path("h/encoder"), 20)

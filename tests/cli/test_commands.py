@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from cli_examples import METRICS, RUN, Run, row, sweep_summary
 
+from hmlc_ray.api import timing
 from hmlc_ray.config.files import dump_trial, load_trial
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import StudyError
@@ -35,7 +36,8 @@ class Recorder:
         return self.result
 
 
-def test_train_runs_in_this_process(hmlc: Run, layer: Layer) -> None:
+def test_train_runs_in_this_process(hmlc: Run, layer: Layer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "time", SimpleNamespace(monotonic=iter((10.0, 71.4)).__next__))
     train_run = Recorder(RUN)
     layer("hmlc_ray.runs.single", train_run=train_run)
     Path("t.yaml").write_text("seed: 3\n")
@@ -46,7 +48,7 @@ def test_train_runs_in_this_process(hmlc: Run, layer: Layer) -> None:
     assert progress
     assert (plan.name, plan.test, workspace) == ("t", False, Workspace.of(Path("h"), "sqlite:///x"))
     assert "parity   96.17   97.00" in result.output
-    assert "run: abc (20 epochs, 0:00:0" in result.output
+    assert "run: abc (20 epochs, 0:01:01)" in result.output
     assert "look at it with: hmlc ui --tracking-uri sqlite:///x\n" in result.output
 
 

@@ -80,6 +80,10 @@ def test_a_file_of_brackets_alone_is_refused_by_whatever_libyaml_there_is() -> N
         (b"- 1\n", "the file must hold a mapping of keys to values, found a list"),
         (b"# nothing yet\n", "the file must hold a mapping of keys to values, found no key"),
         (b"a: 1\nb: \xff\n", "the file cannot be read: line 2 is not UTF-8 text (byte 0xff); " + _ALLOWED),
+        (
+            b"\xef\xbb\xbfa: 1\n\xff\n",
+            "the file cannot be read: line 2 is not UTF-8 text (byte 0xff); " + _ALLOWED,
+        ),
         (b"a: 1\n\0\0\0\1", "the file cannot be read: it is binary and no text; " + _ALLOWED),
         (b"PK\3\4....", "the file cannot be read: it is a workbook or an archive and no text; " + _ALLOWED),
         (b"a:1\n", f"{_MUST}plain text without a `key: value`; a space is missing after a colon"),

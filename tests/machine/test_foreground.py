@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -14,6 +16,30 @@ from process_ends import ends
 from hmlc_ray.machine.processes import start_of
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+STUBBED = """
+import os, signal, sys
+import psutil
+from hmlc_ray.machine import foreground
+
+forked = os.fork
+
+def refuse():
+    print(*(child.pid for child in psutil.Process().children()), flush=True)
+    raise BlockingIOError("no process more")
+
+def hit():  # as by the Ctrl-C of a terminal, before the new process has done anything
+    reader, writer = os.pipe()
+    child = forked()
+    if child == 0:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.write(writer, b".")
+    else:
+        os.read(reader, 1)
+    return child
+
+os.fork = {"refuse": refuse, "hit": hit}[sys.argv[1]]
+sys.exit(foreground.run([sys.executable, "-c", sys.argv[2]]))
+"""
 SERVER = """
 import signal, subprocess, sys, time
 other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
@@ -36,11 +62,14 @@ def started() -> Iterator[list[subprocess.Popen[str]]]:
 
 
 def foreground(*program: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "hmlc_ray.machine.foreground", sys.executable, "-c", *program]
+    return begin("-m", "hmlc_ray.machine.foreground", sys.executable, "-c", *program)
+
+
+def begin(*arguments: str) -> subprocess.Popen[str]:
     # Some are ignored, and so in what is started, under nohup or in the background of a script.
     before = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
     try:
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -87,5 +116,26 @@ def test_who_watches_ends_with_what_is_watched(started: list[subprocess.Popen[st
 
 def test_what_ends_by_itself_has_its_own_exit_code() -> None:
     process = foreground("raise SystemExit(3)")
+    assert process.communicate(timeout=200) == ("", "")
+    assert process.returncode == 3
+
+
+def test_a_server_that_nobody_can_watch_is_ended(started: list[subprocess.Popen[str]]) -> None:
+    """The system has no process, or no descriptor, more."""
+    process = begin("-c", STUBBED, "refuse", "import time; time.sleep(600)")
+    started.append(process)
+    assert process.stdout is not None
+    (server,) = process.stdout.readline().split()
+    try:
+        assert ends(int(server))
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(int(server), signal.SIGKILL)
+    assert "no process more" in process.communicate(timeout=200)[1]
+
+
+def test_a_ctrl_c_that_hits_who_watches_is_not_counted_twice(started: list[subprocess.Popen[str]]) -> None:
+    process = begin("-c", STUBBED, "hit", "import time; time.sleep(1); raise SystemExit(3)")
+    started.append(process)
     assert process.communicate(timeout=200) == ("", "")
     assert process.returncode == 3

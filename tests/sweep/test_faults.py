@@ -109,6 +109,8 @@ def test_signals_of_all_kinds_while_a_sweep_stops_cost_nothing(
 
     wait_until(closed, "the study's end")
     said = process.communicate(timeout=200)[0]
+    assert process.returncode == 130
+    assert "everything is saved: resume it with `hmlc resume small`" in said
     assert "Traceback" not in said
     assert sandbox.parent().status == "KILLED"
     assert {run.status for run in sandbox.trials()} <= {"FINISHED", "KILLED"}

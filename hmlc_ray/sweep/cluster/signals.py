@@ -57,13 +57,13 @@ def without_hangups() -> Iterator[None]:
 
 @contextmanager
 def unbroken() -> Iterator[None]:
-    """Let no signal break off what the block saves: one that comes is raised as Ctrl-C is when the block has ended.
+    """Let no signal break off what the block saves, nor replace the error that made it necessary to save.
 
-    In a command's process a second Ctrl-C ends it at once all the same, see `machine/interrupts.py`.
-
-    Raises:
-        KeyboardInterrupt: if a signal came and the block raised nothing itself.
+    One that comes raises nothing, even when the block has ended: `raise_if_interrupted` does, before whatever else
+    would begin within `stoppable`. In a command's process a second Ctrl-C ends it at once all the same, see
+    `machine/interrupts.py`.
     """
+    global _requested
     if not _gets_signals():
         yield
         return
@@ -73,8 +73,8 @@ def unbroken() -> Iterator[None]:
         yield
     finally:
         _put_back(before)
-    if came:
-        raise KeyboardInterrupt
+        # Beyond the block of `stoppable` nobody would forget the request.
+        _requested = _requested or (bool(came) and _interrupt in before.values())
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def raise_if_interrupted() -> None:
 
     Raises:
         KeyboardInterrupt: if a SIGTERM or SIGHUP has come since `stoppable` was entered, or a SIGINT that `hearing` has
-            heard.
+            heard or `unbroken` has held back.
     """
     if _requested or heard():
         raise KeyboardInterrupt

@@ -221,16 +221,26 @@ def test_a_request_of_a_study_reaches_the_benchmark_around_it() -> None:
 def test_what_is_saved_is_saved_whole(number: signal.Signals) -> None:
     saved: list[str] = []
     before = signal.getsignal(number)
-
-    def save() -> None:
-        with unbroken():
-            signal.raise_signal(number)
-            saved.append("all")
-
-    with pytest.raises(KeyboardInterrupt):
-        save()
+    with unbroken():
+        signal.raise_signal(number)
+        saved.append("all")
     assert saved == ["all"]
     assert signal.getsignal(number) is before
+    raise_if_interrupted()  # there is nothing that a signal should keep from beginning
+
+
+@pytest.mark.parametrize("number", STOPPING)
+def test_one_that_comes_while_all_is_saved_stops_the_next_part(number: signal.Signals) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
+    try:
+        with stoppable():
+            with unbroken():
+                signal.raise_signal(number)
+            with pytest.raises(KeyboardInterrupt):
+                raise_if_interrupted()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    raise_if_interrupted()
 
 
 def test_an_error_of_what_is_saved_is_not_replaced() -> None:
