@@ -6,12 +6,12 @@ from collections.abc import Callable
 from importlib.util import find_spec
 
 import optuna
-from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, TPESampler
+from optuna.samplers import BaseSampler, CmaEsSampler, TPESampler
 from optuna.trial import Trial
 from ray.tune.schedulers import HyperBandScheduler, MedianStoppingRule, TrialScheduler
 
 from hmlc_ray.config.space import SearchSpace
-from hmlc_ray.config.sweep import AshaConfig, RandomConfig, StudyConfig, TpeConfig
+from hmlc_ray.config.sweep import AshaConfig, GpConfig, RandomConfig, StudyConfig, TpeConfig
 from hmlc_ray.sweep.train.result import EVALUATIONS
 from hmlc_ray.sweep.tune.samplers import NumberedRandom, Stream
 from hmlc_ray.sweep.tune.schedulers import build_scheduler
@@ -19,7 +19,7 @@ from hmlc_ray.sweep.tune.search import StudySearch
 
 STARTUP = 10
 """Trials that every model-based sampler draws at random first; the product's default."""
-OWN = {"tpe": TpeConfig(startup_trials=STARTUP), "random": RandomConfig()}
+OWN = {"tpe": TpeConfig(startup_trials=STARTUP), "gp": GpConfig(startup_trials=STARTUP), "random": RandomConfig()}
 """The product's."""
 
 
@@ -41,16 +41,12 @@ class PairedTpe(TPESampler):
 OTHERS: dict[str, Callable[[int], BaseSampler]] = {
     "tpe multivariate, group": lambda seed: PairedTpe(seed, constant_liar=False),
     "tpe multivariate, group, constant liar": lambda seed: PairedTpe(seed, constant_liar=True),
-    "gp": lambda seed: GPSampler(
-        n_startup_trials=STARTUP, seed=seed, independent_sampler=first_drawn(seed), warn_independent_sampling=False
-    ),
     "cma-es": lambda seed: CmaEsSampler(
         n_startup_trials=STARTUP, seed=seed, independent_sampler=first_drawn(seed), warn_independent_sampling=False
     ),
 }
-"""Optuna's, as its users ask them, but for their first trials; `gp` stands for BoTorch's, which Optuna has replaced by
-its own."""
-NEEDS = {"gp": ("torch", "scipy"), "cma-es": ("cmaes",)}
+"""Optuna's, as its users ask them, but for their first trials."""
+NEEDS = {"cma-es": ("cmaes",)}
 SCHEDULERS = ("asha", "hyperband", "median", "none")
 
 

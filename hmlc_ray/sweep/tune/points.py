@@ -116,6 +116,7 @@ class _Rehearsal:
         self._study, self._sampler, self._given = study, sampler, given
         self._trial = create_trial(state=TrialState.RUNNING)
         self._trial.number = number
+        self._together = sampler.decided_together(study, number)
         self.params: Params = {}
 
     def suggest_float(self, name: str, low: float, high: float, *, step: float | None, log: bool) -> float:
@@ -134,6 +135,11 @@ class _Rehearsal:
         """As Optuna's own trial does: where there is one value alone, no sampler is asked."""
         value = self._given.get(name, only)
         if name not in self._given and not distribution.single():
-            value = self._sampler.sample_independent(self._study, self._trial, name, distribution)
+            value = self._decided(name, distribution)
         self.params[name] = value
         return value
+
+    def _decided(self, name: str, distribution: BaseDistribution) -> Any:
+        if name in self._together:
+            return self._together[name]
+        return self._sampler.sample_independent(self._study, self._trial, name, distribution)

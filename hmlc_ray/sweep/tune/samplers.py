@@ -15,7 +15,7 @@ from numpy.random import SeedSequence
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
-from hmlc_ray.config.sweep import RandomConfig, StudyConfig, TpeConfig
+from hmlc_ray.config.sweep import GpConfig, RandomConfig, StudyConfig, TpeConfig
 
 
 class Stream:
@@ -40,11 +40,16 @@ class Stream:
 
 
 class NumberedSampler(optuna.samplers.BaseSampler):
-    """A sampler that is asked for single parameters, `sample_independent`, and draws them from a `Stream`."""
+    """A sampler that draws from a `Stream`: some parameters together where it can, and the others one by one, by
+    `sample_independent`."""
 
     stream: Stream
     startup_trials: int = 0
     """Ended trials of the whole study that it counts before it learns from any."""
+
+    def decided_together(self, study: optuna.Study, number: int) -> dict[str, Any]:
+        """Values of a trial's parameters that are not decided one by one; none here."""
+        return {}
 
 
 class NumberedRandom(NumberedSampler, optuna.samplers.RandomSampler):
@@ -76,6 +81,27 @@ class NumberedTpe(NumberedSampler, optuna.samplers.TPESampler):
         return super().sample_independent(study, trial, param_name, param_distribution)
 
 
+class NumberedGp(NumberedRandom):
+    """The Gaussian process, fitted anew for each trial: it needs nothing of the draws before to repeat one."""
+
+    def __init__(self, stream: Stream, startup_trials: int) -> None:
+        super().__init__(stream)
+        self.startup_trials = startup_trials
+
+    def decided_together(self, study: optuna.Study, number: int) -> dict[str, Any]:
+        """Values of the parameters that every completed trial has."""
+        known = optuna.create_study(direction=study.direction, sampler=optuna.samplers.RandomSampler())
+        known.add_trials(study.get_trials(deepcopy=False))
+        known.ask()
+        process = optuna.samplers.GPSampler(
+            seed=self.stream.seed_of(number, "gp"),
+            n_startup_trials=self.startup_trials,
+            warn_independent_sampling=False,
+        )
+        trial = known.get_trials(deepcopy=False)[-1]
+        return process.sample_relative(known, trial, process.infer_relative_search_space(known, trial))
+
+
 def build_sampler(study: StudyConfig) -> NumberedSampler:
     """The sampler of a study."""
     return SAMPLERS[study.sampler.kind](Stream(study.seed), study.sampler)
@@ -85,9 +111,13 @@ def _random(stream: Stream, config: RandomConfig) -> NumberedSampler:
     return NumberedRandom(stream)
 
 
+def _gp(stream: Stream, config: GpConfig) -> NumberedSampler:
+    return NumberedGp(stream, config.startup_trials)
+
+
 def _tpe(stream: Stream, config: TpeConfig) -> NumberedSampler:
     return NumberedTpe(stream, config.startup_trials)
 
 
-SAMPLERS: dict[str, Callable[[Stream, Any], NumberedSampler]] = {"random": _random, "tpe": _tpe}
+SAMPLERS: dict[str, Callable[[Stream, Any], NumberedSampler]] = {"gp": _gp, "random": _random, "tpe": _tpe}
 """Functions called with `(stream, config)`, by kind."""
