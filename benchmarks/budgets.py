@@ -23,9 +23,6 @@ from budget_parts.candidates import SCHEDULERS, samplers
 from budget_parts.curves import RESULTS, read
 from budget_parts.replay import KEYS, Question, replay, table
 
-SLOW = ("gp",)
-"""Samplers that are left out unless they are named: a second for each draw."""
-
 
 def simulate(
     files: Sequence[Path],
@@ -66,7 +63,7 @@ def main() -> None:
     gather.add_argument("--results", type=Path, help="default: benchmarks/results/curves-SPACE.jsonl")
     again = commands.add_parser("replay", help="simulate sweeps on the curves")
     again.add_argument("--curves", type=Path, nargs="+", help="default: all that are in benchmarks/results")
-    again.add_argument("--samplers", nargs="+", choices=samplers(), help="default: all but gp, a second a draw")
+    again.add_argument("--samplers", nargs="+", choices=samplers(), help="default: all")
     again.add_argument("--schedulers", nargs="+", choices=SCHEDULERS, default=SCHEDULERS)
     again.add_argument("--seeds", type=int, default=20)
     again.add_argument("--slots", type=int, default=Question.slots)
@@ -84,7 +81,7 @@ def main() -> None:
     torch.set_num_threads(1)
     simulate(
         options.curves or sorted(RESULTS.glob("curves-*.jsonl")),
-        options.samplers or [name for name in samplers() if name not in SLOW],
+        options.samplers or samplers(),
         Question(seeds=options.seeds, slots=options.slots, budget=options.budget),
         options.results,
         options.schedulers,

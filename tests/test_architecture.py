@@ -63,7 +63,9 @@ def test_only_one_module_speaks_torch_distributed() -> None:
     assert users == {"compute/distributed.py"}
 
 
-SECTIONS = {"base", "data", "encoder", "features", "objective", "points", "splits", "stall", "start"} | {
+SECTIONS = {"base", "data", "encoder", "features", "objective", "points", "samplers", "splits"} | {
+    "stall",
+    "start",
     "sweep",
     "taxonomy",
     "training",

@@ -10,8 +10,9 @@ from optuna.samplers import BaseSampler, CmaEsSampler, TPESampler
 from optuna.trial import Trial
 from ray.tune.schedulers import HyperBandScheduler, MedianStoppingRule, TrialScheduler
 
+from hmlc_ray.config.samplers import GpConfig, RandomConfig, TpeConfig
 from hmlc_ray.config.space import SearchSpace
-from hmlc_ray.config.sweep import AshaConfig, GpConfig, RandomConfig, StudyConfig, TpeConfig
+from hmlc_ray.config.sweep import AshaConfig, StudyConfig
 from hmlc_ray.sweep.train.result import EVALUATIONS
 from hmlc_ray.sweep.tune.samplers import NumberedRandom, Stream
 from hmlc_ray.sweep.tune.schedulers import build_scheduler

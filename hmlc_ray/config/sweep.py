@@ -12,6 +12,7 @@ from hmlc_ray.config.metrics import check_metric
 from hmlc_ray.config.paths import Overrides, get_path
 from hmlc_ray.config.plain import Source, values_of
 from hmlc_ray.config.profiles import overlay
+from hmlc_ray.config.samplers import SamplerConfig, TpeConfig
 from hmlc_ray.config.schema import with_default_kinds
 from hmlc_ray.config.space import POINT, SearchSpace
 from hmlc_ray.config.space_check import check_space
@@ -19,38 +20,11 @@ from hmlc_ray.config.stall import StallConfig
 from hmlc_ray.config.start import StartConfig, check_start
 from hmlc_ray.config.storage import check_results, check_trials
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.config.unions import BY_KIND
 from hmlc_ray.config.validate import validate, with_tuples
 from hmlc_ray.errors import ConfigError
 from hmlc_ray.names.counts import are, many
 from hmlc_ray.names.levels import composed
 from hmlc_ray.names.studies import ALLOWED, MAX_LENGTH, PATTERN
-
-
-class TpeConfig(Section):
-    """Optuna's tree-structured Parzen estimator."""
-
-    kind: Literal["tpe"] = "tpe"
-    startup_trials: int = Field(10, ge=1)
-    """Trials drawn at random before the estimator takes over."""
-
-
-class GpConfig(Section):
-    """Optuna's Gaussian process over all parameters at once. It learns from completed trials alone: for studies with
-    `scheduler: null`, whose trials cost far more than the quarter of a second of a draw.
-
-    Parameters of single objectives, below a `branch`, are drawn at random.
-    """
-
-    kind: Literal["gp"] = "gp"
-    startup_trials: int = Field(10, ge=1)
-    """Trials that are completed before the process takes over from draws at random."""
-
-
-class RandomConfig(Section):
-    """Independent draws."""
-
-    kind: Literal["random"] = "random"
 
 
 class AshaConfig(Section):
@@ -63,7 +37,6 @@ class AshaConfig(Section):
     """At each rung one trial in this many continues."""
 
 
-SamplerConfig = Annotated[TpeConfig | GpConfig | RandomConfig, BY_KIND]
 SchedulerConfig = AshaConfig
 """With several kinds: `Annotated[AshaConfig | OtherConfig, BY_KIND]`."""
 

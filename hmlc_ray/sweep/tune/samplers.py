@@ -15,7 +15,8 @@ from numpy.random import SeedSequence
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
-from hmlc_ray.config.sweep import GpConfig, RandomConfig, StudyConfig, TpeConfig
+from hmlc_ray.config.samplers import GpConfig, RandomConfig, TpeConfig
+from hmlc_ray.config.sweep import StudyConfig
 
 
 class Stream:
@@ -82,7 +83,7 @@ class NumberedTpe(NumberedSampler, optuna.samplers.TPESampler):
 
 
 class NumberedGp(NumberedRandom):
-    """The Gaussian process, fitted anew for each trial: it needs nothing of the draws before to repeat one."""
+    """The Gaussian process, fitted again for each trial: it needs nothing of the draws before to repeat one."""
 
     def __init__(self, stream: Stream, startup_trials: int) -> None:
         super().__init__(stream)

@@ -10,8 +10,9 @@ import pytest
 from optuna.samplers._tpe.sampler import _split_trials, default_gamma
 from optuna.trial import FrozenTrial, TrialState
 
+from hmlc_ray.config.samplers import TpeConfig
 from hmlc_ray.config.space import SearchSpace
-from hmlc_ray.config.sweep import StudyConfig, TpeConfig
+from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.sweep.tune import history
 from hmlc_ray.sweep.tune.history import BEST, History
 from hmlc_ray.sweep.tune.points import Points
