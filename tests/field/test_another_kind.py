@@ -169,7 +169,9 @@ def test_another_sampler(sampler: str, tmp_path: Path) -> None:
     file = write(tmp_path, f"study: {{name: s, sampler: {sampler}}}\nspace: {{seed: {{int: [0, 9]}}}}\n")
     assert load_sweep(file).study.sampler.kind == "tpe"
     assert load_sweep(file, ["study.sampler.kind=random"]).study.sampler.model_dump() == {"kind": "random"}
-    with pytest.raises(ConfigError, match=r"unknown key study\.sampler\.startup_trials \(it belongs to kind tpe and gp\)"):
+    with pytest.raises(
+        ConfigError, match=r"unknown key study\.sampler\.startup_trials \(it belongs to kind tpe and gp\)"
+    ):
         load_sweep(file, ["study.sampler.kind=random", "study.sampler.startup_trials=3"])
 
 
