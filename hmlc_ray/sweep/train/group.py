@@ -12,7 +12,7 @@ from ray.train import TrainingFailedError, UserCallback
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import HmlcError, TrainingError
 from hmlc_ray.runs.recording import error_sentence
-from hmlc_ray.sweep.cluster.signals import unbroken
+from hmlc_ray.sweep.cluster.signals import raise_if_interrupted, unbroken
 from hmlc_ray.sweep.train.params import params_of
 from hmlc_ray.sweep.train.result import cause_of
 from hmlc_ray.sweep.train.trial import Group, torch_trainer
@@ -51,6 +51,7 @@ class _PassOn(UserCallback):  # type: ignore[misc]
                 self._on_result(metrics[0])
         except Exception as error:  # raised again when the run has ended
             self.error = self.error or error
+        raise_if_interrupted()  # a signal that was held back: the run may last for hours yet
 
 
 def train_group(config: TrialConfig, group: Group, *, test: bool, on_result: OnResult) -> GroupResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import signal
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from ray.train import Checkpoint
 from hmlc_ray.config.sweep import TrialsConfig
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import StoreAway
+from hmlc_ray.sweep.cluster.signals import stoppable
 from hmlc_ray.sweep.train import group
 from hmlc_ray.sweep.train.trial import Group
 
@@ -51,6 +53,21 @@ def test_a_store_that_fails_ends_the_call_and_not_the_training(monkeypatch: pyte
     with pytest.raises(StoreAway, match="epoch 1"):
         trained(monkeypatch, fails)
     assert seen == [1, 2, 3]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_comes_while_a_record_is_kept_ends_the_run_after_it(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    seen: list[int] = []
+
+    def interrupted(result: dict[str, Any]) -> None:
+        signal.raise_signal(number)
+        seen.append(result["epoch"])
+
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        trained(monkeypatch, interrupted)
+    assert seen == [1]
 
 
 def test_workers_are_not_given_what_only_the_driver_has() -> None:
