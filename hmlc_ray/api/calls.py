@@ -17,9 +17,9 @@ from hmlc_ray.machine.user import prepare_process
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hmlc_ray.benchmark.request import BenchmarkRequest
     from hmlc_ray.benchmark.run import BenchmarkResult
     from hmlc_ray.config.paths import Overrides
-    from hmlc_ray.config.suite import SuiteConfig
     from hmlc_ray.config.sweep import SweepConfig
     from hmlc_ray.diagnosis import Diagnosis
     from hmlc_ray.report.write import WrittenReport
@@ -79,17 +79,14 @@ def retry(name: str, workspace: Workspace, progress: SweepProgress) -> SweepSumm
         return retry_failed(name, workspace, progress)
 
 
-def benchmark(
-    suite: SuiteConfig, workspace: Workspace, progress: SweepProgress, options: tuple[Path | None, Path | None, bool]
-) -> BenchmarkResult:
-    """Run what is missing of a suite; `options`: results file, folder of the report, whether changed results go."""
+def benchmark(request: BenchmarkRequest, progress: SweepProgress) -> BenchmarkResult:
+    """Run what is missing of a suite."""
     from hmlc_ray.study.resuming import resuming
 
-    with resuming(suite.benchmark.name, workspace.home):
-        from hmlc_ray.benchmark.request import BenchmarkRequest
+    with resuming(request.suite.benchmark.name, request.workspace.home):
         from hmlc_ray.benchmark.run import run_benchmark
 
-        return run_benchmark(BenchmarkRequest(suite, workspace, *options, again="hmlc_ray.benchmark(...)"), progress)
+        return run_benchmark(request, progress)
 
 
 def best(name: str, workspace: Workspace) -> BestTrial:

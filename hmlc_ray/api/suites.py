@@ -56,12 +56,14 @@ def benchmark(
             fit it any more; before anything is trained where that shows.
         KeyboardInterrupt: on Ctrl-C, when everything is saved; the same call continues the suite.
     """
+    from hmlc_ray.benchmark.request import BenchmarkRequest
     from hmlc_ray.config.suite_check import load_suite
 
     config = load_suite(suite, overrides)
-    workspace = workspace_of(home, tracking_uri, address)
+    workspace, again = workspace_of(home, tracking_uri, address), "hmlc_ray.benchmark(...)"
+    request = BenchmarkRequest(config, workspace, _path(results), _path(out), replace_changed, again)
     with sweep_view(progress, config.benchmark.name, config.benchmark.objective_metric) as view:
-        return calls.benchmark(config, workspace, view, (_path(results), _path(out), replace_changed))
+        return calls.benchmark(request, view)
 
 
 def _path(given: AnyPath | None) -> Path | None:

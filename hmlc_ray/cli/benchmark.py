@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hmlc_ray.cli.options import DEFAULT_HOME, Address, Home, Json, Overrides, TrackingUri
+
+if TYPE_CHECKING:
+    from hmlc_ray.benchmark.request import BenchmarkRequest
+    from hmlc_ray.benchmark.run import BenchmarkResult
 
 
 def benchmark(
@@ -39,12 +43,11 @@ def benchmark(
 
     from rich.console import Console
 
+    from hmlc_ray.api import calls
     from hmlc_ray.api.progress import sweep_progress
     from hmlc_ray.benchmark.request import BenchmarkRequest
-    from hmlc_ray.cli.guard import FAILURE, say
     from hmlc_ray.cli.json_output import print_json
     from hmlc_ray.study.commands import command
-    from hmlc_ray.study.resuming import resuming
     from hmlc_ray.study.workspace import Workspace
 
     workspace = Workspace.of(home, tracking_uri, address)
@@ -61,10 +64,7 @@ def benchmark(
             made = made_plan(Benchmark(request, progress))
             print_json(made) if as_json else print_plan(made)
             return
-        with resuming(config.benchmark.name, workspace.home):
-            from hmlc_ray.benchmark.run import run_benchmark
-
-            result = run_benchmark(request, progress)
+        result = calls.benchmark(request, progress)
     from hmlc_ray.cli.benchmark_tables import print_comparison
 
     if as_json:
@@ -72,10 +72,17 @@ def benchmark(
     else:
         print_comparison(result.rows, config.benchmark.baseline)
         typer.echo(f"results: {request.results_file}; tables and pictures: {result.report}; run: {result.run_id}")
+    _tell_failures(result, request)
+
+
+def _tell_failures(result: BenchmarkResult, request: BenchmarkRequest) -> None:
+    """Say what has no result and what helps, and end the command as failed where there is such."""
+    from hmlc_ray.cli.guard import FAILURE, say
+
     for name, why in result.failed.items():
         say(f"{name} failed: {why}")
     if result.failed:
-        say(f"what failed runs again with `{again}`")
+        say(f"what failed runs again with `{request.again}`")
     for arm, why in result.untuned.items():
         say(
             f"arm {arm} was not judged, since all of its tuning trials failed ({why}); they do not run again by "

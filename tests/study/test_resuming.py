@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hmlc_ray.api import calls
+from hmlc_ray.benchmark.request import BenchmarkRequest
 from hmlc_ray.cli.app import app
 from hmlc_ray.errors import StudyError
 from hmlc_ray.home import Home
@@ -106,7 +107,7 @@ def test_every_call_that_resumes_shows_it_before_it_loads_torch_and_ray(
     workspace, view = Workspace(home), object()
     calls.resume("s", workspace, view, None)  # type: ignore[arg-type]
     calls.retry("s", workspace, view)  # type: ignore[arg-type]
-    calls.benchmark(suite, workspace, view, (None, None, False))  # type: ignore[arg-type]
+    calls.benchmark(BenchmarkRequest(suite, workspace), view)  # type: ignore[arg-type]
     assert list(dict.fromkeys(seen)) == [("resume_sweep", ME), ("retry_failed", ME), ("run_benchmark", ME)]
     assert resumed_by("s", home) is None
 

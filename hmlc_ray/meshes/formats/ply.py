@@ -123,7 +123,7 @@ def _header(content: bytes) -> tuple[list[_Element], _Body, bool]:
 
 def _count(name: str, rows: str) -> int:
     if not rows.isdecimal() or len(rows) > _LONGEST_NUMBER:
-        raise ValueError(f"its header announces {rows[:40]!r} of the element {name[:40]!r}, not a whole number")
+        raise ValueError(f"its header announces {cut(rows, 40)!r} of the element {cut(name, 40)!r}, not a whole number")
     return int(rows)
 
 

@@ -8,8 +8,6 @@ subclasses of Ray's classes use or replace are in the same table.
 from __future__ import annotations
 
 import asyncio
-import signal
-import threading
 from collections.abc import Callable, Coroutine, Iterator, Set
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -25,6 +23,7 @@ from ray.exceptions import RayActorError
 from ray.runtime_context import RuntimeContext
 
 from hmlc_ray.machine.environment import variables
+from hmlc_ray.sweep.cluster.signals import interrupted_at_once
 
 __all__ = ["ActorTableData", "PlacementGroupTableData", "get_ray_address_file", "get_system_memory"]
 
@@ -225,27 +224,10 @@ def _run_to_end(coroutine: Coroutine[Any, Any, None]) -> None:
     outer = asyncio._get_running_loop()
     asyncio._set_running_loop(None)
     try:
-        with _interrupted_at_once(), asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        with interrupted_at_once(), asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
             runner.run(coroutine)
     finally:
         asyncio._set_running_loop(outer)
-
-
-@contextmanager
-def _interrupted_at_once() -> Iterator[None]:
-    """Keep `asyncio` from replacing Python's own handler of Ctrl-C by one that ends a task when it next waits.
-
-    While a worker group waits for its resources, the controller waits in calls that block.
-    """
-    own = signal.default_int_handler
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not own:
-        yield
-        return
-    signal.signal(signal.SIGINT, lambda number, frame: own(number, frame))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, own)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def free_ended_groups() -> int:
     ended = [group for group in held_groups() if not is_nil(group.creator_actor_id)]
     ended = [group for group in ended if is_dead(group.creator_actor_id)]
     for group in ended:
-        remove_placement_group(PlacementGroup(ray.PlacementGroupID(group.placement_group_id)))
+        _remove(group)
     return len(ended)
 
 
@@ -71,8 +71,12 @@ def freeing_own_groups() -> Iterator[None]:
         with suppress(Exception):  # what ended the block says more
             for group in _driver_groups():
                 if group.placement_group_id not in before:
-                    remove_placement_group(PlacementGroup(ray.PlacementGroupID(group.placement_group_id)))
+                    _remove(group)
         raise
+
+
+def _remove(group: PlacementGroupTableData) -> None:
+    remove_placement_group(PlacementGroup(ray.PlacementGroupID(group.placement_group_id)))
 
 
 def _driver_groups() -> list[PlacementGroupTableData]:

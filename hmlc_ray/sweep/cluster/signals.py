@@ -78,6 +78,23 @@ def unbroken() -> Iterator[None]:
 
 
 @contextmanager
+def interrupted_at_once() -> Iterator[None]:
+    """Keep `asyncio` from replacing Python's own handler of Ctrl-C by one that ends a task when it next waits.
+
+    While a worker group waits for its resources, the controller of its run waits in calls that block.
+    """
+    own = signal.default_int_handler
+    if not _gets_signals() or signal.getsignal(signal.SIGINT) is not own:
+        yield
+        return
+    before = _replaced((signal.SIGINT,), lambda number, frame: own(number, frame))
+    try:
+        yield
+    finally:
+        _put_back(before)
+
+
+@contextmanager
 def tuning() -> Iterator[None]:
     """Put back the handlers that Tune replaces and leaves: after its end its own would swallow a Ctrl-C.
 
