@@ -207,7 +207,7 @@ def _fit(config: TrialConfig, resume: Checkpoint | None = None) -> tuple[FitResu
 
 
 def _resumed(bench: Bench) -> Values:
-    config = _config(bench.device.type)
+    config = _config(bench.device.type, deterministic=True)
     whole, snapshots, _ = _fit(config)
     rest, _, _ = _fit(config, resume=snapshots[2])
     again, _, _ = _fit(config)
