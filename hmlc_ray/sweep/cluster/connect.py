@@ -17,7 +17,7 @@ from hmlc_ray.sweep.cluster import local, private_locks  # noqa: F401
 from hmlc_ray.sweep.cluster.addresses import cluster_here, listening_error, same_address
 from hmlc_ray.sweep.cluster.authentication import check_head, private
 from hmlc_ray.sweep.cluster.environment import ADDRESS, API_SERVER, EMBEDDED, PACE, of_no_cluster, unless_given
-from hmlc_ray.sweep.cluster.internals import no_dashboard_modules, passing_on
+from hmlc_ray.sweep.cluster.internals import no_services, passing_on
 from hmlc_ray.sweep.cluster.placement_groups import freeing_ended_groups
 from hmlc_ray.sweep.cluster.signals import without_hangups
 
@@ -85,7 +85,7 @@ def _embedded() -> Iterator[None]:
     with private(), of_no_cluster(), variables(unless_given(EMBEDDED)):
         try:
             own = {"include_dashboard": False, "object_store_memory": _OBJECTS_BYTES, **local.options(), **_OPTIONS}
-            with no_dashboard_modules(), without_hangups():
+            with no_services(), without_hangups():
                 ray.init(address="local", **own)
         except UserError:
             raise
