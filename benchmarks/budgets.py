@@ -7,7 +7,9 @@
 ordinary sweep, and writes their curves; called again with the same `--home` it resumes. `replay` simulates sweeps on
 the curves in benchmarks/results: the product's own sampler and scheduler objects, and others of Optuna and Tune, with
 the nearest curve for each configuration that is drawn. It prints a table for each search space; with `--results` rows
-are kept, and those that are there already are not simulated again. Without a command: `replay` with few seeds.
+are kept, and those that are there already are not simulated again. With `--start CURVES` every sweep is also one that
+begins with the best points of an earlier sweep on those, as `study.start.study` has it. Without a command: `replay`
+with few seeds.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +42,19 @@ def simulate(
         rows = []
         for sampler in wanted:
             for scheduler in schedulers:
-                row = replay(curves, sampler, scheduler, question, known)
-                rows.append(row)
-                if results is not None and row not in known:
-                    with results.open("a", encoding="utf-8") as kept:
-                        kept.write(json.dumps(row) + "\n")
+                for asked in (replace(question, earlier=None), *([question] if question.earlier else [])):
+                    row = replay(curves, sampler, scheduler, asked, known)
+                    rows.append(row)
+                    if results is not None and row not in known:
+                        with results.open("a", encoding="utf-8") as kept:
+                            kept.write(json.dumps(row) + "\n")
         print(
             f"\n{curves.facts['space']}: {len(curves.curves)} curves, {described(rows[0])}\n\n{table(rows)}", flush=True
         )
 
 
 def described(row: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {row[name]}" for name in KEYS if name not in ("space", "sampler", "scheduler"))
+    return ", ".join(f"{name} {row[name]}" for name in KEYS if name not in ("space", "sampler", "scheduler", "start"))
 
 
 def main() -> None:
@@ -68,6 +72,7 @@ def main() -> None:
     again.add_argument("--seeds", type=int, default=20)
     again.add_argument("--slots", type=int, default=Question.slots)
     again.add_argument("--budget", type=float, default=Question.budget, help="in full trainings")
+    again.add_argument("--start", type=Path, help="curves on which an earlier sweep finds its first points")
     again.add_argument("--results", type=Path)
     options = parser.parse_args()
     if options.command == "collect":
@@ -82,7 +87,12 @@ def main() -> None:
     simulate(
         options.curves or sorted(RESULTS.glob("curves-*.jsonl")),
         options.samplers or samplers(),
-        Question(seeds=options.seeds, slots=options.slots, budget=options.budget),
+        Question(
+            seeds=options.seeds,
+            slots=options.slots,
+            budget=options.budget,
+            earlier=read(options.start) if options.start else None,
+        ),
         options.results,
         options.schedulers,
     )

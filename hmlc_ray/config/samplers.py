@@ -17,15 +17,15 @@ class TpeConfig(Section):
 
 
 class GpConfig(Section):
-    """Optuna's Gaussian process over all parameters at once. It learns from completed trials alone: for studies with
-    `scheduler: null`, whose trials cost far more than the quarter of a second of a draw.
+    """Optuna's Gaussian process over all parameters at once, for studies whose trials cost far more than the quarter of
+    a second of a draw. A trial that a scheduler stopped counts with its last value.
 
     Parameters of single objectives, below a `branch`, are drawn at random.
     """
 
     kind: Literal["gp"] = "gp"
     startup_trials: int = Field(10, ge=1)
-    """Trials that are completed before the process takes over from draws at random."""
+    """Trials that have ended before the process takes over from draws at random."""
 
 
 class RandomConfig(Section):

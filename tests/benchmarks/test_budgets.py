@@ -57,6 +57,20 @@ def test_a_trained_configuration_has_its_own_curve(curves: CurveSet, tmp_path: P
     assert surrogate.best() == max(curve.values[-1] for curve in curves.curves)
 
 
+def test_a_sweep_from_an_earlier_one_begins_with_its_best_points(
+    curves: CurveSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, results = tmp_path / "curves.jsonl", tmp_path / "budgets.jsonl"
+    curves.write(file)
+    simulate([file], ["tpe"], Question(budget=12, slots=2, seeds=4, earlier=curves), results, ["none"])
+    plain, started = [json.loads(line) for line in results.read_text().splitlines()]
+    assert (plain["start"], started["start"]) == (None, "digits")
+    # On the same curves: what the other sweep ended with is what this one begins with.
+    assert np.mean(started["value at 0.25"]) > np.mean(plain["value at 0.25"])
+    assert np.mean(times(started)) < np.mean(times(plain))
+    assert "| tpe, from digits | none |" in capsys.readouterr().out
+
+
 def test_every_combination_is_replayed_once(
     curves: CurveSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

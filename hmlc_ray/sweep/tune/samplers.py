@@ -5,6 +5,7 @@ Optuna's own stream starts again with every process: a resumed study would draw 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +14,7 @@ from zlib import crc32
 import optuna
 from numpy.random import SeedSequence
 from optuna.distributions import BaseDistribution
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hmlc_ray.config.samplers import GpConfig, RandomConfig, TpeConfig
 from hmlc_ray.config.sweep import StudyConfig
@@ -90,9 +91,9 @@ class NumberedGp(NumberedRandom):
         self.startup_trials = startup_trials
 
     def decided_together(self, study: optuna.Study, number: int) -> dict[str, Any]:
-        """Values of the parameters that every completed trial has."""
+        """Values of the parameters that every trial with a value has."""
         known = optuna.create_study(direction=study.direction, sampler=optuna.samplers.RandomSampler())
-        known.add_trials(study.get_trials(deepcopy=False))
+        known.add_trials([_with_value(trial) for trial in study.get_trials(deepcopy=False)])
         known.ask()
         process = optuna.samplers.GPSampler(
             seed=self.stream.seed_of(number, "gp"),
@@ -101,6 +102,17 @@ class NumberedGp(NumberedRandom):
         )
         trial = known.get_trials(deepcopy=False)[-1]
         return process.sample_relative(known, trial, process.infer_relative_search_space(known, trial))
+
+
+def _with_value(trial: FrozenTrial) -> FrozenTrial:
+    """A pruned trial as one that is completed with its last value, which is a poor one: that is why it was pruned.
+
+    Optuna's process learns from completed trials alone, and with early stopping few are.
+    """
+    _, value = max(trial.intermediate_values.items(), default=(0, math.nan))
+    if trial.state != TrialState.PRUNED or not math.isfinite(value):
+        return trial
+    return create_trial(params=trial.params, distributions=trial.distributions, value=value)
 
 
 def build_sampler(study: StudyConfig) -> NumberedSampler:
