@@ -18,6 +18,8 @@ P = ParamSpec("P")
 DEBUG = "HMLC_DEBUG"
 """Set to 1, it shows the traceback of every error."""
 _COMMAND = r"(?s)(`hmlc .*?`(?=[\s,;:.)]|$))"
+_NO_THREAD = "can't start new thread"
+"""What Python says where the system has no thread more."""
 _PLACE = "\ue000"
 """Replaces each letter of a command while the words around it are wrapped."""
 USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
@@ -54,6 +56,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
                 _leave(f"the plug-in {plugin} raised {error_sentence(error)} ({_keep(error)})", USER_ERROR, error)
             if isinstance(error, SystemExit):
                 raise
+            if isinstance(error, RuntimeError) and _NO_THREAD in str(error):
+                _leave(f"the system refused: {error} ({_keep(error)})", FAILURE, error)
             if isinstance(error, RuntimeError) and "home directory" in str(error):  # from Path.expanduser
                 _leave("a path begins with a home directory that is not known: write it out", USER_ERROR, error)
             _leave(f"unexpected {type(error).__name__}: {error} (a bug; {_keep(error)})", FAILURE, error)
