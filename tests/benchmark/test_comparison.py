@@ -118,4 +118,4 @@ def test_data_sets_whose_names_look_alike_have_pictures_of_their_own(tmp_path: P
     suite = suite_of(arms=ARMS)
     rows = [replace(row, data=name) for name in ("a b", "a_b", "A_b") for row in compare(suite, CELLS)]
     names = [file.name.casefold() for file in write_report(suite, rows, CELLS, tmp_path)]
-    assert len({*names}) == len(names) == 3 + 3 * 2 * 2
+    assert len({*names}) == len(names) == 3 + 3 * 3 * 2
