@@ -257,7 +257,7 @@ def test_best_cannot_write(hmlc: Run, layer: Layer, file: str, reason: str) -> N
 def test_probe(hmlc: Run, layer: Layer) -> None:
     probe_run = Recorder({name.replace("val/", "test/"): value for name, value in METRICS.items()})
     layer("hmlc_ray.runs.single", probe_run=probe_run)
-    layer("hmlc_ray.runs.sources", check_source=Recorder(None))
+    layer("hmlc_ray.runs.sources", locate=Recorder("abc"))
     result = hmlc("probe", "abc", "--split", "test")
     assert result.exit_code == 0
     assert probe_run.args == ("abc", Workspace.of(Path("hmlc-home")))
@@ -272,7 +272,7 @@ def test_probe_with_a_report(hmlc: Run, layer: Layer, arguments: list[str], repo
     found.folder, found.run_id = Path("home/d"), "abc"
     diagnose_run = Recorder(found)
     layer("hmlc_ray.runs.diagnose", diagnose_run=diagnose_run)
-    layer("hmlc_ray.runs.sources", check_source=Recorder(None))
+    layer("hmlc_ray.runs.sources", locate=Recorder("abc"))
     result = hmlc("probe", "abc", *arguments)
     assert result.exit_code == 0, result.output
     assert diagnose_run.args == ("abc", Workspace.of(Path("hmlc-home")))
