@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from typing import Any
 
-_COMMA = "a comma stands before the closing `{}`: remove it"
+_COMMA = "there is a comma before the closing `{}`: remove it"
 _DEEP = "its values are nested too deep"
 _OF_PYTHON = {"True": "true", "False": "false", "None": "null"}
 _SPACE = " \t\n\r"

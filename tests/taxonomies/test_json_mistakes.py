@@ -16,8 +16,8 @@ QUOTED = 'a text must be in double quotes (`"`)'
 SINGLE = 'a text is in single quotes: JSON has double quotes (`"`) alone'
 MISTAKES = [
     ("", "line 1, column 1: it is empty"),
-    ('{"a": 1,\n}', "line 1, column 8: a comma stands before the closing `}`: remove it"),
-    ('{"a": [1, 2, ]}', "line 1, column 12: a comma stands before the closing `]`: remove it"),
+    ('{"a": 1,\n}', "line 1, column 8: there is a comma before the closing `}`: remove it"),
+    ('{"a": [1, 2, ]}', "line 1, column 12: there is a comma before the closing `]`: remove it"),
     ("{\n  'a': 1}", f"line 2, column 3: {SINGLE}"),
     ("{\"a\": 'b'}", f"line 1, column 7: {SINGLE}"),
     ("{a: 1}", 'line 1, column 2: a key must be in double quotes (`"`)'),

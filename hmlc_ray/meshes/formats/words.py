@@ -49,7 +49,7 @@ def is_number(word: str) -> bool:
 
 
 def no_number(word: str, line: int) -> ValueError:
-    """The error for a word in the place of a number."""
+    """The error for a word that should be a number."""
     hint = "; decimal points are needed" if _DECIMAL_COMMA.fullmatch(word) else ""
     return ValueError(f"line {line} holds {cut(word, _SHOWN)!r}, which is not a number{hint}")
 

@@ -68,7 +68,7 @@ def own_handlers() -> Iterator[None]:
 
 
 def install_again() -> None:
-    """Make the system call Python's handler of SIGTERM, in whose place Ray's core puts the default when it ends."""
+    """Make the system call Python's handler of SIGTERM, which Ray's core replaces by the default when it ends."""
     if _gets_signals() and (handler := signal.getsignal(signal.SIGTERM)) is not None:
         signal.signal(signal.SIGTERM, handler)
 
