@@ -75,6 +75,12 @@ def first_line(error: BaseException) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
+def error_sentence(error: BaseException) -> str:
+    """An error's type and what it says, in one line."""
+    first, name = first_line(error), type(error).__name__
+    return name if first == name else f"{name}: {first}"
+
+
 def last_line(error: BaseException) -> str:
     """The same of an error that begins with a traceback, as those do that torch hands on from other processes."""
     return next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hmlc_ray.report.write import WrittenReport
     from hmlc_ray.runs.embed import EmbeddedTable
     from hmlc_ray.runs.plan import RunPlan
+    from hmlc_ray.runs.sources import Located
     from hmlc_ray.runs.starting.proposal import NewSpace, Note
     from hmlc_ray.runs.starting.recognise import Kind
     from hmlc_ray.study.comparison import Comparison
@@ -147,10 +148,10 @@ def probe(
     target: AnyPath, workspace: Workspace, split: Literal["val", "test"], open_set: AnyPath | None
 ) -> dict[str, float]:
     """Evaluate a trained encoder."""
-    _check_source(target, workspace)
+    located = _located(target, workspace)
     from hmlc_ray.runs.single import probe_run
 
-    return probe_run(target, workspace, split=split, open_set=None if open_set is None else os.fspath(open_set))
+    return probe_run(located, workspace, split=split, open_set=None if open_set is None else os.fspath(open_set))
 
 
 def diagnose(
@@ -161,31 +162,31 @@ def diagnose(
     open_set: AnyPath | None,
 ) -> Diagnosis:
     """Diagnose a trained encoder."""
-    _check_source(target, workspace)
+    located = _located(target, workspace)
     from hmlc_ray.machine.user import expanded
     from hmlc_ray.runs.diagnose import diagnose_run
 
     folder = report if isinstance(report, bool) else expanded(report)
     unknown = None if open_set is None else os.fspath(open_set)
-    return diagnose_run(target, workspace, split=split, report=folder, open_set=unknown)
+    return diagnose_run(located, workspace, split=split, report=folder, open_set=unknown)
 
 
 def find_encoder(source: AnyPath, workspace: Workspace) -> TrainedEncoder:
     """Load a trained encoder."""
-    _check_source(source, workspace)
+    located = _located(source, workspace)
     from hmlc_ray.runs.encoders import find_encoder
 
-    return find_encoder(source, workspace)
+    return find_encoder(located, workspace)
 
 
 def embed(
     source: AnyPath, data: AnyPath | None, out: Path, workspace: Workspace, overrides: Overrides
 ) -> EmbeddedTable:
     """Write an encoder's features of a data set as a table."""
-    _check_source(source, workspace)
+    located = _located(source, workspace)
     from hmlc_ray.runs.embed import embed_data
 
-    return embed_data(source, None if data is None else os.fspath(data), out, workspace, overrides)
+    return embed_data(located, None if data is None else os.fspath(data), out, workspace, overrides)
 
 
 def report(
@@ -197,8 +198,8 @@ def report(
     return write_report(name, workspace, out, embedding=embedding, note=note)
 
 
-def _check_source(source: AnyPath, workspace: Workspace) -> None:
+def _located(source: AnyPath, workspace: Workspace) -> Located:
     """Refuse a name that nothing has, before torch is loaded, which takes seconds."""
-    from hmlc_ray.runs.sources import check_source
+    from hmlc_ray.runs.sources import locate
 
-    check_source(source, workspace)
+    return locate(source, workspace)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +14,7 @@ from hmlc_ray.benchmark.results import Line
 from hmlc_ray.benchmark.statistics import Paired
 from hmlc_ray.config.suite import SuiteConfig
 from hmlc_ray.files.atomic import write_whole
+from hmlc_ray.names.files import file_stems
 
 Record = dict[str, object]
 COLUMNS = ("data", "figure", "level", "arm", "seeds", "mean", "mean_low", "mean_high", "difference", "low", "high")
@@ -33,10 +33,9 @@ def write_report(suite: SuiteConfig, rows: Sequence[Row], cells: Sequence[Line],
     _write_csv(comparison, (*COLUMNS, *TESTS), map(_record, rows))
     _write_csv(every, _CELL, map(_cell, cells))
     written = [table, comparison, every]
-    for data, level in dict.fromkeys((row.data, row.level) for row in rows):
+    for (data, level), stem in file_stems((row.data, row.level) for row in rows).items():
         shown = [row for row in rows if (row.data, row.level, row.figure) == (data, level, "probe_top1")]
-        stem = folder / f"forest-{_safe(data)}-{_safe(level)}"
-        written += draw_forest(shown, suite.benchmark.baseline, stem)
+        written += draw_forest(shown, suite.benchmark.baseline, folder / f"forest-{stem}")
     return written
 
 
@@ -50,9 +49,9 @@ def write_fronts(fronts: Sequence[Front], folder: Path) -> list[Path]:
         return []
     written = [folder / "fronts.csv"]
     _write_csv(written[0], _FRONT, map(_front, fronts))
-    for data in dict.fromkeys(front.data for front in fronts):
+    for (data,), stem in file_stems((front.data,) for front in fronts).items():
         own = [front for front in fronts if front.data == data]
-        written += draw_fronts(own, folder / f"fronts-{_safe(data)}")
+        written += draw_fronts(own, folder / f"fronts-{stem}")
     return written
 
 
@@ -134,7 +133,3 @@ def _write_csv(file: Path, columns: Sequence[str], records: Iterable[Record | li
 
 def _escaped(text: str) -> str:
     return text.replace("|", "\\|")
-
-
-def _safe(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]", "_", name)[:80]

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 from hmlc_ray.benchmark.tasks import Phase, Place, Task
 from hmlc_ray.errors import StudyError, system_reason
 from hmlc_ray.files.imposters import NO_FILE, is_regular
+from hmlc_ray.files.json_text import NotJson, parse_json
 
 SCHEMA = 1
 _FILLING = b" \t\r\0"
@@ -161,8 +162,20 @@ def _read(path: Path) -> Iterator[Line]:
         except ValueError as error:
             if _is_torn(text, error):
                 continue
-            raise StudyError(f"{path}, line {number}: it is not JSON; restore the line or delete it") from None
+            raise StudyError(
+                f"{path}, line {number}: it is not JSON ({_mistake(text)}); restore the line or delete it"
+            ) from None
         yield _line(values, f"{path}, line {number}")
+
+
+def _mistake(text: bytes) -> str:
+    try:
+        parse_json(text.decode(), placed=False)
+    except UnicodeDecodeError:
+        return "it is not UTF-8 text"
+    except NotJson as error:
+        return str(error)
+    return "its numbers are too large"
 
 
 def _is_torn(text: bytes, error: ValueError) -> bool:

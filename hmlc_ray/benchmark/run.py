@@ -20,12 +20,11 @@ from hmlc_ray.benchmark.rounds import Rounds
 from hmlc_ray.benchmark.tasks import Task, cell
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.notes import warn_about
-from hmlc_ray.errors import StudyError, TrackingError, system_reason
+from hmlc_ray.errors import StudyError, TrackingError, error_sentence, system_reason
 from hmlc_ray.machine.activity import reading_data
 from hmlc_ray.machine.interrupts import hearing
 from hmlc_ray.machine.scratch import nothing_left
 from hmlc_ray.runs.induction import with_tree
-from hmlc_ray.runs.recording import error_sentence
 from hmlc_ray.study.resuming import taken_over
 from hmlc_ray.study.schema import DRIVER, ERROR, RunKind
 from hmlc_ray.study.summary import SweepProgress

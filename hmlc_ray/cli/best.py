@@ -7,14 +7,18 @@ from typing import Annotated
 
 import typer
 
-from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, StudyName, TrackingUri
+from hmlc_ray.cli.options import DEFAULT_HOME, STDOUT, Home, Json, StudyName, TrackingUri
+from hmlc_ray.errors import ConfigError
 
 
 def best(
     name: StudyName,
     emit_config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write its configuration; `hmlc train FILE` gives the same metrics."),
+        typer.Option(
+            metavar="FILE",
+            help="Write its configuration; `hmlc train FILE` gives the same metrics. To standard output, and alone: -",
+        ),
     ] = None,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
@@ -24,8 +28,17 @@ def best(
     from hmlc_ray.api import studies
     from hmlc_ray.cli.activity import activity
 
+    alone = emit_config == STDOUT
+    if alone and as_json:
+        raise ConfigError("--emit-config - and --json both print to standard output; what --json prints has the config")
     with activity("loading MLflow"):
-        result = studies.best(name, emit_config=emit_config, home=home, tracking_uri=tracking_uri)
+        file = None if alone else emit_config
+        result = studies.best(name, emit_config=file, home=home, tracking_uri=tracking_uri)
+    if alone:
+        from hmlc_ray.config.files import dump_trial
+
+        typer.echo(dump_trial(result.config), nl=False)
+        return
     if as_json:
         from dataclasses import asdict
 

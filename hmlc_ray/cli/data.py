@@ -10,7 +10,7 @@ import typer
 
 from hmlc_ray.cli.guard import guarded
 from hmlc_ray.cli.json_output import print_json
-from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides, Target, TrackingUri
+from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides, Target, TrackingUri, no_stdout
 
 if TYPE_CHECKING:
     from hmlc_ray.config.trial import TrialConfig
@@ -55,7 +55,12 @@ def show(
         typer.Option(min=0, metavar="N", help="Print N levels of the tree, and count the leaves below."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw samples with two views of each: a .png file.")
+        Path | None,
+        typer.Option(
+            callback=no_stdout,
+            metavar="FILE",
+            help="Draw samples with two views of each: a .png file.",
+        ),
     ] = None,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,

@@ -6,18 +6,20 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import wraps
 from typing import ParamSpec
 
 import typer
 
-from hmlc_ray.errors import HmlcError, UserError, first_line
+from hmlc_ray.errors import HmlcError, UserError, error_sentence, first_line
 
 P = ParamSpec("P")
 DEBUG = "HMLC_DEBUG"
 """Set to 1, it shows the traceback of every error."""
 _COMMAND = r"(?s)(`hmlc .*?`(?=[\s,;:.)]|$))"
+_NO_THREAD = "can't start new thread"
+"""What Python says where the system has no thread more."""
 _PLACE = "\ue000"
 """Replaces each letter of a command while the words around it are wrapped."""
 USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
@@ -27,8 +29,9 @@ USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
     """The command with its errors printed as one sentence on stderr.
 
-    A UserError exits with 2, Ctrl-C with 130 and everything else with 1. The traceback of an unexpected error, or of
-    one of the system's (a full disk, a missing permission), is kept in a file whose name is printed.
+    A UserError exits with 2, and so does what a plug-in raises, Ctrl-C with 130 and everything else with 1. The
+    traceback of an unexpected error, or of one of the system's (a full disk, a missing permission), is kept in a file
+    whose name is printed.
     """
 
     @wraps(command)
@@ -46,14 +49,31 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             _leave(str(error) or first_line(error), FAILURE, error)
         except OSError as error:
             _leave(f"the system refused: {str(error) or first_line(error)} ({_keep(error)})", FAILURE, error)
-        except Exception as error:
+        except BaseException as error:
             if type(error).__module__.startswith(("click", "typer")):
                 raise  # a mistake on the command line, which Typer reports
+            if (plugin := _plugin(error)) is not None:
+                _leave(f"the plug-in {plugin} raised {error_sentence(error)} ({_keep(error)})", USER_ERROR, error)
+            if isinstance(error, SystemExit):
+                raise
+            if isinstance(error, RuntimeError) and _NO_THREAD in str(error):
+                _leave(f"the system refused: {error} ({_keep(error)})", FAILURE, error)
             if isinstance(error, RuntimeError) and "home directory" in str(error):  # from Path.expanduser
                 _leave("a path begins with a home directory that is not known: write it out", USER_ERROR, error)
             _leave(f"unexpected {type(error).__name__}: {error} (a bug; {_keep(error)})", FAILURE, error)
 
     return run
+
+
+def _plugin(error: BaseException) -> object | None:
+    """The plug-in that an error comes from, which only a process that has read a configuration can have."""
+    if "hmlc_ray.config.plugins" not in sys.modules:
+        return None
+    from hmlc_ray.config.plugin_errors import raised_by
+
+    with suppress(HmlcError):  # of another one, which cannot be loaded
+        return raised_by(error)
+    return None
 
 
 def _output(*, as_json: bool) -> AbstractContextManager[None]:
@@ -91,7 +111,7 @@ def say(sentence: str) -> None:
     typer.echo(sentence, err=True)
 
 
-def _keep(error: Exception) -> str:
+def _keep(error: BaseException) -> str:
     """Write the traceback to a file and return the note that names it."""
     import tempfile
     import traceback

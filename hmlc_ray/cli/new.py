@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides
+from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides, no_stdout
 
 if TYPE_CHECKING:
     from hmlc_ray.api.starting import Kind
@@ -25,7 +25,10 @@ def new(
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The file to write; by default FOLDER's name with .yaml.")
+        Path | None,
+        typer.Option(
+            callback=no_stdout, metavar="FILE", help="The file to write; by default FOLDER's name with .yaml."
+        ),
     ] = None,
     kind: Annotated[str | None, typer.Option(help="Kind of data, where FOLDER holds several.")] = None,
     override: Overrides = None,

@@ -11,6 +11,19 @@ from hmlc_ray.cli.completion import complete_kinds, complete_profiles, complete_
 from hmlc_ray.home import DEFAULT, VARIABLE
 
 DEFAULT_HOME = Path(DEFAULT)
+STDOUT = Path("-")
+
+
+def no_stdout(path: Path | None) -> Path | None:
+    """What is written to a path, but not to standard output: a callback of such an option.
+
+    Raises:
+        typer.BadParameter: if `-` asks for standard output.
+    """
+    if path == STDOUT:
+        raise typer.BadParameter("this is not written to standard output (-): give a path")
+    return path
+
 
 File = Annotated[  # as it was typed: `./digits` is a path, and a `Path` would be `digits`
     str, typer.Argument(metavar="FILE", help="A YAML file, or the name of one of the package.", show_default=False)

@@ -10,7 +10,7 @@ import typer
 
 from hmlc_ray.cli.completion import complete_runs
 from hmlc_ray.cli.json_output import print_json
-from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, TrackingUri
+from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, TrackingUri, no_stdout
 from hmlc_ray.errors import ConfigError
 
 
@@ -30,7 +30,10 @@ def probe(
         ),
     ],
     folder: Annotated[
-        Path | None, typer.Argument(metavar="DIR", help="Folder for --report; by default the run's in the home folder.")
+        Path | None,
+        typer.Argument(
+            callback=no_stdout, metavar="DIR", help="Folder for --report; by default the run's in the home folder."
+        ),
     ] = None,
     split: Annotated[Split, typer.Option(help="Split to evaluate on.")] = Split.VAL,
     open_set: Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, TrackingUri
+from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, TrackingUri, no_stdout
 from hmlc_ray.names.counts import size
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ def report(
     ],
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The .html file; by default in the home folder's folder of NAME."),
+        typer.Option(
+            callback=no_stdout, metavar="FILE", help="The .html file; by default in the home folder's folder of NAME."
+        ),
     ] = None,
     no_embedding: Annotated[
         bool, typer.Option("--no-embedding", help="Encode no samples: no map of them, no hardest confusions; faster.")

@@ -11,7 +11,7 @@ import typer
 
 from hmlc_ray.cli.guard import guarded
 from hmlc_ray.cli.json_output import print_json
-from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides, Target, TrackingUri
+from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides, Target, TrackingUri, no_stdout
 
 if TYPE_CHECKING:
     from hmlc_ray.taxonomy import Taxonomy
@@ -30,7 +30,13 @@ def show(
     ],
     depth: Depth = None,
     drawing: Annotated[
-        Path | None, typer.Option("--draw", metavar="FILE", help="Draw the whole tree too: .png, .svg or .pdf.")
+        Path | None,
+        typer.Option(
+            "--draw",
+            callback=no_stdout,
+            metavar="FILE",
+            help="Draw the whole tree too: .png, .svg or .pdf.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -56,7 +62,10 @@ def induce(
     target: Target,
     override: Overrides = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the tree: a .json file that `data.taxonomy.file` takes.")
+        Path | None,
+        typer.Option(
+            callback=no_stdout, metavar="FILE", help="Write the tree: a .json file that `data.taxonomy.file` takes."
+        ),
     ] = None,
     depth: Depth = None,
     as_json: Json = False,

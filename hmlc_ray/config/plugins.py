@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
@@ -20,7 +21,7 @@ from hmlc_ray.config.objective import ObjectiveSection
 from hmlc_ray.config.schema import SectionType, members
 from hmlc_ray.config.splits import DataSection
 from hmlc_ray.config.unions import BY_KIND
-from hmlc_ray.errors import ConfigError, HmlcError, first_line
+from hmlc_ray.errors import ConfigError, HmlcError, error_sentence, first_line
 from hmlc_ray.names.nearest import nearest
 
 if TYPE_CHECKING:
@@ -144,19 +145,30 @@ def build(section: Section, builders: Mapping[str, str], result: type[T], *args:
     if own is None:
         made: T = resolve_name(builders[_kind(section)])(section, *args)
         return made
-    try:
+    with _explained(f"{_origin(section)} cannot build kind {_kind(section)}", HmlcError):
         built = own(*args)
-    except HmlcError:
-        raise
-    except Exception as error:
-        reason = f"{type(error).__name__}: {first_line(error)}"
-        raise ConfigError(f"{_origin(section)} cannot build kind {_kind(section)}: {reason}") from error
     if not isinstance(built, result):
         raise ConfigError(
             f"{_origin(section)} must build an instance of {result.__module__}.{result.__name__} for kind "
             f"{_kind(section)}, got {type(built).__name__}"
         )
     return built
+
+
+@contextmanager
+def _explained(begin: str, *clear: type[BaseException], remedy: str = "") -> Iterator[None]:
+    """Others' code as a block: what it raises, an exit of the process too, becomes one sentence. A Ctrl-C stays, and
+    so does what is `clear` by itself.
+
+    Raises:
+        ConfigError: `begin`, the error, and the `remedy`.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, (KeyboardInterrupt, *clear)):
+            raise
+        raise ConfigError(f"{begin}: {error_sentence(error)}{remedy}") from error
 
 
 def _kind(section: Section) -> str:
@@ -203,11 +215,8 @@ def _named(entry: EntryPoint) -> tuple[str, str]:
 def _loaded(section: str, entry: EntryPoint) -> Plugin:
     name, version = _named(entry)
     where = f"the plug-in {entry.name} of {f'{name} {version}'.rstrip()} ({entry.value} in {GROUPS[section]})"
-    try:
+    with _explained(f"{where} cannot be loaded", remedy=f"; repair or uninstall {name}"):
         config = entry.load()
-    except (Exception, SystemExit) as error:
-        reason = f"{type(error).__name__}: {first_line(error)}"
-        raise ConfigError(f"{where} cannot be loaded: {reason}; repair or uninstall {name}") from error
     problem = next(_problems(config, BASES[section]), None)
     if problem is not None:
         raise ConfigError(f"{where} cannot be used: {problem}; repair or uninstall {name}")
@@ -228,7 +237,9 @@ def _problems(config: Any, base: SectionType) -> Iterator[str]:
         yield "its sections must stay frozen and forbid other keys"
     try:
         config.model_rebuild()
-    except Exception as error:  # of pydantic, or of an annotation that is evaluated
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # of pydantic, or of an annotation that is evaluated
         yield f"the types of its keys cannot be resolved: {first_line(error)}"
     inherited = {name for parent in config.__mro__ if _is_ours(parent) for name in getattr(parent, "model_fields", ())}
     for name, field in config.model_fields.items():

@@ -7,7 +7,6 @@ never written back, so that no damage there can cost the image.
 from __future__ import annotations
 
 import os
-import zlib
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -15,11 +14,12 @@ from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 
 from hmlc_ray.arrays import ByteArray
 from hmlc_ray.config.data import MAX_PIXELS, StoredSection
-from hmlc_ray.data.embedded import EmbeddedImage, ImageSource
+from hmlc_ray.data.embedded import ImageSource, bytes_of
 from hmlc_ray.data.image_plugins import register_plugins
 from hmlc_ray.data.intensities import BadImage, is_deep, to_eight_bits
 from hmlc_ray.data.pillow_limits import lifted_limits
-from hmlc_ray.files.imposters import NO_FILE, is_regular, what_it_is_instead
+from hmlc_ray.data.png_chunks import without_metadata
+from hmlc_ray.files.imposters import what_it_is_instead
 
 register_plugins()
 
@@ -64,22 +64,15 @@ def decode(file: ImageSource, channels: int, size: int, reading: Reading = BY_DE
         Exception: any, as Pillow's decoders raise, if it is not an intact image.
     """
     mode = "L" if channels == 1 else "RGB"
-    with lifted_limits(), _bytes_of(file) as stream:
+    with lifted_limits(), bytes_of(file) as stream:
         plain = _opaque(_upright(_opened(stream, reading), mode, size, reading.value_range), mode, reading.background)
         fitted = ImageOps.fit(plain, (size, size), method=Image.Resampling.BILINEAR)
     return np.atleast_3d(np.asarray(fitted)).transpose(2, 0, 1)
 
 
-def _bytes_of(file: ImageSource) -> BinaryIO:
-    if isinstance(file, EmbeddedImage):
-        return file.open()
-    if not is_regular(file):
-        raise BadImage(NO_FILE)
-    return open(file, "rb")
-
-
 def _opened(stream: BinaryIO, reading: Reading) -> Image.Image:
     """The first frame, not decoded yet; its pixels are counted, and the ends that decoders read over are looked for."""
+    stream = without_metadata(stream)
     try:
         image = Image.open(stream)
     except UnidentifiedImageError as error:
@@ -94,25 +87,11 @@ def _opened(stream: BinaryIO, reading: Reading) -> Image.Image:
         )
     if image.format == "EPS":
         raise BadImage("it is EPS, a program, which is not run")
-    if image.format == "PNG":
-        _check_png(stream)
-    elif image.format in _NEVER_ENDS_IN_ZEROS and _ends_in_zeros(stream):
+    if image.format in _NEVER_ENDS_IN_ZEROS and _ends_in_zeros(stream):
         raise BadImage("its end is missing: there are zeros instead, as a download leaves that broke off")
     if not is_deep(image) and _has_more_bits(image):
         _take_upper_bits(image, reading.value_range)
     return image
-
-
-def _check_png(stream: BinaryIO) -> None:
-    """Compare the checksums of pixels, which the decoder ignores; leaves the stream where it was."""
-    start = stream.tell()
-    stream.seek(8)
-    while len(head := stream.read(8)) == 8:
-        body, name = stream.read(int.from_bytes(head[:4])), head[4:]
-        stored = stream.read(4)
-        if name == b"IDAT" and len(stored) == 4 and zlib.crc32(body, zlib.crc32(name)) != int.from_bytes(stored):
-            raise BadImage("its pixels do not match their checksum, so it is damaged")
-    stream.seek(start)
 
 
 def _take_upper_bits(image: Image.Image, value_range: tuple[float, float] | None) -> None:

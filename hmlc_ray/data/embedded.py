@@ -6,10 +6,11 @@ import hashlib
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from hmlc_ray.data.intensities import BadImage
 from hmlc_ray.files.disk_cache import look_of
+from hmlc_ray.files.imposters import NO_FILE, is_regular
 from hmlc_ray.folders.hf_dataset import HfSplit, open_split
 
 _SHOWN = 80
@@ -73,3 +74,17 @@ ImageSource = str | Path | EmbeddedImage
 def look_of_source(source: ImageSource) -> str:
     """A text that changes with the image, for keys of caches."""
     return source.column.look if isinstance(source, EmbeddedImage) else look_of(source)
+
+
+def bytes_of(source: ImageSource) -> BinaryIO:
+    """The bytes of an image, to read and to close.
+
+    Raises:
+        BadImage: if there is nothing to read, as of a pipe.
+        OSError: as `open` does.
+    """
+    if isinstance(source, EmbeddedImage):
+        return source.open()
+    if not is_regular(source):
+        raise BadImage(NO_FILE)
+    return open(source, "rb")

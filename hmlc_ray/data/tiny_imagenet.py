@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.splits import divide
 from hmlc_ray.data.stored import Listing, read_splits
 from hmlc_ray.errors import DataError, system_reason
+from hmlc_ray.files.json_text import parse_json
 from hmlc_ray.folders import IMAGE_SUFFIXES
 from hmlc_ray.folders.walk import entries, is_folder, sample_files
 from hmlc_ray.names.cut import cut
@@ -49,7 +49,7 @@ def load(config: TinyImagenetConfig) -> DataSet:
 def _read_tree(file: Path, wnids: list[str]) -> Taxonomy:
     needed = f"which must give each wnid in train its {', '.join(DEFAULT_KEYS)}"
     try:
-        return from_synset_table(json.loads(read_text(file)), wnids)
+        return from_synset_table(parse_json(read_text(file)), wnids)
     except OSError as error:
         raise DataError(f"cannot read {str(file)!r}, {needed}: {system_reason(error)}") from error
     except (ValueError, RecursionError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from hmlc_ray.arrays import IntArray
 from hmlc_ray.evaluation.confusions import Matrix, SparseCounts, from_tensor
+from hmlc_ray.names.files import file_stem
 from hmlc_ray.taxonomies.drawing import drawn_names, printable, save_figure
 from hmlc_ray.taxonomy import Taxonomy
 
@@ -34,7 +34,7 @@ def write_confusion(taxonomy: Taxonomy, matrices: Matrices, folder: Path) -> lis
     written = []
     for split, levels in matrices.items():
         for h, level in enumerate(taxonomy.level_names):
-            stem = folder / f"{split}-{h}-{re.sub(r'[^A-Za-z0-9._-]', '_', level)[:80]}"
+            stem = folder / f"{split}-{h}-{file_stem(level)}"
             names, matrix = taxonomy.class_names[h], levels[level]
             table, picture = (stem.with_name(f"{stem.name}.{kind}") for kind in ("csv", "png"))
             if isinstance(matrix, SparseCounts):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hmlc_ray.errors import DataError, first_line
+from hmlc_ray.files.json_text import parse_json
 from hmlc_ray.folders.split_names import SPLIT_NAMES, Role, split_role
 from hmlc_ray.folders.walk import check_folder, is_file
 from hmlc_ray.machine.extras import cannot_import
@@ -153,7 +154,7 @@ def _split_names(root: Path) -> list[str] | None:
         return None
     try:
         with file.open("rb") as stream:
-            names = json.loads(stream.read(_MOST_BYTES))["splits"]
+            names = parse_json(stream.read(_MOST_BYTES).decode())["splits"]
         if not names or not all(re.fullmatch(_FOLDER_NAME, name) for name in names):
             raise ValueError("it must list splits by the names of their folders")
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from hmlc_ray.errors import DataError, TaxonomyError, system_reason
+from hmlc_ray.files.json_text import NotJson, parse_json
 from hmlc_ray.folders.walk import is_file
 from hmlc_ray.names.levels import composed
 from hmlc_ray.tables.leaf_table import read_leaf_table, read_text
@@ -53,7 +53,7 @@ def read_json(file: Path) -> dict[str, Any]:
         TaxonomyError: if it cannot be read or has neither key.
     """
     try:
-        values = _composed(json.loads(read_text(file)))
+        values = _composed(parse_json(read_text(file)))
     except TaxonomyError:
         raise
     except (OSError, ValueError, RecursionError) as error:
@@ -100,7 +100,10 @@ def _level_names(values: dict[str, Any], file: Path, paths: list[tuple[str, ...]
 def _composed(values: Any) -> Any:
     """The same with every text composed (NFC), keys included."""
     if isinstance(values, dict):
-        return {composed(name): _composed(value) for name, value in values.items()}
+        found = {composed(name): _composed(value) for name, value in values.items()}
+        if len(found) < len(values):
+            raise NotJson("two keys of one object are the same name, in Unicode's two ways to write it")
+        return found
     if isinstance(values, list):
         return [_composed(value) for value in values]
     return composed(values) if isinstance(values, str) else values

@@ -140,5 +140,16 @@ def _note(number: int, frame: object) -> None:
     """Does nothing: the number is written to the descriptor before."""
 
 
+def main(command: Sequence[str]) -> int:
+    """The same as a program: where the system has no process more, or no descriptor, it says so in one sentence."""
+    try:
+        return run(command)
+    except OSError as error:
+        print(
+            f"hmlc: the system refused to start what was asked for: {error}; end other processes first", file=sys.stderr
+        )
+        return 1
+
+
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

@@ -102,17 +102,19 @@ def raise_own() -> None:
 
 
 def _listen() -> Callable[[], None] | None:
-    """Begin to hear; gives what ends it, or nothing where an event loop, such as a notebook's, hears already."""
+    """Begin to hear; gives what ends it, or nothing where an event loop, such as a notebook's, hears already, or
+    the system has no thread for it."""
     global _hearing
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    if before != -1:
+    listener = _Hearing(reader) if before == -1 else None
+    if listener is None or not listener.begin():
         signal.set_wakeup_fd(before)
         os.close(writer)
         os.close(reader)
         return None
-    _hearing = listener = _Hearing(reader)
+    _hearing = listener
 
     def stop() -> None:
         global _hearing
@@ -134,7 +136,14 @@ class _Hearing:
         self.own = 0
         self.first: float | None = None
         self._thread = threading.Thread(target=self._listen, name="hmlc-interrupts", daemon=True)
-        self._thread.start()
+
+    def begin(self) -> bool:
+        """Whether the system has a thread for it; without one a Ctrl-C is what it is to Python."""
+        try:
+            self._thread.start()
+        except RuntimeError:
+            return False
+        return True
 
     def join(self) -> None:
         self._thread.join()

@@ -15,13 +15,14 @@ from hmlc_ray.arrays import FloatArray
 from hmlc_ray.files.arrays import Array, BadArray, npz_names, read_npy, read_npz
 from hmlc_ray.meshes.formats.ply import read_ply
 from hmlc_ray.meshes.formats.raw import CutOff, text_of
+from hmlc_ray.meshes.formats.words import first_that_is_no_number, is_number
 from hmlc_ray.names.counts import are, many
-from hmlc_ray.names.cut import cut
 
 MOST_BYTES = 1 << 30
 """Most bytes of a cloud, unpacked."""
 _NAMES = ("points", "pos", "xyz", "pointcloud", "data", "arr_0")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_COUNT = re.compile(r"[0-9]{1,18}")
 _SEPARATORS = str.maketrans(",;\t", "   ")
 
 
@@ -76,10 +77,10 @@ def _text(content: bytes) -> RawCloud:
     text = text_of(content)
     lines = [(number, _plain(line)) for number, line in enumerate(text.splitlines(), start=1)]
     lines = [(number, line) for number, line in lines if line]
-    if lines and not all(map(_is_number, _cells(lines[0][1]))):
+    if lines and not all(map(is_number, _cells(lines[0][1]))):
         lines = lines[1:]  # names of columns; where it is none, the next line is refused too
     announced = (
-        int(lines[0][1]) if len(lines) > 1 and lines[0][1].isdecimal() and len(_cells(lines[1][1])) > 1 else None
+        int(lines[0][1]) if len(lines) > 1 and _COUNT.fullmatch(lines[0][1]) and len(_cells(lines[1][1])) > 1 else None
     )
     if announced is not None:
         lines = lines[1:]
@@ -99,7 +100,7 @@ def _table(lines: list[tuple[int, str]], *, whole: bool) -> FloatArray:
         raise ValueError(f"its numbers have decimal commas ({first[0]}); decimal points are needed")
     columns = len(_cells(lines[0][1]))
     if columns < 3:
-        raise ValueError(f"line {lines[0][0]} has {columns} numbers, but a point has x, y and z")
+        raise ValueError(f"line {lines[0][0]} has {many(columns, 'number')}, but a point has x, y and z")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -115,9 +116,8 @@ def _mistake(lines: list[tuple[int, str]], columns: int, *, whole: bool) -> Valu
         cells = _cells(line)
         if number == lines[-1][0] and not whole and len(cells) < columns:
             return CutOff()
-        for cell in cells:
-            if not _is_number(cell):
-                return ValueError(f"line {number} holds {cut(cell, 40)!r}, which is not a number")
+        if (mistake := first_that_is_no_number([(number, cells)])) is not None:
+            return mistake
         if len(cells) != columns:
             return ValueError(f"line {number} has {len(cells)} numbers, line {lines[0][0]} has {columns}")
     return ValueError("its lines are not a table of numbers")
@@ -130,14 +130,6 @@ def _plain(line: str) -> str:
 
 def _cells(line: str) -> list[str]:
     return line.translate(_SEPARATORS).split()
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 CLOUD_READERS: Mapping[str, Callable[[bytes], RawCloud]] = MappingProxyType(

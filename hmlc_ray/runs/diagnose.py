@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from hmlc_ray.evaluation.judge import freeze
 from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.runs.encoders import FoundCheckpoint, find_checkpoint
 from hmlc_ray.runs.single import own_data, with_open_set
+from hmlc_ray.runs.sources import Source
 from hmlc_ray.study.schema import CHECKPOINT, DIAGNOSIS
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.training.checkpoint import Checkpoint
@@ -31,7 +31,7 @@ HistoryOf = Callable[[str], Points]
 
 
 def diagnose_run(
-    target: str | os.PathLike[str],
+    target: Source,
     workspace: Workspace,
     *,
     split: Literal["val", "test"] = "val",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from hmlc_ray.home import Home
 from hmlc_ray.machine.activity import doing
 from hmlc_ray.runs.encoders import find_encoder
 from hmlc_ray.runs.given_data import check_accepts, is_described, section_of_path
+from hmlc_ray.runs.sources import Source
 from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.training.seeding import kernels
 from hmlc_ray.training.trained import TrainedEncoder
@@ -41,7 +41,7 @@ class EmbeddedTable:
 
 
 def embed_data(
-    source: str | os.PathLike[str],
+    source: Source,
     data: str | None,
     out: Path,
     workspace: Workspace,

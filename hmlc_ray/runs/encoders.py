@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from hmlc_ray.errors import CheckpointError, StoreAway, TrackingError
 from hmlc_ray.machine.user import expanded
 from hmlc_ray.runs.recording import checkpoint_of
-from hmlc_ray.runs.sources import find_run
+from hmlc_ray.runs.sources import Located, Source, find_run
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import CHECKPOINT, ENCODER
 from hmlc_ray.study.workspace import Workspace
@@ -23,7 +22,7 @@ from hmlc_ray.training.trained import TrainedEncoder
 _EXPORTED = (CONFIG_FILE, ONNX_FILE, PROGRAM_FILE, WEIGHTS_FILE)
 
 
-def find_encoder(source: str | os.PathLike[str], workspace: Workspace) -> TrainedEncoder:
+def find_encoder(source: Source, workspace: Workspace) -> TrainedEncoder:
     """The encoder of a folder, a study or a run, in evaluation mode on the CPU. Text is tried as each, in this order.
 
     Args:
@@ -63,7 +62,7 @@ class FoundCheckpoint:
     tracker: Tracker | None = None
 
 
-def find_checkpoint(source: str | os.PathLike[str], workspace: Workspace) -> FoundCheckpoint:
+def find_checkpoint(source: Source, workspace: Workspace) -> FoundCheckpoint:
     """The checkpoint of a folder, a study or a run, found as `find_encoder` finds the encoder.
 
     Raises:
@@ -101,9 +100,9 @@ def checkpoint_of_run(run: TrialRun, tracker: Tracker) -> Checkpoint:
         raise CheckpointError(f"the checkpoint of run {run.run_id} cannot be used: {error}") from error
 
 
-def _folder(source: str | os.PathLike[str]) -> Path:
+def _folder(source: Source) -> Path:
     """The folder that a source may be; a file of an exported encoder means its folder."""
-    folder = expanded(source)
+    folder = expanded(source.source if isinstance(source, Located) else source)
     return folder.parent if folder.name in _EXPORTED and folder.is_file() else folder
 
 
@@ -119,7 +118,8 @@ def _in_folder(folder: Path) -> TrainedEncoder | None:
     return read_export(exports[0]) if exports else None
 
 
-def _in_store(source: str | os.PathLike[str], folder: Path, workspace: Workspace) -> FoundCheckpoint:
+def _in_store(source: Source, folder: Path, workspace: Workspace) -> FoundCheckpoint:
     """The checkpoint of a study or a run, where the source is not a folder of one."""
-    run, tracker = find_run(source, folder, workspace)
+    located = source if isinstance(source, Located) else Located(source)
+    run, tracker = located.run or find_run(located.source, folder, workspace)
     return FoundCheckpoint(checkpoint_of_run(run, tracker), run=run, tracker=tracker)

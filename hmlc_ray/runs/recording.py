@@ -13,7 +13,7 @@ from hmlc_ray.config.plugins import Plugin, plugins_of
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data.base import DataSet
 from hmlc_ray.data.loader import place_of
-from hmlc_ray.errors import StoreAway, TrackingError, first_line
+from hmlc_ray.errors import StoreAway, TrackingError, error_sentence
 from hmlc_ray.evaluation.confusion_files import Matrices, matrices_of, write_confusion
 from hmlc_ray.machine.scratch import scratch_folder
 from hmlc_ray.runs.digests import weights_digest
@@ -58,12 +58,6 @@ def data_tags(data: DataSet, device: str) -> dict[str, str]:
         schema.TAXONOMY_DIGEST: data.taxonomy.digest,
         **known,
     }
-
-
-def error_sentence(error: BaseException) -> str:
-    """An error in one line, for a tag."""
-    first, name = first_line(error), type(error).__name__
-    return name if first == name else f"{name}: {first}"
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
@@ -23,6 +22,7 @@ from hmlc_ray.runs.induction import with_tree
 from hmlc_ray.runs.open_set import named_open_set
 from hmlc_ray.runs.plan import RunPlan
 from hmlc_ray.runs.recording import Lenient, data_tags, log_taxonomy, recorded, run_tags
+from hmlc_ray.runs.sources import Source
 from hmlc_ray.study import schema
 from hmlc_ray.study.schema import CHECKPOINT, ENCODER
 from hmlc_ray.study.summary import RunProgress, RunSummary
@@ -73,7 +73,7 @@ def train_run(plan: RunPlan, workspace: Workspace, progress: RunProgress) -> Run
 
 
 def probe_run(
-    target: str | os.PathLike[str],
+    target: Source,
     workspace: Workspace,
     *,
     split: Literal["val", "test"] = "val",
@@ -100,9 +100,7 @@ def probe_run(
         return evaluate(encoder_of(checkpoint).to(device), data, config, split=split, device=device, full=True).metrics
 
 
-def own_data(
-    checkpoint: Checkpoint, target: str | os.PathLike[str], workspace: Workspace
-) -> tuple[TrialConfig, DataSet]:
+def own_data(checkpoint: Checkpoint, target: Source, workspace: Workspace) -> tuple[TrialConfig, DataSet]:
     """The configuration of a checkpoint, with paths as they are now, and the data that it was trained on.
 
     Args:

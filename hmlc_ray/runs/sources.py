@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from hmlc_ray.errors import CheckpointError
@@ -13,8 +14,23 @@ from hmlc_ray.study.workspace import Workspace
 from hmlc_ray.tracking import Tracker, TrialRun
 
 
-def check_source(source: str | os.PathLike[str], workspace: Workspace) -> None:
-    """Check that there is a folder, a study or a run of that name; what it holds is not looked at.
+@dataclass(frozen=True)
+class Located:
+    """A source that was looked for; its text is what it was called."""
+
+    source: str | os.PathLike[str]
+    run: tuple[TrialRun, Tracker] | None = None
+    """The run in the store; None: it was not looked for, since there may be a folder of that name."""
+
+    def __str__(self) -> str:
+        return str(self.source)
+
+
+Source = str | os.PathLike[str] | Located
+
+
+def locate(source: str | os.PathLike[str], workspace: Workspace) -> Located:
+    """Look for a folder, a study or a run of that name; what it holds is not looked at.
 
     Raises:
         CheckpointError: if there is none.
@@ -22,8 +38,7 @@ def check_source(source: str | os.PathLike[str], workspace: Workspace) -> None:
         TrackingError: if the MLflow store cannot be reached.
     """
     folder = expanded(source)
-    if not folder.exists():
-        find_run(source, folder, workspace)
+    return Located(source, None if folder.exists() else find_run(source, folder, workspace))
 
 
 def find_run(source: str | os.PathLike[str], folder: Path, workspace: Workspace) -> tuple[TrialRun, Tracker]:
@@ -33,7 +48,7 @@ def find_run(source: str | os.PathLike[str], folder: Path, workspace: Workspace)
         folder: the folder that was looked at.
 
     Raises:
-        as `check_source`.
+        as `locate`.
     """
     if not isinstance(source, str):
         what = "has neither a checkpoint nor an exported encoder in it" if folder.exists() else "does not exist"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from hmlc_ray.config.error_messages import render
 from hmlc_ray.config.plugins import lacking
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import CheckpointError, first_line
+from hmlc_ray.files.json_text import parse_json
 
 FORMAT = 1
 STATE_FILE = "state.pt"
@@ -86,7 +86,7 @@ def read_json(path: Path) -> dict[str, Any]:
         CheckpointError: if it is missing or damaged.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CheckpointError(f"{path.parent} is not a checkpoint: it has no {path.name}") from None
     except (OSError, ValueError) as error:

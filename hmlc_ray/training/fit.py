@@ -16,6 +16,7 @@ from hmlc_ray.compute import distributed
 from hmlc_ray.compute.devices import resolve_device, use_amp
 from hmlc_ray.config.data import DataConfig
 from hmlc_ray.config.levels import check_levels
+from hmlc_ray.config.plugin_errors import exits_as_errors
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.data import load_data
 from hmlc_ray.data.base import DataSet
@@ -79,14 +80,17 @@ def fit(config: TrialConfig, report: Report, *, resume: Checkpoint | None = None
         CheckpointError: if `resume` is of another model or other data.
         NonFiniteLoss: before the update that a NaN or infinite loss would poison.
         TrainingError: if the GPU's memory is too small.
+
+    What a plug-in raises to end the process is a ConfigError; what `report` raises stays as it is.
     """
     data = cached_data(config.data)
     check_levels(config, data.taxonomy.num_levels)
     device = resolve_device(config.training.device)
     with kernels(config.training, device), memory_errors():
-        run = _Run(config, data, device, test=test)
-        if resume is not None:
-            run.restore(resume)
+        with exits_as_errors():
+            run = _Run(config, data, device, test=test)
+            if resume is not None:
+                run.restore(resume)
         start = time.perf_counter()
         try:
             for record in run.epochs():
@@ -170,6 +174,7 @@ class _Run:
             self.learner.replay(self.shape, amp=self.amp, taken=peak_memory(self.device))
             self.replayed = True
 
+    @exits_as_errors()
     def _train_epoch(self, epoch: int) -> dict[str, float]:
         total = self.config.training.epochs
         # Streams of their own per epoch and worker: a resumed run draws what the undisturbed one would have.
@@ -200,6 +205,7 @@ class _Run:
         with any_size():
             return self._judge()
 
+    @exits_as_errors()
     def _judge(self) -> dict[str, float]:
         metrics: dict[str, float] = {}
         last = self.epochs_done == self.config.training.epochs
@@ -219,6 +225,7 @@ class _Run:
         self.confusion[split] = {level: to_tensor(matrix) for level, matrix in result.confusion.items()}
         return result.metrics
 
+    @exits_as_errors()
     def snapshot(self) -> Checkpoint:
         """A snapshot of the run, on the CPU."""
         return Checkpoint(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,10 @@ def test_one_shared_seed_has_no_p_value() -> None:
     assert all(math.isnan(row.p_holm) for row in rows)
     own = next(row for row in rows if (row.arm, row.level) == ("supcon", "digit"))
     assert cell_text(own) == "83.00 (+3.00)"
+
+
+def test_data_sets_whose_names_look_alike_have_pictures_of_their_own(tmp_path: Path) -> None:
+    suite = suite_of(arms=ARMS)
+    rows = [replace(row, data=name) for name in ("a b", "a_b", "A_b") for row in compare(suite, CELLS)]
+    names = [file.name.casefold() for file in write_report(suite, rows, CELLS, tmp_path)]
+    assert len({*names}) == len(names) == 3 + 3 * 3 * 2

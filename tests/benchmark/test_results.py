@@ -79,7 +79,7 @@ def test_a_pipe_or_a_device_is_refused_and_not_waited_for(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("{]}", "it is not JSON"),
+        ("{]}", r'it is not JSON \(a key must be in double quotes \(`"`\)\); restore'),
         ("[1]", "its schema is None, and this version reads 1"),
         (json.dumps(asdict(line()) | {"schema": 2}), "its schema is 2, and this version reads 1"),
         (json.dumps({k: v for k, v in asdict(line()).items() if k != "arm"}), "it lacks arm"),

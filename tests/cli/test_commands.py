@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 from cli_examples import METRICS, RUN, Run, row, sweep_summary
+from typer.main import get_command
 
 from hmlc_ray.api import timing
+from hmlc_ray.cli.app import app
 from hmlc_ray.config.files import dump_trial, load_trial
 from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.errors import StudyError
@@ -178,6 +180,52 @@ def test_best_emits_a_configuration_that_train_reads(hmlc: Run, layer: Layer) ->
     assert (values["study"], values["number"], values["metrics"]) == ("s", 3, METRICS)
 
 
+def test_best_prints_a_configuration_alone(hmlc: Run, layer: Layer) -> None:
+    config = TrialConfig.model_validate({"seed": 5})
+    layer("hmlc_ray.study.best", best_trial=Recorder(BestTrial(row(3, "completed", 0.9), config, METRICS)))
+    result = hmlc("best", "s", "--emit-config", "-")
+    assert result.exit_code == 0
+    assert result.stdout == dump_trial(config)
+    assert not Path("-").exists()
+    both = hmlc("best", "s", "--emit-config", "-", "--json")
+    assert (both.exit_code, both.stdout) == (2, "")
+    assert "both print to standard output" in both.stderr
+
+
+WRITTEN = {
+    ("benchmark", "--results"): ["s"],
+    ("benchmark", "--out"): ["s"],
+    ("report", "--out"): ["s"],
+    ("data show", "--out"): ["digits"],
+    ("embed", "--out"): ["s"],
+    ("new", "--out"): ["folder"],
+    ("taxonomy show", "--draw"): ["digits"],
+    ("taxonomy induce", "--out"): ["digits"],
+}
+"""Options that name what is written, and what their commands need besides."""
+
+
+@pytest.mark.parametrize(("option", "needed"), WRITTEN.items(), ids=" ".join)
+def test_what_is_not_written_to_standard_output_says_so(hmlc: Run, option: tuple[str, str], needed: list[str]) -> None:
+    result = hmlc(*option[0].split(), *needed, option[1], "-")
+    assert result.exit_code == 2
+    assert (
+        " ".join(result.stderr.replace("│", " ").split()).count("not written to standard output (-): give a path") == 1
+    )
+
+
+def test_every_option_that_names_a_path_is_among_them() -> None:
+    def paths(command: Any, name: str) -> Iterator[tuple[str, str]]:
+        for sub, below in getattr(command, "commands", {}).items():
+            yield from paths(below, f"{name} {sub}".strip())
+        for param in command.params:
+            if param.param_type_name == "option" and param.metavar in ("FILE", "DIR", "FOLDER"):
+                yield name, param.opts[0]
+
+    read = {"--home", "--emit-config"}
+    assert {each for each in paths(get_command(app), "") if each[1] not in read} == {*WRITTEN}
+
+
 def test_best_overwrites_no_other_file(hmlc: Run, layer: Layer) -> None:
     layer("hmlc_ray.study.best", best_trial=Recorder(BestTrial(row(3, "completed", 0.9), TrialConfig(), METRICS)))
     Path("space.yaml").write_text(SPACE)
@@ -209,7 +257,7 @@ def test_best_cannot_write(hmlc: Run, layer: Layer, file: str, reason: str) -> N
 def test_probe(hmlc: Run, layer: Layer) -> None:
     probe_run = Recorder({name.replace("val/", "test/"): value for name, value in METRICS.items()})
     layer("hmlc_ray.runs.single", probe_run=probe_run)
-    layer("hmlc_ray.runs.sources", check_source=Recorder(None))
+    layer("hmlc_ray.runs.sources", locate=Recorder("abc"))
     result = hmlc("probe", "abc", "--split", "test")
     assert result.exit_code == 0
     assert probe_run.args == ("abc", Workspace.of(Path("hmlc-home")))
@@ -224,7 +272,7 @@ def test_probe_with_a_report(hmlc: Run, layer: Layer, arguments: list[str], repo
     found.folder, found.run_id = Path("home/d"), "abc"
     diagnose_run = Recorder(found)
     layer("hmlc_ray.runs.diagnose", diagnose_run=diagnose_run)
-    layer("hmlc_ray.runs.sources", check_source=Recorder(None))
+    layer("hmlc_ray.runs.sources", locate=Recorder("abc"))
     result = hmlc("probe", "abc", *arguments)
     assert result.exit_code == 0, result.output
     assert diagnose_run.args == ("abc", Workspace.of(Path("hmlc-home")))

@@ -57,6 +57,24 @@ def test_what_the_system_refuses_is_no_bug(tmp_path: Path, monkeypatch: pytest.M
     assert sentence.startswith("hmlc: the system refused: [Errno 28] No space left on device: 'h/state.pt' (the trace")
 
 
+def test_a_thread_that_the_system_refuses_is_no_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code, sentence = outcome(RuntimeError("can't start new thread"))
+    assert (code, sentence.partition(" (")[0]) == (1, "hmlc: the system refused: can't start new thread")
+
+
+def test_an_exit_of_a_library_keeps_its_code_and_a_panic_is_a_bug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Panic(BaseException):
+        """As those of libraries in Rust."""
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert outcome(SystemExit(5)) == (5, "")
+    code, sentence = outcome(Panic("over"))
+    assert (code, sentence.partition(" (")[0]) == (1, "hmlc: unexpected Panic: over")
+
+
 def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HMLC_DEBUG", "1")
 

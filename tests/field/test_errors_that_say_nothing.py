@@ -7,8 +7,7 @@ import torch
 import typer
 
 from hmlc_ray.cli.guard import guarded
-from hmlc_ray.errors import TrackingError, TrainingError, UserError, first_line, system_reason
-from hmlc_ray.runs.recording import error_sentence
+from hmlc_ray.errors import TrackingError, TrainingError, UserError, error_sentence, first_line, system_reason
 from hmlc_ray.tracking.store import translated
 from hmlc_ray.training.checkpoint import write_checkpoint_files
 from hmlc_ray.training.memory import memory_errors

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+import tracemalloc
 import warnings
 import zlib
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from hmlc_ray.data import images, load_data
 from hmlc_ray.data.decode import BY_DEFAULT, decode
 from hmlc_ray.data.images import decode_blocks
 from hmlc_ray.errors import DataError
+from hmlc_ray.runs.starting.pictures import look_at
 
 SIZE = 8
 WHITE_HALF = np.repeat(np.array([[255], [0]], np.uint8), SIZE, axis=0).repeat(2 * SIZE, axis=1)  # white above black
@@ -109,6 +111,73 @@ def test_a_tiff_is_turned_once_and_its_tags_cost_no_image(tmp_path: Path) -> Non
     file = written(tmp_path / "0.tif", Image.fromarray(WHITE_HALF), tiffinfo={0x0112: 6, 0x8769: 3_000_000})
     pixels = decode(file, 1, SIZE)[0].astype(int)
     assert pixels[:, 5:].mean() > 200 > 50 > pixels[:, :3].mean()
+
+
+def with_chunks(png: bytes, *chunks: bytes, behind: bool = False) -> bytes:
+    at = len(png) - 12 if behind else 33
+    return png[:at] + b"".join(chunks) + png[at:]
+
+
+def chunk(name: bytes, body: bytes, *, intact: bool = True) -> bytes:
+    checksum = zlib.crc32(name + body) ^ (0 if intact else 1)
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", checksum)
+
+
+LARGE = zlib.compress(b"ab" * 2**20, 9)
+XMP = b"XML:com.adobe.xmp"
+METADATA = {
+    "a large compressed text": chunk(b"zTXt", b"workflow\0\0" + LARGE),
+    "a large international text": chunk(b"iTXt", XMP + b"\0\1\0\0\0" + LARGE),
+    "texts that are large together": chunk(b"tEXt", b"prompt\0" + b"a" * 2**20) * 65,
+    "a large colour profile": chunk(b"iCCP", b"p\0\0" + LARGE),
+    "a colour profile of an unknown compression": chunk(b"iCCP", b"p\0\7" + LARGE),
+    "a damaged colour profile": chunk(b"iCCP", b"p\0\0" + LARGE[:50], intact=False),
+    "an empty colour profile": chunk(b"iCCP", b""),
+    "a damaged text": chunk(b"tEXt", b"Comment\0x", intact=False),
+    "a damaged EXIF block": chunk(b"eXIf", b"II*\0\x08", intact=False),
+    "a resolution that is too short": chunk(b"pHYs", b"\0"),
+    "a gamma that is too short": chunk(b"gAMA", b"\0"),
+}
+
+
+@pytest.mark.parametrize("behind", [False, True])
+@pytest.mark.parametrize("name", METADATA)
+def test_what_a_png_says_beside_its_pixels_costs_no_image(tmp_path: Path, name: str, behind: bool) -> None:
+    (file := tmp_path / "a.png").write_bytes(encoded(Image.fromarray(DETAILED), "PNG"))
+    (other := tmp_path / "b.png").write_bytes(with_chunks(file.read_bytes(), METADATA[name], behind=behind))
+    assert problem(other) is None
+    np.testing.assert_array_equal(decode(other, 3, SIZE), decode(file, 3, SIZE))
+    assert look_at([other]).bad == ()
+
+
+RAW_EXIF = b"\nexif\n      %d\n%s\n" % (len(exif_of_a_camera(3)), exif_of_a_camera(3).hex().encode())
+TURNED = b'<x:xmpmeta tiff:Orientation="3"/>'
+UPSIDE_DOWN = {
+    "an EXIF block": chunk(b"eXIf", exif_of_a_camera(3)[6:]),
+    "a text of ImageMagick": chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(RAW_EXIF)),
+    "XMP": chunk(b"iTXt", XMP + b"\0\0\0\0\0" + TURNED),
+    "compressed XMP": chunk(b"iTXt", XMP + b"\0\1\0\0\0" + zlib.compress(TURNED)),
+}
+
+
+@pytest.mark.parametrize("name", UPSIDE_DOWN)
+def test_a_png_is_turned_by_whatever_says_so(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "a.png"
+    file.write_bytes(with_chunks(encoded(Image.fromarray(WHITE_HALF), "PNG"), UPSIDE_DOWN[name]))
+    assert decode(file, 1, SIZE)[0, 0].max() == 0  # the white half is below
+
+
+def test_memory_is_bounded_by_a_text_as_it_lies_in_the_file(tmp_path: Path) -> None:
+    bomb = zlib.compress(bytes(2**28), 9)
+    (file := tmp_path / "a.png").write_bytes(
+        with_chunks(encoded(Image.fromarray(DETAILED), "PNG"), chunk(b"iTXt", XMP + b"\0\1\0\0\0" + bomb))
+    )
+    tracemalloc.start()
+    try:
+        decode(file, 3, SIZE)
+        assert tracemalloc.get_traced_memory()[1] < 2**25
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_png_with_its_orientation_behind_the_pixels(tmp_path: Path) -> None:

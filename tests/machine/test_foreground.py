@@ -17,7 +17,7 @@ from hmlc_ray.machine.processes import start_of
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 STUBBED = """
-import os, signal, sys
+import os, signal, subprocess, sys
 import psutil
 from hmlc_ray.machine import foreground
 
@@ -25,7 +25,7 @@ forked = os.fork
 
 def refuse():
     print(*(child.pid for child in psutil.Process().children()), flush=True)
-    raise BlockingIOError("no process more")
+    raise BlockingIOError(11, "no process more")
 
 def hit():  # as by the Ctrl-C of a terminal, before the new process has done anything
     reader, writer = os.pipe()
@@ -37,8 +37,14 @@ def hit():  # as by the Ctrl-C of a terminal, before the new process has done an
         os.read(reader, 1)
     return child
 
-os.fork = {"refuse": refuse, "hit": hit}[sys.argv[1]]
-sys.exit(foreground.run([sys.executable, "-c", sys.argv[2]]))
+def start(*arguments, **options):
+    raise OSError(12, "no memory")
+
+if sys.argv[1] == "start":
+    subprocess.Popen = start
+else:
+    os.fork = {"refuse": refuse, "hit": hit}[sys.argv[1]]
+sys.exit(foreground.main([sys.executable, "-c", sys.argv[2]]))
 """
 SERVER = """
 import signal, subprocess, sys, time
@@ -131,7 +137,19 @@ def test_a_server_that_nobody_can_watch_is_ended(started: list[subprocess.Popen[
     finally:
         with suppress(ProcessLookupError):
             os.kill(int(server), signal.SIGKILL)
-    assert "no process more" in process.communicate(timeout=200)[1]
+    assert refusal("[Errno 11] no process more") == process.communicate(timeout=200)[1]
+    assert process.returncode == 1
+
+
+def test_a_server_that_cannot_be_started_is_one_sentence(started: list[subprocess.Popen[str]]) -> None:
+    process = begin("-c", STUBBED, "start", "")
+    started.append(process)
+    assert process.communicate(timeout=200) == ("", refusal("[Errno 12] no memory"))
+    assert process.returncode == 1
+
+
+def refusal(reason: str) -> str:
+    return f"hmlc: the system refused to start what was asked for: {reason}; end other processes first\n"
 
 
 def test_a_ctrl_c_that_hits_who_watches_is_not_counted_twice(started: list[subprocess.Popen[str]]) -> None:

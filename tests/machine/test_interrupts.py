@@ -149,6 +149,18 @@ except KeyboardInterrupt:
     signal.raise_signal(signal.SIGINT)  # of the same key press: what is saved now must not be broken off
     print("saved", flush=True)
 """
+NO_THREAD = """
+import signal, threading
+from hmlc_ray.machine.interrupts import own_process
+def refuse(thread):
+    raise RuntimeError("can't start new thread")
+threading.Thread.start = refuse
+own_process()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
 SLOW = """
 import time
 from hmlc_ray.machine.interrupts import own_process
@@ -232,3 +244,7 @@ def test_one_while_the_program_starts_shows_no_traceback(start: list[subprocess.
 def test_libraries_print_no_traceback_of_it(start: list[subprocess.Popen[str]]) -> None:
     process = python(LOGGED, start)
     assert process.communicate(timeout=200) == ("ended\n", "")
+
+
+def test_a_ctrl_c_is_heard_where_the_system_has_no_thread_more(start: list[subprocess.Popen[str]]) -> None:
+    assert python(NO_THREAD, start).communicate(timeout=200) == ("interrupted\n", "")

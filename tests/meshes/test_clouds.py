@@ -143,7 +143,7 @@ BROKEN = {
     "decimal commas": (b"1,5 2,5 3,5\n1,0 2,0 3,0\n", ".xyz", "decimal commas"),
     "a text that is cut off": (b"1 2 3\n4 5 6\n7 8", ".xyz", "the file is cut off"),
     "fewer than announced": (b"3\n1 2 3\n4 5 6\n", ".pts", "the file is cut off"),
-    "a molecule": (b"2\nwater\nO 0 0 0\nH 0 0 1\n", ".xyz", "which is not a number|has 1 numbers"),
+    "a molecule": (b"2\nwater\nO 0 0 0\nH 0 0 1\n", ".xyz", "which is not a number|has 1 number"),
     "a web page": (b"<html><body>404</body></html>", ".npy", "it is a web page"),
     "git lfs": (b"version https://git-lfs.github.com/spec/v1\noid 1\n", ".npy", "pointer of Git LFS"),
 }  # fmt: skip

@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 from plugins.packages import EXAMPLE, install, install_example, with_site, write_metadata
+from sandbox import Sandbox
 
 from hmlc_ray.config.objective import ObjectiveConfig, ObjectiveSection
+from hmlc_ray.config.plugin_errors import exits_as_errors, raised_by
 from hmlc_ray.config.plugins import GROUPS, build, installed, lacking, with_plugins
 from hmlc_ray.config.schema import members
-from hmlc_ray.errors import CheckpointError, ConfigError, DataError
+from hmlc_ray.errors import CheckpointError, ConfigError, DataError, error_sentence
 from hmlc_ray.runs.recording import plugin_tags
 from hmlc_ray.sweep.doctor.nodes import packages
 from hmlc_ray.sweep.train.params import received
@@ -73,6 +75,10 @@ BROKEN = {
     "a mistake in the code": ("def f(:\n", "cannot be loaded: SyntaxError: "),
     "a name that is missing": ("x = 1\n", "cannot be loaded: AttributeError: "),
     "a program that exits": ("raise SystemExit(3)\n", "cannot be loaded: SystemExit: 3"),
+    "an error that is not an Exception": (
+        "class Panic(BaseException): pass\nraise Panic('here')\n",
+        "cannot be loaded: Panic: here",
+    ),
     "no class": ("Config = 3\n", "cannot be used: it must be a subclass of hmlc_ray.config.objective.ObjectiveSection"),
     "another section's": (
         "from hmlc_ray.config.encoder import MlpConfig as Config\n",
@@ -91,6 +97,12 @@ BROKEN = {
     "a type that is nowhere": (
         CONFIG.format(kind="x", more="size: 'Nowhere' = 3"),
         "the types of its keys cannot be resolved: ",
+    ),
+    "a type that exits": (
+        CONFIG.format(kind="x", more="size: '__import__(\"sys\").exit(4)' = 3").replace(
+            "from typing", "from __future__ import annotations\nfrom typing"
+        ),
+        "cannot be loaded: SystemExit: 4",
     ),
     "keys of any name": (
         CONFIG.format(kind="x", more="model_config = {'extra': 'allow'}"),
@@ -169,6 +181,76 @@ def test_a_plugin_that_fails_to_build_is_named(site: Path) -> None:
     assert str(caught.value) == "the plug-in one-loss 1 cannot build kind one: RuntimeError: no objective after all"
 
 
+RUNNING = """
+import torch
+from typing import Literal
+from pydantic import model_validator
+from hmlc_ray.config.objective import ObjectiveSection
+
+class Panic(BaseException):
+    pass
+
+class Config(ObjectiveSection):
+    kind: Literal["odd"] = "odd"
+    at: Literal["never", "check", "build", "forward"] = "never"
+    code: int = 0
+
+    @model_validator(mode="after")
+    def _exit(self):
+        return leave(self) if self.at == "check" else self
+
+    def build(self, dims):
+        from hmlc_ray.objectives import Objective
+
+        class Odd(Objective):
+            def forward(odd, batch):
+                leave(self)
+
+        return leave(self) if self.at == "build" else Odd()
+
+def leave(config):
+    raise Panic("over") if config.code == 9 else SystemExit(config.code)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("at", "code", "error"), [("check", 9, "Panic: over"), ("forward", 0, "SystemExit: 0")])
+def test_a_plugin_that_ends_the_process_is_named(sandbox: Sandbox, at: str, code: int, error: str) -> None:
+    site = sandbox.folder / "site"
+    install(site, "odd-loss", RUNNING, {GROUPS["objective"]: {"odd": "odd_loss:Config"}})
+    file = sandbox.folder / "t.yaml"
+    file.write_text(f"objective: {{kind: odd, at: {at}, code: {code}}}\ntraining: {{epochs: 1, device: cpu}}\n")
+    done = sandbox.hmlc("train", str(file), env=with_site(site))
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr.splitlines()[-1].startswith(f"hmlc: the plug-in odd-loss 1 raised {error}")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("code", "error"), [(0, "SystemExit: 0"), (9, "Panic: over")])
+def test_a_plugin_that_ends_the_process_in_build_is_named(site: Path, code: int, error: str) -> None:
+    install(site, "odd-loss", RUNNING, {GROUPS["objective"]: {"odd": "odd_loss:Config"}})
+    (plugin,) = installed()
+    with pytest.raises(ConfigError) as caught:
+        build(plugin.config(at="build", code=code), {}, object, None)
+    assert str(caught.value) == f"the plug-in odd-loss 1 cannot build kind odd: {error}"
+
+
+def test_exits_are_errors_while_training_and_a_ctrl_c_stays_one(site: Path) -> None:
+    install(site, "odd-loss", RUNNING, {GROUPS["objective"]: {"odd": "odd_loss:Config"}})
+    (plugin,) = installed()
+    config = plugin.config(at="build")
+    with pytest.raises(ConfigError, match=r"^the plug-in odd-loss 1 raised SystemExit: 0$"), exits_as_errors():
+        config.build(None)  # type: ignore[attr-defined]
+    for error in (SystemExit(0), StopIteration()):
+        with pytest.raises(ConfigError, match=f"^training raised {error_sentence(error)}$"), exits_as_errors():
+            raise error
+    for kept in (KeyboardInterrupt(), DataError("no"), ValueError("no")):
+        with pytest.raises(type(kept)) as caught, exits_as_errors():
+            raise kept
+        assert caught.value is kept
+        assert raised_by(kept) is None
+
+
 def test_what_a_plugin_builds_must_be_of_the_right_class(site: Path) -> None:
     class Config(ObjectiveSection):
         kind: str = "mine"
@@ -223,6 +305,7 @@ def test_damaged_records_of_plugins_are_refused(site: Path, plugins: Any) -> Non
 USED = """
 import json, sys
 from hmlc_ray.config.files import load_trial
+from hmlc_ray.config.plugin_errors import exits_as_errors, raised_by
 from hmlc_ray.config.plugins import records_of
 from hmlc_ray.config.schema import kinds
 from hmlc_ray.config.sweep import load_sweep

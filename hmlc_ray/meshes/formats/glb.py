@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
 import warnings
 from typing import Any
 
 import numpy as np
 import trimesh
 
+from hmlc_ray.files.json_text import parse_json
 from hmlc_ray.meshes.formats.raw import CutOff, RawMesh
 
 _COMPRESSION = ("KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_meshopt_compression")
@@ -26,7 +26,11 @@ def read_glb(content: bytes) -> RawMesh:
         raise ValueError("it does not begin with glTF")
     if len(content) < max(20, int.from_bytes(content[8:12], "little")):
         raise CutOff
-    _refuse_unread(json.loads(content[20 : 20 + int.from_bytes(content[12:16], "little")]))
+    try:
+        tree = parse_json(content[20 : 20 + int.from_bytes(content[12:16], "little")].decode())
+    except ValueError as error:
+        raise ValueError(f"its JSON is damaged: {error}") from error
+    _refuse_unread(tree)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         mesh = trimesh.load_scene(io.BytesIO(content), "glb", process=False, skip_materials=True).to_mesh()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hmlc_ray.meshes.formats.raw import RawMesh, fans, text_of
+from hmlc_ray.meshes.formats.words import real, whole
 
 
 def read_obj(content: bytes) -> RawMesh:
@@ -24,7 +25,7 @@ def read_obj(content: bytes) -> RawMesh:
         if words[0] == "v":
             if len(words) < 4:
                 raise ValueError(f"line {number} is a vertex of {len(words) - 1} coordinates")
-            vertices.append([float(words[1]), float(words[2]), float(words[3])])
+            vertices.append([real(word, number) for word in words[1:4]])
         elif words[0] in ("f", "fo"):
             if len(words) < 4:
                 raise ValueError(f"line {number} is a face of {len(words) - 1} corners")
@@ -36,7 +37,7 @@ def read_obj(content: bytes) -> RawMesh:
 
 def _vertex(word: str, so_far: int, line: int) -> int:
     """The vertex of `7`, `7/1`, `7//3` or `7/1/3`, counted from 0."""
-    index = int(word.partition("/")[0])
+    index = whole(word.partition("/")[0], line)
     if index == 0:
         raise ValueError(f"line {line} names vertex 0, but vertices are counted from 1")
     if index < -so_far:

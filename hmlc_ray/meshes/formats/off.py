@@ -8,11 +8,14 @@ import warnings
 import numpy as np
 
 from hmlc_ray.meshes.formats.raw import CutOff, RawMesh, fans, text_of
+from hmlc_ray.meshes.formats.words import real, whole
 from hmlc_ray.names.counts import are, many
 from hmlc_ray.names.cut import cut
 
 _COUNTS = re.compile(rb"\s*OFF\s*(\d{1,12})\s+(\d{1,12})\s+(\d{1,12})\s")
 _KEYWORD = re.compile(r"(?:ST)?C?N?(?P<four>4)?(?P<n>n)?OFF|off|Off")
+_Line = tuple[int, str]
+"""Its number in the file, and what it says without a comment."""
 
 
 def read_off(content: bytes) -> RawMesh:
@@ -45,16 +48,17 @@ def _triangles_alone(content: bytes) -> RawMesh | None:
 
 
 def _by_lines(text: str) -> RawMesh:
-    lines = [line for line in (line.partition("#")[0].strip() for line in text.splitlines()) if line]
+    plain = ((number, line.partition("#")[0].strip()) for number, line in enumerate(text.splitlines(), start=1))
+    lines = [(number, line) for number, line in plain if line]
     counts, body = _counts(lines)
     num_vertices, num_faces = counts
     if len(body) < num_vertices + num_faces:
         raise CutOff
-    vertices = [_coordinates(line) for line in body[:num_vertices]]
+    vertices = [_coordinates(*line) for line in body[:num_vertices]]
     corners: list[int] = []
     sizes: list[int] = []
     for number, line in enumerate(body[num_vertices : num_vertices + num_faces], start=1):
-        face = _corners(line, at_the_end=num_vertices + number == len(body))
+        face = _corners(*line, at_the_end=num_vertices + number == len(body))
         corners += face
         sizes.append(len(face))
     more = len(body) - num_vertices - num_faces
@@ -67,39 +71,42 @@ def _by_lines(text: str) -> RawMesh:
     return RawMesh(np.array(vertices, dtype=np.float64).reshape(-1, 3), faces, note)
 
 
-def _counts(lines: list[str]) -> tuple[tuple[int, int], list[str]]:
+def _counts(lines: list[_Line]) -> tuple[tuple[int, int], list[_Line]]:
     """The numbers of vertices and faces, and the lines behind them."""
-    keyword = _KEYWORD.match(lines[0]) if lines else None
+    keyword = _KEYWORD.match(lines[0][1]) if lines else None
     if keyword is None:
         raise ValueError("it does not begin with OFF")
-    rest = lines[0][keyword.end() :].split()
+    at, first = lines[0]
+    rest = first[keyword.end() :].split()
     if rest and rest[0].upper() == "BINARY":
         raise ValueError("it is a binary OFF; only OFF as text is read, which other programs can export")
     if keyword["four"] or keyword["n"]:
         raise ValueError(f"it is a {keyword[0]}, whose vertices have other than 3 coordinates")
     body = lines[1:]
     if not rest and body:
-        rest, body = body[0].split(), body[1:]
+        (at, first), *body = body
+        rest = first.split()
     if len(rest) < 2:
         raise ValueError("there are no numbers of vertices and faces behind OFF")
-    num_vertices, num_faces = int(rest[0]), int(rest[1])
+    num_vertices, num_faces = whole(rest[0], at), whole(rest[1], at)
     if min(num_vertices, num_faces) < 0:
         raise ValueError("it announces a negative number of vertices or faces")
     return (num_vertices, num_faces), body
 
 
-def _coordinates(line: str) -> list[float]:
-    numbers = line.split()
-    if len(numbers) < 3:
-        raise ValueError(f"a vertex has {len(numbers)} coordinates, {cut(line, 40)!r}")
-    return [float(number) for number in numbers[:3]]
+def _coordinates(number: int, line: str) -> list[float]:
+    words = line.split()
+    if len(words) < 3:
+        raise ValueError(f"line {number} is a vertex of {len(words)} coordinates, {cut(line, 40)!r}")
+    return [real(word, number) for word in words[:3]]
 
 
-def _corners(line: str, *, at_the_end: bool) -> list[int]:
+def _corners(number: int, line: str, *, at_the_end: bool) -> list[int]:
     """Corners of one face; what follows them in its line is a colour."""
-    size, *rest = line.split()
-    if int(size) < 0:
-        raise ValueError(f"a face has {size} corners")
-    if len(rest) < int(size):
-        raise CutOff if at_the_end else ValueError(f"a face of {size} corners lists {len(rest)}")
-    return [int(number) for number in rest[: int(size)]]
+    first, *rest = line.split()
+    size = whole(first, number)
+    if size < 0:
+        raise ValueError(f"line {number} is a face of {size} corners")
+    if len(rest) < size:
+        raise CutOff if at_the_end else ValueError(f"line {number} is a face of {size} corners and lists {len(rest)}")
+    return [whole(word, number) for word in rest[:size]]

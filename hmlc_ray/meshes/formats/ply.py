@@ -15,6 +15,7 @@ import numpy as np
 
 from hmlc_ray.arrays import FloatArray, IntArray
 from hmlc_ray.meshes.formats.raw import CutOff, RawMesh, fans
+from hmlc_ray.meshes.formats.words import first_that_is_no_number
 from hmlc_ray.names.counts import are, many
 from hmlc_ray.names.cut import cut
 
@@ -28,6 +29,7 @@ _STRUCT = {"i1": "b", "u1": "B", "i2": "h", "u2": "H", "i4": "i", "u4": "I", "i8
 _ORDERS = {"ascii": "<", "binary_little_endian": "<", "binary_big_endian": ">"}
 _END = re.compile(rb"(?:^|[\r\n])end_header[ \t]*(?:\r\n|\r|\n|$)")
 _LONGEST_NUMBER = 18
+_LARGEST = 2.0**53  # all whole numbers below are floats
 _NORMAL = ("nx", "ny", "nz")
 _CORNERS = ("vertex_indices", "vertex_index")
 Lists = tuple[IntArray, IntArray]
@@ -118,7 +120,7 @@ def _header(content: bytes) -> tuple[list[_Element], _Body, bool]:
     if order != "ascii":
         return elements, _Body(body, _ORDERS[order], 0), False
     plain = [_Element(name, rows, [_as_floats(one) for one in properties]) for name, rows, properties in elements]
-    return plain, _Body(_numbers(body).tobytes(), "<", 0), True
+    return plain, _Body(_numbers(body, len(content[: end.end()].splitlines())).tobytes(), "<", 0), True
 
 
 def _count(name: str, rows: str) -> int:
@@ -137,13 +139,15 @@ def _as_floats(one: _Property) -> _Property:
     return _Property(one.name, "f8", "f8" if one.counted_by else None)
 
 
-def _numbers(text: bytes) -> FloatArray:
+def _numbers(text: bytes, lines_above: int) -> FloatArray:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # older versions of numpy warn of what is not a number
         try:
             return np.fromstring(text, dtype="<f8", sep=" ")
         except (ValueError, DeprecationWarning) as error:
-            raise ValueError("its data holds something other than numbers") from error
+            lines = enumerate(text.decode("latin-1").splitlines(), start=lines_above + 1)
+            mistake = first_that_is_no_number((number, line.split()) for number, line in lines)
+            raise mistake or ValueError("its data holds something other than numbers") from error
 
 
 def _list_of_corners(element: _Element) -> int | None:
@@ -235,6 +239,8 @@ def _unpack(body: _Body, kind: str, length: int, offset: int) -> tuple[tuple[flo
 def _whole(numbers: np.ndarray[Any, Any]) -> IntArray:
     if numbers.dtype.kind == "f" and not (np.isfinite(numbers).all() and (numbers == np.floor(numbers)).all()):
         raise ValueError("a corner of a face is not a whole number")
+    if numbers.dtype.kind == "f" and len(numbers) and np.abs(numbers).max() > _LARGEST:
+        raise ValueError(f"a corner of a face is too large a number, {numbers[np.abs(numbers).argmax()]:g}")
     return numbers.astype(np.int64)
 
 

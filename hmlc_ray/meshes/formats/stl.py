@@ -8,6 +8,7 @@ import numpy as np
 
 from hmlc_ray.arrays import FloatArray
 from hmlc_ray.meshes.formats.raw import CutOff, RawMesh, text_of
+from hmlc_ray.meshes.formats.words import is_number, no_number
 
 _HEADER, _FACET = 84, 50
 _RECORD = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attributes", "<u2")])
@@ -55,7 +56,8 @@ def _text_corners(text: str) -> FloatArray:
         raise CutOff
     opened: list[tuple[str, ...]] | None = None
     corners: list[tuple[str, ...]] = []
-    for match in _FACETS.finditer(_SOLID_LINES.sub("", text)):
+    facets = _SOLID_LINES.sub("", text)  # as many lines as before
+    for match in _FACETS.finditer(facets):
         word = match.group().split()[0]
         if word == "vertex":
             if opened is None:
@@ -73,7 +75,19 @@ def _text_corners(text: str) -> FloatArray:
             opened = None
     if opened is not None:
         raise CutOff
-    return np.array(corners, dtype=np.float64).reshape(-1, 3)
+    try:
+        return np.array(corners, dtype=np.float64).reshape(-1, 3)
+    except ValueError:
+        raise _mistake(facets) from None
+
+
+def _mistake(facets: str) -> ValueError:
+    """The first coordinate that is not a number, with its line."""
+    for match in _FACETS.finditer(facets):
+        for number, word in enumerate(match.groups(), start=1):
+            if word is not None and not is_number(word):
+                return no_number(word, facets.count("\n", 0, match.start(number)) + 1)
+    return ValueError("a coordinate is not a number")
 
 
 def _of_corners(corners: FloatArray, note: str | None = None) -> RawMesh:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from hmlc_ray.data.embedded import EmbeddedImage, ImageSource
+from hmlc_ray.data.embedded import ImageSource, bytes_of
 from hmlc_ray.data.image_plugins import register_plugins
+from hmlc_ray.data.png_chunks import without_metadata
 
 MOST = 300
 """Files that are opened."""
@@ -39,7 +40,7 @@ def look_at(files: Sequence[ImageSource]) -> Pictures:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                with Image.open(file.open() if isinstance(file, EmbeddedImage) else file) as image:
+                with bytes_of(file) as stream, Image.open(without_metadata(stream)) as image:
                     sides.append(min(image.size))
                     grey = grey and image.mode in _GREY
         except Exception:  # as Pillow's decoders raise

@@ -17,9 +17,9 @@ from hmlc_ray.sweep.cluster import local, private_locks  # noqa: F401
 from hmlc_ray.sweep.cluster.addresses import cluster_here, listening_error, same_address
 from hmlc_ray.sweep.cluster.authentication import check_head, private
 from hmlc_ray.sweep.cluster.environment import ADDRESS, API_SERVER, EMBEDDED, PACE, of_no_cluster, unless_given
-from hmlc_ray.sweep.cluster.internals import no_services, passing_on
+from hmlc_ray.sweep.cluster.internals import disconnecting, no_services, passing_on
 from hmlc_ray.sweep.cluster.placement_groups import freeing_ended_groups
-from hmlc_ray.sweep.cluster.signals import without_hangups
+from hmlc_ray.sweep.cluster.signals import install_again, own_handlers, without_hangups
 
 _EMBEDDED = (None, "local")
 _OBJECTS_BYTES = 256 * 2**20
@@ -49,12 +49,12 @@ def connected(address: str | None) -> Iterator[None]:
         with _of_connected_cluster(), freeing_ended_groups():
             yield
         return
-    with _embedded() if address in _EMBEDDED else _attached(str(address)):
+    with own_handlers(), _embedded() if address in _EMBEDDED else _attached(str(address)):
         try:
             with _of_connected_cluster(), freeing_ended_groups():
                 yield
         finally:
-            with suppress(Exception):
+            with suppress(Exception), disconnecting(install_again):
                 ray.shutdown()
 
 

@@ -66,6 +66,23 @@ def visible_gpus_variable() -> str | None:
 
 
 @contextmanager
+def disconnecting(then: Callable[[], None]) -> Iterator[None]:
+    """Call `then` in a shutdown of Ray within the block as soon as its core has ended, before its processes are."""
+    disconnect = state.disconnect
+
+    def disconnect_and_then() -> None:
+        then()
+        disconnect()
+
+    state.disconnect = disconnect_and_then
+    try:
+        yield
+    finally:
+        del state.disconnect  # the instance's; the class has its own
+        then()
+
+
+@contextmanager
 def no_joins() -> Iterator[None]:
     """Do in the block what `NO_JOINS` does: Ray itself reads that variable only when it is imported."""
     joins = ray_constants.ENABLE_RAY_CLUSTER

@@ -18,6 +18,8 @@ from hmlc_ray.machine.interrupts import heard, is_own_process, leave, raise_own
 
 Handler = Callable[[int, FrameType | None], Any]
 _requested = False
+_late = False
+"""Whether one came in a command's process after its study's end."""
 
 
 @contextmanager
@@ -29,7 +31,7 @@ def stoppable() -> Iterator[None]:
     by `raise_if_interrupted` and `end_tuning`. Where SIGINT is ignored, as in the background of a script, SIGTERM still
     interrupts; where SIGHUP is ignored, as by nohup, it stays so.
     """
-    global _requested
+    global _requested, _late
     if not _gets_signals():
         yield
         return
@@ -38,10 +40,37 @@ def stoppable() -> Iterator[None]:
         yield
     finally:
         if _interrupt not in before.values():  # the block of a benchmark is around those of its studies
-            # A command ends by itself now, with the sentence that says how to resume.
-            before = dict.fromkeys(before, leave) if _requested and is_own_process() else before
-            _requested = False
+            # A command closes its connection now, and ends by itself: with what came out, or how to resume.
+            before = dict.fromkeys(before, _note_late) if is_own_process() else before
+            _requested, _late = False, _requested
         _put_back(before)
+
+
+@contextmanager
+def own_handlers() -> Iterator[None]:
+    """Put back the handlers from before a connection to Ray, which has one of SIGTERM that it leaves behind.
+
+    In a command's process a signal that came when its study had ended is left to the command, which ends by itself.
+    """
+    global _late
+    if not _gets_signals():
+        yield
+        return
+    numbers, _late = (signal.SIGTERM, signal.SIGHUP), False
+    before: dict[int, Any] = {
+        number: handler for number in numbers if (handler := signal.getsignal(number)) is not None
+    }
+    try:
+        yield
+    finally:
+        ending = [number for number in before if _late and before[number] is not signal.SIG_IGN]
+        _put_back(before | dict.fromkeys(ending, leave))
+
+
+def install_again() -> None:
+    """Make the system call Python's handler of SIGTERM, which Ray's core replaces by the default when it ends."""
+    if _gets_signals() and (handler := signal.getsignal(signal.SIGTERM)) is not None:
+        signal.signal(signal.SIGTERM, handler)
 
 
 @contextmanager
@@ -158,6 +187,11 @@ def _replaced(numbers: Iterable[int], handler: Handler) -> dict[int, Any]:
 def _put_back(before: Mapping[int, Any]) -> None:
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+def _note_late(number: int, frame: FrameType | None) -> None:
+    global _late
+    _late = True
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -8,7 +8,7 @@ from ray import cloudpickle
 from ray.exceptions import RayActorError
 from ray.tune.experiment import Trial as TuneTrial
 
-from hmlc_ray.runs.recording import error_sentence
+from hmlc_ray.errors import error_sentence
 from hmlc_ray.sweep.train.result import cause_of
 
 _SECTION = "Failure # "

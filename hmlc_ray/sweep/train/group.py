@@ -10,8 +10,7 @@ from ray.train import Checkpoint as RayCheckpoint
 from ray.train import TrainingFailedError, UserCallback
 
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.errors import HmlcError, TrainingError
-from hmlc_ray.runs.recording import error_sentence
+from hmlc_ray.errors import HmlcError, TrainingError, error_sentence
 from hmlc_ray.sweep.cluster.signals import raise_if_interrupted, unbroken
 from hmlc_ray.sweep.train.params import params_of
 from hmlc_ray.sweep.train.result import cause_of

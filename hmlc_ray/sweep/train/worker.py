@@ -11,8 +11,8 @@ import ray.tune
 
 from hmlc_ray.compute import distributed
 from hmlc_ray.config.trial import TrialConfig
+from hmlc_ray.errors import error_sentence
 from hmlc_ray.machine.scratch import scratch_folder
-from hmlc_ray.runs.recording import error_sentence
 from hmlc_ray.sweep.cluster import private_locks  # noqa: F401
 from hmlc_ray.sweep.cluster.gpus import keep_to_own_gpus
 from hmlc_ray.sweep.train.params import received

@@ -16,10 +16,10 @@ from hmlc_ray.config.dimensions import readable
 from hmlc_ray.config.paths import flatten
 from hmlc_ray.config.rungs import rungs
 from hmlc_ray.config.trial import TrialConfig
-from hmlc_ray.errors import CheckpointError
+from hmlc_ray.errors import CheckpointError, error_sentence
 from hmlc_ray.names.counts import many
 from hmlc_ray.runs.describing import searched_first, searched_table
-from hmlc_ray.runs.recording import error_sentence, log_checkpoint, run_tags
+from hmlc_ray.runs.recording import log_checkpoint, run_tags
 from hmlc_ray.study import schema
 from hmlc_ray.study.leaderboard import best_so_far, evaluations_of, rank, rows_of, trial_runs, used_up
 from hmlc_ray.study.progress import StatusSnapshot, StatusWriter

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from hmlc_ray.config.trial import TrialConfig
 from hmlc_ray.config.validate import validate
 from hmlc_ray.encoders import build_encoder
 from hmlc_ray.errors import CheckpointError, UserError, first_line, system_reason
+from hmlc_ray.files.json_text import parse_json
 from hmlc_ray.taxonomy import Taxonomy
 from hmlc_ray.training.checkpoint import Checkpoint
 from hmlc_ray.training.export.encoder import CONFIG_FILE, WEIGHTS_FILE, encoder_of
@@ -82,7 +82,7 @@ def _refuse_missing_plugin(described: dict[str, Any], folder: Path) -> None:
 def _described(folder: Path) -> dict[str, Any]:
     file = folder / CONFIG_FILE
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = parse_json(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{file} cannot be read: {system_reason(error)}") from error
     if not isinstance(values, dict):

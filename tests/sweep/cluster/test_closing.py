@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -110,3 +112,39 @@ def test_what_ended_a_benchmark_is_not_lost(number: signal.Signals, error: BaseE
 
     assert outcome(run) is error
     assert store.status == status
+
+
+DISCONNECTING = """
+import os, signal, sys
+from ray._private.node import Node
+from hmlc_ray.machine.interrupts import own_process
+from hmlc_ray.sweep.cluster.connect import connected
+from hmlc_ray.sweep.cluster.signals import stoppable
+
+ended, late = Node.kill_all_processes, [int(number) for number in sys.argv[1:]]
+
+def end(*arguments, **options):  # Ray's core has ended
+    for number in late:
+        os.kill(os.getpid(), number)
+    ended(*arguments, **options)
+
+Node.kill_all_processes = end
+own_process()
+with connected("local"), stoppable():
+    print("study", flush=True)
+print("ended", signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, flush=True)
+os.kill(os.getpid(), signal.SIGTERM)
+print("reported", flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("late", [(signal.SIGTERM,), (signal.SIGHUP, signal.SIGTERM), ()])
+def test_a_signal_while_ray_shuts_down_leaves_the_end_to_the_command(late: tuple[signal.Signals, ...]) -> None:
+    """Without one the handlers are again those from before: what follows can be ended."""
+    command = [sys.executable, "-c", DISCONNECTING, *(str(int(number)) for number in late)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    if late:
+        assert (done.returncode, done.stdout) == (0, "study\nended False\nreported\n"), done.stderr
+    else:
+        assert (done.returncode, done.stdout) == (-signal.SIGTERM, "study\nended True\n"), done.stderr

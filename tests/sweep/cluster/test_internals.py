@@ -43,6 +43,7 @@ USED = [
     ("ray._private.node", "Node.start_monitor", RAY, INTERNALS),
     ("ray._private.state", "state._connect_and_get_accessor", RAY, INTERNALS),
     ("ray._private.state", "state.actor_table", RAY, INTERNALS),
+    ("ray._private.state", "state.disconnect", RAY, INTERNALS),
     ("ray._private.state", "state.get_cluster_config", RAY, INTERNALS),
     ("ray._private.worker", "get_dashboard_url", RAY, INTERNALS),
     ("ray._raylet", "AuthenticationTokenLoader.instance", RAY, INTERNALS),
