@@ -54,7 +54,7 @@ def measured(way: str) -> dict[str, float]:
     """One start and end."""
     start = time.perf_counter()
     with connected(None) if way == "embedded" else plain():
-        actor = ray.remote(runtime_env={"env_vars": {"HMLC_BENCHMARK": "1"}})(_Actor).remote()
+        actor = ray.remote(runtime_env={"env_vars": {"OF_THIS_ACTOR": "1"}})(_Actor).remote()
         assert ray.get(actor.answer.remote()) == "here"
         started = time.perf_counter()
         memory = sum(process.memory_full_info().pss for process in psutil.Process().children(recursive=True))

@@ -45,6 +45,7 @@ class SimulatedTrial:
     is_saving: bool = False
     checkpoint: None = None
     storage: None = None
+    num_failures: int = 0
     experiment_tag: str = ""
 
 

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from conformance.members import member
 from ray import cloudpickle
-from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.schedulers import TrialScheduler
 
 from hmlc_ray.config.schema import SectionType, kind_of, sections
 from hmlc_ray.config.sweep import StudyConfig
 from hmlc_ray.sweep.train.result import EVALUATIONS
 from hmlc_ray.sweep.tune import recorder
+from hmlc_ray.sweep.tune.next_trial import LiveTrials
 from hmlc_ray.sweep.tune.schedulers import SCHEDULERS, build_scheduler
 
 METRIC, TRIALS, LAST = "val/probe_top1/mean", 6, 4
@@ -74,7 +75,7 @@ def test_the_table_has_every_kind_and_no_other() -> None:
 
 
 def test_without_one_every_trial_runs_to_its_end() -> None:
-    assert type(build_scheduler(None)) is FIFOScheduler
+    assert type(build_scheduler(None)) is LiveTrials
 
 
 @every_scheduler

@@ -69,7 +69,7 @@ def _study(name: str) -> list[str]:
         f"  num_trials: {TRIALS}",
         "  objective_metric: val/probe_top1/mean  # linear probe on frozen features, mean of all levels",
         "  seed: 0",
-        "  sampler: {kind: tpe, startup_trials: 10}",
+        "  sampler: {kind: gp, startup_trials: 10}",
         "  scheduler: {kind: asha, grace_period: 1, reduction_factor: 3}  # stops two of three trials at each rung",
         "  refit: {workers: 1}  # the best trial once more on train + validation, judged on test",
         "",

@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from ray.tune.experiment import Trial
-from ray.tune.schedulers import AsyncHyperBandScheduler
+from ray.tune.schedulers import AsyncHyperBandScheduler, async_hyperband
 
 from hmlc_ray.config.sweep import AshaConfig
 from hmlc_ray.config.training import evaluation_of
 from hmlc_ray.sweep.train.result import EVALUATIONS
+from hmlc_ray.sweep.tune.next_trial import LiveTrials
 from hmlc_ray.sweep.tune.recorder import active, number_of
+from hmlc_ray.sweep.tune.rung import Rung
 
 # An upper bound on evaluations per trial; trials end by themselves.
 _MANY = 1_000_000
 
 
-class Asha(AsyncHyperBandScheduler):  # type: ignore[misc]  # ray ships no types
+class Asha(LiveTrials, AsyncHyperBandScheduler):  # type: ignore[misc]  # ray ships no types
     """ASHA (arXiv 1810.05934) over evaluations.
 
     Tune's snapshot holds no scheduler. Ray's own would begin every resume with empty rungs: it would judge the first
@@ -35,6 +37,7 @@ class Asha(AsyncHyperBandScheduler):  # type: ignore[misc]  # ray ships no types
             stop_last_trials=False,
         )
         self._filled = False
+        self._brackets = [_Bracket(config)]
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """The first one fills the rungs. What fails in here Tune takes for a snapshot to be thrown away."""
@@ -60,6 +63,18 @@ class Asha(AsyncHyperBandScheduler):  # type: ignore[misc]  # ray ships no types
     def _judge(self, number: int, evaluation: int, value: float) -> str:
         (bracket,) = self._brackets
         return str(bracket.on_result(_Numbered(number), evaluation, self._metric_op * value))
+
+
+class _Bracket(async_hyperband._Bracket):  # type: ignore[misc]
+    """Ray's, with a cutoff that costs the same in rungs of thousands of trials."""
+
+    def __init__(self, config: AshaConfig) -> None:
+        super().__init__(config.grace_period, _MANY, config.reduction_factor, 0, stop_last_trials=False)
+        milestones = [milestone for milestone, _ in self.__dict__["_rungs"]]
+        self._rungs = [(milestone, Rung()) for milestone in milestones]
+
+    def cutoff(self, recorded: Rung) -> float | None:
+        return recorded.percentile((1 - 1 / self.rf) * 100) if recorded else None
 
 
 @dataclass(frozen=True)

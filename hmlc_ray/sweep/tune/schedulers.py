@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.schedulers import TrialScheduler
 
 from hmlc_ray.config.sweep import SchedulerConfig
 from hmlc_ray.sweep.tune.asha import Asha
+from hmlc_ray.sweep.tune.next_trial import LiveTrials
 
 SCHEDULERS: dict[str, Callable[[Any], TrialScheduler]] = {"asha": Asha}
 """Functions called with the configuration, by kind."""
@@ -16,4 +17,4 @@ SCHEDULERS: dict[str, Callable[[Any], TrialScheduler]] = {"asha": Asha}
 
 def build_scheduler(config: SchedulerConfig | None) -> TrialScheduler:
     """The scheduler of a configuration; None: every trial runs to its end."""
-    return FIFOScheduler() if config is None else SCHEDULERS[config.kind](config)
+    return LiveTrials() if config is None else SCHEDULERS[config.kind](config)

@@ -71,6 +71,7 @@ USED = [
     ("ray.tune.search.optuna", "OptunaSearch.self._study_name", RAY, SEARCH),
     ("ray.tune.search.optuna", "OptunaSearch._setup_study", RAY, SEARCH),
     ("ray.tune.schedulers", "AsyncHyperBandScheduler.self._brackets", RAY, "sweep/tune/asha.py"),
+    ("ray.tune.schedulers.async_hyperband", "_Bracket.self._rungs", RAY, "sweep/tune/asha.py"),
     ("ray.tune.schedulers", "AsyncHyperBandScheduler.self._metric", RAY, "sweep/tune/asha.py"),
     ("ray.tune.schedulers", "AsyncHyperBandScheduler.self._metric_op", RAY, "sweep/tune/asha.py"),
     ("ray.job_submission", "JobSubmissionClient._do_request", RAY, "sweep/jobs/client.py"),

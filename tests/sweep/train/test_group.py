@@ -65,8 +65,12 @@ def test_a_signal_that_comes_while_a_record_is_kept_ends_the_run_after_it(
         signal.raise_signal(number)
         seen.append(result["epoch"])
 
-    with pytest.raises(KeyboardInterrupt), stoppable():
-        trained(monkeypatch, interrupted)
+    before = signal.signal(number, signal.default_int_handler)  # nohup, say, has SIGHUP ignored
+    try:
+        with pytest.raises(KeyboardInterrupt), stoppable():
+            trained(monkeypatch, interrupted)
+    finally:
+        signal.signal(number, before)
     assert seen == [1]
 
 

@@ -1,0 +1,76 @@
+"""Costs of a schedule that do not grow with the trials that have ended: the next trial, and the cutoff of a rung."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler
+
+from hmlc_ray.config.sweep import AshaConfig
+from hmlc_ray.sweep.tune.rung import Rung
+from hmlc_ray.sweep.tune.schedulers import build_scheduler
+
+SCHEDULERS = pytest.mark.parametrize("config", [None, AshaConfig()], ids=["none", "asha"])
+
+
+@dataclass(eq=False)
+class Waiting:
+    """What the choice reads of a trial."""
+
+    number: int
+    status: str = Trial.PENDING
+    num_failures: int = 0
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"number": self.number}
+
+
+@dataclass
+class Controller:
+    trials: list[Waiting]
+
+    def get_trials(self) -> list[Waiting]:
+        return self.trials
+
+    def get_live_trials(self) -> set[Waiting]:
+        return {trial for trial in self.trials if trial.status != Trial.TERMINATED}
+
+
+STATES = st.sampled_from([Trial.PENDING, Trial.RUNNING, Trial.PAUSED, Trial.TERMINATED, Trial.ERROR])
+
+
+@SCHEDULERS
+@given(states=st.lists(STATES, max_size=12))
+def test_the_next_trial_is_the_one_that_ray_would_choose(config: AshaConfig | None, states: list[str]) -> None:
+    controller = Controller([Waiting(number, state) for number, state in enumerate(states)])
+    assert build_scheduler(config).choose_trial_to_run(controller) is FIFOScheduler().choose_trial_to_run(controller)
+
+
+@SCHEDULERS
+def test_a_trial_that_failed_waits_behind_those_that_have_not_run(config: AshaConfig | None) -> None:
+    failed, fresh = Waiting(0, num_failures=1), Waiting(3)
+    assert build_scheduler(config).choose_trial_to_run(Controller([fresh, failed])) is fresh
+
+
+@given(
+    values=st.lists(st.one_of(st.floats(-1e6, 1e6), st.just(math.nan)), min_size=1, max_size=40),
+    factor=st.sampled_from([1.3, 2.0, 2.5, 3.0, 4.0]),
+)
+def test_a_cutoff_is_numpys_to_the_last_bit(values: list[float], factor: float) -> None:
+    rung, percent = Rung(), (1 - 1 / factor) * 100
+    for number, value in enumerate(values):
+        rung[number] = value
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of all that are NaN
+        expected = np.nanpercentile(values, percent)
+    assert np.array_equal(rung.percentile(percent), expected, equal_nan=True)
+    assert len(rung) == len(values)
