@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import insort
 from collections.abc import Container, Iterable
-from itertools import count
+from itertools import islice
 
 import optuna
 from optuna.study import StudyDirection
@@ -34,10 +34,11 @@ class History:
         self.trials: list[FrozenTrial] = []
         """The trials by number."""
         self._ranked: list[_Rank] = []
+        self._running: set[int] = set()
         self._read()
 
     def _read(self) -> None:
-        self.trials, self._ranked = [], []
+        self.trials, self._ranked, self._running = [], [], set()
         for trial in self._study.get_trials(deepcopy=False):
             self.put(trial)
 
@@ -46,6 +47,7 @@ class History:
         assert trial.number <= len(self.trials), "trials are numbered without gaps"
         before = self.trials[trial.number : trial.number + 1]
         self.trials[trial.number : trial.number + 1] = [trial]
+        (self._running.add if trial.state == TrialState.RUNNING else self._running.discard)(trial.number)
         if trial.state in _ENDED and not (before and before[0].state in _ENDED):
             insort(self._ranked, self._rank(trial))
             del self._ranked[BEST:]
@@ -74,13 +76,9 @@ class History:
         Args:
             fewest: ended trials that the sampler counts, and has to be shown if there are so many.
         """
-        chosen, ended, running = {rank[-1] for rank in self._ranked}, count(), count()
-        for trial in reversed(self.trials):
-            if trial.state in _ENDED:
-                if next(ended) < max(LONG, fewest):
-                    chosen.add(trial.number)
-            elif trial.state == TrialState.RUNNING and next(running) < RUNNING:
-                chosen.add(trial.number)
+        chosen = {rank[-1] for rank in self._ranked} | {*sorted(self._running)[-RUNNING:]}
+        ended = (trial.number for trial in reversed(self.trials) if trial.state in _ENDED)
+        chosen.update(islice(ended, max(LONG, fewest)))
         return [self.trials[number] for number in sorted(chosen)]
 
     def _rank(self, trial: FrozenTrial) -> _Rank:
