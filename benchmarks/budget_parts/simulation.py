@@ -45,7 +45,6 @@ class SimulatedTrial:
     is_saving: bool = False
     checkpoint: None = None
     storage: None = None
-    num_failures: int = 0
     experiment_tag: str = ""
 
 

@@ -29,9 +29,9 @@ USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
     """The command with its errors printed as one sentence on stderr.
 
-    A UserError exits with 2, and so does what a plug-in raises, Ctrl-C with 130 and everything else with 1. The
-    traceback of an unexpected error, or of one of the system's (a full disk, a missing permission), is kept in a file
-    whose name is printed.
+    A UserError exits with 2, and so does an error that comes from a plug-in; Ctrl-C exits with 130, a SystemExit with
+    its own code, and everything else with 1. The traceback of an unexpected error, or of one of the system's (a full
+    disk, a missing permission), is kept in a file whose name is printed.
     """
 
     @wraps(command)

@@ -15,6 +15,8 @@ from hmlc_ray.data.intensities import BadImage
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"acTL", b"fcTL", b"fdAT")
+_ANCILLARY = 0x20
+"""The bit of a name's first letter that says that an image can do without the chunk. Others are Pillow's to judge."""
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _TURNS = (b"Raw profile type exif", b"XML:com.adobe.xmp")
 """Keywords of texts that say which way up an image is."""
@@ -23,8 +25,11 @@ _MOST_BYTES = 2**20
 _PIECE = 2**20
 
 
-def without_metadata(stream: BinaryIO) -> BinaryIO:
+def without_metadata(stream: BinaryIO, *, pixels: bool = True) -> BinaryIO:
     """A PNG's chunks that its pixels, and which way up they are, follow from; any other stream as it is, at its start.
+
+    Args:
+        pixels: False: no more than says its size and mode.
 
     Raises:
         BadImage: if pixels do not match their checksum, which the decoder ignores.
@@ -35,23 +40,26 @@ def without_metadata(stream: BinaryIO) -> BinaryIO:
         return stream
     kept = BytesIO()
     kept.write(SIGNATURE)
-    for chunk in _chunks(stream):
+    for chunk in _chunks(stream, pixels=pixels):
         kept.write(chunk)
     kept.seek(0)
     return kept
 
 
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+def _chunks(stream: BinaryIO, *, pixels: bool) -> Iterator[bytes]:
     while len(head := stream.read(8)) == 8:
         length, name = int.from_bytes(head[:4]), head[4:]
-        if not (name in _PIXELS or (length <= _MOST_BYTES and name in (*_TEXTS, b"eXIf"))):
+        if name == b"IDAT" and not pixels:
+            break
+        needed = name in _PIXELS or not name[0] & _ANCILLARY
+        if not (needed or (length <= _MOST_BYTES and name in (*_TEXTS, b"eXIf"))):
             _skip(stream, length + 4)
             continue
         body, stored = stream.read(length), stream.read(4)
         intact = len(stored) < 4 or zlib.crc32(body, zlib.crc32(name)) == int.from_bytes(stored)
         if name == b"IDAT" and not intact:
             raise BadImage("its pixels do not match their checksum, so it is damaged")
-        if name in _PIXELS or (intact and (name == b"eXIf" or _turns(name, body))):
+        if needed or (intact and (name == b"eXIf" or _turns(name, body))):
             yield head + body + stored
         if name == b"IEND":
             return

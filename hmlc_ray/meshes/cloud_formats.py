@@ -15,13 +15,12 @@ from hmlc_ray.arrays import FloatArray
 from hmlc_ray.files.arrays import Array, BadArray, npz_names, read_npy, read_npz
 from hmlc_ray.meshes.formats.ply import read_ply
 from hmlc_ray.meshes.formats.raw import CutOff, text_of
-from hmlc_ray.meshes.formats.words import first_that_is_no_number, is_number
+from hmlc_ray.meshes.formats.words import DECIMAL_COMMA, first_that_is_no_number, is_number
 from hmlc_ray.names.counts import are, many
 
 MOST_BYTES = 1 << 30
 """Most bytes of a cloud, unpacked."""
 _NAMES = ("points", "pos", "xyz", "pointcloud", "data", "arr_0")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _COUNT = re.compile(r"[0-9]{1,18}")
 _SEPARATORS = str.maketrans(",;\t", "   ")
 
@@ -96,7 +95,7 @@ def _text(content: bytes) -> RawCloud:
 
 def _table(lines: list[tuple[int, str]], *, whole: bool) -> FloatArray:
     first = lines[0][1].split()
-    if len(first) >= 3 and all(map(_DECIMAL_COMMA.fullmatch, first)):
+    if len(first) >= 3 and all(map(DECIMAL_COMMA.fullmatch, first)):
         raise ValueError(f"its numbers have decimal commas ({first[0]}); decimal points are needed")
     columns = len(_cells(lines[0][1]))
     if columns < 3:

@@ -168,6 +168,7 @@ class _Run:
             metrics[SECONDS] = time.perf_counter() - start
             yield EpochRecord(self.epochs_done, metrics, evaluated=due)
 
+    @exits_as_errors()
     def _replay(self) -> None:
         """From the second epoch on, when the batches' shape is known and all kernels have been chosen."""
         if self.shape is not None and not self.replayed:

@@ -150,6 +150,13 @@ def test_what_a_png_says_beside_its_pixels_costs_no_image(tmp_path: Path, name: 
     assert look_at([other]).bad == ()
 
 
+def test_a_png_whose_palette_has_a_damaged_name_is_refused_as_one_that_cannot_be_read(tmp_path: Path) -> None:
+    whole = encoded(Image.fromarray(DETAILED).convert("P"), "PNG")
+    assert b"PLTE" in whole
+    (file := tmp_path / "a.png").write_bytes(whole.replace(b"PLTE", b"PLTG"))
+    assert problem(file)
+
+
 RAW_EXIF = b"\nexif\n      %d\n%s\n" % (len(exif_of_a_camera(3)), exif_of_a_camera(3).hex().encode())
 TURNED = b'<x:xmpmeta tiff:Orientation="3"/>'
 UPSIDE_DOWN = {

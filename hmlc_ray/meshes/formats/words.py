@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from hmlc_ray.names.cut import cut
 
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _MOST_DIGITS = 18
 """Digits of a whole number that fits into 64 bits; Python refuses those of thousands in its own words."""
 _SHOWN = 40
@@ -19,10 +19,9 @@ def real(word: str, line: int) -> float:
     Raises:
         ValueError: naming the line, if the word is not a number.
     """
-    try:
-        return float(word)
-    except ValueError:
-        raise no_number(word, line) from None
+    if not is_number(word):
+        raise no_number(word, line)
+    return float(word)
 
 
 def whole(word: str, line: int) -> int:
@@ -32,7 +31,7 @@ def whole(word: str, line: int) -> int:
         ValueError: naming the line, if the word is not a whole number, or too large for any file.
     """
     try:
-        if len(word) <= _MOST_DIGITS:
+        if len(word) <= _MOST_DIGITS and "_" not in word:
             return int(word)
     except ValueError:
         pass
@@ -50,7 +49,7 @@ def is_number(word: str) -> bool:
 
 def no_number(word: str, line: int) -> ValueError:
     """The error for a word that should be a number."""
-    hint = "; decimal points are needed" if _DECIMAL_COMMA.fullmatch(word) else ""
+    hint = "; decimal points are needed" if DECIMAL_COMMA.fullmatch(word) else ""
     return ValueError(f"line {line} holds {cut(word, _SHOWN)!r}, which is not a number{hint}")
 
 

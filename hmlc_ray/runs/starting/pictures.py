@@ -40,7 +40,7 @@ def look_at(files: Sequence[ImageSource]) -> Pictures:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                with bytes_of(file) as stream, Image.open(without_metadata(stream)) as image:
+                with bytes_of(file) as stream, Image.open(without_metadata(stream, pixels=False)) as image:
                     sides.append(min(image.size))
                     grey = grey and image.mode in _GREY
         except Exception:  # as Pillow's decoders raise

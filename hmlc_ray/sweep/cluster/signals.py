@@ -42,7 +42,7 @@ def stoppable() -> Iterator[None]:
         if _interrupt not in before.values():  # the block of a benchmark is around those of its studies
             # A command closes its connection now, and ends by itself: with what came out, or how to resume.
             before = dict.fromkeys(before, _note_late) if is_own_process() else before
-            _requested, _late = False, _requested
+            _requested, _late = False, _requested and is_own_process()
         _put_back(before)
 
 

@@ -41,6 +41,7 @@ class Asha(LiveTrials, AsyncHyperBandScheduler):  # type: ignore[misc]  # ray sh
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """The first one fills the rungs. What fails in here Tune takes for a snapshot to be thrown away."""
+        LiveTrials.on_trial_add(self, tune_controller, trial)
         if not self._filled:
             self._filled = True
             for number, values in active().seen_before.items():
@@ -70,8 +71,7 @@ class _Bracket(async_hyperband._Bracket):  # type: ignore[misc]
 
     def __init__(self, config: AshaConfig) -> None:
         super().__init__(config.grace_period, _MANY, config.reduction_factor, 0, stop_last_trials=False)
-        milestones = [milestone for milestone, _ in self.__dict__["_rungs"]]
-        self._rungs = [(milestone, Rung()) for milestone in milestones]
+        self._rungs = [(milestone, Rung()) for milestone, _ in self._rungs]  # type: ignore[has-type]
 
     def cutoff(self, recorded: Rung) -> float | None:
         return recorded.percentile((1 - 1 / self.rf) * 100) if recorded else None

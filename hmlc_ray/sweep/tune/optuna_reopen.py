@@ -111,6 +111,9 @@ def report_ended(trials: TrialStorage, rows: Iterable[TrialRow]) -> None:
         if row is not None and row.status == TrialStatus.COMPLETED:
             study.tell(trial.number, row.value)
         elif row is not None and row.status.has_ended:
+            pruned = row.status == TrialStatus.PRUNED
+            if pruned and row.value is not None and row.epochs not in trial.intermediate_values:
+                optuna.trial.Trial(study, trial._trial_id).report(row.value, row.epochs)
             study.tell(trial.number, state=TrialState[row.status.optuna])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import insort
+from typing import Any
 
 
 class Rung(dict[int, float]):
@@ -21,6 +22,9 @@ class Rung(dict[int, float]):
         super().__setitem__(number, value)
         if not math.isnan(value):
             insort(self._ordered, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Rung, (), None, None, iter(self.items())
 
     def percentile(self, percent: float) -> float:
         """`numpy.nanpercentile`, to the last bit; NaN where there is no value that is a number."""

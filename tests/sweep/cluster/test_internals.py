@@ -21,6 +21,7 @@ import pytest
 import hmlc_ray
 from hmlc_ray.sweep.jobs.client import JobsClient
 from hmlc_ray.sweep.train.nested import Trainer
+from hmlc_ray.sweep.tune import asha
 from hmlc_ray.sweep.tune.asha import Asha
 from hmlc_ray.sweep.tune.samplers import NumberedRandom, NumberedTpe
 from hmlc_ray.sweep.tune.search import StudySearch
@@ -72,6 +73,9 @@ USED = [
     ("ray.tune.search.optuna", "OptunaSearch._setup_study", RAY, SEARCH),
     ("ray.tune.schedulers", "AsyncHyperBandScheduler.self._brackets", RAY, "sweep/tune/asha.py"),
     ("ray.tune.schedulers.async_hyperband", "_Bracket.self._rungs", RAY, "sweep/tune/asha.py"),
+    ("ray.tune.schedulers.async_hyperband", "_Bracket.self.rf", RAY, "sweep/tune/asha.py"),
+    ("ray.tune.schedulers.async_hyperband", "_Bracket.cutoff", RAY, "sweep/tune/asha.py"),
+    ("ray.tune.schedulers.async_hyperband", "_Bracket.on_result", RAY, "sweep/tune/asha.py"),
     ("ray.tune.schedulers", "AsyncHyperBandScheduler.self._metric", RAY, "sweep/tune/asha.py"),
     ("ray.tune.schedulers", "AsyncHyperBandScheduler.self._metric_op", RAY, "sweep/tune/asha.py"),
     ("ray.job_submission", "JobSubmissionClient._do_request", RAY, "sweep/jobs/client.py"),
@@ -151,7 +155,7 @@ def test_no_module_imports_private_ones_of_others(library: str) -> None:
     assert _users(library) == set()
 
 
-@pytest.mark.parametrize("ours", [StudySearch, Asha, JobsClient, Trainer, NumberedRandom, NumberedTpe])
+@pytest.mark.parametrize("ours", [StudySearch, Asha, asha._Bracket, JobsClient, Trainer, NumberedRandom, NumberedTpe])
 def test_what_our_subclasses_use_of_their_bases_is_listed(ours: type) -> None:
     """A private name that a class of ours uses or replaces, and does not make by itself, is in the table."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(ours)))

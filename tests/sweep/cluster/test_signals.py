@@ -15,6 +15,7 @@ from hmlc_ray.machine.interrupts import heard, hearing
 from hmlc_ray.sweep.cluster import signals
 from hmlc_ray.sweep.cluster.signals import (
     end_tuning,
+    own_handlers,
     raise_if_interrupted,
     stoppable,
     tuning,
@@ -301,3 +302,19 @@ def test_in_whatever_order_they_come_all_is_saved(
         assert process.stdout.readline() == f"{what} ends\n"
     assert process.stdout.readline() == "interrupted\n"
     assert process.wait(200) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_program_that_goes_on_after_an_interrupted_study_has_its_own_handlers_again(number: signal.Signals) -> None:
+    """As a notebook does, or a script that catches the interruption; a command ends instead."""
+    heard_by_it: list[int] = []
+    own = signal.signal(number, lambda number, frame: heard_by_it.append(number))
+    try:
+        mine = signal.getsignal(number)
+        with pytest.raises(KeyboardInterrupt), own_handlers(), stoppable():
+            signal.raise_signal(number)
+        assert signal.getsignal(number) is mine
+        signal.raise_signal(number)
+        assert heard_by_it == [number]
+    finally:
+        signal.signal(number, own)

@@ -145,9 +145,17 @@ def test_what_ended_unheard_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     study = optuna.create_study(study_name="s", storage=storage, direction="maximize")
     for _ in range(5):
         study.ask().report(0.25, 1)
+    study.ask()
     study.tell(0, 0.5)
-    states = [TrialStatus(name) for name in ("completed", "completed", "pruned", "failed", "running")]
+    states = [TrialStatus(name) for name in ("completed", "completed", "pruned", "failed", "running", "pruned")]
     rows = [TrialRow(number, str(number), status, 0.75, 1, {}, "r") for number, status in enumerate(states)]
     report_ended(TrialStorage(sweep.study, Home.of(tmp_path)), rows)
     found = [(trial.state.name, trial.value) for trial in study.trials]
-    assert found == [("COMPLETE", 0.5), ("COMPLETE", 0.75), ("PRUNED", 0.25), ("FAIL", None), ("RUNNING", None)]
+    assert found == [
+        ("COMPLETE", 0.5),
+        ("COMPLETE", 0.75),
+        ("PRUNED", 0.25),
+        ("FAIL", None),
+        ("RUNNING", None),
+        ("PRUNED", 0.75),
+    ]
