@@ -57,14 +57,14 @@ def measured(way: str) -> dict[str, float]:
         actor = ray.remote(runtime_env={"env_vars": {"OF_THIS_ACTOR": "1"}})(_Actor).remote()
         assert ray.get(actor.answer.remote()) == "here"
         started = time.perf_counter()
-        memory = sum(process.memory_full_info().pss for process in psutil.Process().children(recursive=True))
-        count = len(psutil.Process().children(recursive=True))
+        processes = psutil.Process().children(recursive=True)
+        memory = sum(process.memory_full_info().pss for process in processes)
         ending = time.perf_counter()
     return {
         "start, s": started - start,
         "end, s": time.perf_counter() - ending,
         "memory, MB": memory / MEGABYTE,
-        "processes": count,
+        "processes": len(processes),
     }
 
 

@@ -18,7 +18,7 @@ from budget_parts.simulation import Outcome, Simulation
 from budget_parts.surrogate import Surrogate
 from hmlc_ray.config.dimensions import readable
 from hmlc_ray.config.space import SearchSpace
-from hmlc_ray.config.start import StartConfig, fitting
+from hmlc_ray.config.start import StartConfig, first_points
 from hmlc_ray.config.sweep import StudyConfig, SweepConfig, load_sweep
 from hmlc_ray.sweep.tune.recorder import activate
 from hmlc_ray.sweep.tune.search import StudySearch
@@ -147,12 +147,8 @@ def _start(space: SearchSpace, question: Question, seed: int) -> StartConfig:
     case = _Case(sweep, sweep.search_space(), Surrogate(sweep.search_space(), question.earlier))
     search, _ = case.run(question, EARLIER_SEED + seed, StartConfig())
     ended = [trial for trial in search._ot_study.get_trials(states=(TrialState.COMPLETE,)) if trial.value is not None]
-    points: list[dict[str, Any]] = []
-    for trial in sorted(ended, key=lambda trial: -trial.value):
-        point = fitting(space, readable(trial.params))
-        if point and point not in points:
-            points.append(point)
-    return StartConfig(points=tuple(points[: StartConfig().trials]))
+    found = (readable(trial.params) for trial in sorted(ended, key=lambda trial: -trial.value))
+    return StartConfig(points=tuple(first_points(space, found, StartConfig().trials)))
 
 
 def table(rows: list[dict[str, Any]]) -> str:

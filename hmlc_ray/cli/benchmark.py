@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hmlc_ray.cli.options import DEFAULT_HOME, Address, Home, Json, Overrides, TrackingUri, no_stdout
+from hmlc_ray.cli.options import DEFAULT_HOME, Address, Home, Json, Overrides, TrackingUri, written
 
 if TYPE_CHECKING:
     from hmlc_ray.benchmark.request import BenchmarkRequest
@@ -19,16 +19,10 @@ def benchmark(
         str, typer.Argument(metavar="SUITE", help="A YAML file, or a suite of the package.", show_default=False)
     ],
     results: Annotated[
-        Path | None,
-        typer.Option(
-            callback=no_stdout, metavar="FILE", help="Results as JSON lines; a suite resumes from them anywhere."
-        ),
+        Path | None, written("FILE", "Results as JSON lines; a suite resumes from them anywhere.")
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            callback=no_stdout, metavar="DIR", help="Folder for tables and pictures; by default in the home folder."
-        ),
+        Path | None, written("DIR", "Folder for tables and pictures; by default in the home folder.")
     ] = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="Print what is left and what it costs; run nothing else.")

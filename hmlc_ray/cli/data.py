@@ -10,7 +10,7 @@ import typer
 
 from hmlc_ray.cli.guard import guarded
 from hmlc_ray.cli.json_output import print_json
-from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides, Target, TrackingUri, no_stdout
+from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides, Target, TrackingUri, written
 
 if TYPE_CHECKING:
     from hmlc_ray.config.trial import TrialConfig
@@ -54,14 +54,7 @@ def show(
         int | None,
         typer.Option(min=0, metavar="N", help="Print N levels of the tree, and count the leaves below."),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            callback=no_stdout,
-            metavar="FILE",
-            help="Draw samples with two views of each: a .png file.",
-        ),
-    ] = None,
+    out: Annotated[Path | None, written("FILE", "Draw samples with two views of each: a .png file.")] = None,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
     tracking_uri: TrackingUri = None,

@@ -9,7 +9,7 @@ import typer
 
 from hmlc_ray.cli.completion import complete_runs
 from hmlc_ray.cli.json_output import print_json
-from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides, TrackingUri, no_stdout
+from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides, TrackingUri, written
 from hmlc_ray.names.counts import many
 
 
@@ -31,14 +31,7 @@ def embed(
             show_default=False,
         ),
     ] = None,
-    out: Annotated[
-        Path,
-        typer.Option(
-            callback=no_stdout,
-            metavar="FOLDER",
-            help="Folder for the table, made where it is missing.",
-        ),
-    ] = Path("table"),
+    out: Annotated[Path, written("FOLDER", "Folder for the table, made where it is missing.")] = Path("table"),
     override: Overrides = None,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,

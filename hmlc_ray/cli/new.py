@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides, no_stdout
+from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides, written
 
 if TYPE_CHECKING:
     from hmlc_ray.api.starting import Kind
@@ -24,12 +24,7 @@ def new(
             show_default=False,
         ),
     ],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            callback=no_stdout, metavar="FILE", help="The file to write; by default FOLDER's name with .yaml."
-        ),
-    ] = None,
+    out: Annotated[Path | None, written("FILE", "The file to write; by default FOLDER's name with .yaml.")] = None,
     kind: Annotated[str | None, typer.Option(help="Kind of data, where FOLDER holds several.")] = None,
     override: Overrides = None,
     measure: Annotated[

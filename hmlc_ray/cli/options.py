@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,6 +23,11 @@ def no_stdout(path: Path | None) -> Path | None:
     if path == STDOUT:
         raise typer.BadParameter("this is not written to standard output (-): give a path")
     return path
+
+
+def written(metavar: str, text: str, *names: str) -> Any:
+    """An option that names what is written, a file or a folder."""
+    return typer.Option(*names, callback=no_stdout, metavar=metavar, help=text)
 
 
 File = Annotated[  # as it was typed: `./digits` is a path, and a `Path` would be `digits`

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, TrackingUri, no_stdout
+from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, TrackingUri, written
 from hmlc_ray.names.counts import size
 
 if TYPE_CHECKING:
@@ -23,10 +23,7 @@ def report(
         ),
     ],
     out: Annotated[
-        Path | None,
-        typer.Option(
-            callback=no_stdout, metavar="FILE", help="The .html file; by default in the home folder's folder of NAME."
-        ),
+        Path | None, written("FILE", "The .html file; by default in the home folder's folder of NAME.")
     ] = None,
     no_embedding: Annotated[
         bool, typer.Option("--no-embedding", help="Encode no samples: no map of them, no hardest confusions; faster.")

@@ -11,7 +11,7 @@ import typer
 
 from hmlc_ray.cli.guard import guarded
 from hmlc_ray.cli.json_output import print_json
-from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides, Target, TrackingUri, no_stdout
+from hmlc_ray.cli.options import DEFAULT_HOME, Home, Json, Overrides, Target, TrackingUri, written
 
 if TYPE_CHECKING:
     from hmlc_ray.taxonomy import Taxonomy
@@ -29,15 +29,7 @@ def show(
         typer.Argument(metavar="SOURCE", help="An image folder, a .csv or .json file, or a name.", show_default=False),
     ],
     depth: Depth = None,
-    drawing: Annotated[
-        Path | None,
-        typer.Option(
-            "--draw",
-            callback=no_stdout,
-            metavar="FILE",
-            help="Draw the whole tree too: .png, .svg or .pdf.",
-        ),
-    ] = None,
+    drawing: Annotated[Path | None, written("FILE", "Draw the whole tree too: .png, .svg or .pdf.", "--draw")] = None,
     as_json: Json = False,
 ) -> None:
     """Print a label tree: its levels, its classes, and whether it is balanced."""
@@ -62,10 +54,7 @@ def induce(
     target: Target,
     override: Overrides = None,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            callback=no_stdout, metavar="FILE", help="Write the tree: a .json file that `data.taxonomy.file` takes."
-        ),
+        Path | None, written("FILE", "Write the tree: a .json file that `data.taxonomy.file` takes.")
     ] = None,
     depth: Depth = None,
     as_json: Json = False,

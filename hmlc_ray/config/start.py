@@ -1,6 +1,6 @@
 """Points that a study tries before its sampler draws any."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import Field
@@ -54,6 +54,16 @@ def fitting(space: SearchSpace, values: dict[str, Any]) -> dict[str, Any]:
     """What this space has of the values that another one's trial had."""
     named, _ = _most(space, values)
     return {name: values[name] for name in values if name in named}
+
+
+def first_points(space: SearchSpace, found: Iterable[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    """What this space has of the values of another one's trials, the best first: up to so many different points."""
+    points: list[dict[str, Any]] = []
+    for values in found:
+        point = fitting(space, values)
+        if point and point not in points:
+            points.append(point)
+    return points[:most]
 
 
 def _most(space: SearchSpace, point: dict[str, Any]) -> tuple[set[str], Params]:

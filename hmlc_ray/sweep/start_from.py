@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hmlc_ray.config.dimensions import readable
-from hmlc_ray.config.start import fitting
+from hmlc_ray.config.start import first_points
 from hmlc_ray.config.sweep import SweepConfig
 from hmlc_ray.errors import StudyError
 from hmlc_ray.names.counts import many
@@ -28,11 +28,7 @@ def with_start(sweep: SweepConfig, workspace: Workspace, tracker: Tracker, note:
     if start.study is None or start.points:
         return sweep
     space, trials = sweep.search_space(), _best_first(start.study, workspace, tracker)
-    points: list[dict[str, object]] = []
-    for row in trials:
-        point = fitting(space, readable(row.params))
-        if point and point not in points:
-            points.append(point)
+    points = first_points(space, (readable(row.params) for row in trials), start.trials)
     if not points:
         raise StudyError(
             f"study.start.study: study {start.study!r} has {many(len(trials), 'completed trial')}"
@@ -42,7 +38,6 @@ def with_start(sweep: SweepConfig, workspace: Workspace, tracker: Tracker, note:
                 else ", so there is nothing to start from"
             )
         )
-    points = points[: start.trials]
     note(f"starting with the points of {many(len(points), 'trial')} of study {start.study}")
     changed = start.model_copy(update={"points": tuple(points)})
     return sweep.model_copy(update={"study": sweep.study.model_copy(update={"start": changed})})
